@@ -1,0 +1,98 @@
+# Needs Python >= 3.11, make and a network; every environment is made from nothing. `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+# The first interpreter that is new enough and can make environments.
+ENOUGH := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python; do \
+	if "$$p" -c '$(ENOUGH)' >/dev/null 2>&1; then echo "$$p"; break; fi; done)
+
+# make demo: the options --case and --device of the example, and any others.
+CASE ?=
+DEVICE ?=
+ARGS ?=
+DEMO_OPTIONS = $(if $(CASE),--case $(CASE)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
+
+# make test: worker processes (0: none), and further arguments of pytest.
+WORKERS ?= 2
+PYTEST_ARGS ?=
+
+PACKAGES := sparsejac coloring kernels
+COVERAGE := $(addprefix --cov=,$(PACKAGES)) --cov-report=term
+PIP := bin/python -m pip --disable-pip-version-check
+TEST := .venv-test/bin
+
+# Only folders that exist already are checked, so that a thin checkout can be tested too.
+SOURCES := $(wildcard $(PACKAGES) bench tests docs requirements conftest.py)
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+.PHONY: demo
+demo: .venv-demo/ready ## AC power flow on a real grid; CASE=case118 ARGS='--no-plot' choose
+	.venv-demo/bin/python docs/examples/power_flow.py $(DEMO_OPTIONS)
+
+.PHONY: test
+test: lint types layers pytest ## everything that CI checks
+
+.PHONY: pytest
+pytest: .venv-test/ready ## tests, doctests and coverage only; WORKERS=0 PYTEST_ARGS='-k name' choose
+	$(TEST)/python -m pytest -n $(WORKERS) $(COVERAGE) $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: .venv-test/ready ## ruff: rules and format
+	$(TEST)/ruff check $(SOURCES)
+	$(TEST)/ruff format --check $(SOURCES)
+
+.PHONY: format
+format: .venv-test/ready ## ruff: repair what it can
+	$(TEST)/ruff check --fix $(SOURCES)
+	$(TEST)/ruff format $(SOURCES)
+
+.PHONY: types
+types: .venv-test/ready ## mypy, strict
+	$(TEST)/mypy
+
+.PHONY: layers
+layers: .venv-test/ready ## import-linter: layers and circles
+	$(TEST)/lint-imports --no-cache
+
+.PHONY: bench
+bench: .venv-bench/ready ## benchmarks as a table and JSON; ARGS='...' choose
+	.venv-bench/bin/python -m bench $(ARGS)
+
+.PHONY: docs
+docs: .venv-docs/ready ## the pictures of the documentation
+	.venv-docs/bin/python docs/images/make_pattern.py
+
+.PHONY: lock
+lock: ## the newest versions that fit pyproject.toml, into requirements/*.lock
+	rm -rf .venv-lock
+	"$(PYTHON)" -m venv .venv-lock
+	.venv-lock/$(PIP) install --quiet --upgrade 'pip>=25.1'
+	.venv-lock/bin/python requirements/lock.py
+
+.PHONY: clean
+clean: ## remove environments, builds, caches and results
+	rm -rf .venv-* build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf bench/results docs/examples/output
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Two stamps, so that a change of pyproject.toml does not install everything anew.
+.venv-%/installed: requirements/%.lock
+	@test -n "$(PYTHON)" || { echo "No Python >= 3.11 with venv and ensurepip found; give one: make PYTHON=..." >&2; exit 1; }
+	rm -rf $(@D)
+	"$(PYTHON)" -m venv $(@D)
+	$(@D)/$(PIP) install --quiet --requirement $<
+	touch $@
+
+.venv-%/ready: .venv-%/installed pyproject.toml
+	$(@D)/$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+.PRECIOUS: .venv-%/installed .venv-%/ready

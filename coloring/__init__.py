@@ -1,0 +1,33 @@
+"""Colorings of sparsity patterns: index arrays in, colors out.
+
+Columns of one color share no row, so that one product with their sum yields all their entries; likewise for rows.
+`color` finds such a coloring, `best_of` tries several orders, `check` says what is wrong with one, `lower_bound` how
+few colors there can be.
+
+Examples
+--------
+>>> import numpy as np
+>>> import coloring
+>>> pattern = np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]], dtype=bool)
+>>> coloring.color(pattern)
+<column coloring of 4 columns by order smallest_last: 2 colors, optimal (row 0 is the fullest)>
+"""
+
+from __future__ import annotations
+
+from coloring.bounds import Bound as Bound
+from coloring.bounds import lower_bound as lower_bound
+from coloring.checker import Conflict as Conflict
+from coloring.checker import check as check
+from coloring.interchange import to_networkx as to_networkx
+from coloring.orders import ORDERS as ORDERS
+from coloring.orders import OrderName as OrderName
+from coloring.pattern import Pattern as Pattern
+from coloring.pattern import PatternLike as PatternLike
+from coloring.pattern import as_pattern as as_pattern
+from coloring.pipeline import adopt as adopt
+from coloring.pipeline import best_of as best_of
+from coloring.pipeline import color as color
+from coloring.problems import PROBLEMS as PROBLEMS
+from coloring.problems import ProblemName as ProblemName
+from coloring.result import Coloring as Coloring

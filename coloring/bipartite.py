@@ -1,0 +1,118 @@
+"""Bipartite graphs: the vertices to be colored, and the nets that tie them together.
+
+For a coloring of columns the vertices are the columns and each row is a net: the set of columns with an entry in it.
+Two vertices that share a net are distance-2 neighbours and need different colors. Pairs are never stored.
+
+References
+----------
+Gebremedhin, Manne and Pothen: What color is your Jacobian? Graph coloring for computing derivatives, SIAM Review 47(4),
+2005, section 3. "Net" is the word of hypergraphs (Tas, Kaya and Saule: Greed is good, 2017).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+import numpy as np
+
+from coloring.compiled import SMALL, Ints, run
+from coloring.pattern import Index, Pattern
+
+
+@dataclass(frozen=True, eq=False)
+class BipartiteGraph:
+    """Vertices and nets of a pattern.
+
+    Parameters
+    ----------
+    pattern : Pattern
+    vertices_are_columns : bool
+        Otherwise the vertices are the rows.
+    """
+
+    pattern: Pattern
+    vertices_are_columns: bool
+
+    @property
+    def entries(self) -> int:
+        """Number of incidences of a vertex and a net."""
+        return self.pattern.nnz
+
+    @property
+    def num_vertices(self) -> int:
+        """Number of vertices."""
+        return self.pattern.shape[int(self.vertices_are_columns)]
+
+    @property
+    def num_nets(self) -> int:
+        """Number of nets."""
+        return self.pattern.shape[int(not self.vertices_are_columns)]
+
+    @property
+    def vertex_ptr(self) -> Index:
+        """Where the nets of each vertex begin in `vertex_nets`."""
+        return self._transposed[0] if self.vertices_are_columns else self.pattern.indptr
+
+    @property
+    def vertex_nets(self) -> Index:
+        """The nets of each vertex, sorted."""
+        return self._transposed[1] if self.vertices_are_columns else self.pattern.indices
+
+    @property
+    def net_ptr(self) -> Index:
+        """Where the vertices of each net begin in `net_vertices`."""
+        return self.pattern.indptr if self.vertices_are_columns else self._pointers
+
+    @property
+    def net_vertices(self) -> Index:
+        """The vertices of each net, sorted."""
+        return self.pattern.indices if self.vertices_are_columns else self._transposed[1]
+
+    @cached_property
+    def net_sizes(self) -> Index:
+        """Number of vertices of each net."""
+        return cast("Index", np.diff(self.net_ptr))
+
+    @cached_property
+    def fullest(self) -> int:
+        """Vertices of the largest net: they all need different colors."""
+        return int(self.net_sizes.max(initial=0))
+
+    @cached_property
+    def pairs(self) -> int:
+        """Entries visited by a walk from every vertex to its distance-2 neighbours (over no net of all vertices)."""
+        sizes = self.net_sizes.astype(np.float64)
+        return int(np.where(sizes < self.num_vertices, sizes * sizes, sizes).sum())
+
+    @cached_property
+    def _pointers(self) -> Index:
+        """Row pointer of the transposed pattern."""
+        counts = np.bincount(self.pattern.indices, minlength=self.pattern.shape[1])
+        pointers = np.zeros(self.pattern.shape[1] + 1, dtype=self.pattern.indptr.dtype)
+        np.cumsum(counts, out=pointers[1:])
+        pointers.flags.writeable = False
+        return pointers
+
+    @cached_property
+    def _transposed(self) -> tuple[Index, Index]:
+        """The pattern by columns: pointers and sorted rows."""
+        pattern = self.pattern
+        if pattern.nnz <= SMALL:
+            rows = np.repeat(np.arange(pattern.shape[0], dtype=pattern.indices.dtype), np.diff(pattern.indptr))
+            indices = rows[np.argsort(pattern.indices, kind="stable")]
+        else:
+            indices = np.empty_like(pattern.indices)
+            run(_transpose, pattern.nnz, pattern.indptr, pattern.indices, self._pointers.copy(), indices)
+        indices.flags.writeable = False
+        return self._pointers, cast("Index", indices)
+
+
+def _transpose(indptr: Ints, indices: Ints, ends: Ints, rows: Ints) -> None:
+    """Fill `rows` column by column; `ends` holds each column's begin, and afterwards its end."""
+    for row in range(len(indptr) - 1):
+        for k in range(indptr[row], indptr[row + 1]):
+            column = indices[k]
+            rows[ends[column]] = row
+            ends[column] += 1

@@ -1,0 +1,61 @@
+"""Settings of every test run: a cache of its own, one profile for hypothesis, and what needs a GPU."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import tempfile
+
+import hypothesis
+import pytest
+
+CACHE_VARIABLE = "SPARSEJAC_CACHE_DIR"
+FOLDER = pytest.StashKey[str]()
+
+# Examples are the same in every run (a failure can be repeated), and the first compilation may take its time.
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile("search", deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+
+def count_devices() -> int:
+    """Number of CUDA devices that CuPy can use."""
+    if importlib.util.find_spec("cupy") is None:
+        return 0
+    import cupy
+
+    try:
+        return int(cupy.cuda.runtime.getDeviceCount())
+    except cupy.cuda.runtime.CUDARuntimeError:
+        return 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Point the cache of compiled kernels to a new folder, which worker processes inherit and share."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.mkdtemp(prefix="sparsejac-tests-")
+        config.stash[FOLDER] = folder
+        os.environ[CACHE_VARIABLE] = folder
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove that folder."""
+    if FOLDER in config.stash:
+        shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
+        os.environ.pop(CACHE_VARIABLE, None)
+
+
+def pytest_report_header() -> str:
+    """Say whether the tests of the GPU run."""
+    devices = count_devices()
+    return f"GPU tests: run, {devices} CUDA device(s)" if devices else "GPU tests: skipped, no CuPy/CUDA device"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests marked `gpu`, visibly, where there is no device."""
+    if any(item.get_closest_marker("gpu") for item in items) and not count_devices():
+        skip = pytest.mark.skip(reason="no CuPy/CUDA device")
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(skip)

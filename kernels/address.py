@@ -1,0 +1,80 @@
+"""Address maps: for each point of a box, a place in a flat buffer."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+Index = npt.NDArray[np.int32] | npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Affine:
+    """``offset + strides . i`` for the points i of a box.
+
+    >>> Affine((2, 3), 1, (10, 2)).table().tolist()
+    [1, 3, 5, 11, 13, 15]
+    """
+
+    box: tuple[int, ...]
+    offset: int
+    strides: tuple[int, ...]
+
+    @property
+    def points(self) -> int:
+        """Number of points of the box."""
+        return prod(self.box)
+
+    def table(self) -> npt.NDArray[np.int64]:
+        """All places, in C order of the box."""
+        places = np.full((1,) * len(self.box), self.offset, dtype=np.int64)
+        for axis, (length, stride) in enumerate(zip(self.box, self.strides, strict=True)):
+            shape = [1] * len(self.box)
+            shape[axis] = length
+            places = places + (np.arange(length, dtype=np.int64) * stride).reshape(shape)
+        return np.ascontiguousarray(np.broadcast_to(places, self.box)).reshape(-1)
+
+    @cached_property
+    def key(self) -> tuple[object, ...]:
+        """Equal for equal maps."""
+        return (self.box, self.offset, self.strides)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A place for each point of a box, in C order.
+
+    >>> Table((3,), np.array([4, 0, 4], dtype=np.int32)).table().tolist()
+    [4, 0, 4]
+    """
+
+    box: tuple[int, ...]
+    places: Index
+
+    @property
+    def points(self) -> int:
+        """Number of points of the box."""
+        return prod(self.box)
+
+    def table(self) -> Index:
+        """All places, in C order of the box."""
+        return self.places
+
+    @cached_property
+    def key(self) -> tuple[object, ...]:
+        """Equal for equal maps (a digest of the content)."""
+        content = np.ascontiguousarray(self.places, dtype=np.int64)
+        return (self.box, hashlib.blake2b(content.data, digest_size=16).hexdigest())
+
+
+Address = Affine | Table
+
+
+def identity(points: int) -> Affine:
+    """The map of a whole flat buffer onto itself."""
+    return Affine((points,), 0, (1,))

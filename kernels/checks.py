@@ -1,0 +1,69 @@
+"""Is a schedule well formed? Compiled code tests no index, so this is asked once before."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kernels.address import Affine
+from kernels.step import Access, Launch, Schedule
+
+
+def check_schedule(schedule: Schedule) -> None:
+    """Check shapes and addresses of all launches.
+
+    Raises
+    ------
+    ValueError
+        If a launch contradicts itself, or reads or stores outside its buffers.
+    """
+    for number, launch in enumerate(schedule.launches):
+        try:
+            _check_kernels(launch)
+            _check_rows(launch)
+            for access in launch.loads:
+                _check_access(access, launch.box, schedule.sizes)
+            _check_access(launch.store, launch.row_box, schedule.sizes)
+        except ValueError as error:
+            raise ValueError(f"launch {number} of the schedule: {error}") from None
+
+
+def _check_kernels(launch: Launch) -> None:
+    loads = len(launch.loads)
+    if launch.kernel.loads != loads or launch.linearized.loads != loads:
+        raise ValueError(f"{loads} loads for kernels of {launch.kernel.loads} and {launch.linearized.loads}")
+    if len(launch.kernel.outputs) != 1 or len(launch.linearized.outputs) != 1 + len(launch.active):
+        raise ValueError("the kernel needs one output, the linearized kernel one more for each active load")
+
+
+def _check_rows(launch: Launch) -> None:
+    if launch.indptr is None:
+        if not 0 <= launch.reduced <= len(launch.box):
+            raise ValueError(f"reduced={launch.reduced} of a box with {len(launch.box)} dimensions")
+        return
+    ends = launch.indptr
+    if len(launch.box) != 1 or launch.reduced or not len(ends) or ends[0] != 0 or ends[-1] != launch.points:
+        raise ValueError(f"indptr must run from 0 to the {launch.points} points of a one-dimensional box")
+    if np.any(np.diff(ends) < 0):
+        raise ValueError("indptr decreases")
+
+
+def _check_access(access: Access, box: tuple[int, ...], sizes: tuple[int, ...]) -> None:
+    address, size = access.address, sizes[access.buffer]
+    if address.box != box:
+        raise ValueError(f"address over box {address.box}, expected {box}")
+    if isinstance(address, Affine):
+        low, high = _reach(address)
+    else:
+        if address.places.shape != (address.points,):
+            raise ValueError(f"index table of shape {address.places.shape} for {address.points} points")
+        low, high = (int(address.places.min()), int(address.places.max())) if address.points else (0, -1)
+    if address.points and not (low >= 0 and high < size):
+        raise ValueError(f"places {low} ... {high} of buffer {access.buffer}, whose size is {size}")
+
+
+def _reach(address: Affine) -> tuple[int, int]:
+    """Lowest and highest place of an affine map."""
+    if len(address.strides) != len(address.box):
+        raise ValueError(f"{len(address.strides)} strides for box {address.box}")
+    spans = [(n - 1) * stride for n, stride in zip(address.box, address.strides, strict=True)]
+    return address.offset + sum(min(s, 0) for s in spans), address.offset + sum(max(s, 0) for s in spans)

@@ -1,0 +1,102 @@
+"""Straight-line scalar expressions: what happens at one point of a launch."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+from kernels.operation import Operation
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One operation on earlier values, or (``operation is None``) a literal number."""
+
+    operation: Operation | None
+    operands: tuple[int, ...] = ()
+    literal: float = 0.0
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A scalar expression over `loads` inputs with one or several outputs.
+
+    Values are numbered: 0 ... ``loads - 1`` are the loads, ``loads + t`` is the result of instruction t.
+    Instructions stand in an order in which operands come before their use.
+
+    Parameters
+    ----------
+    loads : int
+        Number of scalars read at each point.
+    instructions : tuple of Instruction
+    outputs : tuple of int
+        Value numbers of the results. A load may itself be an output.
+    """
+
+    loads: int
+    instructions: tuple[Instruction, ...]
+    outputs: tuple[int, ...]
+
+    @property
+    def weight(self) -> int:
+        """Cost at one point, in additions (see `Operation.weight`)."""
+        return sum(i.operation.weight for i in self.instructions if i.operation is not None)
+
+    @cached_property
+    def digest(self) -> str:
+        """Hexadecimal digest of the structure; literals count, data that is loaded does not."""
+        text = [str(self.loads), str(self.outputs)]
+        for i in self.instructions:
+            name = i.operation.name if i.operation is not None else float(i.literal).hex()
+            text.append(f"{name}{i.operands}")
+        return hashlib.blake2b(";".join(text).encode(), digest_size=16).hexdigest()
+
+
+class KernelBuilder:
+    """Builds a `Kernel` instruction by instruction; equal instructions become one value."""
+
+    def __init__(self, loads: int) -> None:
+        self.loads = loads
+        self._instructions: list[Instruction] = []
+        self._numbers: dict[tuple[object, ...], int] = {}
+
+    def literal(self, number: float) -> int:
+        """The value number of a literal."""
+        return self._add(Instruction(None, (), float(number)), ("literal", float(number).hex()))
+
+    def apply(self, operation: Operation, *operands: int) -> int:
+        """The value number of `operation` applied to earlier values."""
+        return self._add(Instruction(operation, operands), (operation.name, *operands))
+
+    def instruction(self, value: int) -> Instruction | None:
+        """The instruction that made `value`; None for a load."""
+        return self._instructions[value - self.loads] if value >= self.loads else None
+
+    def is_literal(self, value: int, number: float) -> bool:
+        """Whether `value` is the literal `number`."""
+        made = self.instruction(value)
+        return made is not None and made.operation is None and made.literal == number
+
+    def build(self, *outputs: int) -> Kernel:
+        """The kernel with these outputs; instructions that no output needs are dropped."""
+        needed = set(outputs)
+        for t in range(len(self._instructions) - 1, -1, -1):
+            if self.loads + t in needed:
+                needed.update(self._instructions[t].operands)
+        renumber = {v: v for v in range(self.loads)}
+        kept: list[Instruction] = []
+        for t, i in enumerate(self._instructions):
+            if self.loads + t in needed:
+                renumber[self.loads + t] = self.loads + len(kept)
+                operands = tuple(renumber[o] for o in i.operands)
+                kept.append(Instruction(i.operation, operands, i.literal))
+        return Kernel(self.loads, tuple(kept), tuple(renumber[o] for o in outputs))
+
+    def _add(self, instruction: Instruction, key: tuple[object, ...]) -> int:
+        number = self._numbers.get(key)
+        if number is None:
+            number = self.loads + len(self._instructions)
+            self._instructions.append(instruction)
+            self._numbers[key] = number
+        return number

@@ -1,0 +1,124 @@
+"""Generated text turned into machine code, once for each text, machine and version of the tools."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kernels import generated
+from kernels.cache import read_bundle, write_bundle
+from kernels.lazy import load
+from kernels.source import Source
+
+FORMAT = 1
+"""Part of every key; to be raised when the meaning of cached bundles changes."""
+
+compilations = 0
+"""How many functions this process has compiled (not loaded from disk)."""
+
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "boundscheck": False,
+    "fastmath": False,
+    "no_cfunc_wrapper": True,
+    "_nrt": False,  # nothing is allocated: no reference counts, and shorter code
+}
+_functions: dict[str, Callable[..., None]] = {}
+_lock = threading.RLock()
+
+
+def compile_source(source: Source) -> Callable[..., None]:
+    """The compiled function: from this process, from the disk cache, or compiled now."""
+    with _lock:
+        identity = f"{source.text}\0{source.name}\0{source.signature}"
+        function = _functions.get(identity)
+        if function is None:
+            function = _functions[identity] = _load_or_compile(source)
+        return function
+
+
+def _load_or_compile(source: Source) -> Callable[..., None]:
+    namespace: dict[str, Any] = {"__name__": generated.__name__}
+    exec(compile(source.text, f"<{source.name}>", "exec"), namespace)
+    dispatcher = load("numba").njit(pipeline_class=_pipeline(), **_OPTIONS)(namespace[source.name])
+    if not hasattr(dispatcher, "add_overload"):  # NUMBA_DISABLE_JIT=1: a plain Python function
+        return dispatcher  # type: ignore[no-any-return]
+    key = _key(source)
+    if not _restore(dispatcher, source, read_bundle(key)):
+        _compile(dispatcher, source, key)
+    dispatcher.disable_compile()
+    return dispatcher  # type: ignore[no-any-return]
+
+
+def _compile(dispatcher: Any, source: Source, key: str) -> None:
+    global compilations
+    compilations += 1
+    dispatcher.compile(source.signature)
+    try:
+        (compiled,) = dispatcher.overloads.values()
+        code = load("numba.core.serialize").dumps((_external_symbols(compiled.library), compiled._reduce()))
+    except Exception:  # whatever numba cannot serialise is compiled anew in the next process
+        return
+    write_bundle(key, {"kernel.py": source.text.encode(), "code.bin": code})
+
+
+def _restore(dispatcher: Any, source: Source, bundle: dict[str, bytes] | None) -> bool:
+    """Add the machine code of a bundle to the dispatcher; False if it does not fit."""
+    if bundle is None or bundle.get("kernel.py") != source.text.encode() or "code.bin" not in bundle:
+        return False
+    target = dispatcher.targetctx
+    try:
+        symbols, reduced = pickle.loads(bundle["code.bin"])
+        if not _resolvable(symbols):
+            target.refresh()  # takes 0.4 s: numba loads all that it knows
+            if not _resolvable(symbols):
+                return False
+        compiled = load("numba.core.compiler").CompileResult._rebuild(target, *reduced)
+        dispatcher.add_overload(compiled)
+    except Exception:  # written by an incompatible numba in spite of the key: compile
+        return False
+    return True
+
+
+def _external_symbols(library: Any) -> list[str]:
+    """What machine code expects to find in the process; LLVM would abort the process if it did not."""
+    values = [*library._final_module.functions, *library._final_module.global_variables]
+    return sorted(v.name for v in values if v.is_declaration and not v.name.startswith("llvm."))
+
+
+def _resolvable(symbols: list[str]) -> bool:
+    address = load("llvmlite.binding").address_of_symbol
+    return all(address(symbol) is not None for symbol in symbols)
+
+
+def _key(source: Source) -> str:
+    """Digest of all that the machine code depends on."""
+    numba, target = load("numba"), load("numba.core.registry").cpu_target.target_context
+    config = load("numba.core.config")
+    parts = [FORMAT, source.name, source.signature, source.text, sorted(_OPTIONS.items()), sys.version, sys.byteorder]
+    parts += [numba.__version__, load("llvmlite").__version__, np.__version__, target.codegen().magic_tuple()]
+    parts += [config.OPT, config.LOOP_VECTORIZE, config.SLP_VECTORIZE, config.DEBUGINFO_DEFAULT, config.USING_SVML]
+    return hashlib.blake2b(repr(parts).encode(), digest_size=20).hexdigest()
+
+
+def _pipeline() -> Any:
+    """Numba's compiler, told that array arguments do not overlap (loops then vectorise without tests for that)."""
+    if not _pipelines:
+        base = load("numba.core.compiler").Compiler
+
+        def define_pipelines(self: Any) -> Any:
+            self.state.flags.noalias = True
+            return base.define_pipelines(self)
+
+        _pipelines.append(type("NoAliasCompiler", (base,), {"define_pipelines": define_pipelines}))
+    return _pipelines[0]
+
+
+_pipelines: list[type] = []

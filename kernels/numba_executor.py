@@ -1,0 +1,175 @@
+"""Runs a schedule by code generated for it and compiled by numba."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.checks import check_schedule
+from kernels.executor import Executor, Rows, allocate_partials, rows_of
+from kernels.module import compile_source
+from kernels.numba_printer import HEADER, VARIANTS, Variant, print_launch
+from kernels.shape import LoweredLaunch, active_slots, lower
+from kernels.step import Launch, Schedule
+from kernels.threads import run_pieces, split
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class NumbaExecutor(Executor):
+    """Compiles each variant of each launch's shape when it is first asked for; `prepare` does so ahead of time.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        Checked here, because compiled code tests no index.
+
+    Raises
+    ------
+    ValueError
+        If the schedule is not well formed.
+    """
+
+    def __init__(self, schedule: Schedule) -> None:
+        check_schedule(schedule)
+        self.schedule = schedule
+        self._lowered = [lower(launch) for launch in schedule.launches]
+        self._calls: dict[Variant, list[_Call]] = {}
+
+    def prepare(self, *variants: Variant) -> None:
+        """Compile (or load from the disk cache) all functions of these variants."""
+        for variant in variants:
+            self._variant(variant)
+
+    def values(self, buffers: Sequence[FloatArray]) -> None:
+        """Run all launches in order; see `Executor.values`."""
+        self._check_sizes(buffers)
+        for call in self._variant("value"):
+            call.run_rows(call.arguments(buffers))
+
+    def partials(self, buffers: Sequence[FloatArray], out: list[FloatArray] | None = None) -> list[FloatArray]:
+        """Local partial derivatives of all launches; see `Executor.partials`."""
+        self._check_sizes(buffers)
+        result = allocate_partials(self.schedule) if out is None else out
+        for call, array in zip(self._variant("partials"), result, strict=True):
+            if call.active and array.shape != (call.points, call.active):
+                raise ValueError(f"partials(out=...): shape {array.shape}, expected {(call.points, call.active)}")
+            extra = (array,) if call.active else ()
+            call.run_rows(call.arguments(buffers, extra))
+        return result
+
+    def forward(self, buffers: Sequence[FloatArray], tangents: Rows, seeds: int) -> None:
+        """Push tangents along; see `Executor.forward`."""
+        self._check_sizes(buffers)
+        _check_seeds(tangents, self.schedule.sizes, seeds)
+        for call in self._variant("forward"):
+            if call.active:
+                call.run_rows((seeds, *call.arguments(buffers, call.rows(tangents))), seeds)
+            else:
+                call.run_rows(call.arguments(buffers))
+
+    def reverse(self, buffers: Sequence[FloatArray], adjoints: Rows, seeds: int, *, values_ready: bool = False) -> None:
+        """Pull adjoints back; see `Executor.reverse`."""
+        self._check_sizes(buffers)
+        _check_seeds(adjoints, self.schedule.sizes, seeds)
+        if not values_ready:
+            self.values(buffers)
+        for call in reversed(self._variant("reverse")):
+            call.run_seeds(call.arguments(buffers, call.rows(adjoints)), seeds)
+
+    def _check_sizes(self, buffers: Sequence[FloatArray]) -> None:
+        if tuple([len(buffer) for buffer in buffers]) != self.schedule.sizes:
+            sizes = [len(buffer) for buffer in buffers]
+            raise ValueError(f"buffers of sizes {sizes}, expected {list(self.schedule.sizes)}")
+
+    def _variant(self, variant: Variant) -> list[_Call]:
+        calls = self._calls.get(variant)
+        if calls is None:
+            pairs = zip(self._lowered, self.schedule.launches, strict=True)
+            calls = [_call(lowered, launch, variant) for lowered, launch in pairs if _needed(launch, variant)]
+            self._calls[variant] = calls
+        return calls
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Call:
+    """A compiled function with everything but the buffers at hand."""
+
+    function: Callable[..., None]
+    fixed: tuple[Any, ...]
+    tables: tuple[Any, ...]
+    slots: tuple[int, ...]
+    row_slots: tuple[int, ...]
+    length: int
+    points: int
+    active: int
+    work: int
+    align: int
+
+    def arguments(self, buffers: Sequence[FloatArray], extra: tuple[FloatArray, ...] = ()) -> tuple[Any, ...]:
+        """What the function takes after the range."""
+        return (*self.fixed, *[buffers[b] for b in self.slots], *extra, *self.tables)
+
+    def rows(self, rows: Rows) -> tuple[FloatArray, ...]:
+        """The tangents or adjoints that the function takes."""
+        return tuple([rows_of(rows, b) for b in self.row_slots])
+
+    def run_rows(self, arguments: tuple[Any, ...], seeds: int = 1) -> None:
+        """Run in this thread, or cut into pieces if there is enough to do."""
+        run_pieces(self.function, split(self.length, self.work * seeds, self.align), arguments)
+
+    def run_seeds(self, arguments: tuple[Any, ...], seeds: int) -> None:
+        """The same, cut between seeds: a cache line is never shared."""
+        run_pieces(self.function, split(seeds, self.work * seeds, 8), arguments)
+
+
+def source_text(schedule: Schedule, *variants: Variant) -> str:
+    """Generated text of all functions that a schedule needs, for readers.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    *variants : {"value", "partials", "forward", "reverse"}
+        All four if none is named.
+    """
+    texts: dict[str, None] = {}
+    for variant in variants or VARIANTS:
+        for launch in schedule.launches:
+            if _needed(launch, variant):
+                texts[print_launch(lower(launch).shape, variant if launch.active else "value").text] = None
+    return HEADER + "".join(text.removeprefix(HEADER) for text in texts)
+
+
+def _call(lowered: LoweredLaunch, launch: Launch, variant: Variant) -> _Call:
+    variant = variant if launch.active else "value"
+    function = compile_source(print_launch(lowered.shape, variant))
+    kernel = launch.kernel if variant == "value" else launch.linearized
+    return _Call(
+        function,
+        (lowered.geometry,),
+        lowered.tables,
+        lowered.slots,
+        tuple(lowered.slots[slot] for slot in active_slots(lowered.shape)),
+        lowered.length,
+        launch.points,
+        len(launch.active),
+        launch.points * (kernel.weight + 2 * len(launch.loads) + 1),
+        # Where the outermost loop is the vectorised one, pieces begin where whole vectors begin: the same points
+        # are left over for its scalar end whatever the number of pieces.
+        64 if lowered.shape.row_dims + lowered.shape.sum_dims == 1 and not lowered.shape.ragged else 1,
+    )
+
+
+def _needed(launch: Launch, variant: Variant) -> bool:
+    return variant != "reverse" or bool(launch.active)
+
+
+def _check_seeds(rows: Rows, sizes: tuple[int, ...], seeds: int) -> None:
+    """Compiled code tests no index."""
+    for array, size in zip(rows, sizes, strict=True):
+        if array is not None and array.shape != (size, seeds):
+            raise ValueError(f"tangents (adjoints) of shape {array.shape}, expected {(size, seeds)}")

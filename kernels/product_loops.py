@@ -1,0 +1,35 @@
+"""Loops of `kernels.products`, written for numba; plain Python runs them too, slowly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+ONE = np.uint64(1)
+
+
+def gather(start: int, stop: int, slots: Any, source: Any, out: Any) -> None:
+    """``out[t] = source[slots[t]]``."""
+    for t in range(np.uint64(start), np.uint64(stop)):
+        out[t] = source[slots[t]]
+
+
+def slot_sums(start: int, stop: int, indptr: Any, slots: Any, source: Any, out: Any) -> None:
+    """``out[t] = sum of source[slots[q]]`` over the range t of `indptr`."""
+    for t in range(np.uint64(start), np.uint64(stop)):
+        total = 0.0
+        for q in range(np.uint64(indptr[t]), np.uint64(indptr[t + ONE])):
+            total += source[slots[q]]
+        out[t] = total
+
+
+def pair_sums(
+    start: int, stop: int, indptr: Any, left_slots: Any, right_slots: Any, left: Any, right: Any, out: Any
+) -> None:
+    """``out[t] = sum of left[left_slots[q]] * right[right_slots[q]]`` over the range t of `indptr`."""
+    for t in range(np.uint64(start), np.uint64(stop)):
+        total = 0.0
+        for q in range(np.uint64(indptr[t]), np.uint64(indptr[t + ONE])):
+            total += left[left_slots[q]] * right[right_slots[q]]
+        out[t] = total

@@ -1,0 +1,132 @@
+"""Steps over buffers: kernels run over boxes of indices, and the schedule that orders them.
+
+All buffers are flat float64 arrays. A `Launch` is the one kind of step so far; loops with carried values and
+calls of libraries are further kinds of step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.address import Address
+from kernels.kernel import Kernel
+
+Index = npt.NDArray[np.int32] | npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Access:
+    """A place in a buffer for each point of a box."""
+
+    buffer: int
+    address: Address
+
+
+@dataclass(frozen=True, eq=False)
+class Launch:
+    """A kernel run at each point of a box, its results stored or summed.
+
+    Without reduction, point i of `box` (C order) stores the kernel's value at ``store.address`` of i.
+    With ``reduced > 0``, the last `reduced` dimensions of the box are summed, and `store` addresses the box of the
+    others. With `indptr`, `box` is one-dimensional and row r sums the points ``indptr[r] ... indptr[r + 1] - 1``; `store`
+    addresses the rows. Rows that sum no point store 0.0. No two rows of a launch store to one place.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        One output, the value.
+    linearized : Kernel
+        The same loads; outputs are the value and then the partial derivative by each load in `active`.
+    box : tuple of int
+        Iteration space, at most `MAX_BOX_DIMENSIONS` dimensions.
+    loads : tuple of Access
+        One for each load of the kernel. Addresses range over `box`.
+    store : Access
+    active : tuple of int
+        The loads (positions in `loads`) whose buffers depend on the differentiated input.
+    reduced : int
+        Number of trailing dimensions of the box to sum over.
+    indptr : array of int, optional
+        Ragged sums.
+    """
+
+    kernel: Kernel
+    linearized: Kernel
+    box: tuple[int, ...]
+    loads: tuple[Access, ...]
+    store: Access
+    active: tuple[int, ...]
+    reduced: int = 0
+    indptr: Index | None = None
+
+    @property
+    def points(self) -> int:
+        """Number of points of the box."""
+        return prod(self.box)
+
+    @property
+    def row_box(self) -> tuple[int, ...]:
+        """The box that `store` addresses."""
+        if self.indptr is not None:
+            return (len(self.indptr) - 1,)
+        return self.box[: len(self.box) - self.reduced]
+
+    @property
+    def rows(self) -> int:
+        """Number of places stored to."""
+        return prod(self.row_box)
+
+    @cached_property
+    def row_of_point(self) -> Index:
+        """For each point, in C order, the row it belongs to."""
+        if self.indptr is not None:
+            return np.repeat(np.arange(self.rows, dtype=np.int64), np.diff(self.indptr))
+        length = prod(self.box[len(self.box) - self.reduced :])
+        return np.repeat(np.arange(self.rows, dtype=np.int64), length)
+
+
+MAX_BOX_DIMENSIONS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Guard:
+    """A buffer of decisions (0.0 or 1.0, or an index) and what it held when the schedule was made."""
+
+    buffer: int
+    expected: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """Launches in an order that respects their data flow.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Length of each buffer.
+    inputs : tuple of int
+        Buffers given at run time: the differentiated input first, then other arguments and constants.
+    launches : tuple of Launch
+        A place that several launches store to belongs to the last of them; among those that have active loads,
+        no two store to the same place, and none without active loads stores to it afterwards. Places that no launch
+        stores to hold 0.0.
+    output : int
+        The buffer that holds the result. It may be an input.
+    guards : tuple of Guard
+    """
+
+    sizes: tuple[int, ...]
+    inputs: tuple[int, ...]
+    launches: tuple[Launch, ...]
+    output: int
+    guards: tuple[Guard, ...] = ()
+
+    @property
+    def x(self) -> int:
+        """The buffer of the differentiated input."""
+        return self.inputs[0]

@@ -1,0 +1,36 @@
+"""Sparse Jacobians of plain NumPy functions, exact to rounding.
+
+>>> import numpy as np
+>>> from sparsejac import sparse_jacobian
+>>> sparse_jacobian(lambda x: x[1:] * x[:-1], np.array([1.0, 2.0, 3.0])).toarray()
+array([[2., 1., 0.],
+       [0., 3., 2.]])
+"""
+
+from importlib.util import find_spec as _find_spec
+from pathlib import Path as _Path
+
+# `coloring` and `kernels` are also names of foreign packages: a mix-up must not surface as an obscure error later.
+for _name in ("coloring", "kernels"):
+    _spec = _find_spec(_name)
+    _home = _Path(__file__).resolve().parent.parent
+    if _spec is None or _spec.origin is None or _Path(_spec.origin).resolve().parent.parent != _home:
+        _found = "nothing" if _spec is None else _spec.origin
+        raise ImportError(
+            f"sparsejac: the package {_name!r} that Python finds is not sparsejac's own but {_found}. Cure: remove the foreign "
+            f"package from this environment (or from the working directory), and install sparsejac from its checkout or wheel."
+        )
+
+from sparsejac.api import jacobian as jacobian  # noqa: E402
+from sparsejac.api import jacobian_sparsity as jacobian_sparsity  # noqa: E402
+from sparsejac.api import prepare as prepare  # noqa: E402
+from sparsejac.api import sparse_jacobian as sparse_jacobian  # noqa: E402
+from sparsejac.api import value_and_jacobian as value_and_jacobian  # noqa: E402
+from sparsejac.errors import InputError as InputError  # noqa: E402
+from sparsejac.errors import InputTypeError as InputTypeError  # noqa: E402
+from sparsejac.errors import SparsejacError as SparsejacError  # noqa: E402
+from sparsejac.errors import UntraceableError as UntraceableError  # noqa: E402
+from sparsejac.pattern import Pattern as Pattern  # noqa: E402
+from sparsejac.plan import Plan as Plan  # noqa: E402
+
+__version__ = "0.1.0"

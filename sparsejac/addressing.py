@@ -1,0 +1,285 @@
+"""Arithmetic on address maps: recognise, compose, broadcast, permute, collapse.
+
+Affine maps stay affine wherever they can: a slice of a reshaped slice of x is still an offset and some strides, and costs
+no memory however large x is.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.address import Address, Affine, Table
+from kernels.step import MAX_BOX_DIMENSIONS
+
+Box = tuple[int, ...]
+_INT32_MAX = np.iinfo(np.int32).max
+
+
+def c_strides(box: Box) -> tuple[int, ...]:
+    """Strides, in elements, of a C-ordered array.
+
+    >>> c_strides((2, 3, 4))
+    (12, 4, 1)
+    """
+    strides = []
+    step = 1
+    for length in reversed(box):
+        strides.append(step)
+        step *= length
+    return tuple(reversed(strides))
+
+
+def contiguous(box: Box) -> Affine:
+    """The map of a C-ordered box onto a whole flat buffer."""
+    return Affine(box, 0, c_strides(box))
+
+
+def covers(address: Address, size: int) -> bool:
+    """Whether the address reads a buffer of `size` whole and in order."""
+    if not isinstance(address, Affine) or address.points != size:
+        return False
+    steps = zip(address.box, address.strides, c_strides(address.box), strict=True)
+    return address.offset == 0 and all(length <= 1 or stride == full for length, stride, full in steps)
+
+
+def of_view(view: npt.NDArray[Any], origin: int) -> Affine:
+    """The address of a NumPy view into memory that starts at `origin`."""
+    if view.size == 0:
+        return Affine(view.shape, 0, (0,) * view.ndim)
+    item = view.itemsize
+    start = view.__array_interface__["data"][0] - origin
+    return Affine(view.shape, start // item, tuple(stride // item for stride in view.strides))
+
+
+def recognised(places: npt.NDArray[Any]) -> Address:
+    """The map of an array of places: affine if it is, else a table.
+
+    >>> recognised(np.array([[7, 5], [17, 15]]))
+    Affine(box=(2, 2), offset=7, strides=(10, -2))
+    """
+    box = places.shape
+    if places.size == 0:
+        return Affine(box, 0, (0,) * places.ndim)
+    first = (0,) * places.ndim
+    strides = []
+    for axis, length in enumerate(box):
+        neighbour = tuple(1 if k == axis else 0 for k in range(places.ndim))
+        strides.append(int(places[neighbour]) - int(places[first]) if length > 1 else 0)
+    affine = Affine(box, int(places[first]), tuple(strides))
+    if int(places[(-1,) * places.ndim]) == affine.offset + sum(
+        s * (n - 1) for s, n in zip(strides, box, strict=True)
+    ) and np.array_equal(affine.table(), places.reshape(-1)):
+        return affine
+    return table(box, places)
+
+
+def table(box: Box, places: npt.NDArray[Any]) -> Table:
+    """A table of places, in int32 where they fit; the caller's array is copied or shared read-only."""
+    flat = places.reshape(-1)
+    small = flat.size == 0 or int(flat.max()) <= _INT32_MAX
+    stored = np.ascontiguousarray(flat, dtype=np.int32 if small else np.int64)
+    if stored.base is not None or stored is places:
+        stored = stored.copy()
+    stored.flags.writeable = False
+    return Table(box, stored)
+
+
+def reboxed(address: Address, box: Box) -> Address:
+    """The same places in the same C order over another box with as many points."""
+    if address.box == box:
+        return address
+    if isinstance(address, Table):
+        return Table(box, address.places)
+    strides = _reshaped_strides(address, box)
+    if strides is None:
+        return recognised(address.table().reshape(box))
+    return Affine(box, address.offset, strides)
+
+
+def _reshaped_strides(address: Affine, box: Box) -> tuple[int, ...] | None:
+    """Strides over `box`, if the map is affine there too."""
+    if address.points == 0:
+        return (0,) * len(box)
+    old = [(n, s) for n, s in zip(address.box, address.strides, strict=True) if n != 1]
+    runs: list[tuple[int, int]] = []
+    for length, stride in old:
+        if runs and runs[-1][1] == stride * length:
+            runs[-1] = (runs[-1][0] * length, stride)
+        else:
+            runs.append((length, stride))
+    strides: list[int] = []
+    remaining = list(reversed(runs))
+    left, step = remaining.pop() if remaining else (1, 0)
+    for length in box:
+        if length == 1:
+            strides.append(0)
+            continue
+        if left == 1 and remaining:
+            left, step = remaining.pop()
+        if left % length:
+            return None
+        left //= length
+        strides.append(step * left)
+    return tuple(strides)
+
+
+def broadcast(address: Address, box: Box) -> Address:
+    """The map over a larger box by NumPy's broadcasting rules."""
+    if address.box == box:
+        return address
+    lead = len(box) - len(address.box)
+    if isinstance(address, Affine):
+        old = zip(address.box, address.strides, box[lead:], strict=True)
+        strides = tuple(0 if n == 1 and m != 1 else s for n, s, m in old)
+        return Affine(box, address.offset, (0,) * lead + strides)
+    return table(box, np.broadcast_to(address.places.reshape(address.box), box))
+
+
+def permuted(address: Address, axes: tuple[int, ...]) -> Address:
+    """The map with the dimensions of its box in another order."""
+    if axes == tuple(range(len(axes))):
+        return address
+    box = tuple(address.box[a] for a in axes)
+    if isinstance(address, Affine):
+        return Affine(box, address.offset, tuple(address.strides[a] for a in axes))
+    return table(box, address.places.reshape(address.box).transpose(axes))
+
+
+def composed(inner: Address, outer: Address) -> Address:
+    """The map ``inner(outer(i))``: `outer` leads into the points of the box of `inner`, numbered in C order.
+
+    >>> composed(Affine((3, 4), 0, (10, 1)), Affine((3,), 1, (4,)))  # column 1 of a 3 x 4 block
+    Affine(box=(3,), offset=1, strides=(10,))
+    """
+    if covers(outer, inner.points):
+        return reboxed(inner, outer.box)
+    if isinstance(inner, Affine):
+        if isinstance(outer, Affine):
+            affine = _composed_affine(inner, outer)
+            if affine is not None:
+                return affine
+        if all(s == 0 or n == 1 for n, s in zip(inner.box, inner.strides, strict=True)):
+            return Affine(outer.box, inner.offset, (0,) * len(outer.box))
+        if len(inner.box) == 1 and inner.offset == 0 and inner.strides == (1,):
+            return outer
+        if isinstance(outer, Table) and len(inner.box) == 1:
+            return table(outer.box, outer.places.astype(np.int64) * inner.strides[0] + inner.offset)
+    return recognised(inner.table()[outer.table()].reshape(outer.box))
+
+
+def _composed_affine(inner: Affine, outer: Affine) -> Affine | None:
+    """The composition if each step of `outer` is a step along the axes of `inner` without a carry."""
+    if outer.points == 0:
+        return Affine(outer.box, 0, (0,) * len(outer.box))
+    radix = c_strides(inner.box)
+    low = _digits(outer.offset, radix, inner.box)
+    high = list(low)
+    steps: list[list[int]] = []
+    for length, stride in zip(outer.box, outer.strides, strict=True):
+        step = _signed_digits(stride, radix) if length > 1 else [0] * len(radix)
+        steps.append(step)
+        for axis, digit in enumerate(step):
+            reach = digit * (length - 1)
+            low[axis] += min(reach, 0)
+            high[axis] += max(reach, 0)
+    if any(a < 0 or b >= n for a, b, n in zip(low, high, inner.box, strict=True)):
+        return None
+    start = _digits(outer.offset, radix, inner.box)
+    offset = inner.offset + sum(d * s for d, s in zip(start, inner.strides, strict=True))
+    strides = tuple(sum(d * s for d, s in zip(step, inner.strides, strict=True)) for step in steps)
+    return Affine(outer.box, offset, strides)
+
+
+def _digits(number: int, radix: tuple[int, ...], box: Box) -> list[int]:
+    digits = []
+    for unit, length in zip(radix, box, strict=True):
+        digit = number // unit if unit and length > 1 else 0
+        digits.append(digit)
+        number -= digit * unit
+    return digits
+
+
+def _signed_digits(stride: int, radix: tuple[int, ...]) -> list[int]:
+    """Steps along each axis that make up `stride`, each rounded to the nearest."""
+    digits = []
+    for position, unit in enumerate(radix):
+        if position == len(radix) - 1 or unit == 0:
+            digit = stride if unit else 0
+        else:
+            digit = (2 * stride + unit) // (2 * unit) if stride >= 0 else -((-2 * stride + unit) // (2 * unit))
+            if abs(stride - digit * unit) * 2 == unit:  # a tie: toward zero
+                digit = int(stride / unit)
+        digits.append(digit)
+        stride -= digit * unit
+    return digits
+
+
+def span(address: Address) -> tuple[int, int]:
+    """The lowest and highest place; (0, -1) for an empty map."""
+    if address.points == 0:
+        return 0, -1
+    if isinstance(address, Table):
+        return int(address.places.min()), int(address.places.max())
+    reach = [s * (n - 1) for n, s in zip(address.box, address.strides, strict=True)]
+    return address.offset + sum(min(r, 0) for r in reach), address.offset + sum(max(r, 0) for r in reach)
+
+
+def collapse(addresses: list[Address], groups: tuple[int, ...]) -> tuple[tuple[Box, ...], list[Address]]:
+    """Merge neighbouring dimensions of one box where all addresses allow it.
+
+    Parameters
+    ----------
+    addresses : list of Address
+        Maps over one box.
+    groups : tuple of int
+        Numbers of neighbouring dimensions that may merge with each other (the rows and the reduced dimensions of a
+        launch, say).
+
+    Returns
+    -------
+    boxes : tuple of tuple of int
+        For each group its merged dimensions; together at most `MAX_BOX_DIMENSIONS`.
+    addresses : list of Address
+        The maps over the merged box.
+
+    Examples
+    --------
+    >>> collapse([contiguous((4, 5))], (2,))
+    (((20,),), [Affine(box=(20,), offset=0, strides=(1,))])
+    """
+    box = addresses[0].box
+    boxes: list[Box] = []
+    start = 0
+    for count in groups:
+        boxes.append(_merged(addresses, box, start, start + count))
+        start += count
+    while sum(map(len, boxes)) > MAX_BOX_DIMENSIONS:
+        longest = max(range(len(boxes)), key=lambda g: len(boxes[g]))
+        boxes[longest] = (prod(boxes[longest]),)
+    merged = tuple(n for group in boxes for n in group)
+    return tuple(boxes), [reboxed(address, merged) for address in addresses]
+
+
+def _merged(addresses: list[Address], box: Box, start: int, stop: int) -> Box:
+    lengths: list[int] = []
+    last = -1
+    for d in range(start, stop):
+        if box[d] == 1:
+            continue
+        if lengths and all(_mergeable(a, last, d) for a in addresses):
+            lengths[-1] *= box[d]
+        else:
+            lengths.append(box[d])
+        last = d
+    return tuple(lengths)
+
+
+def _mergeable(address: Address, outer: int, inner: int) -> bool:
+    if isinstance(address, Table):
+        return True
+    return address.strides[outer] == address.strides[inner] * address.box[inner]
+

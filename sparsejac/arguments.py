@@ -1,0 +1,48 @@
+"""The arguments of the public calls: what is taken as f, as x, and as a run-time operand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsejac.errors import InputError, InputTypeError
+from sparsejac.location import user_location
+
+Floats = npt.NDArray[np.float64]
+
+
+def check_function(call: str, f: Any) -> None:
+    """Refuse what cannot be called."""
+    if not callable(f):
+        raise InputTypeError(
+            f"{call}: f is a {type(f).__name__}, which cannot be called\n  {user_location()}\n  Cure: pass the function "
+            "itself, sparse_jacobian(f, x), not its result f(x)."
+        )
+
+
+def as_point(call: str, x: Any) -> Floats:
+    """x as a float64 array of its own, in its own shape."""
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise InputError(
+            f"{call}: x is not an array of numbers ({error})\n  {user_location()}\n  Cure: pass an array or a list of floats."
+        ) from None
+    if array.dtype.kind not in "biuf":
+        what = "complex numbers" if array.dtype.kind == "c" else f"dtype {array.dtype}"
+        cure = (
+            "pass real and imaginary parts as one real x, and put x[:n] + 1j * x[n:] together inside f"
+            if array.dtype.kind == "c"
+            else "pass an array or a list of floats"
+        )
+        raise InputTypeError(f"{call}: x has {what}, not real numbers\n  {user_location()}\n  Cure: {cure}.")
+    return np.array(array, dtype=np.float64, order="C")
+
+
+def is_operand(argument: Any) -> bool:
+    """Whether a further argument of f is a run-time operand: floats, alone or in an array."""
+    if isinstance(argument, np.ndarray):
+        return argument.dtype == np.float64
+    return isinstance(argument, float | np.float64)

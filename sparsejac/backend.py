@@ -1,0 +1,96 @@
+"""Which executor runs a schedule: NumPy at once, compiled code once it pays."""
+
+from __future__ import annotations
+
+from threading import Lock
+from time import perf_counter
+from typing import Literal
+
+from kernels.executor import Executor
+from kernels.numba_executor import NumbaExecutor
+from kernels.numba_printer import Variant
+from kernels.numpy_executor import NumpyExecutor
+from kernels.step import Schedule
+
+BackendName = Literal["auto", "numpy", "numba"]
+
+# What the interpreter is taken to need: a fixed part for each launch, and a part for each operation on a point.
+LAUNCH_SECONDS = 10e-6
+OPERATION_SECONDS = 2e-9
+COMPILE_SECONDS = 0.3
+"""Compilation is bought once about as much time has been spent, or is about to be, on the interpreter."""
+
+
+class Backend:
+    """Rents the interpreter or buys compiled code.
+
+    The choice counts operations and never looks at a clock, so that equal calls in equal order run equal code.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    name : {"auto", "numpy", "numba"}
+    """
+
+    def __init__(self, schedule: Schedule, name: BackendName) -> None:
+        self.schedule = schedule
+        self.name = name
+        self.compile_seconds = 0.0
+        self._spent = 0.0
+        self._lock = Lock()
+        self._interpreter: NumpyExecutor | None = None
+        self._compiled: NumbaExecutor | None = None
+        self._ready: set[Variant] = set()
+        self._seconds: dict[Variant, float] = {}
+
+    @property
+    def chosen(self) -> Literal["numpy", "numba"]:
+        """What the next call is going to use, unless it tips the scales."""
+        return "numba" if self._compiled is not None else "numpy"
+
+    def executor(self, variants: tuple[Variant, ...], seeds: int = 1) -> Executor:
+        """Return the executor for one run of each of `variants`.
+
+        Parameters
+        ----------
+        variants : tuple of {"value", "partials", "forward", "reverse"}
+        seeds : int
+            Seeds that forward and reverse runs carry, in all.
+        """
+        with self._lock:
+            if self._compiled is None and self._buys(variants, seeds):
+                start = perf_counter()
+                self._compiled = NumbaExecutor(self.schedule)
+                self.compile_seconds += perf_counter() - start
+            if self._compiled is None:
+                self._interpreter = self._interpreter or NumpyExecutor(self.schedule)
+                return self._interpreter
+            if not self._ready.issuperset(variants):
+                start = perf_counter()
+                self._compiled.prepare(*variants)
+                self._ready.update(variants)
+                self.compile_seconds += perf_counter() - start
+            return self._compiled
+
+    def _buys(self, variants: tuple[Variant, ...], seeds: int) -> bool:
+        if self.name != "auto":
+            return self.name == "numba"
+        self._spent += sum(self._estimate(variant, seeds) for variant in variants)
+        return self._spent > COMPILE_SECONDS
+
+    def _estimate(self, variant: Variant, seeds: int) -> float:
+        """Seconds of the interpreter for one run."""
+        carried = seeds if variant in ("forward", "reverse") else 0
+        if variant not in self._seconds:
+            self._seconds[variant] = estimate_interpreter(self.schedule, variant)
+        partials = sum(launch.points * len(launch.active) for launch in self.schedule.launches) if carried else 0
+        return self._seconds[variant] + partials * carried * OPERATION_SECONDS
+
+
+def estimate_interpreter(schedule: Schedule, variant: Variant = "value") -> float:
+    """Seconds that the interpreter is taken to need for one run, seeds aside."""
+    operations = 0
+    for launch in schedule.launches:
+        kernel = launch.kernel if variant == "value" else launch.linearized
+        operations += launch.points * (kernel.weight + len(kernel.outputs))
+    return LAUNCH_SECONDS * len(schedule.launches) + OPERATION_SECONDS * operations

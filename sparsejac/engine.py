@@ -1,0 +1,311 @@
+"""The engine: all that follows from the structure of a schedule, whatever its float values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import RLock
+from time import perf_counter
+from typing import Any, Literal, TypeVar, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from coloring import Coloring, OrderName, color
+from kernels.executor import allocate
+from kernels.kernel import Kernel
+from kernels.step import Launch, Schedule
+from sparsejac.backend import Backend, BackendName
+from sparsejac.decompression import Problem
+from sparsejac.given import VECTORS, adopt_coloring, check_pattern_products, check_pattern_shape, move_randomly
+from sparsejac.pattern import Pattern
+from sparsejac.sparsity import Sparsity, detect, first_place
+from sparsejac.strategies import STRATEGIES
+from sparsejac.strategies.cost import Facts, Prediction, gather_facts
+from sparsejac.strategies.protocol import Prepared
+from sparsejac.strategies.workspace import Workspaces
+
+T = TypeVar("T")
+FloatArray = npt.NDArray[np.float64]
+StrategyName = Literal["auto", "forward", "reverse", "identity"]
+
+# Index arrays beyond this are not worth the speed that they bring: "auto" then leaves the strategy out.
+MEMORY_LIMIT = 4 * 2**30
+
+
+class DecisionError(Exception):
+    """A decision of f came out differently than when the schedule was made: the schedule does not hold at this x."""
+
+
+class Engine:
+    """Value and Jacobian of one schedule, with pattern, coloring, strategy and executors found on first need.
+
+    Threads may share an engine.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    strategy : {"auto", "forward", "reverse", "identity"}
+    order : str
+        Order of the greedy coloring.
+    backend : {"auto", "numpy", "numba"}
+    pattern : Pattern, optional
+        Used instead of the detected one, after a test with random vectors at the first Jacobian.
+    coloring : Coloring or array of int, optional
+        Colors of the columns (of the rows, for the strategy "reverse"), checked and used.
+
+    Raises
+    ------
+    ValueError
+        For an unknown option, and for a pattern or colors that do not fit.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        strategy: StrategyName = "auto",
+        order: OrderName = "smallest_last",
+        backend: BackendName = "auto",
+        pattern: Pattern | None = None,
+        coloring: Coloring | npt.ArrayLike | None = None,
+    ) -> None:
+        _check_option("strategy", strategy, get_args(StrategyName))
+        _check_option("backend", backend, get_args(BackendName))
+        if pattern is not None:
+            check_pattern_shape(pattern, schedule)
+        self.schedule = order_active(schedule)
+        self.order = order
+        self.requested = strategy
+        self.backend = Backend(self.schedule, backend)
+        self.seconds: dict[str, float] = {}
+        self._given_pattern = pattern
+        self._pattern_checked = pattern is None
+        self._made: dict[str, Any] = {}
+        self._lock = RLock()
+        self._buffers = Workspaces(lambda: allocate(self.schedule))
+        if coloring is not None:
+            self._adopt(coloring)
+
+    @property
+    def sparsity(self) -> Sparsity:
+        """Pattern and counts that detection found."""
+        return self._once("pattern", lambda: detect(self.schedule))
+
+    @property
+    def pattern(self) -> Pattern:
+        """The pattern of the Jacobian: the given one, or the detected one."""
+        return self.sparsity.pattern if self._given_pattern is None else self._given_pattern
+
+    @property
+    def facts(self) -> Facts:
+        """Counts for the cost model."""
+        return self._once("facts", lambda: gather_facts(self.schedule, replace(self.sparsity, pattern=self.pattern)))
+
+    def color(self, problem: Problem) -> Coloring:
+        """Coloring of the columns or rows, computed on first need."""
+        pattern = self.pattern
+        entries = (pattern.indptr, pattern.indices, pattern.shape)
+        return self._once(f"coloring of {problem}s", lambda: color(entries, problem, self.order))
+
+    def colored(self, problem: Problem) -> Coloring | None:
+        """Return the coloring of the columns or rows if it was needed so far."""
+        found: Coloring | None = self._made.get(f"coloring of {problem}s")
+        return found
+
+    @property
+    def strategy(self) -> str:
+        """Name of the strategy in use."""
+        return self._once("strategy", self._choose) if self.requested == "auto" else self.requested
+
+    @property
+    def coloring(self) -> Coloring | None:
+        """The coloring that the strategy uses; None for the identity strategy."""
+        problem = STRATEGIES[self.strategy].problem
+        return None if problem is None else self.color(problem)
+
+    @property
+    def prepared(self) -> Prepared:
+        """The strategy with all its index arrays."""
+        return self.prepare(self.strategy)
+
+    def prepare(self, name: str) -> Prepared:
+        """Work out the index arrays of a strategy, whichever is in use."""
+        strategy = STRATEGIES[name]
+        pattern = self.pattern
+        colors = None if strategy.problem is None else self.color(strategy.problem).colors
+        return self._once(f"prepare {name}", lambda: strategy.prepare(self.schedule, pattern, colors))
+
+    def predict(self, name: str, colors: int | None = None) -> Prediction:
+        """Predict the cost of a strategy, without coloring anything: by the colors there are, or their lower bound."""
+        problem = STRATEGIES[name].problem
+        if problem is not None and colors is None:
+            known = self.colored(problem)
+            fullest = self.facts.fullest_row if problem == "column" else self.facts.fullest_column
+            colors = fullest if known is None else known.num_colors
+        return STRATEGIES[name].predict(self.facts, colors or 0)
+
+    def setup_seconds(self) -> dict[str, float]:
+        """Time that set-up took so far, by stage: pattern, colorings, index arrays of strategies, compilation."""
+        stages = {s: t for s, t in self.seconds.items() if s.startswith(("pattern", "coloring", "prepare"))}
+        if self.backend.compile_seconds:
+            stages["compile"] = self.backend.compile_seconds
+        return stages
+
+    def value(self, inputs: Sequence[FloatArray], *, check: bool = True) -> FloatArray:
+        """Run the schedule.
+
+        Parameters
+        ----------
+        inputs : sequence of array
+            Flat arrays in the order of ``schedule.inputs``. They are not changed.
+        check : bool
+            Whether to ask the guards.
+
+        Returns
+        -------
+        array, shape (size of the output,)
+
+        Raises
+        ------
+        DecisionError
+            Where a guard does not hold.
+        """
+        with self._run(inputs) as buffers:
+            self.backend.executor(("value",)).values(buffers)
+            self._ask_guards(buffers, check)
+            return buffers[self.schedule.output].copy()
+
+    def data(self, inputs: Sequence[FloatArray], out: FloatArray | None = None, *, check: bool = True) -> FloatArray:
+        """Entries of the Jacobian in CSR order; see `value`, and `out` for where to write them."""
+        return self.value_and_data(inputs, out, check=check)[1]
+
+    def value_and_data(
+        self, inputs: Sequence[FloatArray], out: FloatArray | None = None, *, check: bool = True
+    ) -> tuple[FloatArray, FloatArray]:
+        """Value and entries of the Jacobian in CSR order; see `value`.
+
+        Parameters
+        ----------
+        inputs : sequence of array
+        out : array, shape (nnz,), optional
+            C-contiguous float64 array to write the entries to.
+        check : bool
+        """
+        if out is None:
+            out = np.empty(self.pattern.nnz)
+        elif out.shape != (self.pattern.nnz,) or out.dtype != np.float64 or not out.flags.c_contiguous:
+            raise ValueError(
+                f"out: got shape {out.shape}, dtype {out.dtype}; pass a contiguous float64 array of shape "
+                f"{(self.pattern.nnz,)}"
+            )
+        if not self._pattern_checked:
+            self._check_pattern(inputs)
+        with self._run(inputs) as buffers:
+            self._write_data(buffers, out)
+            self._ask_guards(buffers, check)
+            return buffers[self.schedule.output].copy(), out
+
+    def guards_hold(self, buffers: Sequence[FloatArray]) -> bool:
+        """Whether all decisions are those with which the schedule was made; `buffers` hold the values."""
+        return all(np.array_equal(buffers[g.buffer], g.expected, equal_nan=True) for g in self.schedule.guards)
+
+    def _write_data(self, buffers: list[FloatArray], out: FloatArray) -> None:
+        prepared = self.prepared
+        coloring = self.coloring
+        executor = self.backend.executor(prepared.variants, coloring.num_colors if coloring else 1)
+        prepared.data(buffers, executor, out)
+        if not prepared.entrywise and not _is_finite(out):
+            prepared = self.prepare("identity")
+            prepared.data(buffers, self.backend.executor(prepared.variants), out)
+
+    def _check_pattern(self, inputs: Sequence[FloatArray]) -> None:
+        """Test a given pattern at x, and beside it: what is missing may just happen to be zero at x."""
+        for moved in (inputs, [move_randomly(inputs[0]), *inputs[1:]]):
+            with self._run(moved) as buffers:
+                data = np.empty(self.pattern.nnz)
+                self._write_data(buffers, data)
+                executor = self.backend.executor(("forward",), VECTORS)
+                check_pattern_products(self.pattern, data, self.schedule, buffers, executor)
+        self._pattern_checked = True
+
+    @contextmanager
+    def _run(self, inputs: Sequence[FloatArray]) -> Iterator[list[FloatArray]]:
+        """Lend buffers with the inputs in their places."""
+        with self._buffers.lend() as lent:
+            buffers = list(lent)
+            for buffer, given in zip(self.schedule.inputs, inputs, strict=True):
+                array = np.ascontiguousarray(given, dtype=np.float64)
+                if array.shape != lent[buffer].shape:
+                    raise ValueError(f"input buffer {buffer}: got shape {array.shape}, expected {lent[buffer].shape}")
+                buffers[buffer] = array
+            yield buffers
+
+    def _ask_guards(self, buffers: Sequence[FloatArray], check: bool) -> None:
+        if check and not self.guards_hold(buffers):
+            raise DecisionError
+
+    def _choose(self) -> str:
+        """Take the cheapest strategy; nothing is colored while a lower bound already loses."""
+        best = self.predict("identity")
+        seconds = best.seconds if best.bytes <= MEMORY_LIMIT else np.inf
+        chosen = "identity"
+        bounds = sorted((self.predict(n).seconds, n) for n, s in STRATEGIES.items() if s.problem is not None)
+        for bound, name in bounds:
+            problem = STRATEGIES[name].problem
+            if bound >= seconds or problem is None:
+                continue
+            predicted = self.predict(name, self.color(problem).num_colors).seconds
+            if predicted < seconds:
+                chosen, seconds = name, predicted
+        return chosen
+
+    def _adopt(self, given: Coloring | npt.ArrayLike) -> None:
+        problem: Problem = "row" if self.requested == "reverse" else "column"
+        if self.requested == "auto" and isinstance(given, Coloring):
+            problem = given.problem
+        if self.requested == "identity":
+            raise ValueError("coloring: the strategy 'identity' colors nothing; leave the coloring or the strategy out")
+        self._made[f"coloring of {problem}s"] = adopt_coloring(given, self.pattern, problem)
+        self.requested = "forward" if problem == "column" else "reverse"
+
+    def _once(self, stage: str, make: Callable[[], T]) -> T:
+        """Make something at the first call, whatever the number of threads, and note the time that it took."""
+        if stage not in self._made:
+            with self._lock:
+                if stage not in self._made:
+                    start = perf_counter()
+                    self._made[stage] = make()
+                    self.seconds[stage] = perf_counter() - start
+        made: T = self._made[stage]
+        return made
+
+
+def order_active(schedule: Schedule) -> Schedule:
+    """Bring the active loads of each launch into the order of their places at the first point.
+
+    Loads that step through x side by side then have their partials in the order of the entries of a CSR row: these can
+    be written in place.
+    """
+    return replace(schedule, launches=tuple(_order_launch(launch) for launch in schedule.launches))
+
+
+def _order_launch(launch: Launch) -> Launch:
+    if launch.points == 0 or len(launch.active) < 2:
+        return launch
+    first = [(launch.loads[k].buffer, first_place(launch.loads[k].address)) for k in launch.active]
+    order = sorted(range(len(first)), key=first.__getitem__)
+    linearized = launch.linearized
+    outputs = (linearized.outputs[0], *(linearized.outputs[1 + j] for j in order))
+    ordered = Kernel(linearized.loads, linearized.instructions, outputs)
+    return replace(launch, linearized=ordered, active=tuple(launch.active[j] for j in order))
+
+
+def _is_finite(data: FloatArray) -> bool:
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(data.sum())) or bool(np.isfinite(data).all())
+
+
+def _check_option(option: str, given: object, known: tuple[str, ...]) -> None:
+    if given not in known:
+        raise ValueError(f"{option}: got {given!r}; choose one of {', '.join(map(repr, known))}")

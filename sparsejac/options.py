@@ -1,0 +1,23 @@
+"""Options of the public calls: their names, their values, and the one validator."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+from coloring import OrderName as OrderName
+from sparsejac.backend import BackendName as BackendName
+from sparsejac.engine import StrategyName as StrategyName
+from sparsejac.errors import InputError
+from sparsejac.location import user_location
+
+Format = Literal["csr", "csc", "coo"]
+
+
+def check_option(call: str, option: str, given: Any, literal: Any) -> None:
+    """Refuse a value that is not one of a `Literal`'s."""
+    known = get_args(literal)
+    if given not in known:
+        raise InputError(
+            f"{call}: {option}={given!r} is not an option\n  {user_location()}\n  Cure: choose one of "
+            f"{', '.join(map(repr, known))}."
+        )

@@ -1,0 +1,148 @@
+"""Local partial derivatives of a kernel, by reverse mode on its scalar expression.
+
+Griewank & Walther, Evaluating Derivatives, 2nd ed. 2008, section 3.2: one backward sweep gives all partials.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kernels.kernel import Instruction, Kernel, KernelBuilder
+from sparsejac.primitives import PRIMITIVES, Primitive, Term
+
+
+@dataclass(frozen=True)
+class _Adjoint:
+    """A derivative that counts only where `guard` holds (everywhere if None).
+
+    Behind the dead branch of a select an adjoint is not multiplied by zero but masked: the partials there may be
+    infinite or NaN, and zero times NaN would leak.
+    """
+
+    term: Term
+    guard: Term | None
+
+    def settled(self) -> Term:
+        """The derivative with its guard applied."""
+        return self.term if self.guard is None else self.guard.call("select", self.term, 0.0)
+
+
+def linearized(kernel: Kernel, loads: tuple[int, ...]) -> Kernel:
+    """The kernel of the value and the partial derivatives by `loads`.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        One output.
+    loads : tuple of int
+        Loads to differentiate by.
+
+    Returns
+    -------
+    Kernel
+        The same loads; the value, then one partial for each of `loads`.
+
+    Examples
+    --------
+    >>> from kernels import KernelBuilder
+    >>> build = KernelBuilder(2)
+    >>> product = build.build(build.apply(PRIMITIVES["multiply"].operation, 0, 1))
+    >>> linearized(product, (0, 1)).outputs  # the value, then the other operand
+    (2, 1, 0)
+    """
+    builder = KernelBuilder(kernel.loads)
+    value_of = list(range(kernel.loads))
+    for instruction in kernel.instructions:
+        value_of.append(_repeat(builder, instruction, value_of))
+    adjoints: dict[int, _Adjoint] = {kernel.outputs[0]: _Adjoint(_term(builder, builder.literal(1.0)), None)}
+    needed = _depends(kernel, set(loads))
+    for t in range(len(kernel.instructions) - 1, -1, -1):
+        number = kernel.loads + t
+        if number in adjoints and number in needed:
+            _push(builder, kernel.instructions[t], number, value_of, adjoints, needed)
+    zero = builder.literal(0.0)
+    partials = [adjoints[k].settled().value if k in adjoints else zero for k in loads]
+    return builder.build(value_of[kernel.outputs[0]], *partials)
+
+
+def differentiable_loads(kernel: Kernel) -> set[int]:
+    """The loads on which the output depends other than through comparisons and rounding."""
+    reached = {kernel.outputs[0]}
+    for t in range(len(kernel.instructions) - 1, -1, -1):
+        instruction = kernel.instructions[t]
+        if kernel.loads + t in reached and instruction.operation is not None:
+            rules = PRIMITIVES[instruction.operation.name].partials
+            reached.update(o for o, rule in zip(instruction.operands, rules, strict=True) if rule is not None)
+    return {value for value in reached if value < kernel.loads}
+
+
+def _depends(kernel: Kernel, loads: set[int]) -> set[int]:
+    """The values that depend on `loads`."""
+    reached = set(loads)
+    for t, instruction in enumerate(kernel.instructions):
+        if not reached.isdisjoint(instruction.operands):
+            reached.add(kernel.loads + t)
+    return reached
+
+
+def _repeat(builder: KernelBuilder, instruction: Instruction, value_of: list[int]) -> int:
+    if instruction.operation is None:
+        return builder.literal(instruction.literal)
+    return builder.apply(instruction.operation, *(value_of[o] for o in instruction.operands))
+
+
+def _term(builder: KernelBuilder, value: int) -> Term:
+    return Term(builder, value)
+
+
+def _push(
+    builder: KernelBuilder,
+    instruction: Instruction,
+    number: int,
+    value_of: list[int],
+    adjoints: dict[int, _Adjoint],
+    needed: set[int],
+) -> None:
+    """Add to the adjoints of the operands what the result's adjoint means for them."""
+    if instruction.operation is None:
+        return
+    primitive = PRIMITIVES[instruction.operation.name]
+    above = adjoints[number]
+    result = _term(builder, value_of[number])
+    operands = [_term(builder, value_of[o]) for o in instruction.operands]
+    merged = _merged_operands(primitive, instruction.operands)
+    for k, operand in enumerate(instruction.operands):
+        rule = primitive.partials[k]
+        if rule is None or operand not in needed or merged[k] == 0:
+            continue
+        if primitive.name == "select":
+            branch = operands[0] if k == 1 else operands[0].call("logical_not")
+            share = _Adjoint(above.term, branch if above.guard is None else above.guard.call("logical_and", branch))
+        else:
+            share = _Adjoint(above.term * (merged[k] * rule(result, *operands)), above.guard)
+        _collect(adjoints, operand, share)
+
+
+def _merged_operands(primitive: Primitive, operands: tuple[int, ...]) -> list[int]:
+    """How often the partial by each operand counts: equal operands of a symmetric primitive merge into the first."""
+    counts = [1] * len(operands)
+    for group in primitive.operation.symmetries:
+        for position, k in enumerate(group):
+            first = next(j for j in group[: position + 1] if operands[j] == operands[k])
+            if first != k:
+                counts[first] += 1
+                counts[k] = 0
+    return counts
+
+
+def _collect(adjoints: dict[int, _Adjoint], operand: int, share: _Adjoint) -> None:
+    known = adjoints.get(operand)
+    if known is None:
+        adjoints[operand] = share
+    elif known.guard is None or share.guard is None:
+        adjoints[operand] = _Adjoint(known.settled() + share.settled(), None)
+    elif known.guard == share.guard:
+        adjoints[operand] = _Adjoint(known.term + share.term, known.guard)
+    else:
+        either = known.guard.call("logical_or", share.guard)
+        adjoints[operand] = _Adjoint(known.settled() + share.settled(), either)

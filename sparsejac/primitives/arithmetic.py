@@ -1,0 +1,67 @@
+"""Arithmetic: sums, products, quotients, powers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sparsejac.primitives.primitive import elementwise
+from sparsejac.primitives.term import Term
+
+EXCHANGEABLE = ((0, 1),)
+
+
+def _power_by_base(y: Term, x: Term, p: Term) -> Term:
+    # p == 0 is constant; its formula 0 * x**-1 would be NaN at x = 0.
+    return p.call("equal", 0.0).call("select", 0.0, p * x.call("power", p - 1.0))
+
+
+def _power_by_exponent(y: Term, x: Term, p: Term) -> Term:
+    # 0**p is 0 for p > 0, however p moves; its formula 0 * log(0) would be NaN.
+    at_zero = x.call("equal", 0.0).call("logical_and", p.call("greater_equal", 0.0))
+    return at_zero.call("select", 0.0, y * x.call("log"))
+
+
+elementwise("copy", np.positive, "{0}", lambda y, x: x.lift(1.0), weight=0)
+elementwise("negative", np.negative, "-{0}", lambda y, x: x.lift(-1.0))
+elementwise(
+    "add", np.add, "{0} + {1}", lambda y, a, b: a.lift(1.0), lambda y, a, b: a.lift(1.0), symmetries=EXCHANGEABLE
+)
+elementwise("subtract", np.subtract, "{0} - {1}", lambda y, a, b: a.lift(1.0), lambda y, a, b: a.lift(-1.0))
+elementwise("multiply", np.multiply, "{0} * {1}", lambda y, a, b: b, lambda y, a, b: a, symmetries=EXCHANGEABLE)
+elementwise("divide", np.divide, "{0} / {1}", lambda y, a, b: 1.0 / b, lambda y, a, b: -(y / b), weight=4)
+elementwise("reciprocal", np.reciprocal, "1.0 / {0}", lambda y, x: -(y * y), weight=4)
+elementwise("square", np.square, "{0} * {0}", lambda y, x: 2.0 * x)
+elementwise("sqrt", np.sqrt, "math.sqrt({0})", lambda y, x: 0.5 / y, weight=4)
+elementwise("cbrt", np.cbrt, "np.cbrt({0})", lambda y, x: 1.0 / (3.0 * (y * y)), weight=16)
+elementwise("power", np.power, "{0} ** {1}", _power_by_base, _power_by_exponent, weight=32)
+elementwise(
+    "hypot",
+    np.hypot,
+    "math.hypot({0}, {1})",
+    lambda y, a, b: y.call("equal", 0.0).call("select", 0.0, a / y),
+    lambda y, a, b: y.call("equal", 0.0).call("select", 0.0, b / y),
+    weight=16,
+    symmetries=EXCHANGEABLE,
+)
+elementwise("absolute", np.absolute, "abs({0})", lambda y, x: x.call("sign"))
+elementwise(
+    "remainder",
+    np.remainder,
+    "{0} % {1}",
+    lambda y, a, b: a.lift(1.0),
+    lambda y, a, b: -((a / b).call("floor")),
+    weight=8,
+)
+elementwise("sign", np.sign, "np.sign({0})", None)
+elementwise("floor", np.floor, "np.floor({0})", None)
+elementwise("ceil", np.ceil, "np.ceil({0})", None)
+elementwise("trunc", np.trunc, "np.trunc({0})", None)
+elementwise("rint", np.rint, "np.rint({0})", None)
+elementwise(
+    "floor_divide",
+    np.floor_divide,
+    "{0} // {1}",
+    None,
+    None,
+    weight=8,
+)

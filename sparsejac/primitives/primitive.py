@@ -1,0 +1,56 @@
+"""What is declared for an elementwise primitive: its value, code and partial derivatives side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kernels.operation import Operation
+from sparsejac.primitives.term import OPERATIONS, Term
+
+Rule = Callable[..., Term]
+"""A partial derivative: called with the result and then the operands, as terms; returns a term."""
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """An elementwise function of real numbers.
+
+    Parameters
+    ----------
+    operation : Operation
+        Its value in NumPy and as code.
+    partials : tuple of (callable or None)
+        For each operand the rule of the partial derivative by it, written on terms ``rule(y, x0, x1, ...)``. None
+        where the derivative is zero wherever it exists (comparisons, rounding): the operand then adds nothing
+        to the sparsity pattern.
+    """
+
+    operation: Operation
+    partials: tuple[Rule | None, ...]
+
+    @property
+    def name(self) -> str:
+        """The name, unique in the registry."""
+        return self.operation.name
+
+
+_REGISTRY: dict[str, Primitive] = {}
+
+
+def elementwise(
+    name: str,
+    evaluate: Callable[..., Any],
+    code: str,
+    *partials: Rule | None,
+    weight: int = 1,
+    symmetries: tuple[tuple[int, ...], ...] = (),
+) -> Primitive:
+    """Declare an elementwise primitive; one operand for each of `partials`."""
+    if name in _REGISTRY:
+        raise ValueError(f"elementwise({name!r}): the name is taken already")
+    operation = Operation(name, len(partials), evaluate, code, weight, symmetries)
+    OPERATIONS[name] = operation
+    _REGISTRY[name] = Primitive(operation, partials)
+    return _REGISTRY[name]

@@ -1,0 +1,235 @@
+"""The array-level representation of a traced function: nodes in single-assignment form.
+
+Every node is a flat vector of real numbers. Views, broadcasts and fancy indices are not nodes but the addresses under
+which a node reads its operands, so that there are only a few kinds of node:
+
+========== ====================================================================================
+input      an argument of f
+constant   numbers that f captured: operands at run time, only their size is structure
+map        an elementwise primitive at each point of a box
+sum        sums over the last dimensions of a box, or over ragged ranges of points
+join       a vector put together from pieces of others; places without a piece hold 0.0
+========== ====================================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from math import prod
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.address import Address, Index, identity
+from sparsejac.primitives import Primitive
+
+Kind = Literal["input", "constant", "map", "sum", "join"]
+
+
+@dataclass(frozen=True, eq=False)
+class Load:
+    """An operand: a node and the address under which it is read at each point."""
+
+    node: Node
+    address: Address
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for equal operands."""
+        return (self.node.index, self.address.key)
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A part of a join: for each point of a box, what is read and where it is put."""
+
+    store: Address
+    load: Load
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One vector of a `Program`.
+
+    Parameters
+    ----------
+    index : int
+        Place in the order of creation; operands come before.
+    kind : {"input", "constant", "map", "sum", "join"}
+    size : int
+    box : tuple of int
+        Iteration space of a map or a sum.
+    loads : tuple of Load
+        Operands of a map or a sum, their addresses over `box`.
+    pieces : tuple of Piece
+        Parts of a join; a later piece overwrites an earlier one, and of the active ones no two overlap.
+    primitive : Primitive, optional
+        What a map applies.
+    reduced : int
+        Number of trailing dimensions of `box` that a sum reduces.
+    indptr : array of int, optional
+        Ranges of points of a ragged sum.
+    slot : int
+        Number of the input or the constant.
+    active : bool
+        Whether the node depends differentiably on the first input.
+    """
+
+    index: int
+    kind: Kind
+    size: int
+    box: tuple[int, ...] = ()
+    loads: tuple[Load, ...] = ()
+    pieces: tuple[Piece, ...] = ()
+    primitive: Primitive | None = None
+    reduced: int = 0
+    indptr: Index | None = None
+    slot: int = -1
+    active: bool = False
+
+    def __repr__(self) -> str:
+        name = self.primitive.name if self.primitive else self.kind
+        reads = ", ".join(f"%{load.node.index}{_show(load.address)}" for load in self.operands())
+        return f"%{self.index}: {self.size} = {name}({reads})"
+
+    def operands(self) -> Iterator[Load]:
+        """Everything the node reads."""
+        yield from self.loads
+        for piece in self.pieces:
+            yield piece.load
+
+
+def _show(address: Address) -> str:
+    box, *rest = address.key
+    return f"[{'x'.join(map(str, box)) if isinstance(box, tuple) else box}: {', '.join(map(str, rest))}]"
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """A node whose values decided the way through f, and the values it had."""
+
+    node: Node
+    expected: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """What f does, as nodes in an order that respects their data flow.
+
+    Parameters
+    ----------
+    nodes : tuple of Node
+        Only nodes that `output` or a decision needs.
+    output : Node
+    decisions : tuple of Decision
+    input_sizes : tuple of int
+        The differentiated input first.
+    constant_sizes : tuple of int
+    """
+
+    nodes: tuple[Node, ...]
+    output: Node
+    decisions: tuple[Decision, ...]
+    input_sizes: tuple[int, ...]
+    constant_sizes: tuple[int, ...]
+    digest: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        lines = [repr(node) for node in self.nodes]
+        return "\n".join([*lines, f"return %{self.output.index}"])
+
+
+def program(graph: Graph, output: Node, decisions: Iterable[Decision]) -> Program:
+    """The part of a graph that `output` and the decisions need, with its digest."""
+    decided = tuple(decisions)
+    needed = {output.index} | {d.node.index for d in decided}
+    for node in reversed(graph.nodes):
+        if node.index in needed:
+            needed.update(load.node.index for load in node.operands())
+    nodes = tuple(node for node in graph.nodes if node.index in needed)
+    sizes = tuple(len(values) for values in graph.constants)
+    digest = _digest(nodes, output, decided, graph.input_sizes)
+    return Program(nodes, output, decided, tuple(graph.input_sizes), sizes, digest)
+
+
+def _digest(nodes: tuple[Node, ...], output: Node, decisions: tuple[Decision, ...], inputs: list[int]) -> str:
+    """Digest of structure, shapes, index tables and decisions; the values of constants do not enter."""
+    number = {node.index: k for k, node in enumerate(nodes)}
+    state = hashlib.blake2b(repr(inputs).encode(), digest_size=20)
+    for node in nodes:
+        reads = [(number[load.node.index], load.address.key) for load in node.operands()]
+        stores = [piece.store.key for piece in node.pieces]
+        name = node.primitive.name if node.primitive else ""
+        state.update(repr((node.kind, name, node.size, node.box, node.reduced, node.slot, reads, stores)).encode())
+        if node.indptr is not None:
+            state.update(np.ascontiguousarray(node.indptr, dtype=np.int64))
+    state.update(repr(number[output.index]).encode())
+    for decision in decisions:
+        state.update(repr(number[decision.node.index]).encode())
+        state.update(np.ascontiguousarray(decision.expected))
+    return state.hexdigest()
+
+
+class Graph:
+    """Where nodes are made; equal nodes are made once."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.constants: list[npt.NDArray[np.float64]] = []
+        self.input_sizes: list[int] = []
+        self._known: dict[object, Node] = {}
+
+    def input(self, size: int, *, active: bool) -> Node:
+        """A new argument of f."""
+        self.input_sizes.append(size)
+        return self._add(None, "input", size, slot=len(self.input_sizes) - 1, active=active)
+
+    def constant(self, values: npt.NDArray[np.float64]) -> Node:
+        """A constant; `values` is kept, so the caller gives a copy of what might change."""
+        self.constants.append(values)
+        return self._add(None, "constant", len(values), slot=len(self.constants) - 1)
+
+    def map(self, primitive: Primitive, box: tuple[int, ...], loads: tuple[Load, ...]) -> Node:
+        """`primitive` at each point of `box`."""
+        ordered = _canonical(primitive, loads)
+        key = ("map", primitive.name, box, tuple(load.key for load in ordered))
+        active = any(load.node.active for load, rule in zip(ordered, primitive.partials, strict=True) if rule)
+        return self._add(key, "map", prod(box), box=box, loads=ordered, primitive=primitive, active=active)
+
+    def sum(self, box: tuple[int, ...], load: Load, reduced: int = 0, indptr: Index | None = None) -> Node:
+        """Sums of what `load` reads over `reduced` trailing dimensions or over ragged ranges."""
+        size = len(indptr) - 1 if indptr is not None else prod(box[: len(box) - reduced])
+        ranges = None if indptr is None else hashlib.blake2b(np.ascontiguousarray(indptr, dtype=np.int64)).digest()
+        key = ("sum", box, load.key, reduced, ranges)
+        active = load.node.active
+        return self._add(key, "sum", size, box=box, loads=(load,), reduced=reduced, indptr=indptr, active=active)
+
+    def join(self, size: int, pieces: tuple[Piece, ...]) -> Node:
+        """A vector put together from `pieces`."""
+        if len(pieces) == 1 and pieces[0].store.key == identity(size).key:
+            load = pieces[0].load
+            if load.node.size == size and load.address.key == identity(size).key:
+                return load.node
+        key = ("join", size, tuple((piece.store.key, piece.load.key) for piece in pieces))
+        active = any(piece.load.node.active for piece in pieces)
+        return self._add(key, "join", size, pieces=pieces, active=active)
+
+    def _add(self, key: object, kind: Kind, size: int, **fields: object) -> Node:
+        node = self._known.get(key) if key is not None else None
+        if node is None:
+            node = Node(len(self.nodes), kind, size, **fields)  # type: ignore[arg-type]
+            self.nodes.append(node)
+            if key is not None:
+                self._known[key] = node
+        return node
+
+
+def _canonical(primitive: Primitive, loads: tuple[Load, ...]) -> tuple[Load, ...]:
+    """Operands of a symmetric primitive in one order, so that x*y is y*x."""
+    if not primitive.operation.symmetries or len(loads) != 2:
+        return loads
+    left, right = loads
+    return loads if (left.node.index, repr(left.address.key)) <= (right.node.index, repr(right.address.key)) else (right, left)

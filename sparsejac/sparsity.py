@@ -1,0 +1,224 @@
+"""Detection: the pattern of the Jacobian, pushed through a schedule by index arithmetic alone.
+
+Every active buffer B has a running pattern, the pattern of dB/dx; that of x is the identity. Row r of a launch gets
+the union of the rows of these patterns that its points load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+
+from kernels.address import Address, Affine
+from kernels.step import Access, Launch, Schedule
+from sparsejac.pattern import IndexArray, Pattern, index_dtype
+
+# A launch that loads from less than this share of a buffer has the rows that it needs picked out first.
+_SPARSE_SHARE = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Sparsity:
+    """What detection found.
+
+    Parameters
+    ----------
+    pattern : Pattern
+        The pattern of d output / d x.
+    products : int
+        Multiplications of a run seeded with the identity: local partials times rows of running Jacobians. A launch
+        that loads only from x needs none.
+    stored : int
+        Entries of all running Jacobians that come from such products.
+    """
+
+    pattern: Pattern
+    products: int
+    stored: int
+
+
+class RunningRows:
+    """Rows of the running Jacobians dB/dx, each a range of one growing pool of entries.
+
+    The pool begins with the identity: slot j is row j of dx/dx.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    reserved : int
+        Slots kept free behind the identity, for a use of the caller's own.
+    """
+
+    def __init__(self, schedule: Schedule, reserved: int = 0) -> None:
+        self.schedule = schedule
+        self.size = schedule.sizes[schedule.x]
+        self.dtype = index_dtype(self.size)
+        self.columns: npt.NDArray[Any] = np.empty(self.size + reserved, dtype=self.dtype)
+        self.columns[: self.size] = np.arange(self.size)
+        self.end = self.size + reserved
+        self.starts: dict[int, npt.NDArray[np.int64]] = {schedule.x: np.arange(self.size)}
+        self.lengths: dict[int, npt.NDArray[np.int64]] = {schedule.x: np.ones(self.size, dtype=np.int64)}
+
+    def rows(self, buffer: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """First slot and number of slots of each row of a buffer; a row that nobody stored is empty."""
+        if buffer not in self.starts:
+            size = self.schedule.sizes[buffer]
+            self.starts[buffer] = np.zeros(size, dtype=np.int64)
+            self.lengths[buffer] = np.zeros(size, dtype=np.int64)
+        return self.starts[buffer], self.lengths[buffer]
+
+    def append(self, store: Access, indptr: IndexArray, columns: IndexArray) -> tuple[int, int]:
+        """Put rows at the end of the pool; return their range of slots."""
+        first, last = self.end, self.end + len(columns)
+        if last > len(self.columns):
+            grown = np.empty(max(last, 2 * len(self.columns) if first > self.size else last), dtype=self.dtype)
+            grown[:first] = self.columns[:first]
+            self.columns = grown
+        self.columns[first:last] = columns
+        self.end = last
+        self.place(store, indptr, first)
+        return first, last
+
+    def place(self, store: Access, indptr: IndexArray, first: int) -> None:
+        """Say that the rows of a launch lie in the pool from slot `first` on."""
+        starts, lengths = self.rows(store.buffer)
+        places = store.address.table()
+        starts[places] = np.add(indptr[:-1], first)
+        lengths[places] = np.diff(indptr)
+
+    def slots(self, buffer: int) -> tuple[IndexArray, IndexArray]:
+        """All rows of a buffer as (indptr, slots)."""
+        starts, lengths = self.rows(buffer)
+        return expand(starts, lengths)
+
+
+def detect(schedule: Schedule) -> Sparsity:
+    """Find the pattern of d output / d x.
+
+    An entry is there where the schedule's data flow makes it possible: values play no part, so that the pattern
+    holds for every x (as long as the guards hold).
+    """
+    running = RunningRows(schedule)
+    products = stored = 0
+    last = _sole_writer(schedule)
+    for number, launch in enumerate(schedule.launches):
+        if not launch.active:
+            continue
+        if not loads_x_only(launch, schedule):
+            products += count_products(launch, running)
+        rows = _detect_rows(launch, schedule, running)
+        if not loads_x_only(launch, schedule):
+            stored += rows.nnz
+        if number == last:
+            return Sparsity(Pattern(rows.shape, rows.indptr, rows.indices), products, stored)
+        running.append(launch.store, rows.indptr, rows.indices)
+    indptr, slots = running.slots(schedule.output)
+    shape = (schedule.sizes[schedule.output], running.size)
+    return Sparsity(Pattern(shape, indptr, running.columns[slots]), products, stored)
+
+
+def loads_x_only(launch: Launch, schedule: Schedule) -> bool:
+    """Whether all active loads of a launch read x itself."""
+    return all(launch.loads[k].buffer == schedule.x for k in launch.active)
+
+
+def count_products(launch: Launch, running: RunningRows) -> int:
+    """Multiplications of the local partials of a launch with the rows that they meet."""
+    total = 0
+    for k in launch.active:
+        load = launch.loads[k]
+        total += int(running.rows(load.buffer)[1][load.address.table()].sum())
+    return total
+
+
+def expand(starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> tuple[IndexArray, IndexArray]:
+    """All numbers of the ranges ``starts[r] ... starts[r] + lengths[r] - 1``, with the indptr of the ranges.
+
+    >>> expand(np.array([7, 3, 0]), np.array([2, 0, 1]))[1].tolist()
+    [7, 8, 0]
+    """
+    indptr = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=indptr[1:])
+    total = int(indptr[-1])
+    dtype = index_dtype(total, int(starts.max(initial=0)) + int(lengths.max(initial=0)))
+    slots = np.repeat((starts - indptr[:-1]).astype(dtype), lengths)
+    slots += np.arange(total, dtype=dtype)
+    return indptr.astype(index_dtype(total)), slots
+
+
+def point_bounds(launch: Launch) -> IndexArray:
+    """Indptr of the points of each row of a launch."""
+    if launch.indptr is not None:
+        return launch.indptr
+    each = launch.points // launch.rows if launch.rows else 0
+    return np.arange(launch.rows + 1, dtype=np.int64) * each
+
+
+def interleave(loads: Iterable[Access], points: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Places of several loads, shape (points, loads)."""
+    tables = [load.address.table() for load in loads]
+    places = np.empty((points, len(tables)), dtype=dtype)
+    for j, table in enumerate(tables):
+        places[:, j] = table
+    return places
+
+
+def first_place(address: Address) -> int:
+    """Place of the first point; 0 where there is none."""
+    if address.points == 0:
+        return 0
+    return address.offset if isinstance(address, Affine) else int(address.places[0])
+
+
+def _sole_writer(schedule: Schedule) -> int | None:
+    """The launch that stores the whole output in order, when it is the last and the only active one to do so."""
+    writers = [i for i, w in enumerate(schedule.launches) if w.active and w.store.buffer == schedule.output]
+    if len(writers) != 1 or writers[0] != len(schedule.launches) - 1:
+        return None
+    launch = schedule.launches[writers[0]]
+    size = schedule.sizes[schedule.output]
+    in_order = launch.rows == size and np.array_equal(launch.store.address.table(), np.arange(size))
+    return writers[0] if in_order else None
+
+
+def _detect_rows(launch: Launch, schedule: Schedule, running: RunningRows) -> csr_array:
+    """Pattern of the rows of a launch, sorted and merged."""
+    by_buffer: dict[int, list[Access]] = {}
+    for k in launch.active:
+        by_buffer.setdefault(launch.loads[k].buffer, []).append(launch.loads[k])
+    rows: csr_array | None = None
+    for buffer, loads in by_buffer.items():
+        selected = _select(launch, loads, schedule.sizes[buffer])
+        part = selected if buffer == schedule.x else _multiply(selected, buffer, running)
+        rows = part if rows is None else rows + part
+    assert rows is not None
+    rows.sum_duplicates()
+    return rows
+
+
+def _select(launch: Launch, loads: list[Access], size: int) -> csr_array:
+    """Which places of a buffer each row of a launch loads."""
+    # Loads that step through a buffer side by side then stand in order in every row, with nothing left to sort.
+    ordered = sorted(loads, key=lambda load: first_place(load.address))
+    indices = interleave(ordered, launch.points, index_dtype(size, launch.points * len(loads))).reshape(-1)
+    indptr = (point_bounds(launch) * len(loads)).astype(indices.dtype)
+    return csr_array((np.ones(len(indices), dtype=np.bool_), indices, indptr), shape=(launch.rows, size))
+
+
+def _multiply(selected: csr_array, buffer: int, running: RunningRows) -> csr_array:
+    """Union of the selected rows of a running pattern."""
+    starts, lengths = running.rows(buffer)
+    if selected.nnz < _SPARSE_SHARE * len(starts):
+        needed, inverse = np.unique(selected.indices, return_inverse=True)
+        starts, lengths = starts[needed], lengths[needed]
+        inverse = inverse.astype(selected.indptr.dtype)
+        selected = csr_array((selected.data, inverse, selected.indptr), shape=(selected.shape[0], len(needed)))
+    indptr, slots = expand(starts, lengths)
+    ones = np.ones(len(slots), dtype=np.bool_)
+    # Truth values add as "or": no count of paths can overflow to zero and lose an entry.
+    return selected @ csr_array((ones, running.columns[slots], indptr), shape=(len(starts), running.size))

@@ -1,0 +1,144 @@
+"""The cost model: time, flops and memory of each strategy from pattern and graph alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernels.executor import active_buffers
+from kernels.step import Schedule
+from sparsejac.sparsity import Sparsity
+
+# Nanoseconds on one core; measured with compiled kernels on arrays that leave the cache.
+NS_WEIGHT = 0.15  # one addition's worth of a kernel
+NS_PARTIAL = 1.0  # storing a local partial and reading it again
+NS_PRODUCT = 1.4  # one pair: two slots read, one multiplication
+NS_ENTRY = 1.0  # one entry gathered
+NS_SEEDED = 2.5  # local partial met by seeds: the part that does not grow with their number
+NS_SEED = 0.42  # and for each seed
+NS_LAUNCH = 2000.0
+
+_CHUNK = 32
+_CHUNK_BYTES = 2**28
+_BYTES_PAIR = 8
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Counts that the predictions are made of.
+
+    Parameters
+    ----------
+    launches : int
+    value_weight, weight : int
+        Additions' worth of one evaluation: the value alone; the value with all local partials.
+    partials : int
+        Local partial derivatives: points times active loads.
+    products, stored : int
+        See `Sparsity`.
+    nnz : int
+    shape : tuple of int
+    fullest_row, fullest_column : int
+        Most entries of a row and of a column: no coloring of columns (rows) needs fewer colors.
+    active_size, seed_width : int
+        Numbers in all buffers that depend on x, and most seeds to carry at once.
+    """
+
+    launches: int
+    value_weight: int
+    weight: int
+    partials: int
+    products: int
+    stored: int
+    nnz: int
+    shape: tuple[int, int]
+    fullest_row: int
+    fullest_column: int
+    active_size: int
+    seed_width: int
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one Jacobian by a strategy is expected to take.
+
+    Parameters
+    ----------
+    strategy : str
+    colors : int
+        Seeds; 0 for strategies without.
+    passes : int
+        Runs through the schedule.
+    products : int
+        Multiplications of partials with tangents, adjoints or rows of running Jacobians.
+    flops : int
+        All operations in units of one addition.
+    bytes : int
+        Memory of index arrays and workspace.
+    seconds : float
+    """
+
+    strategy: str
+    colors: int
+    passes: int
+    products: int
+    flops: int
+    bytes: int
+    seconds: float
+
+
+def seed_width(schedule: Schedule) -> int:
+    """Most seeds to carry at once, so that the tangents of a large problem stay in bounds."""
+    size = sum(schedule.sizes[b] for b in active_buffers(schedule))
+    return int(np.clip(_CHUNK_BYTES // (8 * max(size, 1)), 4, _CHUNK))
+
+
+def gather_facts(schedule: Schedule, sparsity: Sparsity) -> Facts:
+    """Count what the predictions need."""
+    pattern = sparsity.pattern
+    launches = schedule.launches
+    return Facts(
+        launches=len(launches),
+        value_weight=sum(k.kernel.weight * k.points for k in launches),
+        weight=sum((k.linearized if k.active else k.kernel).weight * k.points for k in launches),
+        partials=sum(k.points * len(k.active) for k in launches),
+        products=sparsity.products,
+        stored=sparsity.stored,
+        nnz=pattern.nnz,
+        shape=pattern.shape,
+        fullest_row=int(np.diff(pattern.indptr).max(initial=0)),
+        fullest_column=int(np.bincount(pattern.indices).max(initial=0)),
+        active_size=sum(schedule.sizes[b] for b in active_buffers(schedule)),
+        seed_width=seed_width(schedule),
+    )
+
+
+def predict_identity(facts: Facts, colors: int = 0) -> Prediction:
+    """Predict the cost of the identity strategy."""
+    flops = facts.weight + 2 * facts.products
+    nanoseconds = (
+        NS_LAUNCH * facts.launches
+        + NS_WEIGHT * facts.weight
+        + NS_PARTIAL * facts.partials
+        + NS_PRODUCT * facts.products
+        + NS_ENTRY * facts.nnz
+    )
+    pool = 8 * (facts.shape[1] + facts.partials + facts.stored)
+    indices = _BYTES_PAIR * facts.products + 4 * (facts.stored + facts.nnz)
+    return Prediction("identity", 0, 1, facts.products, flops, pool + indices, nanoseconds * 1e-9)
+
+
+def predict_seeded(name: str, facts: Facts, colors: int) -> Prediction:
+    """Predict the cost of carrying `colors` seeds forward or back."""
+    passes = -(-colors // facts.seed_width)
+    width = -(-colors // max(passes, 1))
+    products = facts.partials * colors
+    nanoseconds = (
+        passes * (NS_LAUNCH * facts.launches + NS_WEIGHT * facts.weight + NS_SEEDED * facts.partials)
+        + NS_SEED * products
+        + NS_ENTRY * facts.nnz
+    )
+    memory = 8 * width * facts.active_size + 4 * (facts.nnz + sum(facts.shape))
+    flops = passes * facts.weight + 2 * products
+    return Prediction(name, colors, passes, products, flops, memory, nanoseconds * 1e-9)

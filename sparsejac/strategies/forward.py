@@ -1,0 +1,52 @@
+"""The forward strategy: tangents of structurally orthogonal columns, pushed through all launches at once.
+
+Reference: Curtis, Powell, Reid (1974), On the estimation of sparse Jacobian matrices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kernels.executor import Executor, active_buffers, allocate_rows, rows_of
+from kernels.numba_printer import Variant
+from kernels.step import Schedule
+from sparsejac.decompression import plan_decompression, run_chunks
+from sparsejac.pattern import IndexArray, Pattern
+from sparsejac.strategies.cost import Facts, Prediction, predict_seeded, seed_width
+from sparsejac.strategies.protocol import FloatArray, Prepared, Strategy
+from sparsejac.strategies.workspace import Workspaces
+
+
+class _Forward(Prepared):
+    entrywise = False
+    variants: tuple[Variant, ...] = ("forward",)
+
+    def __init__(self, schedule: Schedule, pattern: Pattern, colors: IndexArray) -> None:
+        self.schedule = schedule
+        self.plan = plan_decompression(pattern, colors, "column", seed_width(schedule))
+        self.passes = len(self.plan.parts) if pattern.nnz else 0
+        width = self.plan.width
+        self.bytes = self.plan.bytes + 8 * width * sum(schedule.sizes[b] for b in active_buffers(schedule))
+        self.workspaces = Workspaces(lambda: allocate_rows(schedule, width))
+
+    def data(self, buffers: Sequence[FloatArray], executor: Executor, out: FloatArray) -> None:
+        if not self.passes:
+            executor.values(buffers)
+            return
+        with self.workspaces.lend() as tangents:
+            seeded = rows_of(tangents, self.schedule.x)
+            compressed = rows_of(tangents, self.schedule.output)
+            width = self.plan.width
+            run_chunks(self.plan, seeded, compressed, lambda _: executor.forward(buffers, tangents, width), out)
+
+
+def _prepare(schedule: Schedule, pattern: Pattern, colors: IndexArray | None) -> Prepared:
+    assert colors is not None
+    return _Forward(schedule, pattern, colors)
+
+
+def _predict(facts: Facts, colors: int) -> Prediction:
+    return predict_seeded("forward", facts, colors)
+
+
+FORWARD = Strategy("forward", "column coloring, tangents pushed forward", "column", _predict, _prepare)

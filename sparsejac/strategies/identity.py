@@ -1,0 +1,228 @@
+"""The identity strategy: seed with the identity and multiply sparse matrices, launch by launch.
+
+All numbers live in one pool: the ones of dx/dx, a zero, the local partials of all launches, then the running Jacobians
+that come from products. The symbolic phase finds once, for each entry of a running Jacobian, the pairs of pool
+slots whose products it sums; a run is then a sequence of ragged sums. Where a launch loads only from x, its
+partials are its rows: nothing is multiplied, they are read where they lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernels.executor import Executor
+from kernels.numba_printer import Variant
+from kernels.products import gather, pair_sums, slot_sums
+from kernels.step import Launch, Schedule
+from sparsejac.pattern import IndexArray, Pattern, index_dtype
+from sparsejac.sparsity import RunningRows, expand, interleave, loads_x_only, point_bounds
+from sparsejac.strategies.cost import predict_identity
+from sparsejac.strategies.protocol import FloatArray, Prepared, Strategy
+from sparsejac.strategies.terms import merge
+from sparsejac.strategies.workspace import Workspaces
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Entries ``first ... last - 1`` of the pool, each a sum of slots or of products of two slots.
+
+    Parameters
+    ----------
+    first, last : int
+    indptr : array of int
+        The terms of each entry.
+    left : array of int
+        A slot for each term.
+    right : array of int, optional
+        The other factor of each term.
+    """
+
+    first: int
+    last: int
+    indptr: IndexArray
+    left: IndexArray
+    right: IndexArray | None
+
+    def run(self, pool: FloatArray, out: FloatArray) -> None:
+        """Write the entries to `out`."""
+        done = pool[: self.first]  # terms refer to earlier slots only, so that what is read and written never overlaps
+        if self.right is None:
+            slot_sums(self.indptr, self.left, done, out)
+        else:
+            pair_sums(self.indptr, self.left, self.right, done, done, out)
+
+
+@dataclass(frozen=True, eq=False)
+class Collection:
+    """How the entries of the Jacobian, in CSR order, are read from the pool.
+
+    Parameters
+    ----------
+    slots : array of int, optional
+        Slots to read; None where the entries are a contiguous range: whoever computes them then writes them in place.
+    sums : array of int, optional
+        Indptr: which of the slots to sum for each entry; None for one each.
+    first : int
+        First slot of that contiguous range.
+    """
+
+    slots: IndexArray | None
+    sums: IndexArray | None
+    first: int = -1
+
+    def run(self, pool: FloatArray, out: FloatArray) -> None:
+        """Write the entries of the Jacobian to `out`."""
+        if self.slots is None:
+            return
+        if self.sums is None:
+            gather(pool, self.slots, out)
+        else:
+            slot_sums(self.sums, self.slots, pool, out)
+
+
+class _Identity(Prepared):
+    entrywise = True
+    variants: tuple[Variant, ...] = ("partials",)
+    passes = 1
+
+    def __init__(self, symbolic: _Symbolic, collection: Collection) -> None:
+        self.size = symbolic.running.end
+        self.x_size = symbolic.running.size
+        self.steps = symbolic.steps
+        self.collection = collection
+        self.regions = symbolic.regions
+        arrays = [a for s in self.steps for a in (s.indptr, s.left, s.right)] + [collection.slots, collection.sums]
+        self.bytes = sum(a.nbytes for a in arrays if a is not None) + 8 * self.size
+        self.workspaces = Workspaces(self._make_workspace)
+
+    def _make_workspace(self) -> tuple[FloatArray, list[FloatArray]]:
+        """Make a pool, with views of it for the local partials of each launch."""
+        pool = np.empty(self.size)
+        pool[: self.x_size] = 1.0
+        pool[self.x_size] = 0.0
+        return pool, [self._view(pool, region) for region in self.regions]
+
+    def _view(self, pool: FloatArray, region: tuple[int, int, int]) -> FloatArray:
+        first, points, active = region
+        return pool[first : first + points * active].reshape(points, active)
+
+    def data(self, buffers: Sequence[FloatArray], executor: Executor, out: FloatArray) -> None:
+        in_place = self.collection.first
+        with self.workspaces.lend() as (pool, views):
+            partials = [
+                out.reshape(region[1:]) if region[0] == in_place and view.size else view
+                for region, view in zip(self.regions, views, strict=True)
+            ]
+            executor.partials(buffers, partials)
+            with np.errstate(all="ignore"):
+                for step in self.steps:
+                    step.run(pool, out if step.first == in_place else pool[step.first : step.last])
+                self.collection.run(pool, out)
+
+
+class _Symbolic:
+    """The symbolic phase: running Jacobians as ranges of pool slots, and the sums that fill them."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.zero = schedule.sizes[schedule.x]
+        self.regions: list[tuple[int, int, int]] = []  # first slot of a launch's partials, points, active loads
+        end = self.zero + 1
+        for launch in schedule.launches:
+            self.regions.append((end, launch.points, len(launch.active)))
+            end += launch.points * len(launch.active)
+        self.running = RunningRows(schedule, end - self.zero)
+        self.read = {launch.loads[k].buffer for launch in schedule.launches for k in launch.active}
+        self.steps: list[Sums] = []
+        for launch, (first, _, _) in zip(schedule.launches, self.regions, strict=True):
+            if not launch.active:
+                continue
+            if loads_x_only(launch, schedule):
+                self._place_partials(launch, first)
+            else:
+                self._multiply(launch, first)
+
+    def _place_partials(self, launch: Launch, first: int) -> None:
+        """Rows of a launch that loads only from x: the partials themselves, summed where some share an entry."""
+        running = self.running
+        loads = [launch.loads[k] for k in launch.active]
+        columns = interleave(loads, launch.points, running.dtype).reshape(-1)
+        indptr = point_bounds(launch) * len(loads)
+        running.columns[first : first + len(columns)] = columns
+        if launch.store.buffer in self.read:  # entries that only the output needs are summed when they are collected
+            merged = merge(indptr, columns, running.size)
+            if merged.sums is not None:
+                slots = _numbers(first, len(columns))
+                span = running.append(launch.store, merged.indptr, merged.indices)
+                self.steps.append(Sums(*span, merged.sums, merged.permute(slots), None))
+                return
+        running.place(launch.store, indptr, first)
+
+    def _multiply(self, launch: Launch, first: int) -> None:
+        """Rows of a launch that loads from running Jacobians: pairs of a partial and an entry of a row it loads."""
+        running, active = self.running, launch.active
+        starts = np.empty((launch.points, len(active)), dtype=np.int64)
+        lengths = np.empty_like(starts)
+        for j, k in enumerate(active):
+            places = launch.loads[k].address.table()
+            starts[:, j], lengths[:, j] = (rows[places] for rows in running.rows(launch.loads[k].buffer))
+        bounds, right = expand(starts.reshape(-1), lengths.reshape(-1))
+        left = np.repeat(_numbers(first, lengths.size), lengths.reshape(-1))
+        merged = merge(bounds[point_bounds(launch) * len(active)], running.columns[right], running.size)
+        sums = np.arange(len(left) + 1, dtype=bounds.dtype) if merged.sums is None else merged.sums
+        span = running.append(launch.store, merged.indptr, merged.indices)
+        if span[0] < span[1]:
+            self.steps.append(Sums(*span, sums, merged.permute(left), merged.permute(right)))
+
+    def collect(self, pattern: Pattern) -> Collection:
+        """Say where the entries of `pattern` are read."""
+        running = self.running
+        indptr, slots = running.slots(self.schedule.output)
+        merged = merge(indptr, running.columns[slots], running.size)
+        found = Pattern((len(indptr) - 1, running.size), merged.indptr, merged.indices)
+        slots = merged.permute(slots)
+        if found != pattern:
+            return self._collect_other(pattern, found, merged.sums, slots)
+        first = int(slots[0]) if len(slots) else -1
+        if merged.sums is None and self._computed_at_once(first, slots):
+            return Collection(None, None, first)
+        return Collection(slots, merged.sums)
+
+    def _computed_at_once(self, first: int, slots: IndexArray) -> bool:
+        """Whether the slots are, in order, all that one launch or one step computes, and nobody else reads them."""
+        spans = [(a, a + points * active) for a, points, active in self.regions]
+        spans += [(step.first, step.last) for step in self.steps]
+        in_order = len(slots) > 0 and bool(np.array_equal(slots, np.arange(first, first + len(slots))))
+        return in_order and self.schedule.output not in self.read and (first, first + len(slots)) in spans
+
+    def _collect_other(
+        self, pattern: Pattern, found: Pattern, sums: IndexArray | None, slots: IndexArray
+    ) -> Collection:
+        """Read the entries of a pattern given by the user: those never found are the pool's zero."""
+        keys = found.rows().astype(np.int64) * found.shape[1] + found.indices
+        wanted = pattern.rows().astype(np.int64) * found.shape[1] + pattern.indices
+        at = np.searchsorted(keys, wanted)
+        known = at < len(keys)
+        known[known] = keys[at[known]] == wanted[known]
+        if sums is None:
+            sums = np.arange(len(slots) + 1)
+        lengths = np.diff(np.append(sums, sums[-1] + 1))  # one more sum behind all others: the zero
+        at[~known] = len(sums) - 1
+        bounds, terms = expand(np.asarray(sums, dtype=np.int64)[at], lengths[at].astype(np.int64))
+        return Collection(np.append(slots, self.zero).astype(slots.dtype)[terms], bounds)
+
+
+def _numbers(first: int, count: int) -> IndexArray:
+    numbers: IndexArray = np.arange(first, first + count, dtype=index_dtype(first + count))
+    return numbers
+
+
+def _prepare(schedule: Schedule, pattern: Pattern, colors: IndexArray | None) -> Prepared:
+    symbolic = _Symbolic(schedule)
+    return _Identity(symbolic, symbolic.collect(pattern))
+
+
+IDENTITY = Strategy("identity", "identity seeds, sparse products launch by launch", None, predict_identity, _prepare)

@@ -1,0 +1,71 @@
+"""What every strategy provides: a prediction from pattern and graph, and a prepared plan that writes CSR data."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.executor import Executor
+from kernels.numba_printer import Variant
+from kernels.step import Schedule
+from sparsejac.decompression import Problem
+from sparsejac.pattern import IndexArray, Pattern
+from sparsejac.strategies.cost import Facts, Prediction
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class Prepared(ABC):
+    """A strategy with everything that depends on structure alone worked out.
+
+    Attributes
+    ----------
+    passes : int
+        Runs through the schedule for one Jacobian.
+    bytes : int
+        Memory of index arrays and of one workspace.
+    variants : tuple of str
+        Kernels that a run needs.
+    entrywise : bool
+        Whether each entry is summed on its own, so that 0 times infinity never spoils a neighbour.
+    """
+
+    passes: int
+    bytes: int
+    variants: tuple[Variant, ...]
+    entrywise: bool
+
+    @abstractmethod
+    def data(self, buffers: Sequence[FloatArray], executor: Executor, out: FloatArray) -> None:
+        """Write the entries of the Jacobian in CSR order; `buffers` then hold the values of all launches.
+
+        Threads may call this at the same time, with buffers and `out` of their own.
+        """
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A way from local partial derivatives to the Jacobian.
+
+    Parameters
+    ----------
+    name : str
+    summary : str
+        One line for people.
+    problem : {"column", "row"} or None
+        What has to be colored.
+    predict : callable
+        Cost from the facts of a schedule and a number of colors (0 where nothing is colored).
+    prepare : callable
+        Plan from a schedule, a pattern and colors (None where nothing is colored).
+    """
+
+    name: str
+    summary: str
+    problem: Problem | None
+    predict: Callable[[Facts, int], Prediction]
+    prepare: Callable[[Schedule, Pattern, IndexArray | None], Prepared]

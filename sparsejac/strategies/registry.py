@@ -1,0 +1,10 @@
+"""The one table of strategies: a new one is a file beside this one and a line here."""
+
+from __future__ import annotations
+
+from sparsejac.strategies.forward import FORWARD
+from sparsejac.strategies.identity import IDENTITY
+from sparsejac.strategies.protocol import Strategy
+from sparsejac.strategies.reverse import REVERSE
+
+STRATEGIES: dict[str, Strategy] = {strategy.name: strategy for strategy in (FORWARD, REVERSE, IDENTITY)}

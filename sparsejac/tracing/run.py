@@ -1,0 +1,121 @@
+"""Run f once on traced arguments and take what it did as a Program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsejac.addressing import contiguous
+from sparsejac.errors import InputTypeError
+from sparsejac.program import Program, program
+from sparsejac.tracing.array import TracedArray, TracedScalar, flat_node, plain, wrap
+from sparsejac.tracing.reals import Scalar, Value, Vector
+from sparsejac.tracing.routing import routed
+from sparsejac.tracing.structural import as_array
+from sparsejac.tracing.trace import Trace
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Traced:
+    """A Program with the numbers it was traced with.
+
+    Parameters
+    ----------
+    program : Program
+    constants : list of array
+        Values of the program's constants: what f captured.
+    shape : tuple of int
+        Shape of f's result.
+    """
+
+    program: Program
+    constants: list[Floats]
+    shape: tuple[int, ...]
+
+
+def traced_input(trace: Trace, values: npt.NDArray[Any], *, active: bool, scalar: bool = False) -> Any:
+    """An argument of f as f sees it."""
+    flat = np.array(values, dtype=np.float64).reshape(-1)
+    node = trace.input(flat, active=active)
+    if scalar:
+        return TracedScalar(trace, Value(Scalar(trace.tape.element(node, 0))))
+    return wrap(trace, Value(Vector(node, contiguous(values.shape))), scalar=False)
+
+
+def run(
+    f: Callable[..., Any],
+    arguments: Sequence[Any],
+    differentiated: int,
+    operands: Sequence[int] = (),
+) -> Traced:
+    """Trace one call ``f(*arguments)``.
+
+    Parameters
+    ----------
+    f : callable
+    arguments : sequence
+        The argument at `differentiated` is a float64 array.
+    differentiated : int
+        Position of the argument to differentiate by.
+    operands : sequence of int
+        Positions of further float arguments that are run-time operands; the others are constants of the trace.
+    """
+    trace = Trace()
+    call = list(arguments)
+    point = arguments[differentiated]
+    call[differentiated] = traced_input(trace, np.asarray(point), active=True, scalar=not isinstance(point, np.ndarray))
+    for k in operands:
+        scalar = not isinstance(arguments[k], np.ndarray)
+        call[k] = traced_input(trace, np.asarray(arguments[k]), active=False, scalar=scalar)
+    try:
+        with routed(trace):
+            result = f(*call)
+            if trace.refusal is not None:
+                raise trace.refusal
+            output, shape = _output(trace, result)
+        if trace.refusal is not None:
+            raise trace.refusal
+        decisions = trace.all_decisions()
+        made = program(trace.graph, output, decisions)
+        return Traced(made, trace.graph.constants, shape)
+    finally:
+        trace.finished = True
+
+
+def _output(trace: Trace, result: Any) -> tuple[Any, tuple[int, ...]]:
+    """The result of f as one node."""
+    if result is None:
+        raise InputTypeError("sparsejac: f returned None. Cure: return the residual (f must not only write in place).")
+    if type(result) not in (TracedArray, TracedScalar):
+        result = _plain_result(trace, result)
+    array = as_array(trace, result)
+    if array.dtype.kind == "c":
+        raise InputTypeError(
+            "sparsejac: f returned complex values, whose derivative by a real x is not one matrix. Cure: return "
+            "np.concatenate([y.real, y.imag])."
+        )
+    value = array.value
+    return flat_node(trace, trace.vector(value.real)), array.shape
+
+
+def _plain_result(trace: Trace, result: Any) -> Any:
+    if isinstance(result, list | tuple):
+        try:
+            return as_array(trace, list(result))
+        except ValueError as error:
+            raise InputTypeError(
+                f"sparsejac: f returned a ragged list ({error}). Cure: return one array, np.concatenate of the parts."
+            ) from None
+    array = np.asarray(plain(result))
+    if array.dtype.kind not in "biufc":
+        raise InputTypeError(
+            f"sparsejac: f returned {type(result).__name__} ({array.dtype}), not numbers. Cure: return an array of floats."
+        )
+    return array
+

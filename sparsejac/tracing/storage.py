@@ -1,0 +1,160 @@
+"""Memory of traced arrays: a constant or traced content and a log of what was written into it.
+
+Views of one array share one storage, so that writing through any of them is seen through all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.address import Address, Affine
+from sparsejac.addressing import composed, contiguous, covers, span, table
+from sparsejac.program import Load, Node, Piece
+from sparsejac.tracing.reals import Real, Scalar, Vector
+
+if TYPE_CHECKING:
+    from sparsejac.tracing.trace import Trace
+
+
+class Storage:
+    """One flat vector of real numbers that can be written to.
+
+    Parameters
+    ----------
+    trace : Trace
+    size : int
+    node : Node, optional
+        Traced content.
+    plain : array, optional
+        Content that nothing traced was written to yet: flat memory that is shared with ordinary arrays.
+    """
+
+    __slots__ = ("_log", "_scalars", "node", "plain", "size", "trace")
+
+    def __init__(
+        self, trace: Trace, size: int, node: Node | None = None, plain: npt.NDArray[Any] | None = None
+    ) -> None:
+        self.trace = trace
+        self.size = size
+        self.node = node
+        self.plain = plain
+        self._log: list[Piece] = []
+        self._scalars: dict[int, int] = {}
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing traced was written."""
+        return self.node is None and not self._log and not self._scalars
+
+    def read_scalar(self, place: int) -> Real:
+        """The number at a place: just what was written there, where that is known."""
+        row = self._scalars.get(place)
+        if row is not None:
+            return Scalar(row)
+        if self._log:
+            self._settle()
+        if self.node is None:
+            assert self.plain is not None
+            return float(self.plain[place])
+        return Scalar(self.trace.tape.element(self.node, place))
+
+    def write_scalar(self, place: int, number: Real) -> None:
+        """Write one number."""
+        self._own()
+        if isinstance(number, Vector):
+            self.write(Affine((), place, ()), number)
+        else:
+            row = number.row if isinstance(number, Scalar) else self.trace.tape.constant(number)
+            self._scalars[place] = row
+
+    def read(self, address: Address) -> Vector:
+        """The numbers at many places, as they are now."""
+        if not self._scalars and self._log:
+            recent = self._recent(address)
+            if recent is not None:
+                return recent
+        self._settle()
+        if self.node is None:
+            assert self.plain is not None
+            return Vector(self.trace.constant(self.plain[address.table()]), contiguous(address.box))
+        return Vector(self.node, address)
+
+    def write(self, address: Address, numbers: Vector) -> None:
+        """Write many numbers; `numbers` has the box of `address`, and no place comes twice."""
+        self._own()
+        self._flush_scalars()
+        if covers(address, self.size):
+            self._log.clear()
+            self.node = self.plain = None
+        self._log.append(Piece(address, numbers.load))
+
+    def freeze_plain(self) -> None:
+        """Copy plain content, so that it no longer is memory of an ordinary array."""
+        if self.plain is not None:
+            self.plain = np.array(self.plain)
+
+    def _own(self) -> None:
+        if self.is_plain:
+            self.freeze_plain()
+
+    def _recent(self, address: Address) -> Vector | None:
+        """What was written last at exactly these places, if nothing after it may have touched them."""
+        low, high = span(address)
+        for piece in reversed(self._log):
+            if piece.store.key == address.key:
+                return Vector(piece.load.node, piece.load.address)
+            first, last = span(piece.store)
+            if first <= high and low <= last:
+                return None
+        return None
+
+    def _flush_scalars(self) -> None:
+        if self._scalars:
+            places = np.fromiter(self._scalars.keys(), dtype=np.int64, count=len(self._scalars))
+            rows = np.fromiter(self._scalars.values(), dtype=np.int64, count=len(self._scalars))
+            order = np.argsort(places, kind="stable")
+            self._scalars.clear()
+            self._log.extend(self.trace.tape.pieces(rows[order], places[order]))
+
+    def _settle(self) -> None:
+        """Turn content and log into one node."""
+        self._flush_scalars()
+        if not self._log:
+            return
+        base = self._base()
+        pieces = _disjoint(self.size, ([base] if base else []) + self._log)
+        self.node = self.trace.graph.join(self.size, pieces)
+        self.plain = None
+        self._log.clear()
+
+    def _base(self) -> Piece | None:
+        """What stood there before the log; None for zeros."""
+        whole = contiguous((self.size,))
+        if self.node is not None:
+            return Piece(whole, Load(self.node, whole))
+        if self.plain is None or not self.plain.any():
+            return None
+        return Piece(whole, Load(self.trace.constant(np.asarray(self.plain, dtype=np.float64)), whole))
+
+
+def _disjoint(size: int, pieces: list[Piece]) -> tuple[Piece, ...]:
+    """Pieces without the points that later ones overwrite; a whole base that is not active stays as it is."""
+    if len(pieces) == 1 or (len(pieces) == 2 and not pieces[0].load.node.active and covers(pieces[0].store, size)):
+        return tuple(pieces)
+    owner = np.full(size, -1, dtype=np.int32)
+    places = [piece.store.table() for piece in pieces]
+    for k, where in enumerate(places):
+        owner[where] = k
+    kept = []
+    for k, (piece, where) in enumerate(zip(pieces, places, strict=True)):
+        alive = owner[where] == k
+        if alive.all():
+            kept.append(piece)
+        elif alive.any():
+            points = np.flatnonzero(alive)
+            address = composed(piece.load.address, table((len(points),), points))
+            kept.append(Piece(table((len(points),), where[points]), Load(piece.load.node, address)))
+    return tuple(kept)

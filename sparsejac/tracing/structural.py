@@ -1,0 +1,309 @@
+"""Functions that only move elements: applied to arrays of places, they tell where each element comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsejac.addressing import composed, contiguous, reboxed, recognised
+from sparsejac.program import Piece
+from sparsejac.tracing.array import TracedArray, all_plain, as_value, is_traced, plain, plain_array, wrap
+from sparsejac.tracing.reals import NumberKind, Real, Scalar, Value, Vector
+from sparsejac.tracing.registry import FUNCTIONS, traces
+from sparsejac.tracing.trace import Trace
+
+Places = npt.NDArray[np.int64]
+
+
+class _Sources:
+    """Several arrays laid end to end, numbered from 1: place 0 is the number zero that functions fill in."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.values: list[Value] = []
+        self.starts: list[int] = []
+        self.size = 1
+
+    def numbered(self, obj: Any) -> Any:
+        """The argument with each array in it replaced by an array of places."""
+        if is_traced(obj):
+            return self._number(as_value(self.trace, obj))
+        if isinstance(obj, list | tuple) and not all_plain(obj):
+            return type(obj)(self.numbered(item) for item in obj)
+        if isinstance(obj, list | tuple) and any(isinstance(item, np.ndarray | list | tuple) for item in obj):
+            return type(obj)(self.numbered(item) for item in obj)
+        return self._number(as_value(self.trace, obj))
+
+    def _number(self, value: Value) -> Places:
+        self.values.append(value)
+        self.starts.append(self.size)
+        self.size += value.size
+        return np.arange(self.starts[-1], self.size, dtype=np.int64).reshape(value.shape)
+
+    def gathered(self, places: Any) -> Any:
+        """The result whose elements come from `places`; lists of results part by part."""
+        if isinstance(places, list | tuple):
+            return type(places)(self.gathered(part) for part in places)
+        kind: NumberKind = "c" if any(v.kind == "c" for v in self.values) else "f"
+        if all(v.kind == "b" for v in self.values):
+            kind = "b"
+        real = self._gather(places, [v.real for v in self.values])
+        imag = self._gather(places, [0.0 if v.imag is None else v.imag for v in self.values]) if kind == "c" else None
+        return wrap(self.trace, Value(real, imag, kind), scalar=False)
+
+    def _gather(self, places: Places, parts: list[Real]) -> Vector:
+        if len(parts) == 1 and isinstance(parts[0], Vector) and (places.size == 0 or places.min() > 0):
+            vector = parts[0]
+            return Vector(vector.node, composed(vector.address, recognised(places - 1)))
+        return Vector(self._joined(places, parts), contiguous(places.shape))
+
+    def _joined(self, places: Places, parts: list[Real]) -> Any:
+        """One vector with a piece for each source."""
+        flat = places.reshape(-1)
+        pieces: list[Piece] = []
+        order = np.argsort(flat, kind="stable")
+        bounds = np.searchsorted(flat[order], [*self.starts, self.size])
+        scalars: list[tuple[int, int]] = []
+        for part, start, low, high in zip(parts, self.starts, bounds[:-1], bounds[1:], strict=True):
+            points = np.sort(order[low:high])
+            if not len(points):
+                continue
+            if isinstance(part, Vector):
+                source = _flat(part)
+                pieces.append(Piece(recognised(points), _composed(source, flat[points] - start).load))
+            else:
+                row = part.row if isinstance(part, Scalar) else self.trace.tape.constant(part)
+                scalars.extend((int(point), row) for point in points)
+        if scalars:
+            targets, rows = (np.array(column, dtype=np.int64) for column in zip(*scalars, strict=True))
+            pieces.extend(self.trace.tape.pieces(rows, targets))
+        return self.trace.graph.join(len(flat), tuple(pieces))
+
+
+def _flat(vector: Vector) -> Vector:
+    return Vector(vector.node, reboxed(vector.address, (vector.address.points,)))
+
+
+def _composed(vector: Vector, places: Places) -> Vector:
+    return Vector(vector.node, composed(vector.address, recognised(places)))
+
+
+def structural(function: Callable[..., Any], *array_arguments: int) -> None:
+    """Follow a function that moves elements; `array_arguments` are the positions of arrays (or lists of them)."""
+
+    def follow(trace: Trace, *args: Any, **kwargs: Any) -> Any:
+        sources = _Sources(trace)
+        numbered = [sources.numbered(a) if k in array_arguments else plain(a) for k, a in enumerate(args)]
+        kwargs.pop("out", None)
+        return sources.gathered(function(*numbered, **plain(kwargs)))
+
+    FUNCTIONS[function] = follow
+
+
+for _function in (
+    np.roll, np.repeat, np.tile, np.flip, np.fliplr, np.flipud, np.rot90, np.concatenate, np.stack, np.hstack,
+    np.vstack, np.dstack, np.column_stack, np.block, np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit,
+    np.delete, np.take, np.compress, np.diag, np.diagflat, np.tril, np.triu, np.resize, np.take_along_axis,
+    np.moveaxis, np.rollaxis, np.broadcast_to, np.expand_dims,
+):  # fmt: skip
+    structural(_function, 0)
+structural(np.append, 0, 1)
+structural(np.insert, 0, 2)
+
+
+def _viewing(function: Callable[..., Any]) -> None:
+    """Functions of one array that give a view where NumPy can."""
+
+    def follow(trace: Trace, a: Any, *args: Any, **kwargs: Any) -> Any:
+        array = a if type(a) is TracedArray else as_array(trace, a)
+        view = function(array.view, *args, **kwargs)
+        if np.may_share_memory(view, array.view) or not view.size:
+            return array.at_view(view)
+        sources = _Sources(trace)
+        return sources.gathered(function(sources.numbered(array), *args, **kwargs))
+
+    FUNCTIONS[function] = follow
+
+
+for _function in (
+    np.reshape, np.ravel, np.transpose, np.swapaxes, np.squeeze, np.expand_dims, np.moveaxis, np.rollaxis, np.flip,
+    np.fliplr, np.flipud, np.rot90, np.diagonal, np.broadcast_to, np.matrix_transpose,
+):  # fmt: skip
+    _viewing(_function)
+
+
+def as_array(trace: Trace, obj: Any) -> TracedArray:
+    """Anything as a traced array; a traced array as it is."""
+    if type(obj) is TracedArray:
+        return obj
+    if all_plain(obj):
+        return plain_array(trace, np.array(plain(obj)))
+    value = as_value(trace, obj)
+    if not value.is_vector:
+        value = Value(
+            trace.vector(value.real, ()), None if value.imag is None else trace.vector(value.imag, ()), value.kind
+        )
+    array: TracedArray = wrap(trace, value, scalar=False)
+    return array
+
+
+def pack(trace: Trace, items: Any) -> Value:
+    """A nested list with traced values as one array."""
+    arrays = [as_value(trace, item) for item in items]
+    shapes = {value.shape for value in arrays}
+    if len(shapes) > 1:
+        raise ValueError(
+            "setting an array element with a sequence. The requested array has an inhomogeneous shape: "
+            + " and ".join(map(str, sorted(shapes)))
+        )
+    sources = _Sources(trace)
+    return sources.gathered(np.stack([sources._number(value) for value in arrays])).value  # type: ignore[no-any-return]
+
+
+FUNCTIONS["pack"] = pack
+
+
+def _atleast(function: Callable[..., Any]) -> None:
+    def follow(trace: Trace, *arrays: Any) -> Any:
+        results = []
+        for a in arrays:
+            array = as_array(trace, a)
+            results.append(array.at_view(function(array.view)))
+        return results[0] if len(results) == 1 else tuple(results)
+
+    FUNCTIONS[function] = follow
+
+
+for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
+    _atleast(_function)
+
+
+@traces(np.pad)
+def _pad(trace: Trace, array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
+    if callable(mode) or mode in ("linear_ramp", "maximum", "mean", "median", "minimum"):
+        trace.refuse(f"np.pad with mode={mode!r}", "it computes new values", "pad with constants and assign the border")
+    sources = _Sources(trace)
+    places = sources.numbered(array)
+    if mode != "constant" or "constant_values" not in kwargs:
+        if kwargs.get("reflect_type") == "odd":
+            trace.refuse("np.pad with reflect_type='odd'", "it computes new values", "assign the border yourself")
+        return sources.gathered(np.pad(places, pad_width, mode, **kwargs))
+    result = sources.gathered(np.pad(places, pad_width, mode))
+    outside = np.pad(np.zeros(places.shape, dtype=bool), pad_width, constant_values=True)
+    if all_plain(kwargs["constant_values"]):
+        filled = np.pad(np.zeros(places.shape), pad_width, mode, constant_values=plain(kwargs["constant_values"]))
+        result[outside] = filled[outside]
+    else:
+        result[outside] = kwargs["constant_values"]
+    return result
+
+
+@traces(np.diff)
+def _diff(trace: Trace, a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    array: Any = as_array(trace, a)
+    parts = [prepend, array, append]
+    if prepend is not None or append is not None:
+        edge = list(array.shape)
+        edge[axis] = 1
+        parts = [
+            np.broadcast_to(part, edge) if part is not None and np.ndim(part) == 0 else part
+            for part in parts
+            if part is not None
+        ]
+        array = np.concatenate(parts, axis)
+    for _ in range(n):
+        ahead: list[Any] = [slice(None)] * array.ndim
+        behind = list(ahead)
+        ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
+        operation = np.not_equal if array.kind == "b" else np.subtract
+        array = operation(array[tuple(ahead)], array[tuple(behind)])
+    return array
+
+
+@traces(np.broadcast_arrays)
+def _broadcast_arrays(trace: Trace, *arrays: Any, subok: bool = False) -> Any:
+    shape = np.broadcast_shapes(*(np.shape(a) for a in arrays))
+    return tuple(np.broadcast_to(a, shape) for a in arrays)
+
+
+@traces(np.meshgrid)
+def _meshgrid(trace: Trace, *xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
+    sources = _Sources(trace)
+    grids = np.meshgrid(*(sources.numbered(x) for x in xi), copy=copy, sparse=sparse, indexing=indexing)  # type: ignore[call-overload]
+    return sources.gathered(list(grids))
+
+
+@traces(np.copy)
+def _copy(trace: Trace, a: Any, order: str = "K", subok: bool = False) -> Any:
+    return as_array(trace, a).copy()
+
+
+@traces(np.shape)
+def _shape(trace: Trace, a: Any) -> Any:
+    return a.shape if is_traced(a) else as_value(trace, a).shape
+
+
+@traces(np.ndim)
+def _ndim(trace: Trace, a: Any) -> Any:
+    return len(_shape(trace, a))
+
+
+@traces(np.size)
+def _size(trace: Trace, a: Any, axis: int | None = None) -> Any:
+    shape = _shape(trace, a)
+    return int(np.prod(shape)) if axis is None else shape[axis]
+
+
+@traces(np.iscomplexobj)
+def _iscomplexobj(trace: Trace, x: Any) -> bool:
+    return bool(x.kind == "c") if is_traced(x) else as_value(trace, x).kind == "c"
+
+
+@traces(np.isrealobj)
+def _isrealobj(trace: Trace, x: Any) -> bool:
+    return not _iscomplexobj(trace, x)
+
+
+@traces(np.result_type)
+def _result_type(trace: Trace, *args: Any) -> Any:
+    return np.result_type(*(a.dtype if is_traced(a) else a for a in args))
+
+
+@traces(np.shares_memory, np.may_share_memory)
+def _shares_memory(trace: Trace, a: Any, b: Any, max_work: Any = None) -> bool:
+    return type(a) is type(b) is TracedArray and bool(np.may_share_memory(a.view, b.view))
+
+
+def _like(function: Callable[..., Any], number: float | None) -> None:
+    def follow(trace: Trace, a: Any, *args: Any, **kwargs: Any) -> Any:
+        value = number
+        if number is None and "fill_value" in kwargs:
+            value = kwargs.pop("fill_value")
+        elif number is None:
+            value, *rest = args
+            args = tuple(rest)
+        dtype = kwargs.get("dtype") or (args[0] if args else None) or a.dtype
+        shape = kwargs.get("shape")
+        result = plain_array(trace, np.zeros(a.shape if shape is None else shape, dtype))
+        if not (isinstance(value, float) and value == 0.0):
+            result[...] = value
+        return result
+
+    FUNCTIONS[function] = follow
+
+
+_like(np.zeros_like, 0.0)
+_like(np.empty_like, 0.0)
+_like(np.ones_like, 1.0)
+_like(np.full_like, None)
+
+
+def zeros(trace: Trace, shape: Any) -> TracedArray:
+    """A buffer of zeros."""
+    return plain_array(trace, np.zeros(shape))
+
+
+FUNCTIONS["zeros"] = zeros

@@ -1,0 +1,311 @@
+"""The tape of scalars: what Python loops over single numbers do, re-rolled into vector nodes.
+
+Each operation on a traced scalar is a row of a few columns, no object. When vectors need the scalars, the rows written
+since the last time are grouped: rows of one level of dependency, one place in the user's code, one operation and
+operands from the same sources become one elementwise node whose addresses say which operands belong together. Ten
+thousand turns of a loop thus become the few nodes that the vectorised statement would have given.
+
+Larsen & Amarasinghe, Exploiting superword level parallelism with multimedia instruction sets, PLDI 2000, pack
+isomorphic statements in the same spirit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.address import Address, Affine
+from sparsejac.addressing import contiguous, reboxed, recognised
+from sparsejac.primitives import PRIMITIVES
+from sparsejac.program import Graph, Load, Node, Piece
+
+_NAMES = tuple(PRIMITIVES)
+_CODES = {name: code for code, name in enumerate(_NAMES)}
+_ARITIES = np.array([len(PRIMITIVES[name].partials) for name in _NAMES])
+_ELEMENT = -1
+_CONSTANT = -2
+_CHAIN = -3
+_ABSORBED = -4
+_ADD = _CODES["add"]
+_SHORTEST_CHAIN = 8
+
+Ints = npt.NDArray[np.int64]
+
+
+class ScalarTape:
+    """Columns of operations on scalars; a scalar is the number of its row.
+
+    Parameters
+    ----------
+    graph : Graph
+        Where vector nodes are made.
+    node_values : callable
+        The flat values of a node, for reading elements.
+    constant_node : callable
+        A node and the address step (0 or 1) for a vector of constants.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        node_values: Callable[[Node], npt.NDArray[np.float64]],
+        constant_node: Callable[[npt.NDArray[np.float64]], tuple[Node, int, int]],
+    ) -> None:
+        self.graph = graph
+        self._node_values = node_values
+        self._constant_node = constant_node
+        self.code: list[int] = []
+        self.operands: tuple[list[int], list[int], list[int]] = ([], [], [])
+        self.site: list[int] = []
+        self.constants: list[float] = []
+        self._sites: dict[object, int] = {}
+        self._values: list[float] = []
+        self._rolled = 0
+        # Where rolled rows went: node (or _CONSTANT) and the place in it.
+        self._node_of = np.empty(0, dtype=np.int64)
+        self._place_of = np.empty(0, dtype=np.int64)
+        # Terms of the sums that absorbed a row, for rows that someone asks for later all the same.
+        self._absorbed: dict[int, Ints] = {}
+
+    def element(self, node: Node, place: int) -> int:
+        """The scalar at `place` of a node."""
+        return self._row(_ELEMENT, node.index, place, 0, 0)
+
+    def constant(self, number: float) -> int:
+        """A number as a scalar."""
+        self.constants.append(number)
+        return self._row(_CONSTANT, len(self.constants) - 1, 0, 0, 0)
+
+    def apply(self, name: str, operands: tuple[int, ...], site: object) -> int:
+        """A primitive applied to scalars, at a place in the user's code (any hashable)."""
+        number = self._sites.setdefault(site, len(self._sites))
+        first, second, third = (*operands, 0, 0)[:3]
+        return self._row(_CODES[name], first, second, third, number)
+
+    def value(self, scalar: int) -> float:
+        """The value of a scalar. Rows are evaluated in order, each once, and only when someone asks."""
+        values = self._values
+        if scalar >= len(values):
+            with np.errstate(all="ignore"):
+                for row in range(len(values), scalar + 1):
+                    values.append(self._evaluate(row))
+        return values[scalar]
+
+    def located(self, scalars: Ints) -> tuple[Ints, Ints]:
+        """For each scalar the index of the node that holds it and its place there; constants become nodes."""
+        self._roll()
+        self._restore(scalars)
+        nodes, places = self._node_of[scalars], self._place_of[scalars]
+        constant = nodes == _CONSTANT
+        if constant.any():
+            node, start, step = self._constant_node(np.array([self.constants[p] for p in places[constant]]))
+            nodes[constant] = node.index
+            places[constant] = start + step * np.arange(int(constant.sum()))
+        return nodes, places
+
+    def pieces(self, scalars: Ints, places: Ints) -> tuple[Piece, ...]:
+        """Scalars to be put at `places` of a vector, as pieces of a join."""
+        nodes, sources = self.located(scalars)
+        order = np.lexsort((places, nodes))
+        bounds = [0, *(np.flatnonzero(np.diff(nodes[order])) + 1), len(order)] if len(order) else [0]
+        made = []
+        for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+            rows = order[low:high]
+            load = Load(self.graph.nodes[nodes[rows[0]]], recognised(sources[rows]))
+            made.append(Piece(recognised(places[rows]), load))
+        return tuple(made)
+
+    def _row(self, code: int, first: int, second: int, third: int, site: int) -> int:
+        a, b, c = self.operands
+        self.code.append(code)
+        a.append(first)
+        b.append(second)
+        c.append(third)
+        self.site.append(site)
+        return len(self.code) - 1
+
+    def _evaluate(self, row: int) -> float:
+        code = self.code[row]
+        first = self.operands[0][row]
+        if code == _ELEMENT:
+            return float(self._node_values(self.graph.nodes[first])[self.operands[1][row]])
+        if code == _CONSTANT:
+            return self.constants[first]
+        primitive = PRIMITIVES[_NAMES[code]]
+        values = [np.float64(self._values[column[row]]) for column in self.operands[: len(primitive.partials)]]
+        return float(primitive.operation.evaluate(*values))
+
+    def _roll(self) -> None:
+        """Turn the rows written since the last time into vector nodes."""
+        start, stop = self._rolled, len(self.code)
+        if start == stop:
+            return
+        columns = [np.array(column[start:], dtype=np.int64) for column in (self.code, self.site, *self.operands)]
+        segment = _Segment(start, columns[0], columns[1], tuple(columns[2:]))
+        self._rolled = stop
+        self._node_of = np.concatenate([self._node_of, np.full(stop - start, _ABSORBED, dtype=np.int64)])
+        self._place_of = np.concatenate([self._place_of, np.zeros(stop - start, dtype=np.int64)])
+        self._place_leaves(segment)
+        for operand in segment.operands:
+            self._restore(operand[(segment.code >= 0) & (operand < start)])
+        chains = segment.chains()
+        for head, terms in chains.items():
+            self._absorb(segment, head, terms)
+        for rows in segment.levels(chains):
+            self._roll_level(segment, rows, chains)
+
+    def _place_leaves(self, segment: _Segment) -> None:
+        first, second = segment.operands[:2]
+        for code in (_ELEMENT, _CONSTANT):
+            rows = np.flatnonzero(segment.code == code)
+            self._node_of[segment.start + rows] = first[rows] if code == _ELEMENT else _CONSTANT
+            self._place_of[segment.start + rows] = second[rows] if code == _ELEMENT else first[rows]
+
+    def _absorb(self, segment: _Segment, head: int, terms: Ints) -> None:
+        """Remember what the inner rows of a chain are, and make its last row a sum."""
+        row = head
+        for count in range(len(terms) - 1, 1, -1):
+            row = int(segment.operands[0][row]) - segment.start
+            self._absorbed[segment.start + row] = terms[:count]
+        segment.code[head] = _CHAIN
+
+    def _restore(self, scalars: Ints) -> None:
+        """Give rows that a sum absorbed a node of their own."""
+        for scalar in np.unique(scalars[self._node_of[scalars] == _ABSORBED]):
+            self._place(np.array([scalar]), self._sums([self._absorbed[int(scalar)]]))
+
+    def _roll_level(self, segment: _Segment, rows: Ints, chains: dict[int, Ints]) -> None:
+        """Group the rows of one level by operation, site and the sources of their operands."""
+        if len(rows) == 1:
+            self._roll_group(segment, rows, chains)
+            return
+        code = segment.code[rows]
+        arity = np.where(code >= 0, _ARITIES[code], 0)
+        keys = [code, segment.site[rows]]
+        for k, column in enumerate(segment.operands):
+            used = k < arity
+            keys.append(np.where(used, self._node_of[np.where(used, column[rows], 0)], 0))
+        order = np.lexsort(keys[::-1])
+        changes = np.zeros(len(rows) - 1, dtype=bool)
+        for key in keys:
+            changes |= np.diff(key[order]) != 0
+        bounds = [0, *(np.flatnonzero(changes) + 1), len(rows)]
+        for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+            self._roll_group(segment, rows[order[low:high]], chains)
+
+    def _roll_group(self, segment: _Segment, rows: Ints, chains: dict[int, Ints]) -> None:
+        code = int(segment.code[rows[0]])
+        if code == _CHAIN:
+            node = self._sums([chains[int(row)] for row in rows])
+        else:
+            primitive = PRIMITIVES[_NAMES[code]]
+            loads = tuple(self._load(column[rows]) for column in segment.operands[: len(primitive.partials)])
+            node = self.graph.map(primitive, (len(rows),), loads)
+        self._place(segment.start + rows, node)
+
+    def _sums(self, chains: list[Ints]) -> Node:
+        """The sums of several lists of scalars, each in its order."""
+        terms = np.concatenate(chains)
+        nodes = self._node_of[terms]
+        if (nodes == nodes[0]).all():
+            load = self._load(terms)
+        else:
+            pieces = self.pieces(terms, np.arange(len(terms)))
+            load = Load(self.graph.join(len(terms), pieces), contiguous((len(terms),)))
+        lengths = {len(chain) for chain in chains}
+        if len(lengths) == 1:
+            box = (len(chains), lengths.pop())
+            return self.graph.sum(box, Load(load.node, reboxed(load.address, box)), reduced=1)
+        indptr = np.cumsum([0, *map(len, chains)], dtype=np.int64)
+        return self.graph.sum((len(terms),), load, indptr=indptr)
+
+    def _load(self, scalars: Ints) -> Load:
+        """An operand whose scalars all come from one node (or are all constants)."""
+        source = int(self._node_of[scalars[0]])
+        places = self._place_of[scalars]
+        if source == _CONSTANT:
+            node, start, step = self._constant_node(np.array([self.constants[p] for p in places]))
+            return Load(node, Affine((len(scalars),), start, (step,)))
+        address: Address = recognised(places)
+        return Load(self.graph.nodes[source], address)
+
+    def _place(self, rows: Ints, node: Node) -> None:
+        self._node_of[rows] = node.index
+        self._place_of[rows] = np.arange(len(rows))
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """Rows of the tape that are rolled together; operands are numbered as on the whole tape."""
+
+    start: int
+    code: Ints
+    site: Ints
+    operands: tuple[Ints, ...]
+
+    def chains(self) -> dict[int, Ints]:
+        """Long sums ``s = s + t`` at one place of the code: for the last row of each its terms."""
+        adds = self.code == _ADD
+        if adds.sum() < _SHORTEST_CHAIN:
+            return {}
+        first, second = self.operands[:2]
+        before = first - self.start
+        linked = adds & (before >= 0)
+        inside = np.where(linked, before, 0)
+        linked &= adds[inside] & (self.site[inside] == self.site) & (self._uses()[inside] == 1)
+        length = np.zeros(len(adds), dtype=np.int64)
+        for row in np.flatnonzero(linked):
+            length[row] = length[before[row]] + 1
+        continued = np.zeros(len(adds), dtype=bool)
+        continued[before[linked]] = True
+        chains = {}
+        for head in np.flatnonzero((length >= _SHORTEST_CHAIN) & ~continued):
+            row, terms = int(head), []
+            for _ in range(int(length[head])):
+                terms.append(int(second[row]))
+                row = int(before[row])
+            terms += [int(second[row]), int(first[row])]
+            chains[int(head)] = np.array(terms[::-1], dtype=np.int64)
+        return chains
+
+    def levels(self, chains: dict[int, Ints]) -> list[Ints]:
+        """The rows with operations, by level of dependency; rows that a chain absorbed are left out."""
+        code, start = self.code.tolist(), self.start
+        absorbed = self._absorbed_rows(chains)
+        columns = [column.tolist() for column in self.operands]
+        level = [0] * len(code)
+        for row, operation in enumerate(code):
+            if operation >= 0:
+                if row in absorbed:
+                    continue
+                operands = [column[row] for column in columns[: _ARITIES[operation]]]
+            elif operation == _CHAIN:
+                operands = chains[row].tolist()
+            else:
+                continue
+            level[row] = 1 + max(level[o - start] if o >= start else 0 for o in operands)
+        depth = np.array(level)
+        order = np.argsort(depth, kind="stable")
+        bounds = np.searchsorted(depth[order], np.arange(1, depth.max(initial=0) + 2))
+        return [order[low:high] for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+
+    def _absorbed_rows(self, chains: dict[int, Ints]) -> set[int]:
+        absorbed = set()
+        for head, terms in chains.items():
+            row = head
+            for _ in range(len(terms) - 2):
+                row = int(self.operands[0][row]) - self.start
+                absorbed.add(row)
+        return absorbed
+
+    def _uses(self) -> Ints:
+        """How often each row is an operand of a row of the segment."""
+        uses = np.zeros(len(self.code), dtype=np.int64)
+        arity = np.where(self.code >= 0, _ARITIES[self.code], 0)
+        for k, column in enumerate(self.operands):
+            inside = column[(k < arity) & (column >= self.start)] - self.start
+            uses += np.bincount(inside, minlength=len(uses))
+        return uses

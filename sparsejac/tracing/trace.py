@@ -1,0 +1,179 @@
+"""One run of f under observation: the graph being built, constants, decisions, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.address import Affine
+from kernels.views import view_of
+from sparsejac.addressing import broadcast, contiguous
+from sparsejac.errors import UntraceableError
+from sparsejac.primitives import PRIMITIVES
+from sparsejac.program import Decision, Graph, Load, Node
+from sparsejac.location import user_location, user_site
+from sparsejac.tracing.reals import Real, Scalar, Vector
+from sparsejac.tracing.tape import ScalarTape
+
+Floats = npt.NDArray[np.float64]
+
+
+class Trace:
+    """What is known of one run of f."""
+
+    def __init__(self) -> None:
+        self.graph = Graph()
+        self.tape = ScalarTape(self.graph, self.node_values, self._tape_constants)
+        self.decisions: list[Decision] = []
+        self.refusal: UntraceableError | None = None
+        self.finished = False
+        self._values: dict[int, Floats] = {}
+        self._scalar_constants: dict[int, Node] = {}
+        self._decided_rows: dict[int, float] = {}
+        self._step = 0
+
+    def input(self, values: Floats, *, active: bool) -> Node:
+        """A new argument of f with its value."""
+        node = self.graph.input(len(values), active=active)
+        self._values[node.index] = values
+        return node
+
+    def constant(self, values: npt.ArrayLike) -> Node:
+        """A node of numbers that f captured; they are copied."""
+        return self.graph.constant(np.array(values, dtype=np.float64).reshape(-1))
+
+    def refuse(self, operation: str, why: str, cure: str) -> NoReturn:
+        """Fail, and let the whole trace fail even if f catches the error."""
+        message = f"sparsejac cannot follow {operation}: {why}\n  {user_location()}\n  Cure: {cure}"
+        error = UntraceableError(message)
+        if self.refusal is None:
+            self.refusal = error
+        raise error
+
+    def begin(self) -> None:
+        """Mark the start of one call of the user's; its scalar operations are numbered from here."""
+        if self.finished:
+            raise UntraceableError(
+                "sparsejac: a traced value was used after f had returned\n  "
+                f"{user_location()}\n  Cure: do not keep values that depend on x outside f; return them."
+            )
+        self._step = 0
+
+    def apply(self, name: str, *operands: Real) -> Real:
+        """An elementwise primitive on numbers of any sort."""
+        primitive = PRIMITIVES[name]
+        if any(isinstance(o, Vector) for o in operands):
+            shapes = [o.address.box if isinstance(o, Vector) else () for o in operands]
+            box = np.broadcast_shapes(*shapes)
+            loads = tuple(self.vector(o, box).load for o in operands)
+            return Vector(self.graph.map(primitive, box, loads), contiguous(box))
+        if any(isinstance(o, Scalar) for o in operands):
+            rows = tuple(o.row if isinstance(o, Scalar) else self.tape.constant(float(o)) for o in operands)  # type: ignore[arg-type]
+            self._step += 1
+            return Scalar(self.tape.apply(name, rows, (user_site(), self._step)))
+        with np.errstate(all="ignore"):
+            return float(primitive.operation.evaluate(*(np.float64(o) for o in operands)))  # type: ignore[arg-type]
+
+    def apply_copy(self, vector: Vector) -> Vector:
+        """The numbers of a vector in memory of their own, in C order."""
+        box = vector.address.box
+        return Vector(self.graph.map(PRIMITIVES["copy"], box, (vector.load,)), contiguous(box))
+
+    def vector(self, number: Real, box: tuple[int, ...] | None = None) -> Vector:
+        """A number of any sort as a vector, broadcast to `box`."""
+        if isinstance(number, Scalar):
+            nodes, places = self.tape.located(np.array([number.row]))
+            number = Vector(self.graph.nodes[int(nodes[0])], Affine((), int(places[0]), ()))
+        elif not isinstance(number, Vector):
+            number = Vector(self.constant([number]), Affine((), 0, ()))
+        return number if box is None else Vector(number.node, broadcast(number.address, box))
+
+    def decide(self, number: Real) -> Floats:
+        """The value of a number on which the way through f depends; the decision is recorded."""
+        if isinstance(number, Scalar):
+            value = self.tape.value(number.row)
+            self._decided_rows[number.row] = value
+            return np.array(value)
+        if isinstance(number, Vector):
+            node = number.node
+            if node.size != number.address.points or number.address.key != contiguous(number.address.box).key:
+                node = self.apply_copy(number).node
+            values = self.node_values(node)
+            self.decisions.append(Decision(node, values.copy()))
+            return values.reshape(number.address.box)
+        return np.array(float(number))
+
+    def peek(self, number: Real) -> Floats:
+        """The value of a number, for showing it to a person."""
+        if isinstance(number, Scalar):
+            return np.array(self.tape.value(number.row))
+        if isinstance(number, Vector):
+            values = view_of(number.address).read(self.node_values(number.node))
+            return np.array(values).reshape(number.address.box)
+        return np.array(float(number))
+
+    def all_decisions(self) -> list[Decision]:
+        """Decisions on vectors, and those on scalars gathered into one."""
+        if not self._decided_rows:
+            return self.decisions
+        rows = np.fromiter(self._decided_rows, dtype=np.int64)
+        node = self.graph.join(len(rows), self.tape.pieces(rows, np.arange(len(rows))))
+        return [*self.decisions, Decision(node, np.array(list(self._decided_rows.values())))]
+
+    def node_values(self, node: Node) -> Floats:
+        """The values of a node at the x of this trace, computed when asked for and kept."""
+        stack = [node]
+        while stack:
+            top = stack[-1]
+            missing = [load.node for load in top.operands() if load.node.index not in self._values]
+            if top.index in self._values:
+                stack.pop()
+            elif missing:
+                stack.extend(missing)
+            else:
+                self._values[top.index] = self._evaluate(stack.pop())
+        return self._values[node.index]
+
+    def _evaluate(self, node: Node) -> Floats:
+        if node.kind == "constant":
+            return self.graph.constants[node.slot]
+        if node.kind == "join":
+            values = np.zeros(node.size)
+            for piece in node.pieces:
+                view_of(piece.store).write(values, self._read(piece.load))
+            return values
+        if node.kind == "sum":
+            return self._evaluate_sum(node)
+        assert node.primitive is not None
+        with np.errstate(all="ignore"):
+            result = node.primitive.operation.evaluate(*(self._read(load) for load in node.loads))
+        return np.ascontiguousarray(np.broadcast_to(result, node.box), dtype=np.float64).reshape(-1)
+
+    def _evaluate_sum(self, node: Node) -> Floats:
+        terms = np.asarray(self._read(node.loads[0]))
+        if node.indptr is None:
+            axes = tuple(range(len(node.box) - node.reduced, len(node.box)))
+            return np.asarray(terms.sum(axis=axes), dtype=np.float64).reshape(-1)
+        rows = np.repeat(np.arange(node.size), np.diff(node.indptr))
+        return np.bincount(rows, weights=terms, minlength=node.size).astype(np.float64)
+
+    def _read(self, load: Load) -> Floats:
+        return view_of(load.address).read(self._values[load.node.index])
+
+    def _tape_constants(self, values: Floats) -> tuple[Node, int, int]:
+        """Constants of re-rolled loops: one number if they are all equal."""
+        if len(values) > 1 and not (values == values[0]).all():
+            return self.constant(values), 0, 1
+        return self.constant(values[:1]), 0, 0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """While f runs; afterwards no traced value can be used any more."""
+        try:
+            yield
+        finally:
+            self.finished = True

@@ -1,0 +1,226 @@
+"""Bad input: each with its own error that names what came and the cure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sparsejac
+from oracles import Array
+
+X = np.array([0.5, 1.5, -1.0, 2.0])
+
+
+def squares(x: Array) -> Any:
+    """Give three outputs of four unknowns."""
+    return x[1:] ** 2
+
+
+ENTRY_POINTS: dict[str, Callable[..., Any]] = {
+    "sparse_jacobian": lambda f, x, **options: sparsejac.sparse_jacobian(f, x, **options),
+    "jacobian": lambda f, x, **options: sparsejac.jacobian(f, **options)(x),
+    "value_and_jacobian": lambda f, x, **options: sparsejac.value_and_jacobian(f, x, **options),
+    "prepare": lambda f, x, **options: sparsejac.prepare(f, x, **options),
+    "jacobian_sparsity": lambda f, x, **options: sparsejac.jacobian_sparsity(f, x, **options),
+}
+every_entry_point = pytest.mark.parametrize("name", ENTRY_POINTS)
+
+
+def test_error_classes() -> None:
+    """One base class; a function that cannot be traced is a type error."""
+    assert issubclass(sparsejac.UntraceableError, sparsejac.SparsejacError)
+    assert issubclass(sparsejac.UntraceableError, TypeError)
+    assert issubclass(sparsejac.SparsejacError, Exception)
+
+
+@every_entry_point
+@pytest.mark.parametrize("f", [None, 3.0, "sin", np.ones(3)])
+def test_not_callable(name: str, f: Any) -> None:
+    """The message names the call and the type that came."""
+    with pytest.raises(sparsejac.SparsejacError, match=type(f).__name__) as caught:
+        ENTRY_POINTS[name](f, X)
+    assert "callable" in str(caught.value)
+
+
+@every_entry_point
+@pytest.mark.parametrize(
+    ("x", "word"),
+    [
+        (np.array([1.0, None], dtype=object), "object"),
+        (np.array([1.0, 2.0j]), "complex"),
+        ([1.0, 2.0 + 1j], "complex"),
+        ("text", "str"),
+        (["a", "b"], "str"),
+        (None, "None|object"),
+        ({"a": 1.0}, "dict|object"),
+        ([[1.0, 2.0], [3.0]], "list|ragged|inhomogeneous|shape"),
+        (np.array(["2020-01-01"], dtype="datetime64[D]"), "datetime64"),
+    ],
+)
+def test_bad_x(name: str, x: Any, word: str) -> None:
+    """Text, objects, complex numbers and ragged lists as x."""
+    with pytest.raises(sparsejac.SparsejacError, match=f"(?i){word}"):
+        ENTRY_POINTS[name](squares, x)
+
+
+@every_entry_point
+@pytest.mark.parametrize(
+    ("output", "word"),
+    [
+        (None, "None"),
+        ("text", "str"),
+        (["a", "b"], "str"),
+        ([[1.0, 2.0], [3.0]], "list|ragged|inhomogeneous|shape"),
+        ({"a": 1.0}, "dict"),
+        (np.array([1.0, None], dtype=object), "object|None"),
+        (object(), "object"),
+    ],
+)
+def test_bad_output(name: str, output: Any, word: str) -> None:
+    """An f that returns None, text, a ragged list or something else."""
+
+    def f(x: Array) -> Any:
+        x[1:] * 2.0
+        return output
+
+    with pytest.raises(sparsejac.SparsejacError, match=f"(?i){word}"):
+        ENTRY_POINTS[name](f, X)
+
+
+@every_entry_point
+def test_bad_output_with_traced_parts(name: str) -> None:
+    """Ragged and mixed lists that hold traced values."""
+    for f in (
+        lambda x: [x[0], [x[1], x[2]]],
+        lambda x: [x[:2], x[:3]],
+        lambda x: [x[0], None],
+        lambda x: [x[0], "text"],
+    ):
+        with pytest.raises(sparsejac.SparsejacError):
+            ENTRY_POINTS[name](f, X)
+
+
+@every_entry_point
+def test_complex_output(name: str) -> None:
+    """A complex result has no real Jacobian: it is refused, not cut to its real part."""
+    with pytest.raises(sparsejac.SparsejacError, match=r"(?i)complex"):
+        ENTRY_POINTS[name](lambda x: x[1:] * 1j, X)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "allowed"),
+    [
+        ("strategy", "sideways", ("forward", "reverse", "identity", "auto")),
+        ("strategy", "Forward", ("forward", "reverse", "identity", "auto")),
+        ("strategy", None, ("forward", "reverse", "identity", "auto")),
+        ("format", "dense", ("csr", "csc", "coo")),
+        ("format", 3, ("csr", "csc", "coo")),
+    ],
+)
+@pytest.mark.parametrize("name", ["sparse_jacobian", "jacobian", "value_and_jacobian", "prepare"])
+def test_unknown_option(name: str, option: str, value: Any, allowed: tuple[str, ...]) -> None:
+    """The message names the option, what came, and every allowed value."""
+    with pytest.raises(sparsejac.SparsejacError) as caught:
+        ENTRY_POINTS[name](squares, X, **{option: value})
+    message = str(caught.value)
+    assert option in message
+    assert repr(value) in message
+    for choice in allowed:
+        assert repr(choice) in message
+
+
+def test_unknown_option_is_found_when_the_callable_is_made() -> None:
+    """Jacobian checks its options at once, not at the first call."""
+    with pytest.raises(sparsejac.SparsejacError):
+        sparsejac.jacobian(squares, strategy="sideways")  # type: ignore[arg-type]
+
+
+def test_misspelled_option() -> None:
+    """An option that does not exist is Python's own error."""
+    with pytest.raises(TypeError, match="stratgy"):
+        sparsejac.sparse_jacobian(squares, X, stratgy="forward")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("x", [np.ones(3), np.ones((2, 2)), np.ones((4, 1)), 1.0, np.ones(0), [1.0, 2.0]])
+@pytest.mark.parametrize("method", ["__call__", "values", "value_and_jacobian"])
+def test_wrong_shape_of_x_in_a_plan(method: str, x: Any) -> None:
+    """A plan holds for one shape of x; the message gives both."""
+    plan = sparsejac.prepare(squares, X)
+    with pytest.raises(sparsejac.SparsejacError, match=r"\(4,\)") as caught:
+        getattr(plan, method)(x)
+    assert str(np.shape(x)) in str(caught.value)
+
+
+@pytest.mark.parametrize("x", [np.array([1.0, 2.0, 3.0, 4.0j]), ["a"] * 4, None, np.array([None] * 4)])
+def test_wrong_type_of_x_in_a_plan(x: Any) -> None:
+    """A plan checks the type of its x too."""
+    plan = sparsejac.prepare(squares, X)
+    with pytest.raises(sparsejac.SparsejacError):
+        plan(x)
+
+
+def test_wrong_out_of_a_plan() -> None:
+    """Out must be a float64 vector of nnz entries."""
+    plan = sparsejac.prepare(squares, X)
+    for out in (
+        np.zeros(2),
+        np.zeros(4),
+        np.zeros((3, 1)),
+        np.zeros(3, dtype=np.float32),
+        np.zeros(6)[::2].astype(int),
+    ):
+        with pytest.raises(sparsejac.SparsejacError, match="out"):
+            plan.values(X, out=out)
+
+
+def test_arguments_of_a_plan_are_checked() -> None:
+    """A plan asks for the arguments it was made with, in their shapes."""
+    plan = sparsejac.prepare(lambda x, w: x[1:] * w, X, np.ones(3))
+    with pytest.raises(sparsejac.SparsejacError):
+        plan(X, np.ones(2))
+    with pytest.raises(sparsejac.SparsejacError):
+        plan(X, np.ones(3), 5.0)
+
+
+@pytest.mark.parametrize("argnum", [2, -3, 1.5, "x"])
+def test_bad_argnum(argnum: Any) -> None:
+    """Argnum must be the position of an argument that comes."""
+    with pytest.raises(sparsejac.SparsejacError, match="argnum"):
+        sparsejac.jacobian(lambda t, y: y * t, argnum=argnum)(1.0, X)
+
+
+@pytest.mark.parametrize("error", [KeyError("missing"), ZeroDivisionError("x"), ValueError("user"), StopIteration()])
+def test_errors_of_f_come_through(error: Exception) -> None:
+    """What f raises itself is the user's own business."""
+
+    def f(x: Array) -> Any:
+        y = x[1:] ** 2
+        if y.size == 3:
+            raise error
+        return y
+
+    for name, call in ENTRY_POINTS.items():
+        with pytest.raises(type(error)) as caught:
+            call(f, X)
+        assert caught.value is error, name
+
+
+def test_numpy_errors_of_f_come_through() -> None:
+    """An f that NumPy refuses is refused in NumPy's words, or at least with an error of the same kind."""
+    with pytest.raises((ValueError, sparsejac.SparsejacError), match=r"broadcast|shape"):
+        sparsejac.sparse_jacobian(lambda x: x[1:] + x, X)
+    with pytest.raises(IndexError):
+        sparsejac.sparse_jacobian(lambda x: x[4] * x, X)
+    with pytest.raises((ValueError, sparsejac.SparsejacError)):
+        sparsejac.sparse_jacobian(lambda x: x.reshape(3, 2), X)
+    with pytest.raises((ValueError, sparsejac.SparsejacError)):
+        sparsejac.sparse_jacobian(lambda x: np.ones((2, 3)) @ x, X)
+
+
+def test_wrong_number_of_arguments_is_pythons_error() -> None:
+    """A missing argument of f is reported as Python does."""
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        sparsejac.sparse_jacobian(lambda x, k: x * k, X)

@@ -1,0 +1,240 @@
+"""What cannot be traced raises, naming the operation, the user's file and line, and the cure."""
+
+from __future__ import annotations
+
+import array
+import re
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sparsejac
+from oracles import Array
+
+X = np.array([0.5, 1.5, 1.0, 2.0])
+
+
+def bytes_of_the_array(x: Array) -> Any:
+    """Leave NumPy through raw bytes."""
+    return np.frombuffer(x.tobytes()) * 2.0
+
+
+def reinterpreted_as_integers(x: Array) -> Any:
+    """Look at the bits."""
+    return x.view(np.int64) * 1.0
+
+
+def mantissas(x: Array) -> Any:
+    """Two outputs whose derivative nobody declared."""
+    mantissa, _ = np.frexp(x)
+    return mantissa
+
+
+def next_float(x: Array) -> Any:
+    """A function of the representation, not of the number."""
+    return np.nextafter(x, 10.0)
+
+
+def eigenvalues(x: Array) -> Any:
+    """Eigenvalues of a general matrix."""
+    return np.linalg.eigvals(x.reshape(2, 2)).real
+
+
+def packed_by_struct(x: Array) -> Any:
+    """A C function that takes a double."""
+    return struct.unpack("d", struct.pack("d", x[0]))[0] * x
+
+
+def standard_array(x: Array) -> Any:
+    """The standard library's array of doubles."""
+    return np.array(array.array("d", [x[0], x[1]])) * 2.0
+
+
+def random_scale(x: Array) -> Any:
+    """A generator whose parameter is unknown."""
+    return np.random.default_rng(0).normal(x[0], 1.0, 3)
+
+
+def written_into_integers(x: Array) -> Any:
+    """An integer buffer cuts the value, and the derivative with it."""
+    y = np.zeros(3, dtype=int)
+    y[:] = x[1:]
+    return y * 1.0
+
+
+NAMED: list[tuple[Callable[[Array], Any], str]] = [
+    (bytes_of_the_array, "tobytes"),
+    (reinterpreted_as_integers, "view"),
+    (mantissas, "frexp"),
+    (next_float, "nextafter"),
+    (eigenvalues, "eigvals"),
+]
+UNNAMED: list[Callable[[Array], Any]] = [packed_by_struct, standard_array, random_scale, written_into_integers]
+REFUSED = [f for f, _ in NAMED] + UNNAMED
+
+
+def lines_of(f: Callable[..., Any]) -> range:
+    """Give the lines of f in this file."""
+    code = f.__code__
+    return range(code.co_firstlineno, max(line for *_, line in code.co_lines() if line) + 1)
+
+
+@pytest.mark.parametrize("f", REFUSED, ids=lambda f: f.__name__)
+def test_refused_with_place(f: Callable[[Array], Any]) -> None:
+    """The message has the user's file and a line of f."""
+    with pytest.raises(sparsejac.UntraceableError) as caught:
+        sparsejac.sparse_jacobian(f, X)
+    message = str(caught.value)
+    assert Path(__file__).name in message
+    assert any(re.search(rf"\b{line}\b", message) for line in lines_of(f)[2:])
+
+
+@pytest.mark.parametrize(("f", "name"), NAMED, ids=lambda part: getattr(part, "__name__", part))
+def test_refused_by_name(f: Callable[[Array], Any], name: str) -> None:
+    """The message names the operation, and goes on to say what to do."""
+    with pytest.raises(sparsejac.UntraceableError, match=name) as caught:
+        sparsejac.sparse_jacobian(f, X)
+    words = str(caught.value).lower().split()
+    assert any(
+        word in words for word in ("use", "write", "instead", "replace", "rewrite", "pass", "declare", "express")
+    )
+
+
+@pytest.mark.parametrize("name", ["prepare", "jacobian_sparsity", "value_and_jacobian"])
+def test_every_entry_point_refuses(name: str) -> None:
+    """No way around."""
+    with pytest.raises(sparsejac.UntraceableError, match="frexp"):
+        getattr(sparsejac, name)(mantissas, X)
+    with pytest.raises(sparsejac.UntraceableError, match="frexp"):
+        sparsejac.jacobian(mantissas)(X)
+
+
+def test_refusal_in_a_helper_names_the_helpers_line() -> None:
+    """The line is the one that does it, though f only calls it."""
+
+    def helper(v: Any) -> Any:
+        return np.frexp(v)[0]
+
+    def f(x: Array) -> Any:
+        return helper(x[1:]) * x[0]
+
+    with pytest.raises(sparsejac.UntraceableError) as caught:
+        sparsejac.sparse_jacobian(f, X)
+    assert str(helper.__code__.co_firstlineno + 1) in str(caught.value)
+
+
+@pytest.mark.parametrize("refused", REFUSED, ids=lambda f: f.__name__)
+def test_refusal_is_sticky(refused: Callable[[Array], Any]) -> None:
+    """An f that catches the refusal and goes on fails all the same: its derivative would be wrong."""
+
+    def f(x: Array) -> Any:
+        try:
+            extra = refused(x)
+        except Exception:
+            extra = 0.0
+        return x[1:] * 2.0 + np.sum(extra) * 0.0
+
+    with pytest.raises(sparsejac.UntraceableError):
+        sparsejac.sparse_jacobian(f, X)
+
+
+def test_swallowed_with_a_constant_result() -> None:
+    """Even when the result does not depend on x any more."""
+
+    def f(x: Array) -> Any:
+        try:
+            return mantissas(x)
+        except TypeError:
+            return np.zeros(3)
+
+    with pytest.raises(sparsejac.UntraceableError, match="frexp"):
+        sparsejac.sparse_jacobian(f, X)
+
+
+def test_next_call_after_a_refusal_is_clean() -> None:
+    """A refusal leaves nothing behind."""
+    for _ in range(3):
+        with pytest.raises(sparsejac.UntraceableError):
+            sparsejac.sparse_jacobian(mantissas, X)
+        found = sparsejac.sparse_jacobian(lambda x: x[1:] ** 2, X)
+        assert found.data.tolist() == [3.0, 2.0, 4.0]
+
+
+def test_plain_float_conversion_keeps_or_refuses() -> None:
+    """float(x[0]) in f keeps the derivative or is refused; a silent zero is the one wrong answer."""
+    try:
+        found = sparsejac.sparse_jacobian(lambda x: float(x[0]) * x[1:], X).toarray()
+    except sparsejac.UntraceableError:
+        return
+    np.testing.assert_allclose(found[:, 0], X[1:])
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda x: np.asarray(x),
+        lambda x: np.array(x),
+        lambda x: np.array(x, dtype=float),
+        lambda x: np.array(list(x)),
+        lambda x: np.array([x[i].item() for i in range(4)]),
+        lambda x: np.array(x.tolist()),
+        lambda x: np.asarray([float(v) for v in x]),
+        lambda x: np.float64(x[0]) * np.ones(4),
+        lambda x: np.fromiter((v for v in x), dtype=float),
+        lambda x: np.array([complex(v).real for v in x]),
+        lambda x: np.asarray(memoryview(x)),
+        lambda x: np.ascontiguousarray(x),
+        lambda x: np.require(x, requirements="C"),
+        lambda x: x.astype(float),
+        lambda x: np.vectorize(lambda v: v)(x),
+        lambda x: np.array([eval(repr(float(v))) for v in x]),
+    ],
+)
+def test_conversions_never_drop_the_derivative(convert: Callable[[Array], Any]) -> None:
+    """Each way out of the array keeps the derivative or is refused."""
+
+    def f(x: Array) -> Any:
+        return convert(x) ** 2
+
+    try:
+        found = sparsejac.sparse_jacobian(f, X).toarray()
+    except sparsejac.SparsejacError:
+        return
+    first = np.zeros((4, 4))
+    first[:, 0] = 2.0 * X[0]
+    assert np.allclose(found, np.diag(2.0 * X)) or np.allclose(found, first)
+
+
+def test_traced_value_kept_for_later_raises() -> None:
+    """A traced value that escapes from f does not pass for a number afterwards."""
+    kept: list[Any] = []
+
+    def f(x: Array) -> Any:
+        kept.append(x[1:] * 2.0)
+        return x[1:]
+
+    sparsejac.sparse_jacobian(f, X)
+    with pytest.raises((sparsejac.SparsejacError, TypeError)):
+        float(kept[0][0] + 1.0)
+
+
+def test_untouched_buffer_is_an_array_afterwards() -> None:
+    """A table that f builds lazily and keeps is an ordinary array, and works in later calls."""
+    kept: dict[str, Any] = {}
+
+    def f(x: Array) -> Any:
+        if "table" not in kept:
+            table = np.zeros(3)
+            table[1:] = 2.0
+            kept["table"] = table
+        return kept["table"] * x[1:] ** 2
+
+    first = sparsejac.sparse_jacobian(f, X).toarray()
+    assert type(kept["table"]) is np.ndarray
+    assert kept["table"].tolist() == [0.0, 2.0, 2.0]
+    np.testing.assert_array_equal(sparsejac.sparse_jacobian(f, X).toarray(), first)
+    np.testing.assert_array_equal(f(X), [0.0, 2.0, 8.0])

@@ -1,0 +1,155 @@
+"""Every function of the catalogue with every strategy against the dense oracle."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import sparsejac
+from api_options import STRATEGIES, cpu_backends
+from cases import Case, expected_pattern, oracle, tolerance
+from catalogue import CASES, named
+
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+every_strategy = pytest.mark.parametrize("strategy", STRATEGIES)
+
+COMPILED_CASES = (
+    "zero_dimensional",
+    "no_outputs",
+    "constant_output",
+    "bratu",
+    "arrowhead",
+    "small_power_flow",
+    "truss_assembly",
+    "broyden_tridiagonal",
+    "euler_rusanov",
+    "matrix_products",
+)
+
+
+def assert_matches(jacobian: Any, case: Case, k: int = 0) -> None:
+    """Compare a sparse matrix with the dense oracle at the k-th point, entry by entry."""
+    estimate = oracle(case, k)
+    assert jacobian.shape == estimate.jacobian.shape
+    wrong = np.abs(jacobian.toarray() - estimate.jacobian) > tolerance(estimate)
+    assert not wrong.any(), (
+        f"{np.count_nonzero(wrong)} wrong entries, first at {np.argwhere(wrong)[0]}: "
+        f"{jacobian.toarray()[wrong][:4]} instead of {estimate.jacobian[wrong][:4]}"
+    )
+
+
+def assert_canonical(jacobian: Any) -> None:
+    """Check the structure that SciPy's fast paths ask for."""
+    indices, indptr = jacobian.indices, jacobian.indptr
+    assert indices.dtype == indptr.dtype == np.int32
+    assert jacobian.data.dtype == np.float64
+    assert indptr[0] == 0
+    assert indptr[-1] == indices.size == jacobian.data.size
+    for start, stop in pairwise(indptr):
+        assert (np.diff(indices[start:stop]) > 0).all()
+
+
+def structure(jacobian: Any) -> Any:
+    """Give the stored entries as a dense boolean array."""
+    coo = jacobian.tocoo()
+    stored = np.zeros(jacobian.shape, dtype=bool)
+    stored[coo.row, coo.col] = True
+    return stored
+
+
+@every_strategy
+@every_case
+def test_values(case: Case, strategy: Any) -> None:
+    """Values are the oracle's, the structure is canonical and covers the oracle's nonzeros."""
+    jacobian = sparsejac.sparse_jacobian(case.f, case.point(), *case.args, strategy=strategy)
+    assert isinstance(jacobian, sp.csr_array)
+    assert_canonical(jacobian)
+    assert_matches(jacobian, case)
+
+
+@every_case
+def test_value_and_jacobian(case: Case) -> None:
+    """The value is f(x), in f's own shape."""
+    value, jacobian = sparsejac.value_and_jacobian(case.f, case.point(), *case.args)
+    expected = np.asarray(case.f(case.point(), *case.args), dtype=np.float64)
+    assert np.shape(value) == expected.shape
+    np.testing.assert_allclose(value, expected, rtol=1e-12, atol=1e-13)
+    assert_matches(jacobian, case)
+
+
+@every_case
+def test_pattern(case: Case) -> None:
+    """The pattern covers every nonzero, and is no larger where it is known exactly."""
+    pattern = structure(sparsejac.sparse_jacobian(case.f, case.point(), *case.args))
+    expected = expected_pattern(case)
+    missing = expected & ~pattern
+    assert not missing.any(), f"entries missing from the pattern: {np.argwhere(missing)[:5]}"
+    if case.exact:
+        extra = pattern & ~expected
+        assert not extra.any(), f"entries that are always zero: {np.argwhere(extra)[:5]}"
+
+
+@every_case
+def test_strategies_share_one_structure(case: Case) -> None:
+    """Every strategy stores the same entries, which are those of jacobian_sparsity."""
+    x = case.point()
+    pattern = sparsejac.jacobian_sparsity(case.f, x, *case.args)
+    for strategy in STRATEGIES:
+        jacobian = sparsejac.sparse_jacobian(case.f, x, *case.args, strategy=strategy)
+        assert jacobian.shape == tuple(pattern.shape)
+        np.testing.assert_array_equal(jacobian.indptr, pattern.indptr)
+        np.testing.assert_array_equal(jacobian.indices, pattern.indices)
+
+
+@every_strategy
+@every_case
+def test_plan_at_another_point(case: Case, strategy: Any) -> None:
+    """A plan made at one point is right at another one, also after a branch has flipped, and back."""
+    plan = sparsejac.prepare(case.f, case.point(0), *case.args, strategy=strategy)
+    assert_matches(plan(case.point(1), *case.args), case, 1)
+    assert_matches(plan(case.point(0), *case.args), case, 0)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.branches], ids=lambda case: case.name)
+def test_structure_does_not_depend_on_x(case: Case) -> None:
+    """Without branches on values, every x gives the same structure, explicit zeros kept."""
+    first = sparsejac.sparse_jacobian(case.f, case.point(0), *case.args)
+    second = sparsejac.sparse_jacobian(case.f, case.point(1), *case.args)
+    np.testing.assert_array_equal(first.indptr, second.indptr)
+    np.testing.assert_array_equal(first.indices, second.indices)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.branches], ids=lambda case: case.name)
+def test_branches_at_many_points(case: Case) -> None:
+    """Whatever way the branches go, one plan and fresh calls are right."""
+    plan = sparsejac.prepare(case.f, case.point(0), *case.args)
+    for k in range(1, 9):
+        assert_matches(plan(case.point(k), *case.args), case, k)
+        assert_matches(sparsejac.sparse_jacobian(case.f, case.point(k), *case.args), case, k)
+
+
+@every_case
+def test_argument_is_left_alone(case: Case) -> None:
+    """An f that writes into its argument changes a copy."""
+    x = case.point()
+    sparsejac.sparse_jacobian(case.f, x, *case.args)
+    np.testing.assert_array_equal(x, case.point())
+
+
+@pytest.mark.parametrize("strategy", ["forward", "reverse", "identity"])
+@pytest.mark.parametrize("name", COMPILED_CASES)
+def test_backends(name: str, strategy: Any) -> None:
+    """Each way of evaluation on this machine gives the oracle's values."""
+    backends = cpu_backends()
+    if not backends:
+        pytest.skip("sparse_jacobian has no option 'backend'")
+    case = named(name)
+    for backend in backends:
+        options: dict[str, Any] = {"strategy": strategy, "backend": backend}
+        plan = sparsejac.prepare(case.f, case.point(0), *case.args, **options)
+        for k in (0, 1):
+            assert_matches(plan(case.point(k), *case.args), case, k)

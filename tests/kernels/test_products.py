@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kernels import product_loops, products
+
+DTYPES = pytest.mark.parametrize("dtype", [np.int32, np.int64])
+
+
+@pytest.fixture(params=["numpy", "compiled"])
+def way(request, monkeypatch):
+    monkeypatch.setattr(products, "COMPILED_FROM", 10**9 if request.param == "numpy" else 0)
+
+
+def problem(rows, dtype):
+    rng = np.random.default_rng(rows)
+    counts = rng.integers(0, 12, size=rows) * (np.arange(rows) % 3 > 0)
+    indptr = np.concatenate([[0], np.cumsum(counts)]).astype(dtype)
+    left, right = rng.normal(size=7), rng.normal(size=5)
+    slots = [rng.integers(0, len(s), size=indptr[-1]).astype(dtype) for s in (left, right)]
+    return indptr, *slots, left, right
+
+
+@DTYPES
+@pytest.mark.parametrize("length", [0, 1, 13])
+def test_gather(way, dtype, length):
+    source = np.arange(5.0) / 3
+    slots = (np.arange(length) * 3 % 5).astype(dtype)
+    out = np.full(length, np.nan)
+    assert products.gather(source, slots, out) is out
+    assert out.tolist() == [source[slot] for slot in slots]
+
+
+@DTYPES
+@pytest.mark.parametrize("rows", [0, 1, 2, 40])
+def test_sums_are_those_of_the_plain_loops_to_the_last_bit(way, dtype, rows):
+    indptr, left_slots, right_slots, left, right = problem(rows, dtype)
+    out, expected = np.full(rows, np.nan), np.full(rows, np.nan)
+    assert products.pair_sums(indptr, left_slots, right_slots, left, right, out) is out
+    for t in range(rows):
+        terms = [left[left_slots[q]] * right[right_slots[q]] for q in range(indptr[t], indptr[t + 1])]
+        expected[t] = sum(terms, 0.0)
+    assert out.tolist() == expected.tolist()
+    products.slot_sums(indptr, left_slots, left, out)
+    product_loops.slot_sums(0, rows, indptr.astype(np.uint64), left_slots, left, expected)
+    assert out.tolist() == expected.tolist()
+
+
+def test_the_two_sources_may_be_one_array_and_read_only(way):
+    indptr, slots = np.array([0, 2, 3]), np.array([0, 1, 2])
+    source = np.array([2.0, 3.0, 5.0])
+    for array in (indptr, slots, source):
+        array.flags.writeable = False
+    assert products.pair_sums(indptr, slots, slots, source, source, np.empty(2)).tolist() == [13.0, 25.0]
+
+
+def test_index_types_may_differ(way):
+    out = np.empty(1)
+    left, right = np.array([1.0, 2.0]), np.array([10.0, 20.0])
+    products.pair_sums(
+        np.array([0, 2], dtype=np.int32), np.array([0, 1]), np.array([1, 1], dtype=np.int32), left, right, out
+    )
+    assert out.tolist() == [60.0]
+
+
+def test_long_calls_are_compiled_and_cut_between_threads(monkeypatch):
+    indptr = np.arange(0, 900_001, 3, dtype=np.int32)
+    source = np.random.default_rng(0).normal(size=1000)
+    slots = (np.arange(900_000, dtype=np.int32) * 7) % 1000
+    found = []
+    for threads in ("1", "3"):
+        monkeypatch.setenv("SPARSEJAC_NUM_THREADS", threads)
+        found.append(products.slot_sums(indptr, slots, source, np.empty(300_000)))
+    expected = source[slots].reshape(-1, 3)
+    assert found[0].tolist() == found[1].tolist() == (expected[:, 0] + expected[:, 1] + expected[:, 2]).tolist()

@@ -1,0 +1,84 @@
+"""Detection against dense propagation, and its cost."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from kernels import Access, Affine, Launch, Schedule, Table
+from schedules import chain_kernels, dense, schedules, stencil
+from sparsejac.pattern import Pattern
+from sparsejac.sparsity import detect, expand
+
+
+def sample(schedule: Schedule) -> list[np.ndarray]:
+    rng = np.random.default_rng(1)
+    return [rng.uniform(0.5, 2.0, schedule.sizes[b]) for b in schedule.inputs]
+
+
+@settings(max_examples=150, deadline=None)
+@given(schedules())
+def test_random_schedules(schedule: Schedule) -> None:
+    structure = dense(schedule, sample(schedule))[2]
+    assert np.array_equal(detect(schedule).pattern.to_scipy().toarray(), structure)
+
+
+@pytest.mark.parametrize(("height", "width"), [(3, 4), (5, 3), (6, 7)])
+def test_stencil(height: int, width: int) -> None:
+    schedule = stencil(height, width)
+    found = detect(schedule)
+    assert np.array_equal(found.pattern.to_scipy().toarray(), dense(schedule, sample(schedule))[2])
+    assert found.pattern.nnz == 5 * (height - 2) * (width - 2)
+    assert (found.products, found.stored) == (0, 0)
+
+
+def test_output_is_x() -> None:
+    found = detect(Schedule((3,), (0,), (), 0))
+    assert np.array_equal(found.pattern.to_scipy().toarray(), np.eye(3))
+
+
+def test_output_that_nobody_stores() -> None:
+    assert detect(Schedule((3, 2), (0,), (), 1)).pattern == Pattern.from_coo([], [], (2, 3))
+
+
+def test_products_are_counted() -> None:
+    """y_i = g(x_i, x_(i+1)), z_i = g(y_i, y_(i+1)): rows of y hold 2 entries, so z takes 4 x 2 x 2 products."""
+    first, second = pair_launch(0, 1, 5), pair_launch(1, 2, 4)
+    found = detect(Schedule((6, 5, 4), (0,), (first, second), 2))
+    assert found.products == 16
+    assert found.stored == found.pattern.nnz == 12
+
+
+def test_many_paths_lose_no_entry() -> None:
+    """256 paths from x_0 to the sum: a count of paths in one byte would come out as zero."""
+    kernel, linearized = chain_kernels(1, (0,), np.ones(1))
+    places = Table((256,), np.zeros(256, dtype=np.int32))
+    copy = Launch(kernel, linearized, (256,), (Access(0, places),), Access(1, Affine((256,), 0, (1,))), (0,))
+    total = Launch(kernel, linearized, (1, 256), (Access(1, Affine((1, 256), 0, (0, 1))),), row(2), (0,), reduced=1)
+    assert detect(Schedule((2, 256, 1), (0,), (copy, total), 2)).pattern == Pattern.from_coo([0], [0], (1, 2))
+
+
+def row(buffer: int) -> Access:
+    return Access(buffer, Affine((1,), 0, (1,)))
+
+
+def pair_launch(source: int, target: int, count: int) -> Launch:
+    kernel, linearized = chain_kernels(2, (0, 1), np.ones(2))
+    loads = tuple(Access(source, Affine((count,), offset, (1,))) for offset in (0, 1))
+    return Launch(kernel, linearized, (count,), loads, Access(target, Affine((count,), 0, (1,))), (0, 1))
+
+
+def test_expand() -> None:
+    indptr, slots = expand(np.array([5, 0, 2]), np.array([2, 0, 3]))
+    assert indptr.tolist() == [0, 2, 2, 5]
+    assert slots.tolist() == [5, 6, 2, 3, 4]
+    assert expand(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))[1].tolist() == []
+
+
+def test_a_million_points_take_moments() -> None:
+    start = perf_counter()
+    assert detect(stencil(1000, 1000)).pattern.nnz == 5 * 998 * 998
+    assert perf_counter() - start < 1.5
