@@ -33,8 +33,8 @@ class Launch:
 
     Without reduction, point i of `box` (C order) stores the kernel's value at ``store.address`` of i.
     With ``reduced > 0``, the last `reduced` dimensions of the box are summed, and `store` addresses the box of the
-    others. With `indptr`, `box` is one-dimensional and row r sums the points ``indptr[r] ... indptr[r + 1] - 1``; `store`
-    addresses the rows. Rows that sum no point store 0.0. No two rows of a launch store to one place.
+    others. With `indptr`, `box` is one-dimensional and row r sums the points ``indptr[r] ... indptr[r + 1] - 1``;
+    `store` addresses the rows. Rows that sum no point store 0.0. No two rows of a launch store to one place.
 
     Parameters
     ----------

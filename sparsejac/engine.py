@@ -18,6 +18,7 @@ from kernels.kernel import Kernel
 from kernels.step import Launch, Schedule
 from sparsejac.backend import Backend, BackendName
 from sparsejac.decompression import Problem
+from sparsejac.errors import InputError
 from sparsejac.given import VECTORS, adopt_coloring, check_pattern_products, check_pattern_shape, move_randomly
 from sparsejac.pattern import Pattern
 from sparsejac.sparsity import Sparsity, detect, first_place
@@ -57,7 +58,7 @@ class Engine:
 
     Raises
     ------
-    ValueError
+    InputError
         For an unknown option, and for a pattern or colors that do not fit.
     """
 
@@ -195,7 +196,7 @@ class Engine:
         if out is None:
             out = np.empty(self.pattern.nnz)
         elif out.shape != (self.pattern.nnz,) or out.dtype != np.float64 or not out.flags.c_contiguous:
-            raise ValueError(
+            raise InputError(
                 f"out: got shape {out.shape}, dtype {out.dtype}; pass a contiguous float64 array of shape "
                 f"{(self.pattern.nnz,)}"
             )
@@ -237,7 +238,7 @@ class Engine:
             for buffer, given in zip(self.schedule.inputs, inputs, strict=True):
                 array = np.ascontiguousarray(given, dtype=np.float64)
                 if array.shape != lent[buffer].shape:
-                    raise ValueError(f"input buffer {buffer}: got shape {array.shape}, expected {lent[buffer].shape}")
+                    raise InputError(f"input buffer {buffer}: got shape {array.shape}, expected {lent[buffer].shape}")
                 buffers[buffer] = array
             yield buffers
 
@@ -265,7 +266,7 @@ class Engine:
         if self.requested == "auto" and isinstance(given, Coloring):
             problem = given.problem
         if self.requested == "identity":
-            raise ValueError("coloring: the strategy 'identity' colors nothing; leave the coloring or the strategy out")
+            raise InputError("coloring: the strategy 'identity' colors nothing; leave the coloring or the strategy out")
         self._made[f"coloring of {problem}s"] = adopt_coloring(given, self.pattern, problem)
         self.requested = "forward" if problem == "column" else "reverse"
 
@@ -308,4 +309,4 @@ def _is_finite(data: FloatArray) -> bool:
 
 def _check_option(option: str, given: object, known: tuple[str, ...]) -> None:
     if given not in known:
-        raise ValueError(f"{option}: got {given!r}; choose one of {', '.join(map(repr, known))}")
+        raise InputError(f"{option}: got {given!r}; choose one of {', '.join(map(repr, known))}")

@@ -11,6 +11,7 @@ from coloring import Coloring, lower_bound
 from kernels.executor import Executor, allocate_rows, rows_of
 from kernels.step import Schedule
 from sparsejac.decompression import Problem
+from sparsejac.errors import InputError
 from sparsejac.pattern import Pattern
 
 FloatArray = npt.NDArray[np.float64]
@@ -24,12 +25,12 @@ def check_pattern_shape(pattern: Pattern, schedule: Schedule) -> None:
 
     Raises
     ------
-    ValueError
+    InputError
         Where it has not.
     """
     shape = (schedule.sizes[schedule.output], schedule.sizes[schedule.x])
     if pattern.shape != shape:
-        raise ValueError(f"pattern: got shape {pattern.shape}; the Jacobian has shape {shape}")
+        raise InputError(f"pattern: got shape {pattern.shape}; the Jacobian has shape {shape}")
 
 
 def move_randomly(x: FloatArray) -> FloatArray:
@@ -48,7 +49,7 @@ def check_pattern_products(
 
     Raises
     ------
-    ValueError
+    InputError
         Naming the row that differs most.
     """
     vectors = np.random.default_rng(0).uniform(1.0, 2.0, (pattern.shape[1], VECTORS))
@@ -65,7 +66,7 @@ def check_pattern_products(
     error[~np.isfinite(error)] = 0.0
     if len(error) and error.max() > TOLERANCE:
         row = int(np.argmax(error))
-        raise ValueError(
+        raise InputError(
             f"pattern: its products with random vectors are not those of the Jacobian: they differ in "
             f"{int((error > TOLERANCE).sum())} rows, most in row {row}, where the relative difference is "
             f"{error[row]:.1e} and the pattern has {int(np.diff(pattern.indptr)[row])} entries. An entry is missing "
@@ -85,19 +86,19 @@ def adopt_coloring(given: Coloring | npt.ArrayLike, pattern: Pattern, problem: P
 
     Raises
     ------
-    ValueError
+    InputError
         Naming what is wrong: number, type, or two columns (rows) of one color that share a row (column).
     """
     if isinstance(given, Coloring):
         if given.problem != problem:
-            raise ValueError(f"coloring: got a coloring of {given.problem}s; the strategy needs one of {problem}s")
+            raise InputError(f"coloring: got a coloring of {given.problem}s; the strategy needs one of {problem}s")
         given = given.colors
     colors = np.asarray(given)
     expected = pattern.shape[1 if problem == "column" else 0]
     if colors.shape != (expected,):
-        raise ValueError(f"coloring: got colors of shape {colors.shape}; pass one for each of {expected} {problem}s")
+        raise InputError(f"coloring: got colors of shape {colors.shape}; pass one for each of {expected} {problem}s")
     if expected and (colors.dtype.kind not in "iu" or colors.min() < 0):
-        raise ValueError(f"coloring: got colors of dtype {colors.dtype}; pass integers of 0 or more")
+        raise InputError(f"coloring: got colors of dtype {colors.dtype}; pass integers of 0 or more")
     used = np.unique(colors, return_inverse=True)[1].reshape(-1).astype(np.int32)
     _check_colors(used, pattern if problem == "column" else pattern.T, problem)
     bound = lower_bound((pattern.indptr, pattern.indices, pattern.shape), problem)
@@ -114,7 +115,7 @@ def _check_colors(colors: npt.NDArray[np.int32], pattern: Pattern, problem: Prob
     if len(clash):
         first, second = order[clash[0]], order[clash[0] + 1]
         net = "row" if problem == "column" else "column"
-        raise ValueError(
+        raise InputError(
             f"coloring: {problem}s {pattern.indices[first]} and {pattern.indices[second]} have one color and both an "
             f"entry in {net} {pattern.rows()[first]}; give them different colors"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -358,3 +359,32 @@ def test_scipy_radau() -> None:
     assert own.success
     np.testing.assert_allclose(own.y[:, -1], theirs.y[:, -1], rtol=1e-3, atol=1e-9)
     assert own.nfev <= 1.2 * theirs.nfev
+
+
+def test_coloring_given_by_the_user() -> None:
+    """Colors of one's own are used, wrong ones refused."""
+    mine = np.array([2, 0, 1, 2, 0])
+    plan = sparsejac.prepare(shifted_squares, X, strategy="forward", coloring=mine)
+    assert plan.coloring is not None
+    assert plan.coloring.num_colors == 3
+    np.testing.assert_allclose(plan(Y).toarray(), shifted_squares_jacobian(Y), rtol=1e-14)
+    with pytest.raises(sparsejac.SparsejacError, match="color"):
+        sparsejac.prepare(shifted_squares, X, strategy="forward", coloring=np.array([0, 1, 1, 0, 1]))
+    with pytest.raises(sparsejac.SparsejacError, match="color"):
+        sparsejac.prepare(shifted_squares, X, strategy="forward", coloring=np.array([0, 1, 0, 1]))
+
+
+def test_spy() -> None:
+    """A picture of the pattern, when matplotlib is installed."""
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    pattern = sparsejac.jacobian_sparsity(shifted_squares, X)
+    assert pattern.spy() is not None
+    importlib.import_module("matplotlib.pyplot").close("all")
+
+
+def test_explanation_has_the_facts() -> None:
+    """Colors against their bound, passes, flops and bytes, the identity approach beside them."""
+    text = str(sparsejac.prepare(shifted_squares, X, strategy="forward").explain()).lower()
+    for word in ("forward", "colors", "bound", "pass", "flop", "byte", "identity", "trace"):
+        assert word in text

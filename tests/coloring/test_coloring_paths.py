@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from coloring import ORDERS, Pattern, ProblemName, as_pattern, check, color, lower_bound
-from coloring import compiled
+from coloring import ORDERS, Pattern, ProblemName, as_pattern, check, color, compiled, lower_bound
 from coloring import greedy as greedy_module
 from coloring.bipartite import BipartiteGraph
 from coloring.greedy import first_fit

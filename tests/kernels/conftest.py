@@ -230,11 +230,3 @@ def make_case(name: str) -> Case:
 @pytest.fixture(scope="session")
 def cases() -> Callable[[str], Case]:
     return make_case
-
-
-@pytest.fixture(scope="session", autouse=True)
-def private_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """No test touches the user's cache."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SPARSEJAC_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-        yield

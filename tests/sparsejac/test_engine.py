@@ -83,23 +83,23 @@ def test_auto_needs_no_coloring_where_identity_is_cheaper() -> None:
 
 
 def test_auto_takes_forward_where_products_pile_up() -> None:
-    """Each of 3 stages mixes all of 12 numbers, of which x has 2: products grow with mixing, seeds stay 2."""
-    size, stages = 12, 4
-    kernel, linearized = chain_kernels(1, (0,), np.ones(1))
+    """Each stage mixes all of 60 numbers: products grow by the width of x, of which forward carries all at once."""
+    size, width, stages = 60, 8, 4
+    kernel, linearized = chain_kernels(1, (0,), np.zeros(1))
     launches = []
     for stage in range(stages):
-        length = 2 if stage == 0 else size
+        length = width if stage == 0 else size
         load = Access(stage, Affine((size, length), 0, (0, 1)))
         target = Access(stage + 1, Affine((size,), 0, (1,)))
         launches.append(Launch(kernel, linearized, (size, length), (load,), target, (0,), reduced=1))
-    schedule = Schedule((2, *[size] * stages), (0,), tuple(launches), stages)
+    schedule = Schedule((width, *[size] * stages), (0,), tuple(launches), stages)
     engine = Engine(schedule)
-    assert engine.facts.products == (stages - 1) * size * size * 2
-    predictions = {name: engine.predict(name).seconds for name in ("forward", "reverse", "identity")}
-    assert engine.strategy == min(predictions, key=predictions.__getitem__)
+    assert engine.facts.products == (stages - 1) * size * size * width
+    assert engine.strategy == "forward"
+    assert engine.colored("row") is None  # 60 rows that are full: their bound already loses
     inputs = sample(schedule)
     _, jacobian, structure = dense(schedule, inputs)
-    np.testing.assert_allclose(engine.data(inputs), jacobian[structure], rtol=1e-12)
+    np.testing.assert_allclose(engine.data(inputs), jacobian[structure], rtol=1e-9)
 
 
 def test_active_loads_are_ordered_by_place() -> None:

@@ -41,7 +41,7 @@ def sample(schedule: Schedule, seed: int = 0) -> list[Array]:
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(schedule=schedules())
 def test_random_schedules(name: str, schedule: Schedule) -> None:
     pattern = detect(schedule).pattern
@@ -118,7 +118,21 @@ def test_ordered_partials_are_written_in_place() -> None:
     )
 
 
-@settings(max_examples=1500, deadline=None)
+def test_a_launch_without_rows_takes_no_place_from_the_next() -> None:
+    """Both begin at the same pool slot; the second one's rows are the entries and are written in place."""
+    kernel, linearized = chain_kernels(1, (0,), np.ones(1))
+
+    def copy(source: int, target: int, count: int) -> Launch:
+        line = Affine((count,), 0, (1,))
+        return Launch(kernel, linearized, (count,), (Access(source, line),), Access(target, line), (0,))
+
+    schedule = Schedule((3, 3, 2, 3), (0,), (copy(0, 1, 3), copy(1, 2, 0), copy(1, 3, 3)), 3)
+    inputs = sample(schedule)
+    found = run(prepare("identity", schedule, detect(schedule).pattern), schedule, inputs, 3)[1]
+    np.testing.assert_allclose(found, np.diag(dense(schedule, inputs)[1]))
+
+
+@settings(max_examples=60, deadline=None)
 @given(schedules())
 def test_identity_fills_any_pattern(schedule: Schedule) -> None:
     """Entries of a given pattern that were never found are zero; found ones that it lacks are left out."""

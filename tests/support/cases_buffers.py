@@ -292,3 +292,110 @@ def diagonal_blocks(x: Array) -> Any:
     big[2:, 3:] = x[:, 1:] ** 2
     big[2:, :2] = -x.T[:2]
     return big
+
+
+@collect(7, analytic=True)
+def slices_of_the_argument_updated(x: Array) -> Any:
+    """x[1:] += x[:-1] writes into x; so does a view of it."""
+    x[1:] += x[:-1]
+    part = x[2:5]
+    part -= 0.5 * x[4:]
+    part[0] = x[0] * x[1]
+    return x[1:] ** 2
+
+
+@collect((2, 5), analytic=True)
+def rows_updated_while_iterating(x: Array) -> Any:
+    """Rows are views, so a loop over them may write; the unpacked rows of the result are views too."""
+    for k, row in enumerate(x):
+        row *= 2.0 + k
+        row[1:3] += row[3:]
+    out = np.zeros((3, 4), dtype=x.dtype)
+    first, second, last = out
+    first[:] = x[0, 1:]
+    second[1:] = x[1, :3] ** 2
+    last += first * second
+    return out
+
+
+@collect(6)
+def chained_indexing(x: Array) -> Any:
+    """out[0][1:3] writes through a view; out[[0, 1]][0] writes into a copy."""
+    out = np.zeros((3, 4))
+    out[0][1:3] = x[:2]
+    out[1:][1][::2] = x[2:4]
+    out[[0, 1]][0] = x[5]
+    out[:, None][2, 0, 1] = x[4] * x[5]
+    return out
+
+
+def _fill(target: Any, values: Any, scale: float = 1.0) -> None:
+    """Write into a buffer of the caller."""
+    target[...] = values
+    target *= scale
+
+
+@collect(6)
+def filled_by_a_helper(x: Array) -> Any:
+    """A helper writes into slices that it is given."""
+    y = np.zeros(8)
+    _fill(y[:3], x[:3] ** 2)
+    _fill(y[3:6], x[3:], scale=2.0)
+    _fill(y[6:7], x[0])
+    return y
+
+
+@collect(4)
+def the_same_buffer_appended(x: Array) -> Any:
+    """A list of one buffer three times, and of its copies."""
+    work = np.zeros(4)
+    same, copies = [], []
+    for k in range(3):
+        work += x ** (k + 1)
+        same.append(work)
+        copies.append(work.copy())
+    return np.array([*same, *copies])
+
+
+@collect(5)
+def position_counter(x: Array) -> Any:
+    """A counter moves along the output."""
+    y = np.zeros(2 * len(x) + 1, float)
+    at = 0
+    for v in x:
+        y[at] = v
+        at += 1
+        y[at] = v * v
+        at += 1
+    y[at] = y[0] + y[at - 1]
+    return y
+
+
+@collect(7, analytic=True)
+def computed_array_as_buffer(x: Array) -> Any:
+    """Items of a computed array are overwritten."""
+    y = x[1:] - x[:-1]
+    y[0] = 0.0
+    y[-1] += x[0]
+    z = x * x
+    z[1:-1] = y[1:] * 0.5
+    z[2] = y[0]
+    return np.concatenate([y, z])
+
+
+@collect(5, analytic=True)
+def buffer_filled_with_an_unknown(x: Array) -> Any:
+    """full and full_like of a traced number, arrays built of rows."""
+    y = np.full(3, x[0]) * x[2:]
+    rows = np.array([x[1:4], x[:3] ** 2, [1.0, x[4], 0.0]])
+    return rows + y
+
+
+@collect(3, analytic=True)
+def rotation_from_entries(angles: Array) -> Any:
+    """Rotation matrices written as nested lists, multiplied onto points."""
+    a, b, c = angles
+    about_z = np.array([[np.cos(a), -np.sin(a), 0.0], [np.sin(a), np.cos(a), 0.0], [0.0, 0.0, 1.0]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
+    points = np.arange(6.0).reshape(3, 2)
+    return about_z @ about_x @ points * c

@@ -27,12 +27,11 @@ class RandomSchedule(Schedule):
     """A schedule that fits on a page when a test fails."""
 
     def __repr__(self) -> str:
-        lines = [
-            f"box {k.box} reduced {k.reduced} indptr {None if k.indptr is None else k.indptr.tolist()} active {k.active}: "
-            f"{k.store.buffer}{k.store.address.table().tolist()} from "
-            + ", ".join(f"{load.buffer}{load.address.table().tolist()}" for load in k.loads)
-            for k in self.launches
-        ]
+        lines = []
+        for k in self.launches:
+            places = [f"{access.buffer}{access.address.table().tolist()}" for access in (k.store, *k.loads)]
+            indptr = None if k.indptr is None else k.indptr.tolist()
+            lines.append(f"{k.box} reduced {k.reduced} indptr {indptr} active {k.active}: {' <- '.join(places)}")
         return "\n".join([f"sizes {self.sizes} output {self.output}", *lines])
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
