@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coloring import Coloring
-from sparsejac.arguments import as_point, check_function
+from sparsejac.arguments import as_point, check_argnum, check_function
 from sparsejac.engine import Engine
 from sparsejac.engines import engine_for
 from sparsejac.matrices import assemble
@@ -161,9 +161,10 @@ def jacobian(
     """
     options = _options("jacobian", f, format, strategy, order, backend, pattern, coloring)
 
+    check_argnum("jacobian", argnum)
+
     def jac(*args: Any, **kwargs: Any) -> Any:
-        if not 0 <= argnum < len(args):
-            raise IndexError(f"jacobian: argnum is {argnum}, but f was called with {len(args)} positional arguments")
+        check_argnum("jacobian", argnum, len(args))
         function = (lambda *a: f(*a, **kwargs)) if kwargs else f
         engine, _, inputs = _traced("jacobian", function, args, argnum, options)
         return assemble(engine.pattern, engine.data(inputs, check=False), format, copy_structure=True)
@@ -242,6 +243,8 @@ def _options(
         ("backend", backend, BackendName),
     ):
         check_option(call, option, given, literal)
+    if pattern is not None and not isinstance(pattern, Pattern):
+        pattern = Pattern.from_scipy(pattern)
     return {"strategy": strategy, "order": order, "backend": backend, "pattern": pattern, "coloring": coloring}
 
 
@@ -254,4 +257,4 @@ def _traced(
     plain_number = not isinstance(args[argnum], np.ndarray) and point.ndim == 0
     arguments[argnum] = float(point) if plain_number else point
     traced = run(f, arguments, argnum)
-    return engine_for(traced.program, options), traced, [point.reshape(-1), *traced.constants]
+    return engine_for(traced.program, options, traced.constants), traced, [point.reshape(-1), *traced.constants]

@@ -13,11 +13,14 @@ from sparsejac.location import user_location
 Floats = npt.NDArray[np.float64]
 
 
+_SORTS = {"c": "complex numbers", "O": "Python objects", "U": "text (str)", "S": "text (bytes)"}
+
+
 def check_function(call: str, f: Any) -> None:
     """Refuse what cannot be called."""
     if not callable(f):
         raise InputTypeError(
-            f"{call}: f is a {type(f).__name__}, which cannot be called\n  {user_location()}\n  Cure: pass the function "
+            f"{call}: f is not callable, it is a {type(f).__name__}\n  {user_location()}\n  Cure: pass the function "
             "itself, sparse_jacobian(f, x), not its result f(x)."
         )
 
@@ -31,13 +34,13 @@ def as_point(call: str, x: Any) -> Floats:
             f"{call}: x is not an array of numbers ({error})\n  {user_location()}\n  Cure: pass an array or a list of floats."
         ) from None
     if array.dtype.kind not in "biuf":
-        what = "complex numbers" if array.dtype.kind == "c" else f"dtype {array.dtype}"
+        what = _SORTS.get(array.dtype.kind, "values") + f" (dtype {array.dtype})"
         cure = (
             "pass real and imaginary parts as one real x, and put x[:n] + 1j * x[n:] together inside f"
             if array.dtype.kind == "c"
             else "pass an array or a list of floats"
         )
-        raise InputTypeError(f"{call}: x has {what}, not real numbers\n  {user_location()}\n  Cure: {cure}.")
+        raise InputTypeError(f"{call}: x holds {what}, not real numbers\n  {user_location()}\n  Cure: {cure}.")
     return np.array(array, dtype=np.float64, order="C")
 
 
@@ -46,3 +49,17 @@ def is_operand(argument: Any) -> bool:
     if isinstance(argument, np.ndarray):
         return argument.dtype == np.float64
     return isinstance(argument, float | np.float64)
+
+
+def check_argnum(call: str, argnum: Any, count: int | None = None) -> None:
+    """Refuse what is not the position of an argument."""
+    if isinstance(argnum, bool) or not isinstance(argnum, int | np.integer) or argnum < 0:
+        raise InputTypeError(
+            f"{call}: argnum={argnum!r} is not the position of an argument\n  {user_location()}\n  Cure: pass 0 for the first "
+            "argument of f, 1 for the second."
+        )
+    if count is not None and argnum >= count:
+        raise InputError(
+            f"{call}: argnum is {argnum}, but f was called with {count} positional arguments\n  {user_location()}\n  "
+            "Cure: pass the argument to differentiate by position, or another argnum."
+        )

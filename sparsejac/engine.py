@@ -21,11 +21,12 @@ from sparsejac.decompression import Problem
 from sparsejac.errors import InputError
 from sparsejac.given import VECTORS, adopt_coloring, check_pattern_products, check_pattern_shape, move_randomly
 from sparsejac.pattern import Pattern
-from sparsejac.sparsity import Sparsity, detect, first_place
+from sparsejac.sparsity import Live, Sparsity, detect, first_place
 from sparsejac.strategies import STRATEGIES
 from sparsejac.strategies.cost import Facts, Prediction, gather_facts
 from sparsejac.strategies.protocol import Prepared
 from sparsejac.strategies.workspace import Workspaces
+from sparsejac.zeros import Known, live_partials
 
 T = TypeVar("T")
 FloatArray = npt.NDArray[np.float64]
@@ -55,6 +56,9 @@ class Engine:
         Used instead of the detected one, after a test with random vectors at the first Jacobian.
     coloring : Coloring or array of int, optional
         Colors of the columns (of the rows, for the strategy "reverse"), checked and used.
+    known : mapping, optional
+        For input buffers that hold constants, where these are zero (see `zeros.fact_of`). The pattern then holds for
+        all constants that are zero there, and for no others.
 
     Raises
     ------
@@ -70,6 +74,7 @@ class Engine:
         backend: BackendName = "auto",
         pattern: Pattern | None = None,
         coloring: Coloring | npt.ArrayLike | None = None,
+        known: Known | None = None,
     ) -> None:
         _check_option("strategy", strategy, get_args(StrategyName))
         _check_option("backend", backend, get_args(BackendName))
@@ -80,6 +85,7 @@ class Engine:
         self.requested = strategy
         self.backend = Backend(self.schedule, backend)
         self.seconds: dict[str, float] = {}
+        self._known: Known = known or {}
         self._given_pattern = pattern
         self._pattern_checked = pattern is None
         self._made: dict[str, Any] = {}
@@ -91,7 +97,12 @@ class Engine:
     @property
     def sparsity(self) -> Sparsity:
         """Pattern and counts that detection found."""
-        return self._once("pattern", lambda: detect(self.schedule))
+        return self._once("pattern", lambda: detect(self.schedule, self._live))
+
+    @property
+    def _live(self) -> Live:
+        """The local partials that are not known to be zero."""
+        return self._once("zeros", lambda: live_partials(self.schedule, self._known))
 
     @property
     def pattern(self) -> Pattern:
@@ -135,7 +146,7 @@ class Engine:
         strategy = STRATEGIES[name]
         pattern = self.pattern
         colors = None if strategy.problem is None else self.color(strategy.problem).colors
-        return self._once(f"prepare {name}", lambda: strategy.prepare(self.schedule, pattern, colors))
+        return self._once(f"prepare {name}", lambda: strategy.prepare(self.schedule, pattern, colors, self._live))
 
     def predict(self, name: str, colors: int | None = None) -> Prediction:
         """Predict the cost of a strategy, without coloring anything: by the colors there are, or their lower bound."""

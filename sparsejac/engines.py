@@ -3,47 +3,93 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
+from kernels.step import Schedule
 from sparsejac.engine import Engine
 from sparsejac.fusion import schedule
 from sparsejac.program import Program
+from sparsejac.zeros import digest, fact_of, relevant_inputs
+
+T = TypeVar("T")
 
 CAPACITY = 64
 """Number of engines kept; the one that was not used for longest goes first."""
 
+
+@dataclass(frozen=True, eq=False)
+class _Structure:
+    """A lowered Program.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    shaping : tuple of int
+        Input buffers whose zeros bear on the sparsity pattern.
+    """
+
+    schedule: Schedule
+    shaping: tuple[int, ...]
+
+
 _LOCK = Lock()
 _ENGINES: OrderedDict[tuple[object, ...], Engine] = OrderedDict()
+_STRUCTURES: OrderedDict[tuple[object, ...], _Structure] = OrderedDict()
 
 
-def engine_for(program: Program, options: Mapping[str, Any]) -> Engine:
-    """The engine of a Program: a known one of the same digest and options, or a new one.
+def engine_for(
+    program: Program, options: Mapping[str, Any], constants: Sequence[npt.NDArray[np.float64]] = ()
+) -> Engine:
+    """The engine of a Program: a known one of the same digest, zeros and options, or a new one.
 
     Parameters
     ----------
     program : Program
     options : mapping
         Keywords of `Engine`. Engines with a pattern or coloring of the user's are not kept.
+    constants : sequence of array, optional
+        Values of the program's constants. Only where those that are factors or conditions are zero shapes the engine.
     """
+    structure = _kept(_STRUCTURES, (program.digest,), lambda: _lower(program))
+    first = len(program.input_sizes)
+    shaping = [b for b in structure.shaping if first <= b < first + len(constants)]
+    known = {b: fact_of(constants[b - first]) for b in shaping}
     if options.get("pattern") is not None or options.get("coloring") is not None:
-        return Engine(schedule(program), **options)
-    key = (program.digest, *sorted((name, value) for name, value in options.items() if value is not None))
-    with _LOCK:
-        known = _ENGINES.get(key)
-        if known is not None:
-            _ENGINES.move_to_end(key)
-            return known
-    made = Engine(schedule(program), **options)
-    with _LOCK:
-        known = _ENGINES.setdefault(key, made)
-        while len(_ENGINES) > CAPACITY:
-            _ENGINES.popitem(last=False)
-    return known
+        return Engine(structure.schedule, known=known, **options)
+    given = sorted((name, value) for name, value in options.items() if value is not None)
+    return _kept(
+        _ENGINES, (program.digest, digest(known), *given), lambda: Engine(structure.schedule, known=known, **options)
+    )
 
 
 def clear() -> None:
     """Forget all engines."""
     with _LOCK:
         _ENGINES.clear()
+        _STRUCTURES.clear()
+
+
+def _lower(program: Program) -> _Structure:
+    lowered = schedule(program)
+    return _Structure(lowered, relevant_inputs(lowered))
+
+
+def _kept(cache: OrderedDict[tuple[object, ...], T], key: tuple[object, ...], make: Callable[[], T]) -> T:
+    """Look up or make; threads that make the same thing at the same time end up with one of them."""
+    with _LOCK:
+        known = cache.get(key)
+        if known is not None:
+            cache.move_to_end(key)
+            return known
+    made = make()
+    with _LOCK:
+        known = cache.setdefault(key, made)
+        while len(cache) > CAPACITY:
+            cache.popitem(last=False)
+    return known

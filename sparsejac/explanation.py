@@ -8,7 +8,7 @@ from sparsejac.engine import Engine
 from sparsejac.strategies import STRATEGIES
 from sparsejac.strategies.cost import Prediction
 
-_HEAD = ("strategy", "colors", "passes", "products", "flops", "memory", "predicted")
+_HEAD = ("strategy", "colors", "passes", "products", "flops", "bytes", "predicted")
 
 
 @dataclass(frozen=True)

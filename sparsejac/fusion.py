@@ -76,9 +76,10 @@ class _Lowering:
         self.demands: dict[int, _Demands] = {}
         self.buffers: dict[int, int] = {}
         self.sizes: list[int] = [*program.input_sizes, *program.constant_sizes]
+        place = {slot: len(program.input_sizes) + k for k, slot in enumerate(program.constants)}
         for node in program.nodes:
             if node.kind in ("input", "constant"):
-                self.buffers[node.index] = node.slot + (len(program.input_sizes) if node.kind == "constant" else 0)
+                self.buffers[node.index] = node.slot if node.kind == "input" else place[node.slot]
 
     def schedule(self) -> Schedule:
         output_root = self._keep_results()

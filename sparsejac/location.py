@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dis
 import linecache
 import sys
 import sysconfig
+from collections.abc import Collection
+from functools import lru_cache
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
 import numpy as np
 import scipy
@@ -23,14 +26,70 @@ _USER_FILES: dict[str, bool] = {}
 
 def is_user_frame(frame: FrameType) -> bool:
     """Whether a frame runs code of neither ours, nor the array libraries, nor the standard library."""
-    name = frame.f_code.co_filename
+    return is_user_file(frame.f_code.co_filename)
+
+
+def called_by_user() -> bool:
+    """Whether the caller's caller is a call (no item assignment) that stands in the user's code."""
+    frame = sys._getframe(2)
+    instruction = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+    return is_user_frame(frame) and not instruction.startswith("STORE")
+
+
+@lru_cache(maxsize=4096)
+def _callee(code: CodeType, offset: int) -> tuple[str, str] | None:
+    """How the function that a call instruction calls was loaded: the kind of load and the name."""
+    call = None
+    loads = []
+    for instruction in dis.get_instructions(code):
+        if instruction.offset == offset:
+            call = instruction
+            break
+        if instruction.opname.startswith("LOAD") and isinstance(instruction.argval, str):
+            loads.append(instruction)
+    if call is None or call.positions is None or call.positions.lineno is None:
+        return None
+    begin = call.positions[0], call.positions[2]
+    for load in reversed(loads):
+        if load.positions is not None and (load.positions[0], load.positions[2]) == begin:
+            return load.opname, load.argval
+    return None
+
+
+def is_called_directly(names: frozenset[str], functions: Collection[int]) -> bool:
+    """Whether the caller was called by name in the user's code, and not by compiled code that the user called.
+
+    Compiled extensions leave no frame: the innermost frame is then the user's, but the call that it is at is another one.
+
+    Parameters
+    ----------
+    names : frozenset of str
+        Attributes that lead to the caller.
+    functions : collection of int
+        Identities of the functions that lead to it, for plain names.
+    """
+    frame = sys._getframe(2)
+    if not is_user_frame(frame):
+        return False
+    loaded = _callee(frame.f_code, frame.f_lasti)
+    if loaded is None:
+        return not frame.f_code.co_names or not names.isdisjoint(frame.f_code.co_names)
+    how, name = loaded
+    if how.startswith(("LOAD_ATTR", "LOAD_METHOD")):
+        return name in names
+    found = frame.f_locals.get(name, frame.f_globals.get(name))
+    return id(found) in functions
+
+
+def is_user_file(name: str) -> bool:
+    """Whether a file (or what stands for one in a code object) holds code of the user's."""
     known = _USER_FILES.get(name)
     if known is None:
-        known = _USER_FILES[name] = _is_user_file(name)
+        known = _USER_FILES[name] = _judge(name)
     return known
 
 
-def _is_user_file(name: str) -> bool:
+def _judge(name: str) -> bool:
     if name.startswith("<"):
         return not name.startswith(("<frozen", "<__array_function__"))
     path = str(Path(name).resolve())
@@ -54,9 +113,22 @@ def user_location() -> str:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and not is_user_frame(frame):
         frame = frame.f_back
-    if frame is None:
-        return "<unknown place>"
+    return "<unknown place>" if frame is None else _described(frame, frame.f_lineno)
+
+
+def location_of(error: BaseException) -> str:
+    """File, line and text of the innermost line of the user's code that an error went through."""
+    step = error.__traceback__
+    place = "<unknown place>"
+    while step is not None:
+        if is_user_frame(step.tb_frame):
+            place = _described(step.tb_frame, step.tb_lineno)
+        step = step.tb_next
+    return place
+
+
+def _described(frame: FrameType, line: int) -> str:
     code = frame.f_code
-    text = linecache.getline(code.co_filename, frame.f_lineno, frame.f_globals).strip()
-    place = f'File "{code.co_filename}", line {frame.f_lineno}, in {code.co_name}'
+    text = linecache.getline(code.co_filename, line, frame.f_globals).strip()
+    place = f'File "{code.co_filename}", line {line}, in {code.co_name}'
     return f"{place}\n    {text}" if text else place

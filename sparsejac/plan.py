@@ -62,11 +62,12 @@ class Plan:
         self._f = f
         self._format = format
         self._options = options
-        self._x_shape = np.shape(x)
+        point = as_point("prepare", x)
+        self._x_shape = point.shape
         self._scalar = not isinstance(x, np.ndarray) and self._x_shape == ()
         self._args = args
         self._lock = Lock()
-        self._variants = [self._trace(as_point("prepare", x), args)]
+        self._variants = [self._trace(point, args)]
 
     def __call__(self, x: Any, *args: Any, copy_structure: bool = False) -> Any:
         """The Jacobian at x.
@@ -196,7 +197,7 @@ class Plan:
         positions = [k for k, argument in enumerate(args, start=1) if is_operand(argument)]
         first = float(point) if self._scalar else point
         traced = run(self._f, [first, *args], 0, positions)
-        return _Variant(traced, engine_for(traced.program, self._options), _fixed(args))
+        return _Variant(traced, engine_for(traced.program, self._options, traced.constants), _fixed(args))
 
 
 def _operands(args: tuple[Any, ...]) -> list[Floats]:

@@ -127,6 +127,8 @@ class Program:
     decisions : tuple of Decision
     input_sizes : tuple of int
         The differentiated input first.
+    constants : tuple of int
+        Slots of the constants that are needed, in the order in which they are operands.
     constant_sizes : tuple of int
     """
 
@@ -134,6 +136,7 @@ class Program:
     output: Node
     decisions: tuple[Decision, ...]
     input_sizes: tuple[int, ...]
+    constants: tuple[int, ...]
     constant_sizes: tuple[int, ...]
     digest: str = field(default="", compare=False)
 
@@ -150,9 +153,10 @@ def program(graph: Graph, output: Node, decisions: Iterable[Decision]) -> Progra
         if node.index in needed:
             needed.update(load.node.index for load in node.operands())
     nodes = tuple(node for node in graph.nodes if node.index in needed)
-    sizes = tuple(len(values) for values in graph.constants)
+    constants = tuple(node.slot for node in nodes if node.kind == "constant")
+    sizes = tuple(len(graph.constants[slot]) for slot in constants)
     digest = _digest(nodes, output, decided, graph.input_sizes)
-    return Program(nodes, output, decided, tuple(graph.input_sizes), sizes, digest)
+    return Program(nodes, output, decided, tuple(graph.input_sizes), constants, sizes, digest)
 
 
 def _digest(nodes: tuple[Node, ...], output: Node, decisions: tuple[Decision, ...], inputs: list[int]) -> str:
@@ -163,7 +167,8 @@ def _digest(nodes: tuple[Node, ...], output: Node, decisions: tuple[Decision, ..
         reads = [(number[load.node.index], load.address.key) for load in node.operands()]
         stores = [piece.store.key for piece in node.pieces]
         name = node.primitive.name if node.primitive else ""
-        state.update(repr((node.kind, name, node.size, node.box, node.reduced, node.slot, reads, stores)).encode())
+        slot = node.slot if node.kind == "input" else -1
+        state.update(repr((node.kind, name, node.size, node.box, node.reduced, slot, reads, stores)).encode())
         if node.indptr is not None:
             state.update(np.ascontiguousarray(node.indptr, dtype=np.int64))
     state.update(repr(number[output.index]).encode())

@@ -18,6 +18,9 @@ from kernels.address import Address, Affine
 from kernels.step import Access, Launch, Schedule
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
 
+Live = tuple[npt.NDArray[np.bool_] | None, ...]
+"""For each launch, which local partials, shape (points, active), may be other than zero; None where all may."""
+
 # A launch that loads from less than this share of a buffer has the rows that it needs picked out first.
 _SPARSE_SHARE = 0.1
 
@@ -97,21 +100,28 @@ class RunningRows:
         return expand(starts, lengths)
 
 
-def detect(schedule: Schedule) -> Sparsity:
+def detect(schedule: Schedule, live: Live | None = None) -> Sparsity:
     """Find the pattern of d output / d x.
 
-    An entry is there where the schedule's data flow makes it possible: values play no part, so that the pattern
+    An entry is there where the schedule's data flow makes it possible: values of x play no part, so that the pattern
     holds for every x (as long as the guards hold).
+
+    Parameters
+    ----------
+    schedule : Schedule
+    live : tuple of (array of bool or None), optional
+        For each launch the partials that are not known to be zero.
     """
     running = RunningRows(schedule)
     products = stored = 0
     last = _sole_writer(schedule)
-    for number, launch in enumerate(schedule.launches):
+    masks = live or (None,) * len(schedule.launches)
+    for number, (launch, mask) in enumerate(zip(schedule.launches, masks, strict=True)):
         if not launch.active:
             continue
         if not loads_x_only(launch, schedule):
-            products += count_products(launch, running)
-        rows = _detect_rows(launch, schedule, running)
+            products += count_products(launch, running, mask)
+        rows = _detect_rows(launch, schedule, running, mask)
         if not loads_x_only(launch, schedule):
             stored += rows.nnz
         if number == last:
@@ -127,12 +137,13 @@ def loads_x_only(launch: Launch, schedule: Schedule) -> bool:
     return all(launch.loads[k].buffer == schedule.x for k in launch.active)
 
 
-def count_products(launch: Launch, running: RunningRows) -> int:
+def count_products(launch: Launch, running: RunningRows, mask: npt.NDArray[np.bool_] | None = None) -> int:
     """Multiplications of the local partials of a launch with the rows that they meet."""
     total = 0
-    for k in launch.active:
-        load = launch.loads[k]
-        total += int(running.rows(load.buffer)[1][load.address.table()].sum())
+    for j, k in enumerate(launch.active):
+        places = launch.loads[k].address.table()
+        met = places if mask is None else places[mask[:, j]]
+        total += int(running.rows(launch.loads[k].buffer)[1][met].sum())
     return total
 
 
@@ -168,6 +179,20 @@ def interleave(loads: Iterable[Access], points: int, dtype: npt.DTypeLike) -> np
     return places
 
 
+def keep_terms(
+    indptr: IndexArray, terms: npt.NDArray[Any], kept: npt.NDArray[np.bool_]
+) -> tuple[IndexArray, npt.NDArray[Any]]:
+    """Leave terms out of rows.
+
+    >>> indptr, terms = keep_terms(np.array([0, 2, 3]), np.array([7, 8, 9]), np.array([True, False, True]))
+    >>> indptr.tolist(), terms.tolist()
+    ([0, 1, 2], [7, 9])
+    """
+    counts = np.zeros(len(kept) + 1, dtype=indptr.dtype)
+    np.cumsum(kept, out=counts[1:])
+    return counts[indptr], terms[kept]
+
+
 def first_place(address: Address) -> int:
     """Place of the first point; 0 where there is none."""
     if address.points == 0:
@@ -186,14 +211,16 @@ def _sole_writer(schedule: Schedule) -> int | None:
     return writers[0] if in_order else None
 
 
-def _detect_rows(launch: Launch, schedule: Schedule, running: RunningRows) -> csr_array:
+def _detect_rows(
+    launch: Launch, schedule: Schedule, running: RunningRows, mask: npt.NDArray[np.bool_] | None
+) -> csr_array:
     """Pattern of the rows of a launch, sorted and merged."""
-    by_buffer: dict[int, list[Access]] = {}
-    for k in launch.active:
-        by_buffer.setdefault(launch.loads[k].buffer, []).append(launch.loads[k])
+    by_buffer: dict[int, list[int]] = {}
+    for j, k in enumerate(launch.active):
+        by_buffer.setdefault(launch.loads[k].buffer, []).append(j)
     rows: csr_array | None = None
-    for buffer, loads in by_buffer.items():
-        selected = _select(launch, loads, schedule.sizes[buffer])
+    for buffer, positions in by_buffer.items():
+        selected = _select(launch, positions, schedule.sizes[buffer], mask)
         part = selected if buffer == schedule.x else _multiply(selected, buffer, running)
         rows = part if rows is None else rows + part
     assert rows is not None
@@ -201,12 +228,15 @@ def _detect_rows(launch: Launch, schedule: Schedule, running: RunningRows) -> cs
     return rows
 
 
-def _select(launch: Launch, loads: list[Access], size: int) -> csr_array:
-    """Which places of a buffer each row of a launch loads."""
+def _select(launch: Launch, positions: list[int], size: int, mask: npt.NDArray[np.bool_] | None) -> csr_array:
+    """Which places of a buffer each row of a launch loads, by the active loads at some positions."""
     # Loads that step through a buffer side by side then stand in order in every row, with nothing left to sort.
-    ordered = sorted(loads, key=lambda load: first_place(load.address))
-    indices = interleave(ordered, launch.points, index_dtype(size, launch.points * len(loads))).reshape(-1)
+    ordered = sorted(positions, key=lambda j: first_place(launch.loads[launch.active[j]].address))
+    loads = [launch.loads[launch.active[j]] for j in ordered]
+    indices = interleave(loads, launch.points, index_dtype(size, launch.points * len(loads))).reshape(-1)
     indptr = (point_bounds(launch) * len(loads)).astype(indices.dtype)
+    if mask is not None:
+        indptr, indices = keep_terms(indptr, indices, mask[:, ordered].reshape(-1))
     return csr_array((np.ones(len(indices), dtype=np.bool_), indices, indptr), shape=(launch.rows, size))
 
 

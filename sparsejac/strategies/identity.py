@@ -3,7 +3,8 @@
 All numbers live in one pool: the ones of dx/dx, a zero, the local partials of all launches, then the running Jacobians
 that come from products. The symbolic phase finds once, for each entry of a running Jacobian, the pairs of pool
 slots whose products it sums; a run is then a sequence of ragged sums. Where a launch loads only from x, its
-partials are its rows: nothing is multiplied, they are read where they lie.
+partials are its rows: nothing is multiplied, they are read where they lie. Partials that are known to be zero take
+part in nothing, so that not even an infinity makes an entry of them.
 """
 
 from __future__ import annotations
@@ -12,17 +13,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from kernels.executor import Executor
 from kernels.numba_printer import Variant
 from kernels.products import gather, pair_sums, slot_sums
 from kernels.step import Launch, Schedule
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
-from sparsejac.sparsity import RunningRows, expand, interleave, loads_x_only, point_bounds
+from sparsejac.sparsity import Live, RunningRows, expand, interleave, keep_terms, loads_x_only, point_bounds
 from sparsejac.strategies.cost import predict_identity
 from sparsejac.strategies.protocol import FloatArray, Prepared, Strategy
-from sparsejac.strategies.terms import merge
+from sparsejac.strategies.terms import Merged, merge
 from sparsejac.strategies.workspace import Workspaces
+
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +130,7 @@ class _Identity(Prepared):
 class _Symbolic:
     """The symbolic phase: running Jacobians as ranges of pool slots, and the sums that fill them."""
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, live: Live | None = None) -> None:
         self.schedule = schedule
         self.zero = schedule.sizes[schedule.x]
         self.regions: list[tuple[int, int, int]] = []  # first slot of a launch's partials, points, active loads
@@ -137,13 +141,16 @@ class _Symbolic:
         self.running = RunningRows(schedule, end - self.zero)
         self.read = {launch.loads[k].buffer for launch in schedule.launches for k in launch.active}
         self.steps: list[Sums] = []
-        for launch, (first, _, _) in zip(schedule.launches, self.regions, strict=True):
+        masks = live or (None,) * len(schedule.launches)
+        for launch, (first, _, _), mask in zip(schedule.launches, self.regions, masks, strict=True):
             if not launch.active:
                 continue
-            if loads_x_only(launch, schedule):
-                self._place_partials(launch, first)
+            if not loads_x_only(launch, schedule):
+                self._multiply(launch, first, mask)
+            elif mask is not None:
+                self._pick_partials(launch, first, mask)
             else:
-                self._multiply(launch, first)
+                self._place_partials(launch, first)
 
     def _place_partials(self, launch: Launch, first: int) -> None:
         """Rows of a launch that loads only from x: the partials themselves, summed where some share an entry."""
@@ -161,7 +168,15 @@ class _Symbolic:
                 return
         running.place(launch.store, indptr, first)
 
-    def _multiply(self, launch: Launch, first: int) -> None:
+    def _pick_partials(self, launch: Launch, first: int, mask: Mask) -> None:
+        """As `_place_partials` where some partials are known to be zero: the others are gathered behind them."""
+        running = self.running
+        columns = interleave([launch.loads[k] for k in launch.active], launch.points, running.dtype).reshape(-1)
+        kept = mask.reshape(-1)
+        indptr, columns = keep_terms(point_bounds(launch) * len(launch.active), columns, kept)
+        self._append(launch, merge(indptr, columns, running.size), np.flatnonzero(kept) + first, None)
+
+    def _multiply(self, launch: Launch, first: int, mask: Mask | None) -> None:
         """Rows of a launch that loads from running Jacobians: pairs of a partial and an entry of a row it loads."""
         running, active = self.running, launch.active
         starts = np.empty((launch.points, len(active)), dtype=np.int64)
@@ -169,13 +184,23 @@ class _Symbolic:
         for j, k in enumerate(active):
             places = launch.loads[k].address.table()
             starts[:, j], lengths[:, j] = (rows[places] for rows in running.rows(launch.loads[k].buffer))
+        if mask is not None:
+            lengths[~mask] = 0
         bounds, right = expand(starts.reshape(-1), lengths.reshape(-1))
         left = np.repeat(_numbers(first, lengths.size), lengths.reshape(-1))
         merged = merge(bounds[point_bounds(launch) * len(active)], running.columns[right], running.size)
-        sums = np.arange(len(left) + 1, dtype=bounds.dtype) if merged.sums is None else merged.sums
-        span = running.append(launch.store, merged.indptr, merged.indices)
+        self._append(launch, merged, left, right)
+
+    def _append(self, launch: Launch, merged: Merged, left: IndexArray, right: IndexArray | None) -> None:
+        """Put the entries of a launch behind all others, as sums of terms."""
+        sums = merged.sums
+        if sums is None:
+            sums = np.arange(len(left) + 1, dtype=index_dtype(len(left) + 1))
+        left = merged.permute(left.astype(index_dtype(self.running.end), copy=False))
+        right = None if right is None else merged.permute(right)
+        span = self.running.append(launch.store, merged.indptr, merged.indices)
         if span[0] < span[1]:
-            self.steps.append(Sums(*span, sums, merged.permute(left), merged.permute(right)))
+            self.steps.append(Sums(*span, sums, left, right))
 
     def collect(self, pattern: Pattern) -> Collection:
         """Say where the entries of `pattern` are read."""
@@ -220,8 +245,10 @@ def _numbers(first: int, count: int) -> IndexArray:
     return numbers
 
 
-def _prepare(schedule: Schedule, pattern: Pattern, colors: IndexArray | None) -> Prepared:
-    symbolic = _Symbolic(schedule)
+def _prepare(
+    schedule: Schedule, pattern: Pattern, colors: IndexArray | None, live: Live | None = None
+) -> Prepared:
+    symbolic = _Symbolic(schedule, live)
     return _Identity(symbolic, symbolic.collect(pattern))
 
 

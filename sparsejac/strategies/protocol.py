@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from kernels.numba_printer import Variant
 from kernels.step import Schedule
 from sparsejac.decompression import Problem
 from sparsejac.pattern import IndexArray, Pattern
+from sparsejac.sparsity import Live
 from sparsejac.strategies.cost import Facts, Prediction
 
 FloatArray = npt.NDArray[np.float64]
@@ -47,6 +49,15 @@ class Prepared(ABC):
         """
 
 
+class Prepare(Protocol):
+    """Works out all index arrays of a strategy."""
+
+    def __call__(
+        self, schedule: Schedule, pattern: Pattern, colors: IndexArray | None, live: Live | None = None
+    ) -> Prepared:
+        """Plan from a schedule, a pattern, colors and the partials that are not known to be zero."""
+
+
 @dataclass(frozen=True)
 class Strategy:
     """A way from local partial derivatives to the Jacobian.
@@ -61,11 +72,12 @@ class Strategy:
     predict : callable
         Cost from the facts of a schedule and a number of colors (0 where nothing is colored).
     prepare : callable
-        Plan from a schedule, a pattern and colors (None where nothing is colored).
+        Plan from a schedule, a pattern, colors (None where nothing is colored) and the partials that are not known to
+        be zero. Compressed products need not know these: a partial that is zero adds nothing.
     """
 
     name: str
     summary: str
     problem: Problem | None
     predict: Callable[[Facts, int], Prediction]
-    prepare: Callable[[Schedule, Pattern, IndexArray | None], Prepared]
+    prepare: Prepare

@@ -12,6 +12,7 @@ from kernels.numba_printer import Variant
 from kernels.step import Schedule
 from sparsejac.decompression import decompress, plan_decompression
 from sparsejac.pattern import IndexArray, Pattern
+from sparsejac.sparsity import Live
 from sparsejac.strategies.cost import Facts, Prediction, predict_seeded, seed_width
 from sparsejac.strategies.protocol import FloatArray, Prepared, Strategy
 from sparsejac.strategies.workspace import Workspaces
@@ -43,7 +44,9 @@ class _Reverse(Prepared):
                 decompress(part, rows_of(adjoints, self.schedule.x), out)
 
 
-def _prepare(schedule: Schedule, pattern: Pattern, colors: IndexArray | None) -> Prepared:
+def _prepare(
+    schedule: Schedule, pattern: Pattern, colors: IndexArray | None, live: Live | None = None
+) -> Prepared:
     assert colors is not None
     return _Reverse(schedule, pattern, colors)
 

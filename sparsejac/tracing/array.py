@@ -12,6 +12,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from kernels.address import Affine
 from sparsejac.addressing import contiguous, covers, of_view
+from sparsejac.location import called_by_user
 from sparsejac.tracing.reals import NumberKind, Real, Scalar, Value, Vector
 from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, UFUNCS
 from sparsejac.tracing.storage import Storage
@@ -31,36 +32,42 @@ _METHODS = frozenset(
 )
 
 
+_UFUNC_NAMES = frozenset(name for name in dir(np) if isinstance(getattr(np, name), np.ufunc))
+
+_OBJECT_LIMIT = 100_000
+"""Elements that are followed one by one where NumPy's compiled code makes an object array of a traced one."""
+
+
 class _Traced(NDArrayOperatorsMixin):
     """What traced arrays and scalars share: operators through ufuncs, and loud refusals."""
 
-    __slots__ = ("trace",)
-    trace: Trace
+    __slots__ = ("tracer",)
+    tracer: Trace
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return apply_ufunc(self.trace, ufunc, method, inputs, kwargs)
+        return apply_ufunc(self.tracer, ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         follow = FUNCTIONS.get(func)
         if all_plain((args, kwargs)):
-            return func(*plain((args)), **plain(kwargs))
-        self.trace.begin()
+            return adopted(func(*plain(args), **plain(kwargs)), self, *args)
+        self.tracer.begin()
         if follow is None:
             name = f"{func.__module__}.{func.__name__}".replace("numpy.", "np.", 1)
-            self.trace.refuse(
+            self.tracer.refuse(
                 name,
                 "it has no rule for values that depend on x",
                 "write it with elementwise functions, indexing, sums and products, or move it out of f if it does not "
                 "depend on x",
             )
-        return follow(self.trace, *args, **kwargs)
+        return follow(self.tracer, *args, **kwargs)
 
     def _refuse_conversion(self, what: str) -> NoReturn:
-        self.trace.refuse(
+        self.tracer.refuse(
             what,
             "a plain number would lose the derivative with respect to x",
             "use the value as it is: NumPy and math functions and item assignment take it; create buffers inside f "
-            "by np.zeros, np.empty or np.array",
+            "by np.zeros, np.empty or np.array; write A @ x for A.dot(x) with an ordinary array A",
         )
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:
@@ -84,15 +91,15 @@ class TracedArray(_Traced):
     trace : Trace
     storages : tuple of Storage
         One for real arrays; real and imaginary memory for complex ones.
-    view : array
+    window : array
         Which places, as a NumPy view into `memory`. Plain arrays are views of their numbers; traced ones are views of
         memory that nobody reads, so that NumPy's own indexing tells where each element lies.
     memory : array
-        The one-dimensional memory that `view` points into.
+        The one-dimensional memory that `window` points into.
     dtype : numpy.dtype
     """
 
-    __slots__ = ("_line", "dtype", "memory", "storages", "view")
+    __slots__ = ("_line", "dtype", "memory", "storages", "window")
     __hash__ = None  # type: ignore[assignment]
     __array_priority__ = 1000.0
 
@@ -104,9 +111,9 @@ class TracedArray(_Traced):
         memory: npt.NDArray[Any],
         dtype: np.dtype[Any],
     ) -> None:
-        self.trace = trace
+        self.tracer = trace
         self.storages = storages
-        self.view = view
+        self.window = view
         self.memory = memory
         self.dtype = dtype
         self._line: tuple[int, int, int] | None = None
@@ -118,21 +125,21 @@ class TracedArray(_Traced):
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape, as of an ndarray."""
-        return self.view.shape
+        return self.window.shape
 
     @shape.setter
     def shape(self, shape: Any) -> None:
-        self.view = self.view.reshape(shape)
+        self.window = self.window.reshape(shape)
 
     @property
     def ndim(self) -> int:
         """Number of dimensions."""
-        return self.view.ndim
+        return self.window.ndim
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return self.view.size
+        return self.window.size
 
     @property
     def itemsize(self) -> int:
@@ -157,7 +164,7 @@ class TracedArray(_Traced):
     @property
     def address(self) -> Affine:
         """Where the elements lie in the storages."""
-        return of_view(self.view, self.memory.__array_interface__["data"][0])
+        return of_view(self.window, self.memory.__array_interface__["data"][0])
 
     @property
     def value(self) -> Value:
@@ -169,7 +176,7 @@ class TracedArray(_Traced):
     @property
     def T(self) -> TracedArray:  # noqa: N802 (NumPy's name)
         """The transposed view."""
-        return self.at_view(self.view.T)
+        return self.at_view(self.window.T)
 
     @property
     def real(self) -> TracedArray:
@@ -184,7 +191,7 @@ class TracedArray(_Traced):
     def imag(self) -> TracedArray:
         """A view of the imaginary part; zeros for real arrays."""
         if len(self.storages) == 1:
-            return plain_array(self.trace, np.zeros(self.shape))
+            return plain_array(self.tracer, np.zeros(self.shape))
         return self._part(1)
 
     @imag.setter
@@ -192,7 +199,7 @@ class TracedArray(_Traced):
         self._part(1)[...] = value
 
     @property
-    def flat(self) -> TracedArray:
+    def flat(self) -> Any:
         """All elements in C order (a view where NumPy can make one)."""
         return self.reshape(-1)
 
@@ -200,19 +207,19 @@ class TracedArray(_Traced):
         if len(self.storages) == 1:
             return self
         if self.is_plain:
-            part = self.view.imag if number else self.view.real
+            part = self.window.imag if number else self.window.real
             memory = self.memory.imag if number else self.memory.real
-            return TracedArray(self.trace, self.storages[number : number + 1], part, memory, part.dtype)
+            return TracedArray(self.tracer, self.storages[number : number + 1], part, memory, part.dtype)
         return TracedArray(
-            self.trace, self.storages[number : number + 1], self.view, self.memory, np.dtype(np.float64)
+            self.tracer, self.storages[number : number + 1], self.window, self.memory, np.dtype(np.float64)
         )
 
     def at_view(self, view: npt.NDArray[Any]) -> TracedArray:
         """Another view of the same memory."""
-        return TracedArray(self.trace, self.storages, view, self.memory, self.dtype)
+        return TracedArray(self.tracer, self.storages, view, self.memory, self.dtype)
 
     def __len__(self) -> int:
-        return len(self.view)
+        return len(self.window)
 
     def __iter__(self) -> Iterator[Any]:
         if self.ndim == 0:
@@ -220,25 +227,25 @@ class TracedArray(_Traced):
         return (self[k] for k in range(len(self)))
 
     def __getitem__(self, key: Any) -> Any:
-        if type(key) is int and self.view.ndim == 1:
+        if type(key) is int and self.window.ndim == 1:
             return self._scalar_at(self._place(key))
         if not _is_basic(key):
-            return FUNCTIONS["take_advanced"](self.trace, self, key)
-        view = self.view[_plain_key(key)]
+            return FUNCTIONS["take_advanced"](self.tracer, self, key)
+        view = self.window[_plain_key(key)]
         if isinstance(view, np.ndarray) and (view.ndim or Ellipsis in (key if isinstance(key, tuple) else (key,))):
             return self.at_view(view)
-        located = self.view[(*_plain_key(key), Ellipsis)] if isinstance(key, tuple) else self.view[key, ...]
+        located = self.window[(*_plain_key(key), Ellipsis)] if isinstance(key, tuple) else self.window[key, ...]
         return self._scalar_at(of_view(located, self._origin).offset)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if type(key) is int and self.view.ndim == 1 and self._set_scalar(key, value):
+        if type(key) is int and self.window.ndim == 1 and self._set_scalar(key, value):
             return
-        FUNCTIONS["assign"](self.trace, self, key, value)
+        FUNCTIONS["assign"](self.tracer, self, key, value)
 
     def _set_scalar(self, key: int, value: Any) -> bool:
         """The short way of ``y[i] = s`` for real numbers; False if the long way must be gone."""
         if type(value) is TracedScalar and value.kind == "f" and self.dtype == np.float64 and len(self.storages) == 1:
-            self.trace.begin()
+            self.tracer.begin()
             self.storages[0].write_scalar(self._place(key), value.value.real)
             return True
         return False
@@ -262,27 +269,36 @@ class TracedArray(_Traced):
         parts = [storage.read_scalar(place) for storage in self.storages]
         if all(type(part) is float for part in parts):
             return self.dtype.type(complex(*parts) if len(parts) == 2 else parts[0])  # type: ignore[arg-type]
-        return TracedScalar(self.trace, Value(parts[0], parts[1] if len(parts) == 2 else None, self.kind))
+        return TracedScalar(self.tracer, Value(parts[0], parts[1] if len(parts) == 2 else None, self.kind))
 
     def __getattr__(self, name: str) -> Any:
         if name in _METHODS:
-            if self.is_plain:
-                return getattr(self.view, name)
             return partial(getattr(np, name), self)
         if name.startswith("__"):
             raise AttributeError(name)
         if not hasattr(np.ndarray, name):
             raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
         if self.is_plain:
-            return getattr(self.view, name)
-        self.trace.refuse(f"ndarray.{name}", "it has no rule for values that depend on x", "use another method")
+            return getattr(self.window, name)
+        self.tracer.refuse(f"ndarray.{name}", "it has no rule for values that depend on x", "use another method")
 
     def reshape(self, *shape: Any, order: str = "C") -> TracedArray:
         """As `ndarray.reshape`: a view if NumPy can make one."""
         if self.is_plain:
-            return self._again(self.view.reshape(*shape, order=order))
-        view = self.view.reshape(*shape, order=order)
-        return self._again(view) if np.may_share_memory(view, self.view) else self._copied(order).reshape(*shape, order=order)
+            return self._again(self.window.reshape(*shape, order=order))
+        view = self.window.reshape(*shape, order=order)
+        if self.size == 0 or np.may_share_memory(view, self.window):
+            return self.at_view(view)
+        return self._copied(order).reshape(*shape, order=order)
+
+    def view(self, *dtype: Any, **kwargs: Any) -> TracedArray:
+        """As `ndarray.view` without another dtype: the same memory."""
+        if self.is_plain and (dtype or kwargs):
+            return plain_array(self.tracer, self.window.view(*dtype, **kwargs).copy())
+        wanted = [*dtype, *kwargs.values()]
+        if any(w is not np.ndarray and np.dtype(w) != self.dtype for w in wanted):
+            self.tracer.refuse("ndarray.view with another dtype", "it looks at the bits of a value that depends on x", "use astype")
+        return self.at_view(self.window.view())
 
     def ravel(self, order: str = "C") -> TracedArray:
         """As `ndarray.ravel`."""
@@ -294,27 +310,27 @@ class TracedArray(_Traced):
 
     def transpose(self, *axes: Any) -> TracedArray:
         """As `ndarray.transpose`."""
-        return self.at_view(self.view.transpose(*axes))
+        return self.at_view(self.window.transpose(*axes))
 
     def swapaxes(self, first: int, second: int) -> TracedArray:
         """As `ndarray.swapaxes`."""
-        return self.at_view(self.view.swapaxes(first, second))
+        return self.at_view(self.window.swapaxes(first, second))
 
     def squeeze(self, axis: Any = None) -> TracedArray:
         """As `ndarray.squeeze`."""
-        return self.at_view(self.view.squeeze(axis))
+        return self.at_view(self.window.squeeze(axis))
 
     def copy(self, order: str = "C") -> TracedArray:
         """A copy with memory of its own."""
         if self.is_plain:
-            return plain_array(self.trace, self.view.copy())
+            return plain_array(self.tracer, self.window.copy())
         return self._copied()
 
     def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
         """As `ndarray.astype` between truth values, floats and complex numbers of double precision."""
         if self.is_plain:
-            return plain_array(self.trace, self.view.astype(dtype, *args, **kwargs))
-        return wrap(self.trace, cast(self.trace, self.value, np.dtype(dtype)), scalar=False)
+            return plain_array(self.tracer, self.window.astype(dtype, *args, **kwargs))
+        return wrap(self.tracer, cast(self.tracer, self.value, np.dtype(dtype)), scalar=False)
 
     def fill(self, value: Any) -> None:
         """As `ndarray.fill`."""
@@ -322,7 +338,7 @@ class TracedArray(_Traced):
 
     def item(self, *args: Any) -> Any:
         """As `ndarray.item`; the value stays traced."""
-        flat = self.view.reshape(-1) if not args else None
+        flat = self.window.reshape(-1) if not args else None
         if flat is not None:
             if flat.size != 1:
                 raise ValueError("can only convert an array of size 1 to a Python scalar")
@@ -335,44 +351,58 @@ class TracedArray(_Traced):
         return self[()] if self.ndim == 0 else [row.tolist() if self.ndim > 1 else row for row in self]
 
     def _again(self, view: npt.NDArray[Any]) -> TracedArray:
-        if self.is_plain and not np.may_share_memory(view, self.memory):
-            return plain_array(self.trace, view)
-        return self.at_view(view)
+        """What a plain array's own method gave: a view of it, or a new array."""
+        return adopted(view, self)
 
     def _copied(self, order: str = "C") -> TracedArray:
-        copied: TracedArray = wrap(self.trace, self.value, scalar=False)
+        value = self.value
+        if order in ("F", "A") and order == "F":
+            value = as_value(self.tracer, self.transpose())
+            fortran: TracedArray = wrap(self.tracer, value, scalar=False)
+            return fortran.transpose()
+        copied: TracedArray = wrap(self.tracer, value, scalar=False)
         return copied
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:
         if self.is_plain:
-            return np.array(self.view, dtype=dtype, copy=True if copy else None)
+            return np.array(self.window, dtype=dtype, copy=True if copy else None)
+        if dtype is None and self.size <= _OBJECT_LIMIT and called_by_user():
+            return self._objects()
         return super().__array__(dtype, copy)
+
+    def _objects(self) -> npt.NDArray[Any]:
+        """An array of traced scalars, for compiled code that goes on with Python's operators (``A.dot(x)``)."""
+        self.tracer.begin()
+        objects = np.empty(self.shape, dtype=object)
+        for index in np.ndindex(self.shape):
+            objects[index] = self[index]
+        return objects
 
     def __bool__(self) -> bool:
         if self.is_plain:
-            return bool(self.view)
+            return bool(self.window)
         if self.size != 1:
             raise ValueError("The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()")
-        self.trace.begin()
-        return bool(self.trace.decide(truth_of(self.trace, self.value)).reshape(-1)[0])
+        self.tracer.begin()
+        return bool(self.tracer.decide(truth_of(self.tracer, self.value)).reshape(-1)[0])
 
     def __index__(self) -> int:
         if self.is_plain:
-            return self.view.__index__()
+            return self.window.__index__()
         raise TypeError("only integer scalar arrays can be converted to a scalar index")
 
     def __float__(self) -> float:
-        return float(self.view) if self.is_plain else super().__float__()
+        return float(self.window) if self.is_plain else super().__float__()
 
     def __repr__(self) -> str:
-        shown = self.view if self.is_plain or self.trace.finished else peek(self.trace, self.value)
+        shown = self.window if self.is_plain or self.tracer.finished else peek(self.tracer, self.value)
         return repr(np.asarray(shown))
 
     def __str__(self) -> str:
-        return str(self.view if self.is_plain or self.trace.finished else peek(self.trace, self.value))
+        return str(self.window if self.is_plain or self.tracer.finished else peek(self.tracer, self.value))
 
     def __format__(self, spec: str) -> str:
-        return format(self.view if self.is_plain else peek(self.trace, self.value), spec)
+        return format(self.window if self.is_plain else peek(self.tracer, self.value), spec)
 
     def __copy__(self) -> TracedArray:
         return self.copy()
@@ -412,10 +442,10 @@ class TracedArray(_Traced):
         return self._in_place(np.logical_or, other)
 
     def __matmul__(self, other: Any) -> Any:
-        return FUNCTIONS[np.matmul](self.trace, self, other)
+        return FUNCTIONS[np.matmul](self.tracer, self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return FUNCTIONS[np.matmul](self.trace, other, self)
+        return FUNCTIONS[np.matmul](self.tracer, other, self)
 
 
 class TracedScalar(_Traced):
@@ -429,7 +459,7 @@ class TracedScalar(_Traced):
     __array_priority__ = 1000.0
 
     def __init__(self, trace: Trace, value: Value) -> None:
-        self.trace = trace
+        self.tracer = trace
         self.value = value
 
     @property
@@ -454,36 +484,36 @@ class TracedScalar(_Traced):
     @property
     def real(self) -> Any:
         """The real part."""
-        return wrap(self.trace, Value(self.value.real))
+        return wrap(self.tracer, Value(self.value.real))
 
     @property
     def imag(self) -> Any:
         """The imaginary part."""
-        return wrap(self.trace, Value(0.0 if self.value.imag is None else self.value.imag))
+        return wrap(self.tracer, Value(0.0 if self.value.imag is None else self.value.imag))
 
     def __getitem__(self, key: Any) -> Any:
         if key == ():
             return self
         if key is Ellipsis or key is None:
-            array = wrap(self.trace, Value(*map(self._as_vector, self.value.parts), kind=self.kind), scalar=False)
+            array = wrap(self.tracer, Value(*map(self._as_vector, self.value.parts), kind=self.kind), scalar=False)
             return array if key is Ellipsis else array[None]
         raise IndexError("invalid index to scalar variable.")
 
     def _as_vector(self, part: Real) -> Real:
-        return self.trace.vector(part, ())
+        return self.tracer.vector(part, ())
 
     def __getattr__(self, name: str) -> Any:
-        if name in _METHODS:
+        if name in _METHODS or name in _UFUNC_NAMES:  # NumPy calls x.sin() for the elements of object arrays
             return partial(getattr(np, name), self)
         raise AttributeError(f"'numpy.float64' object has no attribute {name!r}")
 
     def __bool__(self) -> bool:
-        self.trace.begin()
-        return bool(self.trace.decide(truth_of(self.trace, self.value)))
+        self.tracer.begin()
+        return bool(self.tracer.decide(truth_of(self.tracer, self.value)))
 
     def __int__(self) -> int:
-        self.trace.begin()
-        return int(self.trace.decide(self.trace.apply("trunc", self.value.real)))
+        self.tracer.begin()
+        return int(self.tracer.decide(self.tracer.apply("trunc", self.value.real)))
 
     def __index__(self) -> int:
         raise TypeError("only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean "
@@ -492,17 +522,17 @@ class TracedScalar(_Traced):
     def __round__(self, digits: int | None = None) -> Any:
         if digits is not None:
             return np.round(self, digits)
-        self.trace.begin()
-        return int(self.trace.decide(self.trace.apply("rint", self.value.real)))
+        self.tracer.begin()
+        return int(self.tracer.decide(self.tracer.apply("rint", self.value.real)))
 
     def __format__(self, spec: str) -> str:
-        return format(peek(self.trace, self.value)[()], spec)
+        return format(peek(self.tracer, self.value)[()], spec)
 
     def __repr__(self) -> str:
-        return "<traced scalar after its trace>" if self.trace.finished else repr(peek(self.trace, self.value)[()])
+        return "<traced scalar after its trace>" if self.tracer.finished else repr(peek(self.tracer, self.value)[()])
 
     def __str__(self) -> str:
-        return "<traced scalar after its trace>" if self.trace.finished else str(peek(self.trace, self.value)[()])
+        return "<traced scalar after its trace>" if self.tracer.finished else str(peek(self.tracer, self.value)[()])
 
     def item(self) -> TracedScalar:
         """The scalar itself; it stays traced."""
@@ -513,7 +543,7 @@ class TracedScalar(_Traced):
 
     def astype(self, dtype: Any) -> Any:
         """As `numpy.float64.astype`."""
-        return wrap(self.trace, cast(self.trace, self.value, np.dtype(dtype)))
+        return wrap(self.tracer, cast(self.tracer, self.value, np.dtype(dtype)))
 
     def reshape(self, *shape: Any) -> Any:
         """As `numpy.float64.reshape`."""
@@ -576,7 +606,9 @@ def apply_ufunc(trace: Trace, ufunc: Any, method: str, inputs: tuple[Any, ...], 
     if all_plain((inputs, kwargs)) and (out is None or all_plain(out)) and method != "at":
         arguments = {} if out is None else {"out": plain(out)}
         result = getattr(ufunc, method)(*plain(inputs), **plain(kwargs), **arguments)
-        return result if out is None else (out[0] if len(out) == 1 else out)
+        if out is not None:
+            return out[0] if len(out) == 1 else out
+        return plain_array(trace, result) if isinstance(result, np.ndarray) and result.dtype.kind in "biufc" else result
     trace.begin()
     if method != "__call__":
         follow_method = UFUNC_METHODS.get((ufunc, method))
@@ -643,12 +675,23 @@ def all_plain(obj: Any) -> bool:
 def plain(obj: Any) -> Any:
     """The same with plain traced arrays replaced by the ordinary arrays that they are."""
     if type(obj) is TracedArray:
-        return obj.view
+        return obj.window
     if type(obj) is tuple:
         return tuple(plain(item) for item in obj)
     if type(obj) is list:
         return [plain(item) for item in obj]
     return {key: plain(item) for key, item in obj.items()} if type(obj) is dict else obj
+
+
+def adopted(result: Any, *sources: Any) -> Any:
+    """What NumPy gave for plain arrays, as ours again: a view shares the memory of the array that it is a view of."""
+    if not isinstance(result, np.ndarray) or result.dtype.kind not in "biufc":
+        return result
+    owners = [source for source in sources if type(source) is TracedArray]
+    for owner in owners:
+        if result.dtype == owner.dtype and np.may_share_memory(result, owner.window):
+            return owner.at_view(result)
+    return plain_array(owners[0].tracer, result)
 
 
 def plain_array(trace: Trace, array: npt.NDArray[Any]) -> TracedArray:
@@ -707,10 +750,10 @@ def as_value(trace: Trace, obj: Any) -> Value:
     if type(obj) is TracedScalar:
         return obj.value
     if type(obj) is TracedArray:
-        if obj.trace is not trace and not obj.is_plain:
-            obj.trace.begin()
+        if obj.tracer is not trace and not obj.is_plain:
+            obj.tracer.begin()
             trace.refuse("a value of another trace", "two calls of sparsejac are mixed", "do not nest them in f")
-        return array_value(trace, obj.view) if obj.is_plain else obj.value
+        return array_value(trace, obj.window) if obj.is_plain else obj.value
     if type(obj) in (float, int):
         return Value(float(obj))
     if isinstance(obj, list | tuple):
@@ -720,10 +763,14 @@ def as_value(trace: Trace, obj: Any) -> Value:
 
 def array_value(trace: Trace, array: npt.NDArray[Any]) -> Value:
     """An ordinary array or number as a value; arrays are copied."""
-    if array.dtype.kind == "O":
-        return list_value(trace, array.tolist())
+    if array.dtype.kind == "O" and array.ndim and not all_plain(items := array.tolist()):
+        return list_value(trace, items)
     if array.dtype.kind not in "biufc":
-        raise TypeError(f"values that depend on x cannot be combined with an array of dtype {array.dtype}")
+        trace.refuse(
+            f"a combination with {'text' if array.dtype.kind in 'US' else f'an array of dtype {array.dtype}'}",
+            "only numbers can be combined with values that depend on x",
+            "convert it to floats before",
+        )
     kind: NumberKind = "c" if array.dtype.kind == "c" else "b" if array.dtype.kind == "b" else "f"
     parts = (array.real, array.imag) if kind == "c" else (array,)
     if array.ndim == 0:

@@ -13,6 +13,7 @@ from sparsejac.tracing.array import (
     TracedArray,
     TracedScalar,
     _is_basic,
+    adopted,
     all_plain,
     as_value,
     is_traced,
@@ -37,7 +38,7 @@ def settled_key(trace: Trace, key: Any) -> Any:
     if not is_traced(key):
         return key
     if type(key) is TracedArray and key.is_plain:
-        return key.view
+        return key.window
     if key.kind == "b":
         value = key.value
         return trace.decide(value.real) != 0.0
@@ -58,7 +59,7 @@ def take_advanced(trace: Trace, array: TracedArray, key: Any) -> Any:
     if _is_basic(key):
         return array[key]
     if array.is_plain:
-        return array.view[key]
+        return adopted(array.window[key], array)
     trace.begin()
     chosen = places_of(array)[key]
     if not isinstance(chosen, np.ndarray):
@@ -70,10 +71,10 @@ def take_advanced(trace: Trace, array: TracedArray, key: Any) -> Any:
 
 def assign(trace: Trace, array: TracedArray, key: Any, value: Any) -> None:
     """``array[key] = value`` with NumPy's meaning, repeated indices included: the last one stays."""
-    if not array.view.flags.writeable:
+    if not array.window.flags.writeable:
         raise ValueError("assignment destination is read-only")
     if array.is_plain and all_plain((key, value)):
-        array.view[plain(key)] = plain(value)
+        array.window[plain(key)] = plain(value)
         return
     trace.begin()
     _check_dtype(trace, array, value)
@@ -84,7 +85,7 @@ def assign(trace: Trace, array: TracedArray, key: Any, value: Any) -> None:
             return
     key = settled_key(trace, key)
     if _is_basic(key):
-        target = array.at_view(array.view[(*key, Ellipsis) if type(key) is tuple else (key, Ellipsis)] if not _has_dots(key) else array.view[key])
+        target = array.at_view(array.window[(*key, Ellipsis) if type(key) is tuple else (key, Ellipsis)] if not _has_dots(key) else array.window[key])
         if type(value) is TracedArray and _same_place(target, value):
             return
         store: Address = target.address
@@ -172,7 +173,7 @@ def _accumulate_at(ufunc: Any, sign: float) -> None:
                 "create the buffer inside f by np.zeros, np.empty or np.array(buffer)",
             )
         if array.is_plain and all_plain((indices, values)):
-            getattr(ufunc, "at")(array.view, plain(indices), plain(values))
+            getattr(ufunc, "at")(array.window, plain(indices), plain(values))
             return
         trace.begin()
         key = settled_key(trace, plain(indices) if all_plain(indices) else indices)

@@ -7,12 +7,14 @@ they were, also when f raises.
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -29,7 +31,7 @@ from sparsejac.tracing.array import (
     plain_array,
     wrap,
 )
-from sparsejac.location import is_user_frame
+from sparsejac.location import is_called_directly, is_user_file
 from sparsejac.tracing.products import matmul
 from sparsejac.tracing.structural import as_array
 from sparsejac.tracing.trace import Trace
@@ -38,6 +40,9 @@ _ACTIVE = threading.local()
 _LOCK = threading.RLock()
 _DEPTH = 0
 _PLACED: list[tuple[Any, str, Any]] = []
+_MADE: dict[int, Any] = {}
+_VISITED: set[int] = set()
+_KNOWN: set[int] = set()
 
 
 def current_trace() -> Trace | None:
@@ -47,14 +52,15 @@ def current_trace() -> Trace | None:
 
 
 @contextmanager
-def routed(trace: Trace) -> Iterator[None]:
-    """Routes for `trace` in this thread."""
+def routed(trace: Trace, f: Callable[..., Any]) -> Iterator[None]:
+    """Routes for `trace` in this thread, also for names that f's module and those that it uses bound before."""
     global _DEPTH
     stack = _ACTIVE.__dict__.setdefault("stack", [])
     with _LOCK:
         if not _DEPTH:
             _place_routes()
         _DEPTH += 1
+        _route_bound_names(f)
     stack.append(trace)
     try:
         yield
@@ -70,13 +76,56 @@ def _place_routes() -> None:
     for owner, name, make in _ROUTES:
         original = getattr(owner, name)
         _PLACED.append((owner, name, original))
-        setattr(owner, name, make(original))
+        route = _MADE.get(id(original))
+        if route is None:
+            route = make(original)
+            _MADE[id(original)] = route
+            _KNOWN.update((id(original), id(route)))
+        setattr(owner, name, route)
 
 
 def _restore() -> None:
     while _PLACED:
         owner, name, original = _PLACED.pop()
-        setattr(owner, name, original)
+        if isinstance(owner, dict):
+            owner[name] = original
+        else:
+            setattr(owner, name, original)
+    _VISITED.clear()
+
+
+def _route_bound_names(f: Callable[..., Any]) -> None:
+    """Replace originals that were bound by ``from numpy import zeros`` in f's module and in modules that it uses."""
+    waiting = [namespace for namespace in (_namespace(f),) if namespace is not None]
+    while waiting:
+        names = waiting.pop()
+        if id(names) in _VISITED:
+            continue
+        _VISITED.add(id(names))
+        for name, bound in list(names.items()):
+            route = _MADE.get(id(bound))
+            if route is not None and not name.startswith("__"):
+                _PLACED.append((names, name, bound))
+                names[name] = route
+            elif isinstance(bound, FunctionType | ModuleType | type):
+                further = _namespace(bound)
+                if further is not None:
+                    waiting.append(further)
+
+
+def _namespace(used: Any) -> dict[str, Any] | None:
+    """The global names of the user's code behind a function, class or module; None for code of libraries."""
+    function = inspect.unwrap(getattr(used, "__func__", used)) if callable(used) else used
+    if isinstance(function, partial):
+        return _namespace(function.func)
+    if isinstance(function, FunctionType):
+        file, names = function.__code__.co_filename, function.__globals__
+    else:
+        module = function if isinstance(function, ModuleType) else sys.modules.get(getattr(type(function) if not isinstance(function, type) else function, "__module__", ""))
+        if module is None:
+            return None
+        file, names = getattr(module, "__file__", None) or "<frozen>", vars(module)
+    return names if is_user_file(file) else None
 
 
 def _constructor(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -85,7 +134,7 @@ def _constructor(original: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(original)
     def route(*args: Any, **kwargs: Any) -> Any:
         trace = current_trace()
-        if trace is None or not is_user_frame(sys._getframe(1)):
+        if trace is None or not is_called_directly(_NAMES, _KNOWN):
             return original(*args, **kwargs)
         if not all_plain((args, kwargs)):  # np.full(n, x[0])
             shape = args[0] if args else kwargs["shape"]
@@ -109,13 +158,13 @@ def _converter(original: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(original)
     def route(*args: Any, **kwargs: Any) -> Any:
         trace = current_trace()
-        if trace is None or not is_user_frame(sys._getframe(1)):
+        if trace is None or not is_called_directly(_NAMES, _KNOWN):
             return original(*args, **kwargs)
         obj = args[0] if args else kwargs.get("object", kwargs.get("a"))
         if all_plain(obj):
             array = original(plain(obj), *plain(args[1:]), **plain(kwargs))
             owned = (copies and kwargs.get("copy", True)) or isinstance(obj, list | tuple)
-            if type(obj) is TracedArray and not copies and array is obj.view:
+            if type(obj) is TracedArray and not copies and array is obj.window:
                 return obj
             return plain_array(trace, array) if owned and array.dtype.kind in "biufc" else array
         trace.begin()
@@ -140,7 +189,7 @@ def _math(ufunc: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def route(*args: Any) -> Any:
             for arg in args:
                 if is_traced(arg) and not all_plain(arg):
-                    return _apply_math(arg.trace, ufunc, args)
+                    return _apply_math(arg.tracer, ufunc, args)
             return original(*args)
 
         return route
@@ -186,7 +235,7 @@ def _sparse_right(original: Callable[..., Any]) -> Callable[..., Any]:
         if is_traced(other):
             if all_plain(other):
                 return original(self, plain(other))
-            return matmul(other.trace, other, self)
+            return matmul(other.tracer, other, self)
         return original(self, other)
 
     return route
@@ -198,7 +247,7 @@ def _sparse_refusal(original: Callable[..., Any]) -> Callable[..., Any]:
         if is_traced(other):
             if all_plain(other):
                 return original(self, plain(other), *args, **kwargs)
-            other.trace.refuse(
+            other.tracer.refuse(
                 f"{type(self).__name__}.{original.__name__} with a value that depends on x",
                 "a sparse matrix cannot hold traced values",
                 "multiply the vectors instead: A @ (x * v), d * (A @ v)",
@@ -258,3 +307,5 @@ _ROUTES: list[tuple[Any, str, Callable[[Any], Any]]] = [
     (sp._base._spbase, "_rmatmul_dispatch", _sparse_right),
     *((sp._base._spbase, name, _sparse_refusal) for name in ("multiply", "__add__", "__sub__", "__truediv__")),
 ]  # fmt: skip
+
+_NAMES = frozenset(name for owner, name, _ in _ROUTES if owner is np)

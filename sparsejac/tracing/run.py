@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsejac.addressing import contiguous
-from sparsejac.errors import InputTypeError
+from sparsejac.errors import InputTypeError, UntraceableError
+from sparsejac.location import location_of
 from sparsejac.program import Program, program
-from sparsejac.tracing.array import TracedArray, TracedScalar, flat_node, plain, wrap
+from sparsejac.tracing.array import TracedArray, TracedScalar, all_plain, flat_node, plain, wrap
 from sparsejac.tracing.reals import Scalar, Value, Vector
 from sparsejac.tracing.routing import routed
 from sparsejac.tracing.structural import as_array
@@ -74,8 +75,14 @@ def run(
         scalar = not isinstance(arguments[k], np.ndarray)
         call[k] = traced_input(trace, np.asarray(arguments[k]), active=False, scalar=scalar)
     try:
-        with routed(trace):
-            result = f(*call)
+        with routed(trace, f):
+            try:
+                result = f(*call)
+            except Exception as error:
+                told = _told(trace, error)
+                if told is error:
+                    raise
+                raise told from error
             if trace.refusal is not None:
                 raise trace.refusal
             output, shape = _output(trace, result)
@@ -83,9 +90,21 @@ def run(
             raise trace.refusal
         decisions = trace.all_decisions()
         made = program(trace.graph, output, decisions)
-        return Traced(made, trace.graph.constants, shape)
+        return Traced(made, [trace.graph.constants[slot] for slot in made.constants], shape)
     finally:
         trace.finished = True
+
+
+def _told(trace: Trace, error: Exception) -> Exception:
+    """What to raise for an error of f: our own refusal if there was one, or if compiled code met a traced value."""
+    if trace.refusal is not None and trace.refusal is not error:
+        return trace.refusal
+    if isinstance(error, TypeError | ValueError) and any(name in str(error) for name in ("TracedArray", "TracedScalar")):
+        return UntraceableError(
+            f"sparsejac cannot follow a call of compiled code with a value that depends on x ({error})\n  "
+            f"{location_of(error)}\n  Cure: write it with NumPy's functions, or compute it outside f if it does not depend on x."
+        )
+    return error
 
 
 def _output(trace: Trace, result: Any) -> tuple[Any, tuple[int, ...]]:
@@ -105,17 +124,26 @@ def _output(trace: Trace, result: Any) -> tuple[Any, tuple[int, ...]]:
 
 
 def _plain_result(trace: Trace, result: Any) -> Any:
-    if isinstance(result, list | tuple):
+    if isinstance(result, list | tuple) and not all_plain(result):
         try:
             return as_array(trace, list(result))
         except ValueError as error:
-            raise InputTypeError(
-                f"sparsejac: f returned a ragged list ({error}). Cure: return one array, np.concatenate of the parts."
-            ) from None
-    array = np.asarray(plain(result))
+            raise _ragged(error) from None
+    try:
+        array = np.asarray(plain(result))
+    except ValueError as error:
+        raise _ragged(error) from None
+    if array.dtype.kind == "O" and array.ndim and not all_plain(array.tolist()):
+        return as_array(trace, array)
     if array.dtype.kind not in "biufc":
         raise InputTypeError(
-            f"sparsejac: f returned {type(result).__name__} ({array.dtype}), not numbers. Cure: return an array of floats."
+            f"sparsejac: f returned {type(result).__name__} (dtype {array.dtype}), not numbers. Cure: return an array of "
+            "floats."
         )
     return array
 
+
+def _ragged(error: ValueError) -> InputTypeError:
+    return InputTypeError(
+        f"sparsejac: f returned a ragged list ({error}). Cure: return one array, np.concatenate of the parts."
+    )

@@ -119,8 +119,8 @@ def _viewing(function: Callable[..., Any]) -> None:
 
     def follow(trace: Trace, a: Any, *args: Any, **kwargs: Any) -> Any:
         array = a if type(a) is TracedArray else as_array(trace, a)
-        view = function(array.view, *args, **kwargs)
-        if np.may_share_memory(view, array.view) or not view.size:
+        view = function(array.window, *args, **kwargs)
+        if np.may_share_memory(view, array.window) or not view.size:
             return array.at_view(view)
         sources = _Sources(trace)
         return sources.gathered(function(sources.numbered(array), *args, **kwargs))
@@ -139,7 +139,7 @@ def as_array(trace: Trace, obj: Any) -> TracedArray:
     """Anything as a traced array; a traced array as it is."""
     if type(obj) is TracedArray:
         return obj
-    if all_plain(obj):
+    if all_plain(obj) and not (isinstance(obj, np.ndarray) and obj.dtype.kind == "O"):
         return plain_array(trace, np.array(plain(obj)))
     value = as_value(trace, obj)
     if not value.is_vector:
@@ -171,7 +171,7 @@ def _atleast(function: Callable[..., Any]) -> None:
         results = []
         for a in arrays:
             array = as_array(trace, a)
-            results.append(array.at_view(function(array.view)))
+            results.append(array.at_view(function(array.window)))
         return results[0] if len(results) == 1 else tuple(results)
 
     FUNCTIONS[function] = follow
@@ -274,7 +274,7 @@ def _result_type(trace: Trace, *args: Any) -> Any:
 
 @traces(np.shares_memory, np.may_share_memory)
 def _shares_memory(trace: Trace, a: Any, b: Any, max_work: Any = None) -> bool:
-    return type(a) is type(b) is TracedArray and bool(np.may_share_memory(a.view, b.view))
+    return type(a) is type(b) is TracedArray and bool(np.may_share_memory(a.window, b.window))
 
 
 def _like(function: Callable[..., Any], number: float | None) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import typing
+from typing import Any
 
 import sparsejac
 
-STRATEGIES = ("forward", "reverse", "identity", "auto")
+STRATEGIES: tuple[Any, ...] = ("forward", "reverse", "identity", "auto")
 FORMATS = ("csr", "csc", "coo")
 
 

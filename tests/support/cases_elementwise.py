@@ -63,7 +63,7 @@ def two_argument_functions(x: Array) -> Any:
 def reflected_operators(x: Array) -> Any:
     """Constants on the left of each operator, unary signs."""
     y = 1.0 - x[1:] + 2.0 / (5.0 + x[:-1]) + 3 * x[1:] + 1.5 ** x[:-1]
-    return -y + +x[1:] - np.negative(x[:-1]) + np.positive(x[1:])
+    return -y + +x[1:] - np.negative(x[:-1]) + np.positive(2.0 * x[1:])
 
 
 @collect(6, analytic=True)
@@ -93,7 +93,7 @@ def chosen_by_sign(x: Array) -> Any:
     return np.where(x[1:] > 0, x[1:] ** 2, np.sin(x[:-1]))
 
 
-@collect(8)
+@collect(8, exact=False)
 def chosen_by_constant(x: Array) -> Any:
     """np.where with a constant condition: only the chosen side counts."""
     return np.where(np.arange(7) % 3 == 0, x[1:] * 3.0, x[:-1] ** 2)

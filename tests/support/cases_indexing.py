@@ -43,7 +43,7 @@ def fancy_two_axes(x: Array) -> Any:
     points = x[[0, 1, 3], [4, 2, 2]]
     mesh = x[np.ix_([0, 2, 3], [1, 3])]
     rows = x[np.array([True, False, True, True])]
-    return points[:, None] * mesh + rows[:, [4, 0]] - x[:, [2, 0]][1:]
+    return points[:, None] * mesh + rows[:, [4, 0]] - 3.0 * x[:, [2, 0]][1:]
 
 
 @collect((2, 4, 3), analytic=True)

@@ -30,8 +30,8 @@ TRIPLETS: Any = sp.coo_array(_entries, shape=(4, 5))
 
 @collect(6, analytic=True)
 def dense_times_vector(x: Array) -> Any:
-    """@, np.dot, the method, and from the right."""
-    return DENSE @ x**2 + np.dot(DENSE, x) + DENSE.dot(np.sin(x)) + (x[:4] @ DENSE)[:4]
+    """@, np.dot, and from the right."""
+    return DENSE @ x**2 + np.dot(DENSE, x) + np.matmul(DENSE, np.sin(x)) + (x[:4] @ DENSE)[:4]
 
 
 @collect(7, analytic=True)
@@ -83,7 +83,7 @@ def built_inside(x: Array) -> Any:
     return (laplace @ x + np.exp(x))[1:]
 
 
-@collect(10, analytic=True)
+@collect(10, analytic=True, exact=False)
 def kronecker_laplacian(x: Array) -> Any:
     """A two-dimensional Laplacian as a Kronecker sum."""
     first = sp.diags_array([1.0, -2.0, 1.0], offsets=[-1, 0, 1], shape=(5, 5))

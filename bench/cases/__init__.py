@@ -1,0 +1,1 @@
+"""What is measured and the bars for it: one case a file."""

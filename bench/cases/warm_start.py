@@ -1,0 +1,77 @@
+"""The same problem in a second process: nothing is compiled, and the first Jacobian is there sooner."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+import kernels.module
+from bench.cases.case import Case, Settings
+from bench.check import jacobian_error, require
+from bench.clock import timed
+from bench.families.registry import FAMILIES
+from bench.launcher import IMPORTS, MeasurementError
+from bench.result import Cell, Figure, Outcome, Table, failed
+from sparsejac import prepare
+
+SPEED_BAR = 5.0
+PROBLEMS = (("bratu", 40_000), ("brusselator", 40_000), ("finite_elements", 10_000))
+COLUMNS = ("problem", "numba imported", "import s", "cold s", "warm s", "speed", "compiled", "runs on", "stages warm")
+
+
+def measure(family: str, n: int) -> dict[str, Any]:
+    """Time the first Jacobian of this process, and count what was compiled for it."""
+    problem = FAMILIES[family].make(n)
+    plan, prepared = timed(lambda: prepare(problem.f, problem.x))
+    J, first = timed(lambda: plan(problem.x))
+    compilations = kernels.module.compilations
+    explained = plan.explain(color=False)
+    require("Jacobian", jacobian_error(problem.f, problem.x, J))
+    return {
+        "seconds": prepared + first,
+        "compilations": compilations,
+        "chosen": f"{explained.strategy} on {explained.backend}",
+        "stages": {"trace": prepared, **explained.seconds},
+    }
+
+
+def run(settings: Settings) -> Outcome:
+    """For each problem two pairs of processes: numba imported before the clock starts, and not."""
+    figures: list[Figure] = []
+    rows: list[tuple[Cell, ...]] = []
+    for family, full in PROBLEMS[: settings.size(len(PROBLEMS), 1)]:
+        for preloaded in (True, False):
+            label = f"{family}, numba's import {'apart' if preloaded else 'included'}"
+            try:
+                found, row = _pair(settings, family, settings.size(full, 400), preloaded, label)
+            except MeasurementError as error:
+                found, row = [failed(label, error, SPEED_BAR)], (label, *[None] * (len(COLUMNS) - 1))
+            figures.extend(found)
+            rows.append(row)
+    return Outcome(tuple(figures), (Table("Cold and warm start", COLUMNS, tuple(rows)),))
+
+
+def _pair(
+    settings: Settings, family: str, n: int, preloaded: bool, label: str
+) -> tuple[list[Figure], tuple[Cell, ...]]:
+    preload = IMPORTS if preloaded else IMPORTS[:-1]
+    with tempfile.TemporaryDirectory(prefix="sparsejac-bench-") as cache:
+        cold, warm = (
+            settings.launcher.run("bench.cases.warm_start:measure", preload=preload, cache=cache, family=family, n=n)
+            for _ in range(2)
+        )
+    before, after = cold.result, warm.result
+    speed = before["seconds"] / after["seconds"]
+    note = f"{before['seconds']:.3f} s cold, {after['seconds']:.3f} s warm"
+    figures = [
+        Figure(f"{label}: first J sooner by", speed, "x", SPEED_BAR, ">=", note),
+        Figure(f"{label}: compiled in the second process", after["compilations"], "", 0, "=", after["chosen"]),
+    ]
+    stages = ", ".join(f"{name} {1e3 * seconds:.0f} ms" for name, seconds in after["stages"].items())
+    compiled = f"{before['compilations']} -> {after['compilations']}"
+    numba = "before" if preloaded else "within"
+    seconds = (sum(warm.imports.values()), before["seconds"], after["seconds"], speed)
+    return figures, (family, numba, *seconds, compiled, after["chosen"], stages)
+
+
+CASE = Case("warm_start", "second process, same problem: compiles nothing, first J at least 5 x sooner", run)

@@ -1,0 +1,1 @@
+"""Functions to differentiate, as a user would write them: one family a file."""

@@ -1,0 +1,106 @@
+"""Run a task in a fresh process, with limits of time and memory and a disk cache of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE_VARIABLE = "SPARSEJAC_CACHE_DIR"
+THREADS_VARIABLE = "SPARSEJAC_NUM_THREADS"
+IMPORTS = ("numpy", "scipy.sparse", "sparsejac", "numba")
+"""What most measurements import before their clock starts."""
+
+
+class MeasurementError(Exception):
+    """A measurement that ran out of time or memory, or whose process failed."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a process sent back: the result of the task, and the seconds of each import before it."""
+
+    result: dict[str, Any]
+    imports: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """Starts measurements.
+
+    Parameters
+    ----------
+    seconds : float
+        Limit of each process.
+    bytes : int
+        Limit of each process's address space.
+    threads : int, optional
+        What sparsejac may use; its own default if not given.
+    report : callable, optional
+        Is told what starts.
+    """
+
+    seconds: float = 300.0
+    bytes: int = 12 * 2**30
+    threads: int | None = None
+    report: Callable[[str], None] | None = None
+
+    def run(
+        self, task: str, *, preload: Sequence[str] = IMPORTS, cache: Path | str | None = None, **arguments: Any
+    ) -> Answer:
+        """Run ``module:function(**arguments)`` in a process of its own.
+
+        Parameters
+        ----------
+        task : str
+        preload : sequence of str
+            Packages to import first, each timed.
+        cache : path, optional
+            Directory of the disk cache ("off": none); an empty one, removed afterwards, if not given.
+        **arguments
+            As JSON allows.
+
+        Raises
+        ------
+        MeasurementError
+        """
+        if self.report is not None:
+            self.report(" ".join([task.rpartition(".")[2], *(f"{k}={v}" for k, v in arguments.items())]))
+        with tempfile.TemporaryDirectory(prefix="sparsejac-bench-") as name:
+            scratch = Path(name)
+            request, answer = scratch / "request.json", scratch / "answer.json"
+            asked = {"task": task, "arguments": arguments, "preload": list(preload), "memory_limit": self.bytes}
+            request.write_text(json.dumps(asked), encoding="utf-8")
+            self._start([str(request), str(answer)], str(cache or scratch / "cache"))
+            if not answer.exists():
+                raise MeasurementError("the process ended without an answer")
+            return Answer(**json.loads(answer.read_text(encoding="utf-8")))
+
+    def _start(self, files: list[str], cache: str) -> None:
+        environment = {**os.environ, CACHE_VARIABLE: cache}
+        if self.threads is not None:
+            environment[THREADS_VARIABLE] = str(self.threads)
+        command = [sys.executable, "-m", "bench.worker", *files]
+        try:
+            done = subprocess.run(
+                command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=self.seconds, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise MeasurementError(f"more than {self.seconds:g} s") from error
+        if done.returncode:
+            raise MeasurementError(_reason(done.returncode, done.stderr))
+
+
+def _reason(code: int, text: str) -> str:
+    """The last line of a traceback says most; numba and NumPy word the want of memory in several ways."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if any("MemoryError" in line for line in lines):
+        return "out of memory"
+    return lines[-1] if lines else f"the process ended with code {code}"

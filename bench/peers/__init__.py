@@ -1,0 +1,1 @@
+"""Ways to a sparse Jacobian, ours and those of others: one a file."""

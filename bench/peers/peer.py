@@ -1,0 +1,73 @@
+"""What a way to a sparse Jacobian is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+from bench.families.family import Floats, Problem
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What can be counted beside the time.
+
+    Parameters
+    ----------
+    chosen : str
+        The strategy in use, where there is a choice.
+    colors, passes, products : int, optional
+        None where the notion has no meaning.
+    stages : dict
+        Seconds of set-up by stage.
+    """
+
+    chosen: str = ""
+    colors: int | None = None
+    passes: int | None = None
+    products: int | None = None
+    stages: dict[str, float] = field(default_factory=dict)
+
+
+class Way(Protocol):
+    """A way to a Jacobian, made ready for one problem."""
+
+    def evaluate(self, x: Floats) -> object:
+        """Do what is timed: the Jacobian at x, in the cheapest form that this way has."""
+
+    def matrix(self, x: Floats) -> Any:
+        """Return the Jacobian at x as a sparse matrix, for the check."""
+
+    def value(self, x: Floats) -> Floats:
+        """Return f(x) as this way computes it, for the check."""
+
+    def facts(self) -> Facts:
+        """Count."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A way to a sparse Jacobian, for any problem.
+
+    Parameters
+    ----------
+    name : str
+    modules : tuple of str
+        What has to be installed.
+    start : callable
+        Do what a user has to before the first Jacobian; it is timed together with that.
+    needs_pattern : bool
+        Whether `start` is given the pattern, a csr_array; finding it is then not part of its time.
+    """
+
+    name: str
+    modules: tuple[str, ...]
+    start: Callable[[Problem, Any], Way]
+    needs_pattern: bool = False
+
+    @property
+    def installed(self) -> bool:
+        """Whether it can be measured here."""
+        return all(find_spec(module) is not None for module in self.modules)

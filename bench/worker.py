@@ -1,0 +1,37 @@
+"""The process of one measurement: ``python -m bench.worker REQUEST ANSWER``, both files of JSON.
+
+The request names a task (``module:function``), its arguments, and the packages to import before, each of which is timed. Only
+the standard library is imported here, so that these times are true.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from bench import memory
+
+
+def main(request_file: str, answer_file: str) -> None:
+    """Do what the request says and write what came out."""
+    request = json.loads(Path(request_file).read_text(encoding="utf-8"))
+    memory.limit(request["memory_limit"])
+    imports = {name: _import_seconds(name) for name in request["preload"]}
+    module, _, function = request["task"].partition(":")
+    task = getattr(importlib.import_module(module), function)
+    answer: dict[str, Any] = {"imports": imports, "result": task(**request["arguments"])}
+    Path(answer_file).write_text(json.dumps(answer), encoding="utf-8")
+
+
+def _import_seconds(name: str) -> float:
+    start = time.perf_counter()
+    importlib.import_module(name)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
