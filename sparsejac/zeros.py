@@ -58,7 +58,7 @@ def digest(known: Known) -> str:
     for buffer, fact in sorted(known.items(), key=lambda item: item[0]):
         state.update(f"{buffer}:{fact if isinstance(fact, int) else fact.size};".encode())
         if not isinstance(fact, int):
-            state.update(fact)
+            state.update(fact.tobytes())
     return state.hexdigest()
 
 
@@ -271,10 +271,9 @@ def _table(operation: Operation) -> npt.NDArray[np.uint8]:
 def _at_zero(operation: Operation) -> int:
     """Fact of an operation all of whose operands are zero, of either sign."""
     with np.errstate(all="ignore"):
-        results = [operation.evaluate(*map(np.float64, zeros)) for zeros in product((0.0, -0.0), repeat=operation.arity)]
-    fact = 0
-    for result in results:
-        fact |= _exact_fact(float(result))
+        fact = 0
+        for zeros in product((np.float64(0.0), np.float64(-0.0)), repeat=operation.arity):
+            fact |= _exact_fact(float(operation.evaluate(*zeros)))
     return fact
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,6 +17,7 @@ from sparsejac.location import called_by_user
 from sparsejac.tracing.reals import NumberKind, Real, Scalar, Value, Vector
 from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, UFUNCS
 from sparsejac.tracing.storage import Storage
+from sparsejac.tracing.tape import CODES
 
 if TYPE_CHECKING:
     from sparsejac.tracing.trace import Trace
@@ -25,6 +27,8 @@ _DTYPES: dict[NumberKind, np.dtype[Any]] = {
     "f": np.dtype(np.float64),
     "c": np.dtype(np.complex128),
 }
+
+_FLOAT = np.dtype(np.float64)
 
 _METHODS = frozenset(
     "all any argmax argmin argsort clip compress conj conjugate cumprod cumsum diagonal dot max mean min nonzero "
@@ -228,7 +232,12 @@ class TracedArray(_Traced):
 
     def __getitem__(self, key: Any) -> Any:
         if type(key) is int and self.window.ndim == 1:
-            return self._scalar_at(self._place(key))
+            place = self._place(key)
+            if self.dtype == _FLOAT and len(self.storages) == 1:
+                row = self.storages[0].scalar_row(place)
+                if row >= 0:
+                    return TracedScalar(self.tracer, None, row)
+            return self._scalar_at(place)
         if not _is_basic(key):
             return FUNCTIONS["take_advanced"](self.tracer, self, key)
         view = self.window[_plain_key(key)]
@@ -244,9 +253,10 @@ class TracedArray(_Traced):
 
     def _set_scalar(self, key: int, value: Any) -> bool:
         """The short way of ``y[i] = s`` for real numbers; False if the long way must be gone."""
-        if type(value) is TracedScalar and value.kind == "f" and self.dtype == np.float64 and len(self.storages) == 1:
-            self.tracer.begin()
-            self.storages[0].write_scalar(self._place(key), value.value.real)
+        if type(value) is TracedScalar and value.row >= 0 and self.dtype == _FLOAT and len(self.storages) == 1:
+            if self.tracer.finished or value.tracer is not self.tracer:
+                return False
+            self.storages[0].write_row(self._place(key), value.row)
             return True
         return False
 
@@ -448,19 +458,61 @@ class TracedArray(_Traced):
         return FUNCTIONS[np.matmul](self.tracer, other, self)
 
 
+def _operators(name: str, ufunc: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """An operator of traced scalars and its reflection: straight to the tape for real numbers, else by the ufunc."""
+    code = CODES[name]
+
+    def write(number: TracedScalar, other: Any, swapped: bool) -> TracedScalar | None:
+        trace = number.tracer
+        kind = type(other)
+        if number.row < 0 or trace.finished:
+            return None
+        if kind is TracedScalar:
+            row = other.row if other.tracer is trace else -1
+        elif kind is float or kind is int or kind is np.float64:
+            row = trace.tape.constant(float(other))
+        else:
+            return None
+        if row < 0:
+            return None
+        frame = sys._getframe(2)
+        site = (id(frame.f_code) << 20) + frame.f_lasti
+        first, second = (row, number.row) if swapped else (number.row, row)
+        return TracedScalar(trace, None, trace.tape.apply_two(code, first, second, site))
+
+    def forward(self: TracedScalar, other: Any) -> Any:
+        written = write(self, other, False)
+        return ufunc(self, other) if written is None else written
+
+    def reflected(self: TracedScalar, other: Any) -> Any:
+        written = write(self, other, True)
+        return ufunc(other, self) if written is None else written
+
+    return forward, reflected
+
+
 class TracedScalar(_Traced):
     """A number that may depend on x: immutable, as NumPy's scalars are."""
 
-    __slots__ = ("value",)
+    __slots__ = ("_value", "row")
     shape = ()
     ndim = 0
     size = 1
     __hash__ = None  # type: ignore[assignment]
     __array_priority__ = 1000.0
 
-    def __init__(self, trace: Trace, value: Value) -> None:
+    def __init__(self, trace: Trace, value: Value | None, row: int = -1) -> None:
         self.tracer = trace
-        self.value = value
+        self._value = value
+        # Real numbers on the tape, the common case, are just the number of their row.
+        self.row = row
+        if value is not None and value.kind == "f" and type(value.real) is Scalar:
+            self.row = value.real.row
+
+    @property
+    def value(self) -> Value:
+        """The scalar as a value."""
+        return Value(Scalar(self.row)) if self._value is None else self._value
 
     @property
     def __class__(self) -> type:  # isinstance(x[0], float) holds, as f's author expects
@@ -469,12 +521,12 @@ class TracedScalar(_Traced):
     @property
     def dtype(self) -> np.dtype[Any]:
         """float64, complex128 or bool."""
-        return _DTYPES[self.value.kind]
+        return _DTYPES[self.kind]
 
     @property
     def kind(self) -> NumberKind:
         """Truth value, real or complex number."""
-        return self.value.kind
+        return "f" if self._value is None else self._value.kind
 
     @property
     def T(self) -> TracedScalar:  # noqa: N802 (NumPy's name)
@@ -555,18 +607,15 @@ class TracedScalar(_Traced):
 
     flatten = ravel
 
+    __add__, __radd__ = _operators("add", np.add)
+    __sub__, __rsub__ = _operators("subtract", np.subtract)
+    __mul__, __rmul__ = _operators("multiply", np.multiply)
+    __truediv__, __rtruediv__ = _operators("divide", np.true_divide)
     # Augmented assignment rebinds the name, as with every immutable number.
-    def __iadd__(self, other: Any) -> Any:  # type: ignore[misc, override]
-        return self + other
-
-    def __isub__(self, other: Any) -> Any:  # type: ignore[misc, override]
-        return self - other
-
-    def __imul__(self, other: Any) -> Any:  # type: ignore[misc, override]
-        return self * other
-
-    def __itruediv__(self, other: Any) -> Any:  # type: ignore[misc, override]
-        return self / other
+    __iadd__ = __add__
+    __isub__ = __sub__
+    __imul__ = __mul__
+    __itruediv__ = __truediv__
 
     def __ifloordiv__(self, other: Any) -> Any:  # type: ignore[misc, override]
         return self // other
@@ -734,7 +783,7 @@ def flat_node(trace: Trace, vector: Vector) -> Any:
 def _tape_scalar(trace: Trace, part: Real) -> Real:
     if isinstance(part, Vector):
         place = int(part.address.table()[0])
-        return Scalar(trace.tape.element(part.node, place))
+        return Scalar(trace.tape.element(part.node.index, place))
     return part
 
 

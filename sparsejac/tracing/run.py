@@ -45,7 +45,7 @@ def traced_input(trace: Trace, values: npt.NDArray[Any], *, active: bool, scalar
     flat = np.array(values, dtype=np.float64).reshape(-1)
     node = trace.input(flat, active=active)
     if scalar:
-        return TracedScalar(trace, Value(Scalar(trace.tape.element(node, 0))))
+        return TracedScalar(trace, Value(Scalar(trace.tape.element(node.index, 0))))
     return wrap(trace, Value(Vector(node, contiguous(values.shape))), scalar=False)
 
 

@@ -49,6 +49,21 @@ class Storage:
         """Whether nothing traced was written."""
         return self.node is None and not self._log and not self._scalars
 
+    def scalar_row(self, place: int) -> int:
+        """The row of the tape with the number at a place; -1 if that takes more than a look."""
+        row = self._scalars.get(place)
+        if row is not None:
+            return row
+        if self._log or self.node is None:
+            return -1
+        return self.trace.tape.element(self.node.index, place)
+
+    def write_row(self, place: int, row: int) -> None:
+        """Write one number that is on the tape."""
+        if self.node is None and not self._log and not self._scalars:
+            self.freeze_plain()
+        self._scalars[place] = row
+
     def read_scalar(self, place: int) -> Real:
         """The number at a place: just what was written there, where that is known."""
         row = self._scalars.get(place)
@@ -59,16 +74,14 @@ class Storage:
         if self.node is None:
             assert self.plain is not None
             return float(self.plain[place])
-        return Scalar(self.trace.tape.element(self.node, place))
+        return Scalar(self.trace.tape.element(self.node.index, place))
 
     def write_scalar(self, place: int, number: Real) -> None:
         """Write one number."""
-        self._own()
         if isinstance(number, Vector):
             self.write(Affine((), place, ()), number)
         else:
-            row = number.row if isinstance(number, Scalar) else self.trace.tape.constant(number)
-            self._scalars[place] = row
+            self.write_row(place, number.row if isinstance(number, Scalar) else self.trace.tape.constant(number))
 
     def read(self, address: Address) -> Vector:
         """The numbers at many places, as they are now."""

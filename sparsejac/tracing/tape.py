@@ -11,6 +11,7 @@ isomorphic statements in the same spirit.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,13 +24,13 @@ from sparsejac.primitives import PRIMITIVES
 from sparsejac.program import Graph, Load, Node, Piece
 
 _NAMES = tuple(PRIMITIVES)
-_CODES = {name: code for code, name in enumerate(_NAMES)}
+CODES = {name: code for code, name in enumerate(_NAMES)}
 _ARITIES = np.array([len(PRIMITIVES[name].partials) for name in _NAMES])
 _ELEMENT = -1
 _CONSTANT = -2
 _CHAIN = -3
 _ABSORBED = -4
-_ADD = _CODES["add"]
+_ADD = CODES["add"]
 _SHORTEST_CHAIN = 8
 
 Ints = npt.NDArray[np.int64]
@@ -57,10 +58,11 @@ class ScalarTape:
         self.graph = graph
         self._node_values = node_values
         self._constant_node = constant_node
-        self.code: list[int] = []
-        self.operands: tuple[list[int], list[int], list[int]] = ([], [], [])
-        self.site: list[int] = []
         self.constants: list[float] = []
+        self.count = 0
+        # Rows of (operation, three operands, site), and how deep each row's expression is.
+        self._rows = array("q")
+        self._depths = array("q")
         self._sites: dict[object, int] = {}
         self._values: list[float] = []
         self._rolled = 0
@@ -70,20 +72,33 @@ class ScalarTape:
         # Terms of the sums that absorbed a row, for rows that someone asks for later all the same.
         self._absorbed: dict[int, Ints] = {}
 
-    def element(self, node: Node, place: int) -> int:
-        """The scalar at `place` of a node."""
-        return self._row(_ELEMENT, node.index, place, 0, 0)
+    def element(self, node: int, place: int) -> int:
+        """The scalar at `place` of the node with this index."""
+        return self._leaf(_ELEMENT, node, place)
 
     def constant(self, number: float) -> int:
         """A number as a scalar."""
         self.constants.append(number)
-        return self._row(_CONSTANT, len(self.constants) - 1, 0, 0, 0)
+        return self._leaf(_CONSTANT, len(self.constants) - 1, 0)
 
     def apply(self, name: str, operands: tuple[int, ...], site: object) -> int:
         """A primitive applied to scalars, at a place in the user's code (any hashable)."""
         number = self._sites.setdefault(site, len(self._sites))
         first, second, third = (*operands, 0, 0)[:3]
-        return self._row(_CODES[name], first, second, third, number)
+        self._rows.extend((CODES[name], first, second, third, number))
+        self._depths.append(1 + max(self._depths[o] for o in operands))
+        self.count += 1
+        return self.count - 1
+
+    def apply_two(self, code: int, first: int, second: int, site: int) -> int:
+        """As `apply` for two operands, an operation by its code and a place by a number: what loops do most."""
+        depths = self._depths
+        left, right = depths[first], depths[second]
+        depths.append((left if left > right else right) + 1)
+        number = self._sites.setdefault(site, len(self._sites))
+        self._rows.extend((code, first, second, 0, number))
+        self.count += 1
+        return self.count - 1
 
     def value(self, scalar: int) -> float:
         """The value of a scalar. Rows are evaluated in order, each once, and only when someone asks."""
@@ -118,33 +133,31 @@ class ScalarTape:
             made.append(Piece(recognised(places[rows]), load))
         return tuple(made)
 
-    def _row(self, code: int, first: int, second: int, third: int, site: int) -> int:
-        a, b, c = self.operands
-        self.code.append(code)
-        a.append(first)
-        b.append(second)
-        c.append(third)
-        self.site.append(site)
-        return len(self.code) - 1
+    def _leaf(self, code: int, first: int, second: int) -> int:
+        self._rows.extend((code, first, second, 0, 0))
+        self._depths.append(0)
+        self.count += 1
+        return self.count - 1
 
     def _evaluate(self, row: int) -> float:
-        code = self.code[row]
-        first = self.operands[0][row]
+        code, first, second, third, _ = self._rows[5 * row : 5 * row + 5]
         if code == _ELEMENT:
-            return float(self._node_values(self.graph.nodes[first])[self.operands[1][row]])
+            return float(self._node_values(self.graph.nodes[first])[second])
         if code == _CONSTANT:
             return self.constants[first]
         primitive = PRIMITIVES[_NAMES[code]]
-        values = [np.float64(self._values[column[row]]) for column in self.operands[: len(primitive.partials)]]
-        return float(primitive.operation.evaluate(*values))
+        operands = (first, second, third)[: len(primitive.partials)]
+        return float(primitive.operation.evaluate(*(np.float64(self._values[o]) for o in operands)))
 
     def _roll(self) -> None:
         """Turn the rows written since the last time into vector nodes."""
-        start, stop = self._rolled, len(self.code)
+        start, stop = self._rolled, self.count
         if start == stop:
             return
-        columns = [np.array(column[start:], dtype=np.int64) for column in (self.code, self.site, *self.operands)]
-        segment = _Segment(start, columns[0], columns[1], tuple(columns[2:]))
+        rows = np.array(self._rows[5 * start :], dtype=np.int64).reshape(-1, 5)
+        depths = np.array(self._depths[start:], dtype=np.int64)
+        code, first, second, third, site = (np.ascontiguousarray(column) for column in rows.T)
+        segment = _Segment(start, code, site, (first, second, third), depths)
         self._rolled = stop
         self._node_of = np.concatenate([self._node_of, np.full(stop - start, _ABSORBED, dtype=np.int64)])
         self._place_of = np.concatenate([self._place_of, np.zeros(stop - start, dtype=np.int64)])
@@ -245,6 +258,7 @@ class _Segment:
     code: Ints
     site: Ints
     operands: tuple[Ints, ...]
+    depths: Ints
 
     def chains(self) -> dict[int, Ints]:
         """Long sums ``s = s + t`` at one place of the code: for the last row of each its terms."""
@@ -273,6 +287,14 @@ class _Segment:
 
     def levels(self, chains: dict[int, Ints]) -> list[Ints]:
         """The rows with operations, by level of dependency; rows that a chain absorbed are left out."""
+        depth = self._depths_with(chains) if chains else np.where(self.code >= 0, self.depths, 0)
+        order = np.argsort(depth, kind="stable")
+        ordered = depth[order]
+        bounds = [*np.flatnonzero(np.diff(ordered, prepend=0)), len(order)]
+        return [order[low:high] for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+
+    def _depths_with(self, chains: dict[int, Ints]) -> Ints:
+        """Depths of the rows where chains are one operation; 0 for leaves and for rows that a chain absorbed."""
         code, start = self.code.tolist(), self.start
         absorbed = self._absorbed_rows(chains)
         columns = [column.tolist() for column in self.operands]
@@ -287,10 +309,7 @@ class _Segment:
             else:
                 continue
             level[row] = 1 + max(level[o - start] if o >= start else 0 for o in operands)
-        depth = np.array(level)
-        order = np.argsort(depth, kind="stable")
-        bounds = np.searchsorted(depth[order], np.arange(1, depth.max(initial=0) + 2))
-        return [order[low:high] for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+        return np.array(level, dtype=np.int64)
 
     def _absorbed_rows(self, chains: dict[int, Ints]) -> set[int]:
         absorbed = set()
