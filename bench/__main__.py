@@ -48,10 +48,8 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what sparsejac promises.")
     parser.add_argument("--case", action="append", choices=list(CASES), help="only this one; may be given again")
     parser.add_argument("--list", action="store_true", help="list the cases and stop")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs; bars mean nothing then")
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="where to write the results (default: bench/results/)"
-    )
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write (default: bench/results/)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a bar is not met")
     parser.add_argument("--threads", type=int, help="threads of sparsejac (default: its own choice)")
     parser.add_argument("--seconds", type=float, default=300.0, help="limit of each process (default: %(default)s)")

@@ -18,7 +18,7 @@ class WrongError(Exception):
 
 
 def jacobian_error(f: Callable[[Floats], Floats], x: Floats, J: Any) -> float:
-    """Largest deviation of ``J @ v`` from central differences of f along random v, relative to the largest ``J @ v``."""
+    """Largest deviation of ``J @ v`` from central differences of f along random v, relative to their largest."""
     rng = np.random.default_rng(1)
     worst = 0.0
     for _ in range(DIRECTIONS):

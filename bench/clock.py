@@ -17,6 +17,13 @@ def timed(call: Callable[[], R]) -> tuple[R, float]:
     return result, time.perf_counter() - start
 
 
+def settle(call: Callable[[], object], seconds: float) -> None:
+    """Call for so long: a plan that interprets at first may compile meanwhile."""
+    start = time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        call()
+
+
 def medians(
     calls: Mapping[str, Callable[[], object]], budget: float = 1.0, least: int = 5, most: int = 1000
 ) -> dict[str, float]:

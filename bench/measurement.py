@@ -6,14 +6,13 @@ from typing import Any
 
 from bench import memory
 from bench.check import jacobian_error, nearby, relative_deviation, require
-from bench.clock import medians, timed
+from bench.clock import medians, settle, timed
 from bench.families.family import Problem
 from bench.families.registry import FAMILIES
 from bench.peers.peer import Peer, Way
 from bench.peers.registry import PEERS
 from sparsejac import jacobian_sparsity
 
-WARM_CALLS = 3
 VALUE_TOLERANCE = 1e-12
 DIFFERENCES_TOLERANCE = 1e-4
 """Forward differences are this bad."""
@@ -34,18 +33,18 @@ def measure(family: str, peer: str, n: int, budget: float) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``setup`` (from the start to the first Jacobian), ``seconds`` and ``f_seconds`` (medians, in turns), ``peak`` (bytes
-        above what the imports took), ``error``, ``nnz``, ``n`` and the fields of `Facts`.
+        ``setup`` (from the start to the first Jacobian), ``seconds`` and ``f_seconds`` (medians, in turns), ``peak``
+        (bytes above what the imports took), ``error``, ``nnz``, ``n`` and the fields of `Facts`.
     """
     before = memory.resident()
     problem = FAMILIES[family].make(n)
     chosen = PEERS[peer]
     pattern = jacobian_sparsity(problem.f, problem.x).to_scipy() if chosen.needs_pattern else None
     way, setup = timed(lambda: _first(chosen, problem, pattern))
-    for _ in range(WARM_CALLS):
-        way.evaluate(problem.x)
+    settle(lambda: way.evaluate(problem.x), budget)
     peak = memory.peak() - before
     checked = _check(problem, way, DIFFERENCES_TOLERANCE if chosen.needs_pattern else None)
+    memory.keep_pages()
     seconds = medians({"J": lambda: way.evaluate(problem.x), "f": lambda: problem.f(problem.x)}, budget)
     times = {"setup": setup, "seconds": seconds["J"], "f_seconds": seconds["f"]}
     return {"n": problem.x.size, "peak": peak, **times, **checked, **vars(way.facts())}

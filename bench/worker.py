@@ -1,7 +1,7 @@
 """The process of one measurement: ``python -m bench.worker REQUEST ANSWER``, both files of JSON.
 
-The request names a task (``module:function``), its arguments, and the packages to import before, each of which is timed. Only
-the standard library is imported here, so that these times are true.
+The request names a task (``module:function``), its arguments, and the packages to import before, each of which is
+timed. Only the standard library is imported here, so that these times are true.
 """
 
 from __future__ import annotations

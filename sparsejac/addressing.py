@@ -282,4 +282,3 @@ def _mergeable(address: Address, outer: int, inner: int) -> bool:
     if isinstance(address, Table):
         return True
     return address.strides[outer] == address.strides[inner] * address.box[inner]
-

@@ -249,9 +249,7 @@ def _finish(kernel: Kernel, loads: tuple[Access, ...], root: _Root, buffer: int,
     candidates = differentiable_loads(kernel)
     chosen = tuple(k for k, access in enumerate(accesses) if access.buffer in active and k in candidates)
     reduced = 0 if indptr is not None else len(box) - len(store.box)
-    return Launch(
-        kernel, linearized(kernel, chosen), box, accesses, Access(buffer, store), chosen, reduced, indptr
-    )
+    return Launch(kernel, linearized(kernel, chosen), box, accesses, Access(buffer, store), chosen, reduced, indptr)
 
 
 def _collapsed(addresses: list[Address], root: _Root) -> tuple[tuple[int, ...], list[Address], Address]:

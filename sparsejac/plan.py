@@ -155,9 +155,7 @@ class Plan:
         """
         return explain(self._variants[0].engine, color=color)
 
-    def _evaluate(
-        self, x: Any, args: tuple[Any, ...], out: Floats | None = None
-    ) -> tuple[_Variant, Floats, Floats]:
+    def _evaluate(self, x: Any, args: tuple[Any, ...], out: Floats | None = None) -> tuple[_Variant, Floats, Floats]:
         point = as_point("plan", x)
         if point.shape != self._x_shape:
             raise InputError(

@@ -237,4 +237,8 @@ def _canonical(primitive: Primitive, loads: tuple[Load, ...]) -> tuple[Load, ...
     if not primitive.operation.symmetries or len(loads) != 2:
         return loads
     left, right = loads
-    return loads if (left.node.index, repr(left.address.key)) <= (right.node.index, repr(right.address.key)) else (right, left)
+    return (
+        loads
+        if (left.node.index, repr(left.address.key)) <= (right.node.index, repr(right.address.key))
+        else (right, left)
+    )

@@ -4,8 +4,8 @@ A schedule is run on facts instead of numbers. A fact says of one number whether
 something else. x and the arguments of a plan are unknown, constants are what they are, places that nobody stores to
 are zero; each operation has a table from the facts of its operands to that of its result.
 
-Zero times anything is zero here, as for any matrix with a sparse pattern: it stays out of the pattern even if the other
-factor should come out as infinity or NaN.
+Zero times anything stays out of the pattern, as in any sparse matrix, even where the other factor comes out as infinity
+or NaN. As a number such a product may be NaN then: no condition is decided by it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from kernels.operation import Operation
 from kernels.step import Launch, Schedule
 from sparsejac.sparsity import Live, point_bounds
 
-ZERO, NONZERO, UNKNOWN = 1, 2, 3
-"""Facts are sets of two bits, so that "either" is bitwise or. NaN counts as not zero, as it does in a comparison."""
+VOID, ZERO, NONZERO, UNKNOWN = 0, 1, 2, 3
+"""Void is zero but for a NaN where zero met infinity. Other NaNs are not zero, as in a comparison."""
 
 Fact = int | npt.NDArray[np.uint8]
 """One fact for all places, or one for each."""
@@ -38,6 +38,7 @@ Known = Mapping[int, Fact]
 _Possible = frozenset[int]
 _OPEN: _Possible = frozenset({UNKNOWN})
 _ANY: _Possible = frozenset({ZERO, NONZERO, UNKNOWN})
+_ZEROS: _Possible = frozenset({VOID, ZERO})
 
 
 def fact_of(values: npt.NDArray[np.float64]) -> Fact:
@@ -159,7 +160,7 @@ def _possibilities(schedule: Schedule) -> list[list[_Possible]]:
         result.append(facts)
         value = facts[launch.linearized.outputs[0]]
         if launch.reduced or launch.indptr is not None:
-            value = _OPEN | (value & {ZERO})
+            value = _OPEN | ({VOID} if value & _ZEROS else set())
         buffers[launch.store.buffer] |= value
     return result
 
@@ -240,7 +241,7 @@ def _store(launch: Launch, fact: Fact, schedule: Schedule, facts: dict[int, Fact
         counts = np.zeros(launch.points + 1, dtype=np.int64)
         np.cumsum(np.broadcast_to(np.bitwise_and(fact, NONZERO) != 0, (launch.points,)), out=counts[1:])
         bounds = counts[point_bounds(launch)]
-        fact = np.where(bounds[1:] > bounds[:-1], np.uint8(UNKNOWN), np.uint8(ZERO))
+        fact = np.where(bounds[1:] > bounds[:-1], np.uint8(UNKNOWN), np.uint8(VOID))
     known = facts.get(target)
     if known is None or isinstance(known, int):
         known = facts[target] = np.full(schedule.sizes[target], ZERO, dtype=np.uint8)
@@ -260,49 +261,75 @@ def _table(operation: Operation) -> npt.NDArray[np.uint8]:
     """Fact of the result for each combination of facts of the operands."""
     table = np.full(4**operation.arity, UNKNOWN, dtype=np.uint8)
     rule = _RULES.get(operation.name)
-    for facts in product((ZERO, NONZERO, UNKNOWN), repeat=operation.arity):
+    for facts in product((VOID, ZERO, NONZERO, UNKNOWN), repeat=operation.arity):
         known = rule(*facts) if rule is not None else UNKNOWN
-        if known == UNKNOWN and set(facts) <= {ZERO}:
-            known = _at_zero(operation)
+        if known == UNKNOWN and _ZEROS.issuperset(facts):
+            known = _at_zeros(operation, facts)
         table[_index(facts)] = known
     return table
 
 
-def _at_zero(operation: Operation) -> int:
-    """Fact of an operation all of whose operands are zero, of either sign."""
+def _at_zeros(operation: Operation, facts: tuple[int, ...]) -> int:
+    """Fact of an operation all of whose operands are zero, of either sign, or void."""
+    numbers = [[0.0, -0.0, np.nan] if fact == VOID else [0.0, -0.0] for fact in facts]
     with np.errstate(all="ignore"):
-        fact = 0
-        for zeros in product((np.float64(0.0), np.float64(-0.0)), repeat=operation.arity):
-            fact |= _exact_fact(float(operation.evaluate(*zeros)))
-    return fact
+        results = np.array(
+            [operation.evaluate(*map(np.float64, zeros)) for zeros in product(*numbers)], dtype=np.float64
+        )
+    zero = results == 0.0
+    if not zero.any():
+        return NONZERO
+    if zero.all():
+        return ZERO
+    return VOID if np.all(zero | np.isnan(results)) else UNKNOWN
+
+
+def _either(a: int, b: int) -> int:
+    if a == b:
+        return a
+    return VOID if _ZEROS.issuperset((a, b)) else UNKNOWN
 
 
 def _same(a: int) -> int:
     return a
 
 
+def _sum(a: int, b: int) -> int:
+    if ZERO in (a, b):
+        return b if a == ZERO else a
+    return NONZERO if {a, b} == {VOID, NONZERO} else UNKNOWN
+
+
+def _product(a: int, b: int) -> int:
+    if a == b == ZERO:
+        return ZERO
+    return (
+        UNKNOWN if _ZEROS.isdisjoint((a, b)) else VOID
+    )  # a product of others may underflow, so that it is not NONZERO
+
+
+def _quotient(a: int, b: int) -> int:
+    return VOID if a in _ZEROS and b not in _ZEROS else UNKNOWN
+
+
+def _select(condition: int, a: int, b: int) -> int:
+    return {NONZERO: a, ZERO: b}.get(condition, _either(a, b))
+
+
 def _not(a: int) -> int:
     return {ZERO: NONZERO, NONZERO: ZERO}.get(a, UNKNOWN)
 
 
-def _sum(a: int, b: int) -> int:
-    return b if a == ZERO else a if b == ZERO else UNKNOWN
-
-
-def _product(a: int, b: int) -> int:
-    return ZERO if ZERO in (a, b) else UNKNOWN  # a product of others may underflow
-
-
-def _quotient(a: int, b: int) -> int:
-    return ZERO if a == ZERO != b else UNKNOWN
-
-
 def _and(a: int, b: int) -> int:
-    return ZERO if ZERO in (a, b) else a | b
+    if ZERO in (a, b):
+        return ZERO
+    return NONZERO if a == b == NONZERO else UNKNOWN
 
 
 def _equal(a: int, b: int) -> int:
-    return ZERO if {a, b} == {ZERO, NONZERO} else NONZERO if a == b == ZERO else UNKNOWN
+    if a == b == ZERO:
+        return NONZERO
+    return ZERO if {a, b} == {ZERO, NONZERO} else UNKNOWN
 
 
 _RULES: dict[str, Callable[..., int]] = {
@@ -319,7 +346,7 @@ _RULES: dict[str, Callable[..., int]] = {
     "remainder": _quotient,
     "copysign": lambda a, b: a,
     "power": lambda a, b: NONZERO if b == ZERO else UNKNOWN,
-    "select": lambda c, a, b: {NONZERO: a, ZERO: b}.get(c, a | b),
+    "select": _select,
     "logical_not": _not,
     "logical_and": _and,
     "logical_or": lambda a, b: _not(_and(_not(a), _not(b))),

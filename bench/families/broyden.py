@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.sparse import csr_array, diags_array
 
@@ -39,7 +41,8 @@ def make_loop(n: int) -> Problem:
 def closed_form(x: Floats) -> csr_array:
     """Return the Jacobian, derived by hand."""
     ones = np.ones(x.size - 1)
-    return csr_array(diags_array([-ones, 3.0 - 4.0 * x, -2.0 * ones], offsets=[-1, 0, 1]))
+    diagonals: Any = [-ones, 3.0 - 4.0 * x, -2.0 * ones]
+    return csr_array(diags_array(diagonals, offsets=[-1, 0, 1]))
 
 
 FAMILY = Family("broyden", "tridiagonal, in whole arrays", make)

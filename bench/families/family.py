@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,7 @@ class Family:
 
 def side(n: int) -> int:
     """Side of the square grid with about n points, at least 3."""
-    return max(round(float(n) ** 0.5), 3)
+    return max(math.isqrt(n), 3)
 
 
 def start(n: int, low: float = -1.0, high: float = 1.0) -> Floats:

@@ -9,6 +9,7 @@ FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
         bratu.FAMILY,
+        bratu.EDGES,
         brusselator.FAMILY,
         broyden.FAMILY,
         broyden.LOOP,

@@ -43,7 +43,9 @@ _elementary("sinh", np.sinh, "math.sinh({0})", lambda y, x: x.call("cosh"))
 _elementary("cosh", np.cosh, "math.cosh({0})", lambda y, x: x.call("sinh"))
 _elementary("tanh", np.tanh, "math.tanh({0})", lambda y, x: (1.0 - y) * (1.0 + y))
 _elementary("arcsinh", np.arcsinh, "math.asinh({0})", lambda y, x: 1.0 / x.call("hypot", 1.0))
-_elementary("arccosh", np.arccosh, "math.acosh({0})", lambda y, x: 1.0 / ((x - 1.0).call("sqrt") * (x + 1.0).call("sqrt")))
+_elementary(
+    "arccosh", np.arccosh, "math.acosh({0})", lambda y, x: 1.0 / ((x - 1.0).call("sqrt") * (x + 1.0).call("sqrt"))
+)
 _elementary("arctanh", np.arctanh, "math.atanh({0})", lambda y, x: 1.0 / ((1.0 - x) * (1.0 + x)))
 _elementary(
     "logaddexp",

@@ -41,9 +41,7 @@ class _Forward(Prepared):
             run_chunks(self.plan, seeded, compressed, lambda _: executor.forward(buffers, tangents, width), out)
 
 
-def _prepare(
-    schedule: Schedule, pattern: Pattern, colors: IndexArray | None, live: Live | None = None
-) -> Prepared:
+def _prepare(schedule: Schedule, pattern: Pattern, colors: IndexArray | None, live: Live | None = None) -> Prepared:
     assert colors is not None
     return _Forward(schedule, pattern, colors)
 

@@ -245,9 +245,7 @@ def _numbers(first: int, count: int) -> IndexArray:
     return numbers
 
 
-def _prepare(
-    schedule: Schedule, pattern: Pattern, colors: IndexArray | None, live: Live | None = None
-) -> Prepared:
+def _prepare(schedule: Schedule, pattern: Pattern, colors: IndexArray | None, live: Live | None = None) -> Prepared:
     symbolic = _Symbolic(schedule, live)
     return _Identity(symbolic, symbolic.collect(pattern))
 

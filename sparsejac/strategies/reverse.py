@@ -44,9 +44,7 @@ class _Reverse(Prepared):
                 decompress(part, rows_of(adjoints, self.schedule.x), out)
 
 
-def _prepare(
-    schedule: Schedule, pattern: Pattern, colors: IndexArray | None, live: Live | None = None
-) -> Prepared:
+def _prepare(schedule: Schedule, pattern: Pattern, colors: IndexArray | None, live: Live | None = None) -> Prepared:
     assert colors is not None
     return _Reverse(schedule, pattern, colors)
 

@@ -13,7 +13,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from kernels.address import Affine
 from sparsejac.addressing import contiguous, covers, of_view
-from sparsejac.location import called_by_user
+from sparsejac.location import called_by_user, user_site
 from sparsejac.tracing.reals import NumberKind, Real, Scalar, Value, Vector
 from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, UFUNCS
 from sparsejac.tracing.storage import Storage
@@ -30,9 +30,77 @@ _DTYPES: dict[NumberKind, np.dtype[Any]] = {
 
 _FLOAT = np.dtype(np.float64)
 
+# Ufuncs on real numbers that are just the primitive of the same name.
+_SCALAR_CODES = {
+    getattr(np, name): CODES[name]
+    for name in [
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "negative",
+        "square",
+        "sqrt",
+        "reciprocal",
+        "exp",
+        "exp2",
+        "expm1",
+        "log",
+        "log2",
+        "log10",
+        "log1p",
+        "sin",
+        "cos",
+        "tan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "arctan2",
+        "arcsinh",
+        "arccosh",
+        "arctanh",
+        "hypot",
+        "absolute",
+        "maximum",
+        "minimum",
+    ]
+}
+
 _METHODS = frozenset(
-    "all any argmax argmin argsort clip compress conj conjugate cumprod cumsum diagonal dot max mean min nonzero "
-    "prod ptp repeat round searchsorted squeeze std sum swapaxes take trace var".split()
+    [
+        "all",
+        "any",
+        "argmax",
+        "argmin",
+        "argsort",
+        "clip",
+        "compress",
+        "conj",
+        "conjugate",
+        "cumprod",
+        "cumsum",
+        "diagonal",
+        "dot",
+        "max",
+        "mean",
+        "min",
+        "nonzero",
+        "prod",
+        "ptp",
+        "repeat",
+        "round",
+        "searchsorted",
+        "squeeze",
+        "std",
+        "sum",
+        "swapaxes",
+        "take",
+        "trace",
+        "var",
+    ]
 )
 
 
@@ -178,7 +246,7 @@ class TracedArray(_Traced):
         return Value(parts[0], parts[1] if len(parts) == 2 else None, self.kind)
 
     @property
-    def T(self) -> TracedArray:  # noqa: N802 (NumPy's name)
+    def T(self) -> TracedArray:
         """The transposed view."""
         return self.at_view(self.window.T)
 
@@ -206,6 +274,10 @@ class TracedArray(_Traced):
     def flat(self) -> Any:
         """All elements in C order (a view where NumPy can make one)."""
         return self.reshape(-1)
+
+    @flat.setter
+    def flat(self, value: Any) -> None:
+        self.reshape(-1)[...] = value
 
     def _part(self, number: int) -> TracedArray:
         if len(self.storages) == 1:
@@ -307,7 +379,9 @@ class TracedArray(_Traced):
             return plain_array(self.tracer, self.window.view(*dtype, **kwargs).copy())
         wanted = [*dtype, *kwargs.values()]
         if any(w is not np.ndarray and np.dtype(w) != self.dtype for w in wanted):
-            self.tracer.refuse("ndarray.view with another dtype", "it looks at the bits of a value that depends on x", "use astype")
+            self.tracer.refuse(
+                "ndarray.view with another dtype", "it looks at the bits of a value that depends on x", "use astype"
+            )
         return self.at_view(self.window.view())
 
     def ravel(self, order: str = "C") -> TracedArray:
@@ -392,7 +466,9 @@ class TracedArray(_Traced):
         if self.is_plain:
             return bool(self.window)
         if self.size != 1:
-            raise ValueError("The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()")
+            raise ValueError(
+                "The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()"
+            )
         self.tracer.begin()
         return bool(self.tracer.decide(truth_of(self.tracer, self.value)).reshape(-1)[0])
 
@@ -514,6 +590,21 @@ class TracedScalar(_Traced):
         """The scalar as a value."""
         return Value(Scalar(self.row)) if self._value is None else self._value
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        code = _SCALAR_CODES.get(ufunc)
+        if code is not None and not kwargs and method == "__call__" and not self.tracer.finished:
+            rows = [self._row_of(operand) for operand in inputs]
+            if min(rows) >= 0:
+                return TracedScalar(self.tracer, None, self.tracer.tape.apply_code(code, rows, user_site()))
+        return apply_ufunc(self.tracer, ufunc, method, inputs, kwargs)
+
+    def _row_of(self, operand: Any) -> int:
+        """The row of a real number on the tape of this trace; -1 for everything else."""
+        kind = type(operand)
+        if kind is TracedScalar:
+            return operand.row if operand.tracer is self.tracer else -1
+        return self.tracer.tape.constant(float(operand)) if kind is float or kind is int else -1
+
     @property
     def __class__(self) -> type:  # isinstance(x[0], float) holds, as f's author expects
         return self.dtype.type
@@ -529,7 +620,7 @@ class TracedScalar(_Traced):
         return "f" if self._value is None else self._value.kind
 
     @property
-    def T(self) -> TracedScalar:  # noqa: N802 (NumPy's name)
+    def T(self) -> TracedScalar:
         """The scalar itself."""
         return self
 
@@ -568,8 +659,10 @@ class TracedScalar(_Traced):
         return int(self.tracer.decide(self.tracer.apply("trunc", self.value.real)))
 
     def __index__(self) -> int:
-        raise TypeError("only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean "
-                        "arrays are valid indices")
+        raise TypeError(
+            "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean "
+            "arrays are valid indices"
+        )
 
     def __round__(self, digits: int | None = None) -> Any:
         if digits is not None:
@@ -663,7 +756,11 @@ def apply_ufunc(trace: Trace, ufunc: Any, method: str, inputs: tuple[Any, ...], 
         follow_method = UFUNC_METHODS.get((ufunc, method))
         if follow_method is None:
             _refuse_ufunc(trace, f"np.{ufunc.__name__}.{method}")
-        return follow_method(trace, *inputs, **kwargs) if out is None else follow_method(trace, *inputs, out=out[0], **kwargs)
+        return (
+            follow_method(trace, *inputs, **kwargs)
+            if out is None
+            else follow_method(trace, *inputs, out=out[0], **kwargs)
+        )
     if ufunc is np.matmul:
         result = FUNCTIONS[np.matmul](trace, *inputs)
     else:

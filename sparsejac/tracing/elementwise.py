@@ -12,11 +12,34 @@ from sparsejac.tracing.reals import NumberKind, Real, Value, Vector
 from sparsejac.tracing.registry import UFUNCS, traces
 from sparsejac.tracing.trace import Trace
 
-_REAL_ONLY = (
-    "arcsin arccos arctan arctan2 hypot cbrt arcsinh arccosh arctanh logaddexp logaddexp2 maximum minimum fmax fmin copysign "
-    "floor ceil trunc rint sign remainder floor_divide deg2rad rad2deg".split()
-)
-_COMPARISONS = "less less_equal greater greater_equal signbit".split()
+_REAL_ONLY = [
+    "arcsin",
+    "arccos",
+    "arctan",
+    "arctan2",
+    "hypot",
+    "cbrt",
+    "arcsinh",
+    "arccosh",
+    "arctanh",
+    "logaddexp",
+    "logaddexp2",
+    "maximum",
+    "minimum",
+    "fmax",
+    "fmin",
+    "copysign",
+    "floor",
+    "ceil",
+    "trunc",
+    "rint",
+    "sign",
+    "remainder",
+    "floor_divide",
+    "deg2rad",
+    "rad2deg",
+]
+_COMPARISONS = ["less", "less_equal", "greater", "greater_equal", "signbit"]
 
 
 def _imag(value: Value) -> Real:
@@ -217,7 +240,9 @@ def _real_power(trace: Trace, a: Value, b: Value) -> Value:
     if is_complex(a, b):
         return _power(trace, a, b)
     exponent = constant_number(trace, b.real)
-    short = {2.0: "square", 1.0: "copy", 0.5: "sqrt", -1.0: "reciprocal"}.get(exponent) if exponent is not None else None
+    short = (
+        {2.0: "square", 1.0: "copy", 0.5: "sqrt", -1.0: "reciprocal"}.get(exponent) if exponent is not None else None
+    )
     if short is None:
         return Value(trace.apply("power", a.real, b.real))
     result = trace.apply(short, a.real)
@@ -367,9 +392,7 @@ def _angle(trace: Trace, z: Any, deg: bool = False) -> Any:
 
 
 @traces(np.nan_to_num)
-def _nan_to_num(
-    trace: Trace, x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
-) -> Any:
+def _nan_to_num(trace: Trace, x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     limits = np.finfo(np.float64)
     value = as_value(trace, x).real
     top, bottom = (limits.max if posinf is None else posinf), (limits.min if neginf is None else neginf)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address
-from sparsejac.addressing import broadcast, composed, recognised, reboxed
+from sparsejac.addressing import broadcast, composed, reboxed, recognised
 from sparsejac.tracing.array import (
     TracedArray,
     TracedScalar,
@@ -81,11 +81,17 @@ def assign(trace: Trace, array: TracedArray, key: Any, value: Any) -> None:
     if _is_traced_mask(array, key) and not all_plain(key):
         new = as_value(trace, value)
         if new.size == 1:
-            array[...] = wrap(trace, choose(trace, truth_of(trace, key.value), new, as_value(trace, array)), scalar=False)
+            array[...] = wrap(
+                trace, choose(trace, truth_of(trace, key.value), new, as_value(trace, array)), scalar=False
+            )
             return
     key = settled_key(trace, key)
     if _is_basic(key):
-        target = array.at_view(array.window[(*key, Ellipsis) if type(key) is tuple else (key, Ellipsis)] if not _has_dots(key) else array.window[key])
+        target = array.at_view(
+            array.window[(*key, Ellipsis) if type(key) is tuple else (key, Ellipsis)]
+            if not _has_dots(key)
+            else array.window[key]
+        )
         if type(value) is TracedArray and _same_place(target, value):
             return
         store: Address = target.address
@@ -173,7 +179,7 @@ def _accumulate_at(ufunc: Any, sign: float) -> None:
                 "create the buffer inside f by np.zeros, np.empty or np.array(buffer)",
             )
         if array.is_plain and all_plain((indices, values)):
-            getattr(ufunc, "at")(array.window, plain(indices), plain(values))
+            ufunc.at(array.window, plain(indices), plain(values))
             return
         trace.begin()
         key = settled_key(trace, plain(indices) if all_plain(indices) else indices)
@@ -234,5 +240,3 @@ def _bincount(trace: Trace, x: Any, weights: Any = None, minlength: int = 0) -> 
     result: Any = FUNCTIONS["zeros"](trace, (size,))
     result[places] = wrap(trace, Value(sums), scalar=False)
     return result
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -11,71 +12,86 @@ import scipy.sparse as sp
 
 from kernels.address import Address
 from sparsejac.addressing import broadcast, composed, contiguous, permuted, reboxed, recognised
-from sparsejac.tracing.array import all_plain, as_value, plain, wrap
-from sparsejac.tracing.elementwise import _add, _subtract, constant_number, is_complex
-from sparsejac.tracing.reals import Real, Value, Vector
-from sparsejac.tracing.registry import UFUNC_METHODS, traces
+from sparsejac.tracing.array import all_plain, array_value, as_value, plain, wrap
+from sparsejac.tracing.reals import NumberKind, Value, Vector
+from sparsejac.tracing.registry import UFUNC_METHODS, UFUNCS, traces
 from sparsejac.tracing.structural import as_array
 from sparsejac.tracing.trace import Trace
 
 
 def contract(trace: Trace, labels: list[str], result: str, values: list[Value]) -> Value:
-    """Einstein's summation: `labels` name the axes of each value, those that are not in `result` are summed."""
-    if is_complex(*values):
-        return _contract_complex(trace, labels, result, values)
-    return Value(_contract_real(trace, labels, result, [value.real for value in values]))
+    """Einstein's summation: `labels` name the axes of each value, those that are not in `result` are summed.
 
-
-def _contract_complex(trace: Trace, labels: list[str], result: str, values: list[Value]) -> Value:
-    """Complex operands, two at a time: four real contractions."""
-    if len(values) == 1:
-        parts = [_contract_real(trace, labels, result, [part]) for part in values[0].parts]
-        return Value(parts[0], parts[1], "c")
-    if len(values) > 2:
-        rest = set(result).union(*labels[2:])
-        middle = "".join(sorted(set(labels[0] + labels[1]) & rest))
-        first = contract(trace, labels[:2], middle, values[:2])
-        return contract(trace, [middle, *labels[2:]], result, [first, *values[2:]])
-
-    def of(a: Real, b: Real) -> Value:
-        return Value(_contract_real(trace, labels, result, [a, b]))
-
-    a, b = values
-    if b.imag is None:
-        return Value(of(a.real, b.real).real, of(a.imag or 0.0, b.real).real, "c")
-    if a.imag is None:
-        return Value(of(a.real, b.real).real, of(a.real, b.imag).real, "c")
-    real = _subtract(trace, of(a.real, b.real), of(a.imag, b.imag)).real
-    return Value(real, _add(trace, of(a.real, b.imag), of(a.imag, b.real)).real, "c")
-
-
-def _contract_real(trace: Trace, labels: list[str], result: str, parts: list[Real]) -> Real:
+    Complex products are multiplied out point by point, so that real and imaginary part are one sum each.
+    """
     summed = "".join(sorted(set("".join(labels)) - set(result)))
-    vectors = [_diagonal(trace.vector(part), names) for part, names in zip(parts, labels, strict=True)]
-    names = ["".join(dict.fromkeys(label)) for label in labels]
-    lengths: dict[str, int] = {}
-    for vector, label in zip(vectors, names, strict=True):
-        for name, length in zip(label, vector.address.box, strict=True):
-            if lengths.setdefault(name, length) != length:
-                if 1 not in (length, lengths[name]):
-                    raise ValueError(f"operands have different lengths {lengths[name]} and {length} along {name!r}")
-                lengths[name] = max(length, lengths[name])
     order = result + summed
+    factors = [_undoubled(trace, value, label) for value, label in zip(values, labels, strict=True)]
+    names = [_once(label) for label in labels]
+    lengths = _lengths(factors, names)
     box = tuple(lengths[name] for name in order)
-    spread = [_spread(vector, label, order, box) for vector, label in zip(vectors, names, strict=True)]
+    spread = [
+        _with_parts(trace, value, lambda v, name=name: _spread(v, name, order, box))  # type: ignore[misc]
+        for value, name in zip(factors, names, strict=True)
+    ]
+    indptr = None
     if len(spread) == 2 and summed:
-        sparse = _sparse_contraction(trace, spread, box, len(result))
-        if sparse is not None:
-            return sparse
+        spread, indptr = _without_zeros(trace, spread, box, len(result))
     product = spread[0]
     for factor in spread[1:]:
-        multiplied = trace.apply("multiply", product, factor)
-        assert isinstance(multiplied, Vector)
-        product = multiplied
-    if not summed:
-        return product
-    node = trace.graph.sum(box, product.load, reduced=len(summed))
-    return Vector(node, contiguous(box[: len(result)]))
+        product = UFUNCS[np.multiply](trace, Value(*product.parts, kind=_number(product)), factor)
+    return product if not summed else _summed(trace, product, box[: len(result)], len(summed), indptr)
+
+
+def _number(value: Value) -> NumberKind:
+    return "c" if value.kind == "c" else "f"
+
+
+def _with_parts(trace: Trace, value: Value, change: Callable[[Vector], Vector]) -> Value:
+    """The value with each part as a changed vector; a part that is zero stays the number zero."""
+    parts = [0.0 if isinstance(part, float) and part == 0.0 else change(trace.vector(part)) for part in value.parts]
+    if len(parts) == 1 and isinstance(parts[0], float):
+        parts = [change(trace.vector(value.real))]
+    return Value(parts[0], parts[1] if len(parts) == 2 else None, _number(value))
+
+
+def _summed(
+    trace: Trace, product: Value, rows: tuple[int, ...], reduced: int, indptr: npt.NDArray[np.int64] | None
+) -> Value:
+    def total(vector: Vector) -> Vector:
+        if indptr is not None:
+            node = trace.graph.sum(vector.address.box, vector.load, indptr=indptr)
+        else:
+            node = trace.graph.sum(vector.address.box, vector.load, reduced=reduced)
+        return Vector(node, contiguous(rows))
+
+    return _with_parts(trace, product, total)
+
+
+def _once(label: str) -> str:
+    """The labels of a diagonal: doubled ones come once, at the end."""
+    while len(set(label)) != len(label):
+        double = next(c for k, c in enumerate(label) if c in label[k + 1 :])
+        second = label.index(double, label.index(double) + 1)
+        first = label.index(double)
+        label = "".join(c for k, c in enumerate(label) if k not in (first, second)) + double
+    return label
+
+
+def _undoubled(trace: Trace, value: Value, label: str) -> Value:
+    return _with_parts(trace, value, lambda vector: _diagonal(vector, label))
+
+
+def _lengths(values: list[Value], names: list[str]) -> dict[str, int]:
+    """The length of each label's axis."""
+    lengths: dict[str, int] = {}
+    for value, label in zip(values, names, strict=True):
+        for name, length in zip(label, value.shape, strict=True):
+            known = lengths.setdefault(name, length)
+            if known != length and 1 not in (known, length):
+                raise ValueError(f"operands have different lengths {known} and {length} along {name!r}")
+            lengths[name] = length if known == 1 else known
+    return lengths
 
 
 def _diagonal(vector: Vector, label: str) -> Vector:
@@ -99,28 +115,33 @@ def _spread(vector: Vector, label: str, order: str, box: tuple[int, ...]) -> Vec
     return Vector(vector.node, broadcast(reboxed(address, shape), box))
 
 
-def _sparse_contraction(trace: Trace, factors: list[Vector], box: tuple[int, ...], rows: int) -> Real | None:
-    """A product with a constant that has zeros: only the others are summed, so that the pattern is sharp."""
+def _without_zeros(
+    trace: Trace, factors: list[Value], box: tuple[int, ...], rows: int
+) -> tuple[list[Value], npt.NDArray[np.int64] | None]:
+    """A product with a constant that has zeros: only the other points are summed, so that the pattern is sharp."""
     for factor, other in (factors, factors[::-1]):
-        if factor.node.kind != "constant" or not other.node.active or constant_number(trace, factor) is not None:
+        parts = [part for part in factor.parts if isinstance(part, Vector)]
+        if any(part.node.kind != "constant" for part in parts) or not _is_active(other):
             continue
-        numbers = trace.graph.constants[factor.node.slot]
-        if numbers.all() or prod(box) > 64 * numbers.size + 1_000_000:
+        numbers = [trace.graph.constants[part.node.slot] for part in parts]
+        if any(values.all() for values in numbers) or prod(box) > 64 * numbers[0].size + 1_000_000:
             continue
-        nonzero = np.flatnonzero(numbers[factor.address.table()])
+        present = [values[part.address.table()] != 0.0 for part, values in zip(parts, numbers, strict=True)]
+        nonzero = np.flatnonzero(np.logical_or.reduce(present))
         row = nonzero // max(prod(box[rows:]), 1)
-        indptr = np.searchsorted(row, np.arange(prod(box[:rows]) + 1))
         points = recognised(nonzero)
-        pair = [Vector(v.node, composed(v.address, points)) for v in (factor, other)]
-        return _ragged(trace, pair[0], pair[1], indptr, box[:rows])
-    return None
+        kept = [_with_parts(trace, value, lambda v: Vector(v.node, composed(v.address, points))) for value in factors]
+        return kept, np.searchsorted(row, np.arange(prod(box[:rows]) + 1)).astype(np.int64)
+    return factors, None
 
 
-def _ragged(trace: Trace, left: Vector, right: Vector, indptr: npt.NDArray[Any], shape: tuple[int, ...]) -> Vector:
-    product = trace.apply("multiply", left, right)
-    assert isinstance(product, Vector)
-    node = trace.graph.sum(product.address.box, product.load, indptr=np.asarray(indptr, dtype=np.int64))
-    return Vector(node, contiguous(shape))
+def _at(trace: Trace, value: Value, points: Address) -> Value:
+    """The elements of a value at some points of its box."""
+    return _with_parts(trace, value, lambda vector: Vector(vector.node, composed(vector.address, points)))
+
+
+def _is_active(value: Value) -> bool:
+    return any(part.node.active for part in value.parts if isinstance(part, Vector))
 
 
 def sparse_product(trace: Trace, matrix: Any, other: Any) -> Any:
@@ -132,45 +153,22 @@ def sparse_product(trace: Trace, matrix: Any, other: Any) -> Any:
         csr.sum_duplicates()
     if not value.shape or value.shape[0] != csr.shape[1] or len(value.shape) > 2:
         raise ValueError(f"matmul: dimension mismatch of {matrix.shape} and {value.shape}")
-    if np.iscomplexobj(csr.data):
-        data = Value(_constant(trace, csr.data.real), _constant(trace, csr.data.imag), "c")
-    else:
-        data = Value(_constant(trace, csr.data))
-    a, b = data, value
-    if not is_complex(a, b):
-        return wrap(trace, Value(_sparse_real(trace, csr, a.real, b.real)), scalar=False)
-
-    def of(left: Real | None, right: Real | None) -> Real:
-        return 0.0 if left is None or right is None else _sparse_real(trace, csr, left, right)
-
-    real = trace.apply("subtract", of(a.real, b.real), of(a.imag, b.imag)) if a.imag and b.imag else of(a.real, b.real)
-    crossed = [of(left, right) for left, right in ((a.real, b.imag), (a.imag, b.real)) if left and right]
-    imag = crossed[0] if len(crossed) == 1 else trace.apply("add", *crossed)
-    return wrap(trace, Value(real, imag, "c"), scalar=False)
+    entries, places, indptr = _points(csr, value.shape[1:])
+    data = array_value(trace, csr.data if csr.nnz else csr.data.astype(np.float64))
+    product = UFUNCS[np.multiply](trace, _at(trace, data, entries), _at(trace, value, places))
+    return wrap(trace, _summed(trace, product, (csr.shape[0], *value.shape[1:]), 0, indptr), scalar=False)
 
 
-def _constant(trace: Trace, data: npt.NDArray[Any]) -> Vector:
-    return Vector(trace.constant(data), contiguous(data.shape))
-
-
-def _sparse_real(trace: Trace, csr: Any, data: Real, other: Real) -> Vector:
-    """Row by row sums of entries times elements (for a matrix: column after column in each row)."""
-    right, left = trace.vector(other), trace.vector(data)
-    columns = right.address.box[1] if len(right.address.box) == 2 else 1
-    shape = (csr.shape[0], *right.address.box[1:])
-    if columns == 1:
-        entries: Address = contiguous((csr.nnz,))
-        places = csr.indices.astype(np.int64)
-        indptr = csr.indptr
-    else:
-        lengths = np.repeat(np.diff(csr.indptr), columns)
-        indptr = np.append(0, np.cumsum(lengths))
-        starts = np.repeat(csr.indptr[:-1], columns) - indptr[:-1]
-        entry = np.arange(indptr[-1]) + np.repeat(starts, lengths)
-        column = np.repeat(np.tile(np.arange(columns), csr.shape[0]), lengths)
-        entries, places = recognised(entry), csr.indices[entry].astype(np.int64) * columns + column
-    right = Vector(right.node, composed(right.address, recognised(places)))
-    return _ragged(trace, Vector(left.node, composed(left.address, entries)), right, indptr, shape)
+def _points(csr: Any, columns: tuple[int, ...]) -> tuple[Address, Address, npt.NDArray[np.int64]]:
+    """For each product of a sparse matrix with a vector or matrix its entry and its element, row by row."""
+    count = prod(columns)
+    if count == 1:
+        return contiguous((csr.nnz,)), recognised(csr.indices.astype(np.int64)), csr.indptr.astype(np.int64)
+    lengths = np.repeat(np.diff(csr.indptr), count)
+    indptr = np.append(0, np.cumsum(lengths)).astype(np.int64)
+    entry = np.arange(indptr[-1]) + np.repeat(np.repeat(csr.indptr[:-1], count) - indptr[:-1], lengths)
+    column = np.repeat(np.tile(np.arange(count), csr.shape[0]), lengths)
+    return recognised(entry), recognised(csr.indices[entry].astype(np.int64) * count + column), indptr
 
 
 @traces(np.matmul)
@@ -269,9 +267,7 @@ def _cross(trace: Trace, a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc
     p, q = np.moveaxis(as_array(trace, a), axisa, -1), np.moveaxis(as_array(trace, b), axisb, -1)
     if p.shape[-1] != 3 or q.shape[-1] != 3:
         trace.refuse("np.cross of vectors that do not have three components", "there is no rule for it", "write it out")
-    one, two, three = (
-        p[..., k] * q[..., m] - p[..., m] * q[..., k] for k, m in ((1, 2), (2, 0), (0, 1))
-    )
+    one, two, three = (p[..., k] * q[..., m] - p[..., m] * q[..., k] for k, m in ((1, 2), (2, 0), (0, 1)))
     return np.stack([one, two, three], axis=axisc)
 
 

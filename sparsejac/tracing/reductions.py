@@ -81,7 +81,13 @@ def _sum(
 
 @traces(np.mean)
 def _mean(
-    trace: Trace, a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: Any = False, where: Any = True
+    trace: Trace,
+    a: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    where: Any = True,
 ) -> Any:
     value = as_value(trace, a)
     count: Any = prod(value.shape[k] for k in _axes(axis, len(value.shape)))
@@ -152,7 +158,8 @@ def _with_last(trace: Trace, name: str, folded: Real, last: Vector, half: int) -
     first = trace.apply(name, _range(folded, 0, 1), last)
     rest = _range(folded, 1, half)
     joined = np.concatenate(
-        [wrap(trace, Value(first), scalar=False), wrap(trace, Value(rest), scalar=False)], axis=len(rest.address.box) - 1
+        [wrap(trace, Value(first), scalar=False), wrap(trace, Value(rest), scalar=False)],
+        axis=len(rest.address.box) - 1,
     )
     return as_value(trace, joined).real
 
@@ -225,7 +232,9 @@ FUNCTIONS[np.all] = _truths("minimum")
 
 @traces(np.count_nonzero)
 def _count_nonzero(trace: Trace, a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    return np.sum(wrap(trace, UFUNCS[np.not_equal](trace, as_value(trace, a), Value(0.0))), axis=axis, keepdims=keepdims)
+    return np.sum(
+        wrap(trace, UFUNCS[np.not_equal](trace, as_value(trace, a), Value(0.0))), axis=axis, keepdims=keepdims
+    )
 
 
 @traces(np.linalg.norm)

@@ -20,8 +20,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from sparsejac.location import is_called_directly, is_user_file
 from sparsejac.tracing.array import (
     TracedArray,
+    TracedScalar,
     all_plain,
     apply_ufunc,
     as_value,
@@ -31,7 +33,6 @@ from sparsejac.tracing.array import (
     plain_array,
     wrap,
 )
-from sparsejac.location import is_called_directly, is_user_file
 from sparsejac.tracing.products import matmul
 from sparsejac.tracing.structural import as_array
 from sparsejac.tracing.trace import Trace
@@ -121,7 +122,13 @@ def _namespace(used: Any) -> dict[str, Any] | None:
     if isinstance(function, FunctionType):
         file, names = function.__code__.co_filename, function.__globals__
     else:
-        module = function if isinstance(function, ModuleType) else sys.modules.get(getattr(type(function) if not isinstance(function, type) else function, "__module__", ""))
+        module = (
+            function
+            if isinstance(function, ModuleType)
+            else sys.modules.get(
+                getattr(type(function) if not isinstance(function, type) else function, "__module__", "")
+            )
+        )
         if module is None:
             return None
         file, names = getattr(module, "__file__", None) or "<frozen>", vars(module)
@@ -188,6 +195,8 @@ def _math(ufunc: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         @wraps(original)
         def route(*args: Any) -> Any:
             for arg in args:
+                if type(arg) is TracedScalar and isinstance(ufunc, np.ufunc):
+                    return arg.__array_ufunc__(ufunc, "__call__", *args)
                 if is_traced(arg) and not all_plain(arg):
                     return _apply_math(arg.tracer, ufunc, args)
             return original(*args)

@@ -99,10 +99,12 @@ def _told(trace: Trace, error: Exception) -> Exception:
     """What to raise for an error of f: our own refusal if there was one, or if compiled code met a traced value."""
     if trace.refusal is not None and trace.refusal is not error:
         return trace.refusal
-    if isinstance(error, TypeError | ValueError) and any(name in str(error) for name in ("TracedArray", "TracedScalar")):
+    if isinstance(error, TypeError | ValueError) and any(
+        name in str(error) for name in ("TracedArray", "TracedScalar")
+    ):
         return UntraceableError(
-            f"sparsejac cannot follow a call of compiled code with a value that depends on x ({error})\n  "
-            f"{location_of(error)}\n  Cure: write it with NumPy's functions, or compute it outside f if it does not depend on x."
+            f"sparsejac cannot follow a call of compiled code that takes ordinary arrays only ({error})\n  "
+            f"{location_of(error)}\n  Cure: write it with NumPy's functions if it depends on x; else make its arguments outside f."
         )
     return error
 

@@ -12,7 +12,7 @@ isomorphic statements in the same spirit.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,10 +83,14 @@ class ScalarTape:
 
     def apply(self, name: str, operands: tuple[int, ...], site: object) -> int:
         """A primitive applied to scalars, at a place in the user's code (any hashable)."""
+        return self.apply_code(CODES[name], operands, site)
+
+    def apply_code(self, code: int, operands: Sequence[int], site: object) -> int:
+        """As `apply`, the primitive given by its code."""
         number = self._sites.setdefault(site, len(self._sites))
         first, second, third = (*operands, 0, 0)[:3]
-        self._rows.extend((CODES[name], first, second, third, number))
-        self._depths.append(1 + max(self._depths[o] for o in operands))
+        self._rows.extend((code, first, second, third, number))
+        self._depths.append(1 + max([self._depths[o] for o in operands]))
         self.count += 1
         return self.count - 1
 

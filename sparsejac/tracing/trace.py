@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,9 @@ from kernels.address import Affine
 from kernels.views import view_of
 from sparsejac.addressing import broadcast, contiguous
 from sparsejac.errors import UntraceableError
+from sparsejac.location import user_location, user_site
 from sparsejac.primitives import PRIMITIVES
 from sparsejac.program import Decision, Graph, Load, Node
-from sparsejac.location import user_location, user_site
 from sparsejac.tracing.reals import Real, Scalar, Vector
 from sparsejac.tracing.tape import ScalarTape
 

@@ -165,13 +165,9 @@ def test_wrong_type_of_x_in_a_plan(x: Any) -> None:
 def test_wrong_out_of_a_plan() -> None:
     """Out must be a float64 vector of nnz entries."""
     plan = sparsejac.prepare(squares, X)
-    for out in (
-        np.zeros(2),
-        np.zeros(4),
-        np.zeros((3, 1)),
-        np.zeros(3, dtype=np.float32),
-        np.zeros(6)[::2].astype(int),
-    ):
+    single, whole = np.zeros(3, dtype=np.float32), np.zeros(3, dtype=int)
+    wrong: list[Any] = [np.zeros(2), np.zeros(4), np.zeros((3, 1)), single, whole]
+    for out in wrong:
         with pytest.raises(sparsejac.SparsejacError, match="out"):
             plan.values(X, out=out)
 
@@ -183,8 +179,6 @@ def test_arguments_of_a_plan_must_suit_f() -> None:
         plan(X, np.ones(2))
     with pytest.raises((sparsejac.SparsejacError, TypeError)):
         plan(X, np.ones(3), 5.0)
-    with pytest.raises((sparsejac.SparsejacError, TypeError)):
-        plan(X)
 
 
 @pytest.mark.parametrize("argnum", [2, -3, "x"])

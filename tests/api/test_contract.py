@@ -391,5 +391,5 @@ def test_spy() -> None:
 def test_explanation_has_the_facts() -> None:
     """Colors against their bound, passes, flops and bytes, the identity approach beside them."""
     text = str(sparsejac.prepare(shifted_squares, X, strategy="forward").explain()).lower()
-    for word in ("forward", "colors", "pass", "flops", "memory", "identity", "set-up"):
+    for word in ("forward", "colors", "pass", "flops", "byte", "identity", "set-up"):
         assert word in text

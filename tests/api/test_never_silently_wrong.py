@@ -76,7 +76,7 @@ CONSTRUCTORS: Programs = {
     "np.eye times": lambda x: np.eye(4) * x,
     "np.outer": lambda x: np.outer(x[:2], x),
     "np.kron": lambda x: np.kron(x[:2], x[2:]),
-    "np.meshgrid": lambda x: sum(np.meshgrid(x[:2], x[2:])),
+    "np.meshgrid": lambda x: np.multiply(*np.meshgrid(x[:2], x[2:])),
     "np.vander": lambda x: np.vander(x[:2], 3),
     "np.interp": lambda x: np.interp(x[0], [0.0, 1.0, 2.0], [1.0, 3.0, 2.0]) * x[1],
     "np.interp with unknown table": lambda x: np.interp([0.25, 1.5], [0.0, 1.0, 2.0, 3.0], x),
@@ -125,7 +125,7 @@ CONSTRUCTORS: Programs = {
     "np.apply_along_axis": lambda x: np.apply_along_axis(lambda v: v**2, 0, x),
     "np.piecewise": lambda x: np.piecewise(x, [x < 0, x >= 0], [lambda v: -v, lambda v: v**2]),
     "np.select": lambda x: np.select([x < 0, x > 1], [x**2, x**3], default=0.5),
-    "np.nditer": lambda x: np.array([v * v for v in np.nditer(x)]),
+    "np.nditer": lambda x: np.array([np.square(v) for v in np.nditer(x)]),
     "np.ndenumerate": lambda x: np.array([v * i[0] for i, v in np.ndenumerate(x)]),
     "new sparse matrix of unknowns": lambda x: (
         sp.csr_array((x, ([0, 1, 2, 3], [0, 1, 2, 3])), shape=(4, 4)) @ np.ones(4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 
 import sparsejac
 from api_options import STRATEGIES
@@ -15,6 +15,8 @@ from programs import RandomProgram, random_programs
 quick = settings(
     max_examples=40,
     deadline=None,
+    # A program prints itself and is short; shrinking a failure would take minutes.
+    phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 
