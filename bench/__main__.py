@@ -16,6 +16,7 @@ from bench.cases.case import Case, Settings
 from bench.cases.registry import CASES
 from bench.launcher import Launcher
 from bench.machine import describe
+from bench.markdown import as_markdown
 from bench.report import show, show_machine, show_score
 from bench.result import CaseResult
 
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show_score(console, results)
     file = write(options.json, machine, sys.argv[1:] if arguments is None else list(arguments), results)
     console.print(f"written to {file}", highlight=False, soft_wrap=True)
+    if options.markdown is not None:
+        options.markdown.write_text(as_markdown(machine, results), encoding="utf-8")
     missed = any(figure.met is False for result in results for figure in result.outcome.figures)
     return 1 if options.strict and missed else 0
 
@@ -50,6 +53,7 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="list the cases and stop")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write (default: bench/results/)")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables as Markdown, too")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a bar is not met")
     parser.add_argument("--threads", type=int, help="threads of sparsejac (default: its own choice)")
     parser.add_argument("--seconds", type=float, default=300.0, help="limit of each process (default: %(default)s)")

@@ -31,8 +31,8 @@ def limit(number: int) -> None:
 def keep_pages() -> None:
     """Let the C library keep freed memory from now on.
 
-    Otherwise it is left to chance whether each large temporary of NumPy's costs page faults, which is half the time of a
-    function on a million unknowns: glibc adapts its thresholds to the largest block freed so far, up to 32 MiB.
+    Otherwise it is left to chance whether each large temporary of NumPy's costs page faults, which is half the time of
+    a function on a million unknowns: glibc adapts its thresholds to the largest block freed so far, up to 32 MiB.
     """
     block = bytearray(31 * 2**20)
     del block

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from kernels.address import Address, Table
 from kernels.kernel import Kernel
 from kernels.operation import Operation
-from kernels.step import Launch, Schedule
+from kernels.step import Access, Launch, Schedule
 from sparsejac.sparsity import Live, point_bounds
 
 VOID, ZERO, NONZERO, UNKNOWN = 0, 1, 2, 3
@@ -111,13 +111,13 @@ class _Demand:
     values: frozenset[int]
     stores: bool
 
-    def loads(self, launch: Launch) -> Iterable[Any]:
+    def loads(self, launch: Launch) -> Iterable[Access]:
         """The loads among the values."""
         return (access for k, access in enumerate(launch.loads) if k in self.values)
 
 
 def _paired(schedule: Schedule) -> list[tuple[_Demand, Launch]]:
-    """Launches with what is asked of them, from the last to the first, by what could come out at all."""
+    """Launches with what is asked of them: found from the last to the first, by what could come out at all."""
     possible = _possibilities(schedule)
     needed: set[int] = set()
     demands: list[_Demand] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from typing import Any
+from typing import Any, Literal
 
 import kernels.module
 from bench.cases.case import Case, Settings
@@ -14,15 +14,29 @@ from bench.launcher import IMPORTS, MeasurementError
 from bench.result import Cell, Figure, Outcome, Table, failed
 from sparsejac import prepare
 
+BackendName = Literal["auto", "numba"]
 SPEED_BAR = 5.0
 PROBLEMS = (("bratu", 40_000), ("brusselator", 40_000), ("finite_elements", 10_000))
-COLUMNS = ("problem", "numba imported", "import s", "cold s", "warm s", "speed", "compiled", "runs on", "stages warm")
+WAYS: tuple[tuple[bool, BackendName], ...] = ((True, "auto"), (False, "auto"), (True, "numba"))
+"""Whether numba is imported before the clock starts, and what evaluates: all is compiled at once only if asked for."""
+COLUMNS = (
+    "problem",
+    "backend",
+    "numba imported",
+    "import s",
+    "cold s",
+    "warm s",
+    "speed",
+    "compiled",
+    "runs on",
+    "stages warm",
+)
 
 
-def measure(family: str, n: int) -> dict[str, Any]:
+def measure(family: str, n: int, backend: BackendName) -> dict[str, Any]:
     """Time the first Jacobian of this process, and count what was compiled for it."""
     problem = FAMILIES[family].make(n)
-    plan, prepared = timed(lambda: prepare(problem.f, problem.x))
+    plan, prepared = timed(lambda: prepare(problem.f, problem.x, backend=backend))
     J, first = timed(lambda: plan(problem.x))
     compilations = kernels.module.compilations
     explained = plan.explain(color=False)
@@ -36,14 +50,16 @@ def measure(family: str, n: int) -> dict[str, Any]:
 
 
 def run(settings: Settings) -> Outcome:
-    """For each problem two pairs of processes: numba imported before the clock starts, and not."""
+    """Start pairs of processes for each problem: the second one has the cache that the first one left."""
     figures: list[Figure] = []
     rows: list[tuple[Cell, ...]] = []
     for family, full in PROBLEMS[: settings.size(len(PROBLEMS), 1)]:
-        for preloaded in (True, False):
-            label = f"{family}, numba's import {'apart' if preloaded else 'included'}"
+        for preloaded, backend in WAYS:
+            label = f"{family}, {backend}, numba's import {'apart' if preloaded else 'included'}"
             try:
-                found, row = _pair(settings, family, settings.size(full, 400), preloaded, label)
+                found, row = _pair(
+                    settings, preloaded, label, family=family, n=settings.size(full, 400), backend=backend
+                )
             except MeasurementError as error:
                 found, row = [failed(label, error, SPEED_BAR)], (label, *[None] * (len(COLUMNS) - 1))
             figures.extend(found)
@@ -51,13 +67,11 @@ def run(settings: Settings) -> Outcome:
     return Outcome(tuple(figures), (Table("Cold and warm start", COLUMNS, tuple(rows)),))
 
 
-def _pair(
-    settings: Settings, family: str, n: int, preloaded: bool, label: str
-) -> tuple[list[Figure], tuple[Cell, ...]]:
+def _pair(settings: Settings, preloaded: bool, label: str, **problem: Any) -> tuple[list[Figure], tuple[Cell, ...]]:
     preload = IMPORTS if preloaded else IMPORTS[:-1]
     with tempfile.TemporaryDirectory(prefix="sparsejac-bench-") as cache:
         cold, warm = (
-            settings.launcher.run("bench.cases.warm_start:measure", preload=preload, cache=cache, family=family, n=n)
+            settings.launcher.run("bench.cases.warm_start:measure", preload=preload, cache=cache, **problem)
             for _ in range(2)
         )
     before, after = cold.result, warm.result
@@ -71,7 +85,7 @@ def _pair(
     compiled = f"{before['compilations']} -> {after['compilations']}"
     numba = "before" if preloaded else "within"
     seconds = (sum(warm.imports.values()), before["seconds"], after["seconds"], speed)
-    return figures, (family, numba, *seconds, compiled, after["chosen"], stages)
+    return figures, (problem["family"], problem["backend"], numba, *seconds, compiled, after["chosen"], stages)
 
 
 CASE = Case("warm_start", "second process, same problem: compiles nothing, first J at least 5 x sooner", run)

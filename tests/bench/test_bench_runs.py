@@ -17,13 +17,12 @@ def test_list_names_every_case(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(name in printed for name in CASES)
 
 
-def test_case_prints_figures_and_writes_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "found" / "result.json"
-    assert (
-        main(["--quick", "--case", "broyden_loop", "--case", "strategies", "--json", str(file), "--width", "160"]) == 0
-    )
-    printed = capsys.readouterr().out
-    assert "J against the closed form" in printed
+def test_cases_print_figures_and_write_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, page = tmp_path / "found" / "result.json", tmp_path / "result.md"
+    cases = ["--case", "broyden_loop", "--case", "strategies"]
+    assert main(["--quick", *cases, "--json", str(file), "--markdown", str(page), "--width", "160"]) == 0
+    assert "J against the closed form" in capsys.readouterr().out
+    assert "| J against the closed form |" in page.read_text(encoding="utf-8")
     document = json.loads(file.read_text(encoding="utf-8"))
     assert {"cores", "numpy", "numba"} <= document["machine"].keys()
     loop, strategies = document["cases"]

@@ -52,6 +52,18 @@ def test_products_are_counted() -> None:
     assert found.stored == found.pattern.nnz == 12
 
 
+def test_partials_that_are_zero_are_left_out() -> None:
+    """As above, but z_0 does not depend on y_0 (with entries 0 and 1), nor z_3 on anything, nor y_2 on x_3."""
+    first, second = pair_launch(0, 1, 5), pair_launch(1, 2, 4)
+    of_x, of_y = np.ones((5, 2), dtype=np.bool_), np.ones((4, 2), dtype=np.bool_)
+    of_x[2, 1] = of_y[0, 0] = False
+    of_y[3] = False
+    found = detect(Schedule((6, 5, 4), (0,), (first, second), 2), (of_x, of_y))
+    assert found.pattern == Pattern.from_coo([0, 0, 1, 1, 2, 2, 2], [1, 2, 1, 2, 2, 3, 4], (4, 6))
+    assert found.products == 2 + 3 + 3
+    assert found.stored == 7
+
+
 def test_many_paths_lose_no_entry() -> None:
     """256 paths from x_0 to the sum: a count of paths in one byte would come out as zero."""
     kernel, linearized = chain_kernels(1, (0,), np.ones(1))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import sparsejac
-from kernels import Affine, Kernel, KernelBuilder, NumpyExecutor, Schedule, Table, allocate
+from kernels import Access, Affine, Kernel, KernelBuilder, NumpyExecutor, Schedule, Table, allocate
 from kernels.executor import allocate_rows, rows_of
 from schedules import schedules, stencil
 from sparsejac.engine import Engine
@@ -146,7 +146,9 @@ def random_kernel(rng: np.random.Generator, loads: int) -> Kernel:
     values = [*range(loads), builder.literal(0.0), builder.literal(float(rng.choice([-1.0, 2.0])))]
     for name in rng.choice(OPERATIONS, rng.integers(1, 9)):
         operation = PRIMITIVES[str(name)].operation
-        values.append(builder.apply(operation, *rng.choice(values, operation.arity).tolist()))
+        recent, any_value = values[-1], rng.choice(values, operation.arity).tolist()
+        operands = [recent if rng.random() < 0.3 else value for value in any_value]
+        values.append(builder.apply(operation, *operands))
     return builder.build(values[-1])
 
 
@@ -157,8 +159,10 @@ def rich_schedules(draw: st.DrawFn) -> tuple[Schedule, list[Array]]:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     launches = []
     for launch in schedule.launches:
-        kernel = random_kernel(rng, len(launch.loads))
-        launches.append(replace(launch, kernel=kernel, linearized=linearized(kernel, launch.active)))
+        places = rng.integers(0, 3, launch.points)
+        loads = (*launch.loads, Access(1, Table(launch.box, places)))
+        kernel = random_kernel(rng, len(loads))
+        launches.append(replace(launch, kernel=kernel, linearized=linearized(kernel, launch.active), loads=loads))
     constant = rng.uniform(-2.0, 2.0, 3) * rng.integers(0, 2, 3)
     x = rng.uniform(-2.0, 2.0, schedule.sizes[0])
     return replace(schedule, launches=tuple(launches)), [x, constant]
@@ -346,7 +350,7 @@ def test_a_void_decides_nothing() -> None:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_given_pattern_may_hold_known_zeros(strategy: Any) -> None:
-    full = sparsejac.Pattern.from_coo(*np.nonzero(EYE), EYE.shape)
+    full = sparsejac.Pattern.from_coo(np.arange(5), np.arange(5), (5, 5))
     found = sparsejac.sparse_jacobian(lambda x: MASK * x, np.ones(5), pattern=full, strategy=strategy)
     assert found.data.tolist() == MASK.tolist()
 
