@@ -119,7 +119,7 @@ def real_part_of_real(x: Array) -> Any:
     return x.real[1:] * np.conj(x)[:-1] + np.imag(x)[1:] + x.imag[:-1]
 
 
-@collect(8, exact=False)
+@collect(8)
 def complex_grid(x: Array) -> Any:
     """Reshape, stack, roll and where of complex values."""
     z = (x[:4] + 1j * x[4:]).reshape(2, 2)

@@ -93,7 +93,7 @@ def chosen_by_sign(x: Array) -> Any:
     return np.where(x[1:] > 0, x[1:] ** 2, np.sin(x[:-1]))
 
 
-@collect(8, exact=False)
+@collect(8)
 def chosen_by_constant(x: Array) -> Any:
     """np.where with a constant condition: only the chosen side counts."""
     return np.where(np.arange(7) % 3 == 0, x[1:] * 3.0, x[:-1] ** 2)

@@ -83,7 +83,7 @@ def built_inside(x: Array) -> Any:
     return (laplace @ x + np.exp(x))[1:]
 
 
-@collect(10, analytic=True, exact=False)
+@collect(10, analytic=True)
 def kronecker_laplacian(x: Array) -> Any:
     """A two-dimensional Laplacian as a Kronecker sum."""
     first = sp.diags_array([1.0, -2.0, 1.0], offsets=[-1, 0, 1], shape=(5, 5))

@@ -201,7 +201,7 @@ def _make_residual(data: Array) -> Callable[[Array], Any]:
     return residual
 
 
-@collect(3, 0.1, 1.0, analytic=True, exact=False)
+@collect(3, 0.1, 1.0, analytic=True)
 def closure_over_data(p: Array) -> Any:
     """A curve fit residual through a closure."""
     return _make_residual(np.linspace(2.0, 0.5, 8))(p)
@@ -304,7 +304,7 @@ def list_state(y: Array) -> Any:
     return velocity + force[:2]
 
 
-@collect(5, analytic=True, exact=False)
+@collect(5, analytic=True)
 def scalar_constants_in_loops(x: Array) -> Any:
     """Constant tables and index arithmetic inside a scalar loop; the i = 0 turn has a zero factor."""
     h = 1.0 / 8

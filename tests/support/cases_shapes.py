@@ -44,7 +44,7 @@ def joined_along_axes(x: Array) -> Any:
     return np.concatenate([deep, deep[:1]], axis=None)[3:30]
 
 
-@collect(4, analytic=True, exact=False)
+@collect(4, analytic=True)
 def stacked(x: Array) -> Any:
     """stack on each axis of scalars, vectors and constants."""
     rows = np.stack([x, np.zeros(4), x[::-1]])
@@ -71,7 +71,7 @@ def padded(x: Array) -> Any:
     return y + np.pad(x, (2, 0), mode="reflect") + np.pad(x, (0, 2), constant_values=3.0)
 
 
-@collect((3, 2), analytic=True, exact=False)
+@collect((3, 2), analytic=True)
 def padded_grid(x: Array) -> Any:
     """Pad a grid on its sides, one axis at a time."""
     y = np.pad(x, ((1, 1), (2, 0)), mode="constant")

@@ -31,6 +31,9 @@ DOMAINS: dict[str, tuple[Interval, ...]] = {
     "arctanh": (INNER,),
     "arccosh": ((1.05, 5.0),),
     "power": (POSITIVE, DEFAULT),
+    # Jumps pile up where the divisor is small.
+    "remainder": (DEFAULT, (0.7, 3.0)),
+    "floor_divide": (DEFAULT, (0.7, 3.0)),
 }
 ORACLES: dict[str, Callable[..., Any]] = {
     "copy": np.positive,
@@ -60,21 +63,26 @@ def special_points() -> tuple[Array, Array, Array]:
     return a, b, c
 
 
+def domains_of(name: str) -> tuple[Interval, ...]:
+    """The interval of each operand."""
+    return DOMAINS.get(name, (DEFAULT,) * len(PRIMITIVES[name].partials))
+
+
 def regular_points(name: str) -> tuple[Array, ...]:
     """Operands inside the domain, off kinks and jumps but by chance."""
-    arity = len(PRIMITIVES[name].partials)
-    domains = DOMAINS.get(name, (DEFAULT,) * arity)
+    domains = domains_of(name)
     rng = np.random.default_rng(sum(map(ord, name)))
     return tuple(rng.uniform(low, high, POINTS) for low, high in domains)
 
 
 def tail_points(name: str) -> tuple[Array, ...]:
     """Operands far out and close to zero, where a formula that cancels loses its digits."""
-    arity = len(PRIMITIVES[name].partials)
+    domains = domains_of(name)
     sizes = np.array([1e-9, 1e-4, 0.3, 2.0, 9.0, 17.0, 40.0, 200.0])
     both = np.concatenate([-sizes, sizes, 1.0 + sizes, 1.0 - sizes[:3]])
-    grids = np.meshgrid(*(both,) * arity)
-    return tuple(grid.ravel() for grid in grids)
+    grids = np.meshgrid(*(both * 1.07**k for k in range(len(domains))))  # no ties
+    # NumPy's complex functions lose digits where a negative operand is turned by an angle.
+    return tuple(np.abs(g.ravel()) if low > 0 else g.ravel() for g, (low, _) in zip(grids, domains, strict=True))
 
 
 def complex_partial(name: str, operands: tuple[Array, ...], k: int) -> Array:
