@@ -33,3 +33,11 @@ def pair_sums(
         for q in range(np.uint64(indptr[t]), np.uint64(indptr[t + ONE])):
             total += left[left_slots[q]] * right[right_slots[q]]
         out[t] = total
+
+
+def pair_products(
+    start: int, stop: int, left_slots: Any, right_slots: Any, left: Any, right: Any, out: Any
+) -> None:
+    """``out[t] = left[left_slots[t]] * right[right_slots[t]]``."""
+    for t in range(np.uint64(start), np.uint64(stop)):
+        out[t] = left[left_slots[t]] * right[right_slots[t]]

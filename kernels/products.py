@@ -23,9 +23,12 @@ from kernels.threads import run_pieces, split
 FloatArray = npt.NDArray[np.float64]
 
 COMPILED_FROM = 50_000
-"""Length from which loops are compiled (NumPy needs about a millisecond there)."""
+"""Work, in additions, from which loops are compiled (NumPy needs about a millisecond there). Once compiled, a loop
+serves short calls too."""
 
-_compiled: dict[tuple[str, ...], Callable[..., None]] = {}
+_UNSIGNED: dict[int, type[np.unsignedinteger[Any]]] = {4: np.uint32, 8: np.uint64}
+
+_compiled: dict[tuple[Any, ...], Callable[..., None]] = {}
 
 
 def gather(source: FloatArray, slots: Index, out: FloatArray) -> FloatArray:
@@ -49,10 +52,8 @@ def gather(source: FloatArray, slots: Index, out: FloatArray) -> FloatArray:
     >>> gather(np.array([0.5, 1.5]), np.array([1, 0, 1]), np.empty(3)).tolist()
     [1.5, 0.5, 1.5]
     """
-    if len(slots) < COMPILED_FROM:
+    if not _run(product_loops.gather, (slots,), (source,), out, len(slots)):
         out[...] = source[slots]
-    else:
-        _run(product_loops.gather, (slots,), (source,), out, len(slots))
     return out
 
 
@@ -77,9 +78,8 @@ def slot_sums(indptr: Index, slots: Index, source: FloatArray, out: FloatArray) 
     >>> slot_sums(np.array([0, 2, 2, 3]), np.array([0, 1, 1]), np.array([0.5, 1.5]), np.empty(3)).tolist()
     [2.0, 0.0, 1.5]
     """
-    if len(slots) + len(out) < COMPILED_FROM:
-        return _sum_ranges(indptr, source[slots], out)
-    _run(product_loops.slot_sums, (indptr, slots), (source,), out, 2 * len(slots) + len(out))
+    if not _run(product_loops.slot_sums, (indptr, slots), (source,), out, 2 * len(slots) + len(out)):
+        _sum_ranges(indptr, source[slots], out)
     return out
 
 
@@ -107,29 +107,64 @@ def pair_sums(
     >>> pair_sums(np.array([0, 2, 3]), np.array([0, 1, 2]), np.array([1, 1, 0]), x, x, np.empty(2)).tolist()
     [15.0, 10.0]
     """
-    if len(left_slots) + len(out) < COMPILED_FROM:
-        return _sum_ranges(indptr, left[left_slots] * right[right_slots], out)
     slots = (indptr, left_slots, right_slots)
-    _run(product_loops.pair_sums, slots, (left, right), out, 4 * len(left_slots) + len(out))
+    if not _run(product_loops.pair_sums, slots, (left, right), out, 4 * len(left_slots) + len(out)):
+        _sum_ranges(indptr, left[left_slots] * right[right_slots], out)
     return out
 
 
-def _sum_ranges(indptr: Index, terms: FloatArray, out: FloatArray) -> FloatArray:
+def pair_products(
+    left_slots: Index, right_slots: Index, left: FloatArray, right: FloatArray, out: FloatArray
+) -> FloatArray:
+    """``out[t] = left[left_slots[t]] * right[right_slots[t]]``: `pair_sums` of one product each.
+
+    Parameters
+    ----------
+    left_slots, right_slots : array of int32 or int64
+    left, right : array of float64, one-dimensional
+    out : array of float64, as long as the slots
+
+    Returns
+    -------
+    array
+        `out`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kernels.products import pair_products
+    >>> x = np.array([2.0, 3.0, 5.0])
+    >>> pair_products(np.array([0, 2]), np.array([1, 1]), x, x, np.empty(2)).tolist()
+    [6.0, 15.0]
+    """
+    if not _run(product_loops.pair_products, (left_slots, right_slots), (left, right), out, 4 * len(out)):
+        np.multiply(left[left_slots], right[right_slots], out=out)
+    return out
+
+
+def _sum_ranges(indptr: Index, terms: FloatArray, out: FloatArray) -> None:
     """Sums in order, which neither ``sum`` nor ``reduceat`` promises."""
     rows = np.repeat(np.arange(len(out)), np.diff(indptr))
     out[...] = np.bincount(rows, terms, len(out))
-    return out
 
 
-def _run(loop: Callable[..., None], slots: tuple[Index, ...], sources: tuple[Any, ...], out: Any, work: int) -> None:
-    """Run a compiled loop over all of `out`."""
-    unsigned = tuple([s.view(np.uint32 if s.dtype.itemsize == 4 else np.uint64) for s in slots])
-    key = (loop.__name__, *(s.dtype.name for s in unsigned))
+def _run(loop: Callable[..., None], slots: tuple[Index, ...], sources: tuple[Any, ...], out: Any, work: int) -> bool:
+    """Run a compiled loop over all of `out`; False for short ones whose loop was not compiled for a long one before."""
+    key = (loop, *[s.dtype.itemsize for s in slots])
     function = _compiled.get(key)
     if function is None:
-        types = ["int64", "int64", *map(read_only, key[1:]), *[read_only("float64")] * len(sources), "float64[::1]"]
-        function = _compiled[key] = compile_source(_source(loop, f"void({', '.join(types)})"))
+        if work < COMPILED_FROM:
+            return False
+        function = _compiled[key] = _compile(loop, key[1:], len(sources))
+    unsigned = [s.view(_UNSIGNED[s.dtype.itemsize]) for s in slots]
     run_pieces(function, split(len(out), work, align=64), (*unsigned, *sources, out))
+    return True
+
+
+def _compile(loop: Callable[..., None], itemsizes: tuple[Any, ...], sources: int) -> Callable[..., None]:
+    tables = [read_only(_UNSIGNED[size].__name__) for size in itemsizes]
+    types = ["int64", "int64", *tables, *[read_only("float64")] * sources, "float64[::1]"]
+    return compile_source(_source(loop, f"void({', '.join(types)})"))
 
 
 def _source(loop: Callable[..., None], signature: str) -> Source:

@@ -91,7 +91,7 @@ class Prediction:
 def seed_width(schedule: Schedule) -> int:
     """Most seeds to carry at once, so that the tangents of a large problem stay in bounds."""
     size = sum(schedule.sizes[b] for b in active_buffers(schedule))
-    return int(np.clip(_CHUNK_BYTES // (8 * max(size, 1)), 4, _CHUNK))
+    return int(np.clip(_CHUNK_BYTES // (8 * max(size, 1)), 8, _CHUNK))
 
 
 def gather_facts(schedule: Schedule, sparsity: Sparsity) -> Facts:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from kernels.executor import Executor
 from kernels.numba_printer import Variant
-from kernels.products import gather, pair_sums, slot_sums
+from kernels.products import gather, pair_products, pair_sums, slot_sums
 from kernels.step import Launch, Schedule
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
 from sparsejac.sparsity import Live, RunningRows, expand, interleave, keep_terms, loads_x_only, point_bounds
@@ -36,8 +36,8 @@ class Sums:
     Parameters
     ----------
     first, last : int
-    indptr : array of int
-        The terms of each entry.
+    indptr : array of int, optional
+        The terms of each entry; None for one each.
     left : array of int
         A slot for each term.
     right : array of int, optional
@@ -46,7 +46,7 @@ class Sums:
 
     first: int
     last: int
-    indptr: IndexArray
+    indptr: IndexArray | None
     left: IndexArray
     right: IndexArray | None
 
@@ -54,7 +54,12 @@ class Sums:
         """Write the entries to `out`."""
         done = pool[: self.first]  # terms refer to earlier slots only, so that what is read and written never overlaps
         if self.right is None:
-            slot_sums(self.indptr, self.left, done, out)
+            if self.indptr is None:
+                gather(done, self.left, out)
+            else:
+                slot_sums(self.indptr, self.left, done, out)
+        elif self.indptr is None:
+            pair_products(self.left, self.right, done, done, out)
         else:
             pair_sums(self.indptr, self.left, self.right, done, done, out)
 
@@ -193,14 +198,11 @@ class _Symbolic:
 
     def _append(self, launch: Launch, merged: Merged, left: IndexArray, right: IndexArray | None) -> None:
         """Put the entries of a launch behind all others, as sums of terms."""
-        sums = merged.sums
-        if sums is None:
-            sums = np.arange(len(left) + 1, dtype=index_dtype(len(left) + 1))
         left = merged.permute(left.astype(index_dtype(self.running.end), copy=False))
         right = None if right is None else merged.permute(right)
         span = self.running.append(launch.store, merged.indptr, merged.indices)
         if span[0] < span[1]:
-            self.steps.append(Sums(*span, sums, left, right))
+            self.steps.append(Sums(*span, merged.sums, left, right))
 
     def collect(self, pattern: Pattern) -> Collection:
         """Say where the entries of `pattern` are read."""

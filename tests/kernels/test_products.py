@@ -11,6 +11,8 @@ DTYPES = pytest.mark.parametrize("dtype", [np.int32, np.int64])
 @pytest.fixture(params=["numpy", "compiled"])
 def way(request, monkeypatch):
     monkeypatch.setattr(products, "COMPILED_FROM", 10**9 if request.param == "numpy" else 0)
+    if request.param == "numpy":
+        monkeypatch.setattr(products, "_compiled", {})
 
 
 def problem(rows, dtype):
@@ -45,6 +47,16 @@ def test_sums_are_those_of_the_plain_loops_to_the_last_bit(way, dtype, rows):
     products.slot_sums(indptr, left_slots, left, out)
     product_loops.slot_sums(0, rows, indptr.astype(np.uint64), left_slots, left, expected)
     assert out.tolist() == expected.tolist()
+
+
+@DTYPES
+@pytest.mark.parametrize("rows", [0, 1, 13])
+def test_pair_products_are_pair_sums_of_one_product_each(way, dtype, rows):
+    _, left_slots, right_slots, left, right = problem(4, dtype)
+    left_slots, right_slots = np.resize(left_slots, rows), np.resize(right_slots, rows)
+    out = np.full(rows, np.nan)
+    assert products.pair_products(left_slots, right_slots, left, right, out) is out
+    assert out.tolist() == [left[p] * right[q] for p, q in zip(left_slots, right_slots, strict=True)]
 
 
 def test_the_two_sources_may_be_one_array_and_read_only(way):

@@ -1,0 +1,205 @@
+"""Schedules: they compute f(x), in few launches, without repeating much work and without growing too large."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernels import Schedule
+from kernels.checks import check_schedule
+from kernels.step import MAX_BOX_DIMENSIONS
+from programs import RandomProgram, random_programs
+from sparsejac.fusion import LARGEST_KERNEL, RECOMPUTATION, schedule
+from sparsejac.primitives import PRIMITIVES
+from sparsejac.program import Program
+from traced_functions import Array, program_of, schedule_of, value_by_schedule
+
+
+def total_work(made: Schedule) -> int:
+    return sum(launch.points * launch.kernel.weight for launch in made.launches)
+
+
+def work_without_repetition(made: Program) -> int:
+    """What each node costs if it is computed once."""
+    return sum(n.size * n.primitive.operation.weight for n in made.nodes if n.primitive is not None)
+
+
+def count_operation(made: Schedule, name: str) -> int:
+    """How many times an operation is evaluated, in all."""
+    return sum(
+        launch.points
+        for launch in made.launches
+        for i in launch.kernel.instructions
+        if i.operation is not None and i.operation.name == name
+    )
+
+
+@settings(max_examples=60)
+@given(random_programs, st.integers(0, 3))
+def test_schedules_compute_f(f: RandomProgram, k: int) -> None:
+    x = f.point(k)
+    with np.errstate(all="ignore"):
+        expected = f(x.copy())
+        found = value_by_schedule(f, x)
+        made = schedule_of(f, x)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+    check_schedule(made)
+    for launch in made.launches:
+        assert len(launch.box) <= MAX_BOX_DIMENSIONS
+        assert prod(launch.box) == launch.points
+
+
+def bratu(u: Array) -> Any:
+    out = np.zeros_like(u[1:-1, 1:-1])
+    out[...] = 4.0 * u[1:-1, 1:-1] - u[:-2, 1:-1] - u[2:, 1:-1] - u[1:-1, :-2] - u[1:-1, 2:] - np.exp(u[1:-1, 1:-1])
+    return out
+
+
+def test_a_stencil_of_slices_is_one_launch() -> None:
+    """Five loads of x, no intermediate array, no index table."""
+    u = np.random.default_rng(0).normal(size=(7, 9))
+    (launch,) = schedule_of(bratu, u).launches
+    assert launch.box == (5, 7)
+    reads = [load for load in launch.loads if load.buffer == 0]
+    assert len(reads) == 5
+    assert {type(load.address).__name__ for load in launch.loads} == {"Affine"}
+    assert np.array_equal(value_by_schedule(bratu, u), bratu(u))
+
+
+def test_a_shared_cheap_node_is_repeated() -> None:
+    """3 x is cheaper to compute again than to store."""
+
+    def f(x: Array) -> Any:
+        y = 3.0 * x
+        return y[2:] * y[1:-1] + y[:-2]
+
+    assert len(schedule_of(f, np.ones(20)).launches) == 1
+
+
+@pytest.mark.parametrize("name", [n for n, p in PRIMITIVES.items() if len(p.partials) == 1 and hasattr(np, n)])
+def test_a_shared_node_is_not_repeated_beyond_the_stated_factor(name: str) -> None:
+    """Six readers of one node, each at its own shift."""
+    count, n = 6, 60
+
+    def f(x: Array) -> Any:
+        y = getattr(np, name)(x) * 1.0
+        return sum(y[k : n - count + k] * x[k] for k in range(count))
+
+    made = schedule_of(f, np.linspace(0.1, 0.9, n))
+    weight = max(PRIMITIVES[name].operation.weight, 1)
+    assert (count_operation(made, name) - n) * weight <= RECOMPUTATION * n
+
+
+def test_an_expensive_node_is_computed_once() -> None:
+    def f(x: Array) -> Any:
+        y = np.power(np.abs(x) + 1.0, 1.7)
+        return np.concatenate([y[k:] for k in range(5)])
+
+    assert count_operation(schedule_of(f, np.ones(40)), "power") == 40
+
+
+@pytest.mark.parametrize("depth", [3, 6, 9])
+def test_repeated_work_does_not_double_with_each_stage(depth: int) -> None:
+    """y = sin(y[1:]) + y[:-1] repeated: to inline every stage would cost 2**depth."""
+
+    def f(x: Array) -> Any:
+        y = x
+        for _ in range(depth):
+            y = np.sin(y[1:]) * y[:-1]
+        return y
+
+    x = np.linspace(0.5, 1.5, 64)
+    made = program_of(f, x)
+    lowered = schedule(made)
+    stages = len([n for n in made.nodes if n.primitive is not None])
+    assert total_work(lowered) <= work_without_repetition(made) + RECOMPUTATION * 64 * stages
+    assert np.array_equal(value_by_schedule(f, x), f(x))
+
+
+@pytest.mark.parametrize("terms", [10, 100, 400])
+def test_kernels_stay_small(terms: int) -> None:
+    """A sum of many products at one point is cut into kernels of the stated size."""
+
+    def f(x: Array) -> Any:
+        y = x[:-1]
+        for k in range(terms):
+            y = y * x[1:] + np.sin(x[:-1]) * (0.1 * k)
+        return y
+
+    x = np.linspace(0.1, 0.9, 6)
+    made = schedule_of(f, x)
+    # A node is taken in as long as the kernel is not full; what its operands still bring is little.
+    assert max(len(launch.kernel.instructions) for launch in made.launches) <= LARGEST_KERNEL + 8
+    assert len(made.launches) <= 1 + 4 * terms // LARGEST_KERNEL + 4
+    np.testing.assert_array_equal(value_by_schedule(f, x), f(x))
+
+
+def test_a_chain_of_ten_is_one_launch() -> None:
+    def f(x: Array) -> Any:
+        for _ in range(10):
+            x = np.tanh(x) + 0.5
+        return x
+
+    x = np.linspace(-1, 1, 5)
+    (launch,) = schedule_of(f, x).launches
+    assert launch.kernel.weight == 170
+    np.testing.assert_array_equal(value_by_schedule(f, x), f(x))
+
+
+SHAPES = [(2, 3, 4, 5), (3, 2, 2, 3, 4), (2, 1, 3, 1, 4), (1, 1, 1, 1, 1), (2, 3, 0, 4, 2)]
+MANY_DIMENSIONS = {
+    "whole": lambda u: np.sin(u) * 2.0,
+    "inner": lambda u: u[..., 1:, :] - u[..., :-1, :],
+    "flipped": lambda u: u[::-1, ..., ::-1] * u,
+    "transposed": lambda u: np.transpose(u)[..., ::2] + 1.0,
+    "broadcast": lambda u: u * u[:1] + u[..., :1],
+    "sum of one axis": lambda u: np.sin(u).sum(axis=1),
+    "sum of the ends": lambda u: (u * u).sum(axis=(0, -1)),
+    "sum of the middle": lambda u: (u[..., ::-1] * u).sum(axis=(1, 2)),
+    "every second": lambda u: u[::2, ..., 1:] * u[:1, ..., :-1],
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("what", MANY_DIMENSIONS)
+def test_four_and_five_dimensions(what: str, shape: tuple[int, ...]) -> None:
+    f = MANY_DIMENSIONS[what]
+    u = np.random.default_rng(1).normal(size=shape)
+    made = schedule_of(f, u)
+    check_schedule(made)
+    assert all(len(launch.box) <= MAX_BOX_DIMENSIONS for launch in made.launches)
+    np.testing.assert_allclose(value_by_schedule(f, u), f(u), rtol=1e-14, atol=1e-14)
+
+
+def test_output_that_is_an_input_or_a_constant_is_copied() -> None:
+    x = np.array([1.0, 2.0, 3.0])
+    for f in (lambda x: x, lambda x: x[::-1], lambda x: np.ones(2), lambda x: np.zeros(0)):
+        made = schedule_of(f, x)
+        assert made.output not in made.inputs
+        assert np.array_equal(value_by_schedule(f, x), f(x))
+
+
+def test_later_pieces_overwrite_earlier_ones() -> None:
+    def f(x: Array) -> Any:
+        y = np.full(7, 0.5)
+        y[1:6] = x
+        y[::3] = 2.0
+        y[3:5] = np.sin(x[:2])
+        return y
+
+    x = np.linspace(1, 2, 5)
+    assert np.array_equal(value_by_schedule(f, x), f(x))
+
+
+def test_guards_have_buffers_that_hold_their_decisions() -> None:
+    def f(x: Array) -> Any:
+        return x[x > 0.5] * 2.0 if x[0] < 1.0 else x
+
+    x = np.array([0.9, 0.1, 0.7])
+    made = schedule_of(f, x)
+    assert sorted(g.expected.tolist() for g in made.guards) == [[1.0], [1.0, 0.0, 1.0]]
