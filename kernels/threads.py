@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 VARIABLE = "SPARSEJAC_NUM_THREADS"
-WORK_PER_PIECE = 400_000
-"""Additions (about 100 microseconds) that are worth the hand-over to another thread."""
+WORK_PER_PIECE = 200_000
+"""Additions (about 50 microseconds) that are worth the hand-over to another thread."""
 
 _lock = threading.Lock()
 _chosen: int | None = None

@@ -1,7 +1,7 @@
 """Arithmetic on address maps: recognise, compose, broadcast, permute, collapse.
 
-Affine maps stay affine wherever they can: a slice of a reshaped slice of x is still an offset and some strides, and costs
-no memory however large x is.
+Affine maps stay affine wherever they can: a slice of a reshaped slice of x is still an offset and some strides, and
+costs no memory however large x is.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ def covers(address: Address, size: int) -> bool:
     return address.offset == 0 and all(length <= 1 or stride == full for length, stride, full in steps)
 
 
-def of_view(view: npt.NDArray[Any], origin: int) -> Affine:
-    """The address of a NumPy view into memory that starts at `origin`."""
+def of_view(view: npt.NDArray[Any], origin: int, unit: int | None = None) -> Affine:
+    """The address of a NumPy view into memory that starts at `origin`, with elements `unit` bytes apart."""
     if view.size == 0:
         return Affine(view.shape, 0, (0,) * view.ndim)
-    item = view.itemsize
+    item = view.itemsize if unit is None else unit
     start = view.__array_interface__["data"][0] - origin
     return Affine(view.shape, start // item, tuple(stride // item for stride in view.strides))
 
@@ -81,7 +81,7 @@ def table(box: Box, places: npt.NDArray[Any]) -> Table:
     """A table of places, in int32 where they fit; the caller's array is copied or shared read-only."""
     flat = places.reshape(-1)
     small = flat.size == 0 or int(flat.max()) <= _INT32_MAX
-    stored = np.ascontiguousarray(flat, dtype=np.int32 if small else np.int64)
+    stored: npt.NDArray[Any] = np.ascontiguousarray(flat, dtype=np.int32 if small else np.int64)
     if stored.base is not None or stored is places:
         stored = stored.copy()
     stored.flags.writeable = False

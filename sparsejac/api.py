@@ -32,8 +32,9 @@ def sparse_jacobian(
 ) -> Any:
     """The Jacobian of f at x, exact to rounding, as a sparse matrix.
 
-    f is traced at every call, which costs about one run of its Python, so that whatever f captures may have changed since the
-    last one. Everything that follows from f's structure (pattern, coloring, compiled kernels) is found once and reused.
+    f is traced at every call, which costs about one run of its Python, so that whatever f captures may have changed
+    since the last one. Everything that follows from f's structure (pattern, coloring, compiled kernels) is found once
+    and reused.
 
     Parameters
     ----------
@@ -46,8 +47,8 @@ def sparse_jacobian(
         Passed on to f.
     format : {"csr", "csc", "coo"}
     strategy : {"auto", "forward", "reverse", "identity"}
-        How compressed products are computed: by column colors, by row colors, or by sparse products from an identity seed.
-        "auto" takes the one that a cost model finds cheapest.
+        How compressed products are computed: by column colors, by row colors, or by sparse products from an identity
+        seed. "auto" takes the one that a cost model finds cheapest.
     order : {"natural", "random", "largest_first", "smallest_last"}
         Order in which vertices are colored.
     backend : {"auto", "numpy", "numba"}
@@ -84,8 +85,7 @@ def sparse_jacobian(
            [0., 0., 0., 6.]])
     """
     options = _options("sparse_jacobian", f, format, strategy, order, backend, pattern, coloring)
-    engine, traced, inputs = _traced("sparse_jacobian", f, (x, *args), 0, options)
-    del traced
+    engine, _, inputs = _traced("sparse_jacobian", f, (x, *args), 0, options)
     return assemble(engine.pattern, engine.data(inputs, check=False), format, copy_structure=True)
 
 
@@ -160,7 +160,6 @@ def jacobian(
     array([1., 1., 1., 1., 1.])
     """
     options = _options("jacobian", f, format, strategy, order, backend, pattern, coloring)
-
     check_argnum("jacobian", argnum)
 
     def jac(*args: Any, **kwargs: Any) -> Any:
@@ -231,7 +230,7 @@ def _options(
     strategy: StrategyName,
     order: OrderName,
     backend: BackendName,
-    pattern: Pattern | None,
+    pattern: Any,
     coloring: Coloring | npt.ArrayLike | None,
 ) -> dict[str, Any]:
     """The options of an engine, checked."""

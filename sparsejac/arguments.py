@@ -26,12 +26,13 @@ def check_function(call: str, f: Any) -> None:
 
 
 def as_point(call: str, x: Any) -> Floats:
-    """x as a float64 array of its own, in its own shape."""
+    """The point x as a float64 array of its own, in its own shape."""
     try:
         array = np.asarray(x)
     except ValueError as error:
         raise InputError(
-            f"{call}: x is not an array of numbers ({error})\n  {user_location()}\n  Cure: pass an array or a list of floats."
+            f"{call}: x is not an array of numbers ({error})\n  {user_location()}\n  "
+            "Cure: pass an array or a list of floats."
         ) from None
     if array.dtype.kind not in "biuf":
         what = _SORTS.get(array.dtype.kind, "values") + f" (dtype {array.dtype})"
@@ -47,7 +48,7 @@ def as_point(call: str, x: Any) -> Floats:
 def is_operand(argument: Any) -> bool:
     """Whether a further argument of f is a run-time operand: floats, alone or in an array."""
     if isinstance(argument, np.ndarray):
-        return argument.dtype == np.float64
+        return bool(argument.dtype == np.float64)
     return isinstance(argument, float | np.float64)
 
 
@@ -55,8 +56,8 @@ def check_argnum(call: str, argnum: Any, count: int | None = None) -> None:
     """Refuse what is not the position of an argument."""
     if isinstance(argnum, bool) or not isinstance(argnum, int | np.integer) or argnum < 0:
         raise InputTypeError(
-            f"{call}: argnum={argnum!r} is not the position of an argument\n  {user_location()}\n  Cure: pass 0 for the first "
-            "argument of f, 1 for the second."
+            f"{call}: argnum={argnum!r} is not the position of an argument\n  {user_location()}\n  Cure: pass 0 for "
+            "the first argument of f, 1 for the second."
         )
     if count is not None and argnum >= count:
         raise InputError(

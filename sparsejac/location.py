@@ -6,7 +6,7 @@ import dis
 import linecache
 import sys
 import sysconfig
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
@@ -56,14 +56,14 @@ def _callee(code: CodeType, offset: int) -> tuple[str, str] | None:
     return None
 
 
-def is_called_directly(names: frozenset[str], functions: Collection[int]) -> bool:
+def is_called_directly(names: Set[str], functions: Collection[int]) -> bool:
     """Whether the caller was called by name in the user's code, and not by compiled code that the user called.
 
-    Compiled extensions leave no frame: the innermost frame is then the user's, but the call that it is at is another one.
+    Compiled extensions leave no frame: the innermost frame is then the user's, but it is at another call.
 
     Parameters
     ----------
-    names : frozenset of str
+    names : set of str
         Attributes that lead to the caller.
     functions : collection of int
         Identities of the functions that lead to it, for plain names.

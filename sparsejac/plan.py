@@ -42,8 +42,8 @@ class Plan:
     """The Jacobian of one function at many x, without tracing f again.
 
     Made by `prepare`. f is taken to be pure: it does the same at every call, but for x, for arguments and for the
-    branches that it takes. Arrays that f captured are frozen with the values they had. Where a decision of f (an ``if`` on a
-    value, a mask) comes out otherwise at a new x, f is traced again there, and both paths are remembered.
+    branches that it takes. Arrays that f captured are frozen with the values they had. Where a decision of f (an ``if``
+    on a value, a mask) comes out otherwise at a new x, f is traced again there, and both paths are remembered.
 
     Examples
     --------
@@ -159,8 +159,8 @@ class Plan:
         point = as_point("plan", x)
         if point.shape != self._x_shape:
             raise InputError(
-                f"plan: x has shape {point.shape}, the plan was made for {self._x_shape}\n  {user_location()}\n  Cure: pass x "
-                "of that shape, or make another plan by prepare(f, x)."
+                f"plan: x has shape {point.shape}, the plan was made for {self._x_shape}\n  {user_location()}\n  "
+                "Cure: pass x of that shape, or make another plan by prepare(f, x)."
             )
         args = args or self._args
         inputs = [point.reshape(-1), *_operands(args)]

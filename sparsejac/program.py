@@ -170,11 +170,11 @@ def _digest(nodes: tuple[Node, ...], output: Node, decisions: tuple[Decision, ..
         slot = node.slot if node.kind == "input" else -1
         state.update(repr((node.kind, name, node.size, node.box, node.reduced, slot, reads, stores)).encode())
         if node.indptr is not None:
-            state.update(np.ascontiguousarray(node.indptr, dtype=np.int64))
+            state.update(np.ascontiguousarray(node.indptr, dtype=np.int64).data)
     state.update(repr(number[output.index]).encode())
     for decision in decisions:
         state.update(repr(number[decision.node.index]).encode())
-        state.update(np.ascontiguousarray(decision.expected))
+        state.update(np.ascontiguousarray(decision.expected).data)
     return state.hexdigest()
 
 
@@ -207,7 +207,7 @@ class Graph:
     def sum(self, box: tuple[int, ...], load: Load, reduced: int = 0, indptr: Index | None = None) -> Node:
         """Sums of what `load` reads over `reduced` trailing dimensions or over ragged ranges."""
         size = len(indptr) - 1 if indptr is not None else prod(box[: len(box) - reduced])
-        ranges = None if indptr is None else hashlib.blake2b(np.ascontiguousarray(indptr, dtype=np.int64)).digest()
+        ranges = None if indptr is None else hashlib.blake2b(np.ascontiguousarray(indptr, dtype=np.int64).data).digest()
         key = ("sum", box, load.key, reduced, ranges)
         active = load.node.active
         return self._add(key, "sum", size, box=box, loads=(load,), reduced=reduced, indptr=indptr, active=active)

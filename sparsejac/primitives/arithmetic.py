@@ -49,10 +49,10 @@ elementwise(
     np.remainder,
     "{0} % {1}",
     lambda y, a, b: a.lift(1.0),
-    lambda y, a, b: -((a / b).call("floor")),
+    lambda y, a, b: -a.call("floor_divide", b),
     weight=8,
 )
-elementwise("sign", np.sign, "np.sign({0})", None)
+elementwise("sign", np.sign, "np.sign({0}) + 0.0", None)
 elementwise("floor", np.floor, "np.floor({0})", None)
 elementwise("ceil", np.ceil, "np.ceil({0})", None)
 elementwise("trunc", np.trunc, "np.trunc({0})", None)

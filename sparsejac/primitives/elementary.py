@@ -21,7 +21,7 @@ def _elementary(name: str, evaluate: Callable[..., Any], code: str, *partials: R
 
 _elementary("exp", np.exp, "math.exp({0})", lambda y, x: y)
 _elementary("exp2", np.exp2, "2.0 ** {0}", lambda y, x: y * LN2)
-_elementary("expm1", np.expm1, "math.expm1({0})", lambda y, x: y + 1.0)
+_elementary("expm1", np.expm1, "math.expm1({0})", lambda y, x: x.call("exp"))
 _elementary("log", np.log, "math.log({0})", lambda y, x: 1.0 / x)
 _elementary("log2", np.log2, "math.log2({0})", lambda y, x: 1.0 / (x * LN2))
 _elementary("log10", np.log10, "math.log10({0})", lambda y, x: 1.0 / (x * LN10))
@@ -41,7 +41,8 @@ _elementary(
 )
 _elementary("sinh", np.sinh, "math.sinh({0})", lambda y, x: x.call("cosh"))
 _elementary("cosh", np.cosh, "math.cosh({0})", lambda y, x: x.call("sinh"))
-_elementary("tanh", np.tanh, "math.tanh({0})", lambda y, x: (1.0 - y) * (1.0 + y))
+# 1 - y**2 and y + 1 would cancel in the tails.
+_elementary("tanh", np.tanh, "math.tanh({0})", lambda y, x: 1.0 / x.call("cosh").call("square"))
 _elementary("arcsinh", np.arcsinh, "math.asinh({0})", lambda y, x: 1.0 / x.call("hypot", 1.0))
 _elementary(
     "arccosh", np.arccosh, "math.acosh({0})", lambda y, x: 1.0 / ((x - 1.0).call("sqrt") * (x + 1.0).call("sqrt"))

@@ -4,8 +4,30 @@
 each NumPy function means, family by family.
 """
 
-from sparsejac.tracing import elementwise, indexing, products, reductions, structural
+from sparsejac.tracing import (
+    descriptions,
+    dispatch,
+    elementwise,
+    indexing,
+    methods,
+    pointwise,
+    products,
+    reductions,
+    structural,
+)
 from sparsejac.tracing.run import Traced as Traced
 from sparsejac.tracing.run import run as run
 
-__all__ = ["Traced", "elementwise", "indexing", "products", "reductions", "run", "structural"]
+__all__ = [
+    "Traced",
+    "descriptions",
+    "dispatch",
+    "elementwise",
+    "indexing",
+    "methods",
+    "pointwise",
+    "products",
+    "reductions",
+    "run",
+    "structural",
+]

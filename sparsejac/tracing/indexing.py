@@ -9,43 +9,19 @@ import numpy.typing as npt
 
 from kernels.address import Address
 from sparsejac.addressing import broadcast, composed, reboxed, recognised
-from sparsejac.tracing.array import (
-    TracedArray,
-    TracedScalar,
-    _is_basic,
-    adopted,
-    all_plain,
-    as_value,
-    is_traced,
-    plain,
-    truth_of,
-    wrap,
-)
-from sparsejac.tracing.elementwise import choose
+from sparsejac.tracing.array import TracedArray, adopted, plain_array
+from sparsejac.tracing.base import all_plain, plain
+from sparsejac.tracing.casting import truth_of
+from sparsejac.tracing.conversion import as_value, outside_write, settled, wrap
+from sparsejac.tracing.keys import is_basic, with_dots
+from sparsejac.tracing.pointwise import choose
 from sparsejac.tracing.reals import Value, Vector
-from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, traces
+from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, hook, traces
+from sparsejac.tracing.scalar import TracedScalar
+from sparsejac.tracing.storage import Storage
 from sparsejac.tracing.trace import Trace
 
 Places = npt.NDArray[np.int64]
-
-
-def settled_key(trace: Trace, key: Any) -> Any:
-    """The key with traced masks and plain traced arrays replaced by what they hold; masks become decisions."""
-    if type(key) is tuple:
-        return tuple(settled_key(trace, part) for part in key)
-    if type(key) is list and not all_plain(key):
-        return [settled_key(trace, part) for part in key]
-    if not is_traced(key):
-        return key
-    if type(key) is TracedArray and key.is_plain:
-        return key.window
-    if key.kind == "b":
-        value = key.value
-        return trace.decide(value.real) != 0.0
-    raise IndexError(
-        "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays are valid "
-        "indices"
-    )
 
 
 def places_of(array: TracedArray) -> Places:
@@ -53,22 +29,24 @@ def places_of(array: TracedArray) -> Places:
     return array.address.table().reshape(array.shape)
 
 
-def take_advanced(trace: Trace, array: TracedArray, key: Any) -> Any:
-    """Elements by integer arrays and masks: a copy."""
-    key = settled_key(trace, key)
-    if _is_basic(key):
+@hook("take")
+def take(trace: Trace, array: TracedArray, key: Any) -> Any:
+    """Elements by integer arrays and masks: a copy. Masks that depend on x become decisions."""
+    key = settled(trace, key)
+    if is_basic(key):
         return array[key]
     if array.is_plain:
-        return adopted(array.window[key], array)
+        return adopted(trace, array.window[key], array)
     trace.begin()
     chosen = places_of(array)[key]
     if not isinstance(chosen, np.ndarray):
-        return array._scalar_at(int(chosen))
+        return array.scalar_at(int(chosen))
     address = recognised(chosen)
     parts = [storage.read(address) for storage in array.storages]
-    return wrap(trace, Value(parts[0], parts[1] if len(parts) == 2 else None, array.kind), scalar=False)
+    return wrap(trace, Value.of(parts, array.kind), scalar=False)
 
 
+@hook("assign")
 def assign(trace: Trace, array: TracedArray, key: Any, value: Any) -> None:
     """``array[key] = value`` with NumPy's meaning, repeated indices included: the last one stays."""
     if not array.window.flags.writeable:
@@ -78,35 +56,29 @@ def assign(trace: Trace, array: TracedArray, key: Any, value: Any) -> None:
         return
     trace.begin()
     _check_dtype(trace, array, value)
-    if _is_traced_mask(array, key) and not all_plain(key):
-        new = as_value(trace, value)
-        if new.size == 1:
-            array[...] = wrap(
-                trace, choose(trace, truth_of(trace, key.value), new, as_value(trace, array)), scalar=False
-            )
-            return
-    key = settled_key(trace, key)
-    if _is_basic(key):
-        target = array.at_view(
-            array.window[(*key, Ellipsis) if type(key) is tuple else (key, Ellipsis)]
-            if not _has_dots(key)
-            else array.window[key]
-        )
-        if type(value) is TracedArray and _same_place(target, value):
-            return
-        store: Address = target.address
-    else:
-        chosen = np.asarray(places_of(array)[key])
-        store = recognised(chosen)
-    _write(trace, array, store, as_value(trace, value), repeats=not _is_basic(key))
+    if _is_traced_mask(array, key) and _assign_by_mask(trace, array, key, as_value(trace, value)):
+        return
+    key = settled(trace, key)
+    if not is_basic(key):
+        _write(trace, array, recognised(np.asarray(places_of(array)[key])), as_value(trace, value), repeats=True)
+        return
+    target = array.at_view(array.window[with_dots(key)])
+    if not (type(value) is TracedArray and _same_place(target, value)):
+        _write(trace, array, target.address, as_value(trace, value), repeats=False)
 
 
-def _has_dots(key: Any) -> bool:
-    return any(part is Ellipsis for part in (key if type(key) is tuple else (key,)))
+def _assign_by_mask(trace: Trace, array: TracedArray, mask: Any, new: Value) -> bool:
+    """``y[y < 0] = number``: a choice point by point, so that no decision is recorded."""
+    if new.size == 1:
+        chosen = choose(trace, truth_of(trace, mask.value), new, as_value(trace, array))
+        array[...] = wrap(trace, chosen, scalar=False)
+    return new.size == 1
 
 
 def _is_traced_mask(array: TracedArray, key: Any) -> bool:
-    return type(key) in (TracedArray, TracedScalar) and key.kind == "b" and key.shape == array.shape
+    return (
+        type(key) in (TracedArray, TracedScalar) and not key.is_plain and key.kind == "b" and key.shape == array.shape
+    )
 
 
 def _same_place(target: TracedArray, value: TracedArray) -> bool:
@@ -118,18 +90,23 @@ def _check_dtype(trace: Trace, array: TracedArray, value: Any) -> None:
     if all_plain(value):
         return
     new = as_value(trace, value)
-    if array.dtype.kind in "iu" or (array.dtype.kind == "b" and new.kind != "b") or array.dtype.itemsize in (2, 4):
-        trace.refuse(
+    if array.dtype.kind in "iu" or (array.dtype.kind == "b" and new.kind != "b") or _is_single(array.dtype):
+        raise trace.refusal(
             f"writing a value that depends on x into an array of dtype {array.dtype}",
             "NumPy would round it there, and the derivative would be lost",
             "create the buffer with dtype float (np.zeros(n) does)",
         )
     if new.kind == "c" and array.dtype.kind != "c":
-        trace.refuse(
+        raise trace.refusal(
             "writing a complex value that depends on x into a real array",
             "NumPy would drop the imaginary part",
             "create the buffer with dtype complex, or write value.real",
         )
+
+
+def _is_single(dtype: np.dtype[Any]) -> bool:
+    """Whether numbers are rounded to less than double precision."""
+    return dtype.kind in "fc" and dtype.itemsize < (16 if dtype.kind == "c" else 8)
 
 
 def _write(trace: Trace, array: TracedArray, store: Address, value: Value, repeats: bool) -> None:
@@ -165,24 +142,15 @@ def _last_points(store: Address) -> Places | None:
     return np.sort(len(places) - 1 - first)
 
 
-FUNCTIONS["take_advanced"] = take_advanced
-FUNCTIONS["assign"] = assign
-
-
 def _accumulate_at(ufunc: Any, sign: float) -> None:
     def follow(trace: Trace, array: Any, indices: Any, values: Any = None) -> None:
         if type(array) is not TracedArray:
-            from_outside = f"np.{ufunc.__name__}.at"
-            trace.refuse(
-                from_outside,
-                "a value that depends on x would be written into an ordinary array made outside f",
-                "create the buffer inside f by np.zeros, np.empty or np.array(buffer)",
-            )
+            raise outside_write(trace, f"np.{ufunc.__name__}.at")
         if array.is_plain and all_plain((indices, values)):
             ufunc.at(array.window, plain(indices), plain(values))
             return
         trace.begin()
-        key = settled_key(trace, plain(indices) if all_plain(indices) else indices)
+        key = settled(trace, indices)
         chosen = np.asarray(places_of(array)[key])
         value = as_value(trace, values)
         _check_dtype(trace, array, values)
@@ -193,7 +161,7 @@ def _accumulate_at(ufunc: Any, sign: float) -> None:
     UFUNC_METHODS[(ufunc, "at")] = follow
 
 
-def _add_at(trace: Trace, storage: Any, places: Places, values: Vector, sign: float) -> None:
+def _add_at(trace: Trace, storage: Storage, places: Places, values: Vector, sign: float) -> None:
     """Sums of values by place, added to what stands there."""
     if not len(places):
         return
@@ -222,7 +190,7 @@ _accumulate_at(np.subtract, -1.0)
 @traces(np.copyto)
 def _copyto(trace: Trace, dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
     if type(dst) is not TracedArray:
-        trace.refuse("np.copyto", "the target was made outside f", "create the buffer inside f by np.zeros")
+        raise outside_write(trace, "np.copyto")
     if where is True:
         dst[...] = src
     else:
@@ -232,11 +200,16 @@ def _copyto(trace: Trace, dst: Any, src: Any, casting: str = "same_kind", where:
 @traces(np.bincount)
 def _bincount(trace: Trace, x: Any, weights: Any = None, minlength: int = 0) -> Any:
     if not all_plain(x):
-        trace.refuse("np.bincount of indices that depend on x", "indices have no derivative", "use constant indices")
+        raise trace.refusal(
+            "np.bincount of indices that depend on x", "indices have no derivative", "use constant indices"
+        )
     bins = np.asarray(plain(x))
     value = as_value(trace, weights)
+    if value.kind == "c":
+        raise TypeError(
+            "Cannot cast array data from dtype('complex128') to dtype('float64') according to the rule 'safe'"
+        )
     places, sums = summed_by(trace, bins.astype(np.int64), trace.vector(value.real, bins.shape))
-    size = max(int(bins.max(initial=-1)) + 1, minlength)
-    result: Any = FUNCTIONS["zeros"](trace, (size,))
+    result = plain_array(trace, np.zeros(len(np.bincount(bins, minlength=minlength))))
     result[places] = wrap(trace, Value(sums), scalar=False)
     return result

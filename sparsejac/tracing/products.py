@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -12,10 +13,11 @@ import scipy.sparse as sp
 
 from kernels.address import Address
 from sparsejac.addressing import broadcast, composed, contiguous, permuted, reboxed, recognised
-from sparsejac.tracing.array import all_plain, array_value, as_value, plain, wrap
-from sparsejac.tracing.reals import NumberKind, Value, Vector
-from sparsejac.tracing.registry import UFUNC_METHODS, UFUNCS, traces
-from sparsejac.tracing.structural import as_array
+from sparsejac.tracing.base import all_plain, plain
+from sparsejac.tracing.casting import computed_in
+from sparsejac.tracing.conversion import array_value, as_array, as_value, delivered, wrap
+from sparsejac.tracing.reals import Real, Value, Vector
+from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, UFUNCS, traces
 from sparsejac.tracing.trace import Trace
 
 
@@ -31,7 +33,7 @@ def contract(trace: Trace, labels: list[str], result: str, values: list[Value]) 
     lengths = _lengths(factors, names)
     box = tuple(lengths[name] for name in order)
     spread = [
-        _with_parts(trace, value, lambda v, name=name: _spread(v, name, order, box))  # type: ignore[misc]
+        _with_parts(trace, value, partial(_spread, label=name, order=order, box=box))
         for value, name in zip(factors, names, strict=True)
     ]
     indptr = None
@@ -39,20 +41,19 @@ def contract(trace: Trace, labels: list[str], result: str, values: list[Value]) 
         spread, indptr = _without_zeros(trace, spread, box, len(result))
     product = spread[0]
     for factor in spread[1:]:
-        product = UFUNCS[np.multiply](trace, Value(*product.parts, kind=_number(product)), factor)
+        product = UFUNCS[np.multiply](trace, product, factor)
     return product if not summed else _summed(trace, product, box[: len(result)], len(summed), indptr)
 
 
-def _number(value: Value) -> NumberKind:
-    return "c" if value.kind == "c" else "f"
-
-
 def _with_parts(trace: Trace, value: Value, change: Callable[[Vector], Vector]) -> Value:
-    """The value with each part as a changed vector; a part that is zero stays the number zero."""
-    parts = [0.0 if isinstance(part, float) and part == 0.0 else change(trace.vector(part)) for part in value.parts]
-    if len(parts) == 1 and isinstance(parts[0], float):
-        parts = [change(trace.vector(value.real))]
-    return Value(parts[0], parts[1] if len(parts) == 2 else None, _number(value))
+    """The number with each part as a changed vector; of a complex one, a part that is zero stays the number zero."""
+    if value.kind != "c":
+        return Value(change(trace.vector(value.real)))
+
+    def changed(part: Real) -> Real:
+        return 0.0 if isinstance(part, float) and part == 0.0 else change(trace.vector(part))
+
+    return value.each(changed)
 
 
 def _summed(
@@ -130,7 +131,7 @@ def _without_zeros(
         nonzero = np.flatnonzero(np.logical_or.reduce(present))
         row = nonzero // max(prod(box[rows:]), 1)
         points = recognised(nonzero)
-        kept = [_with_parts(trace, value, lambda v: Vector(v.node, composed(v.address, points))) for value in factors]
+        kept = [_at(trace, value, points) for value in factors]
         return kept, np.searchsorted(row, np.arange(prod(box[:rows]) + 1)).astype(np.int64)
     return factors, None
 
@@ -159,6 +160,10 @@ def sparse_product(trace: Trace, matrix: Any, other: Any) -> Any:
     return wrap(trace, _summed(trace, product, (csr.shape[0], *value.shape[1:]), 0, indptr), scalar=False)
 
 
+def _transposed(matrix: Any) -> Any:
+    return matrix.T
+
+
 def _points(csr: Any, columns: tuple[int, ...]) -> tuple[Address, Address, npt.NDArray[np.int64]]:
     """For each product of a sparse matrix with a vector or matrix its entry and its element, row by row."""
     count = prod(columns)
@@ -172,17 +177,16 @@ def _points(csr: Any, columns: tuple[int, ...]) -> tuple[Address, Address, npt.N
 
 
 @traces(np.matmul)
-def matmul(trace: Trace, a: Any, b: Any, out: Any = None) -> Any:
+def matmul(trace: Trace, a: Any, b: Any, dtype: Any = None) -> Any:
     """As `np.matmul`, for sparse constants as well."""
     if sp.issparse(a):
         return sparse_product(trace, a, b)
     if sp.issparse(b):
-        transposed = sparse_product(trace, b.T, as_array(trace, a).T)
-        return transposed.T
+        return sparse_product(trace, _transposed(b), as_array(trace, a).T).T
     if all_plain((a, b)):
         return np.matmul(plain(a), plain(b))
     trace.begin()
-    left, right = as_value(trace, a), as_value(trace, b)
+    left, right = (computed_in(trace, as_value(trace, factor), dtype) for factor in (a, b))
     if not left.shape or not right.shape:
         raise ValueError("matmul: Input operand does not have enough dimensions")
     batch = "defghij"[: max(len(left.shape), len(right.shape), 2) - 2]
@@ -198,6 +202,10 @@ def matmul(trace: Trace, a: Any, b: Any, out: Any = None) -> Any:
 
 @traces(np.dot)
 def _dot(trace: Trace, a: Any, b: Any, out: Any = None) -> Any:
+    return delivered(trace, _dot_product(trace, a, b), out, "np.dot")
+
+
+def _dot_product(trace: Trace, a: Any, b: Any) -> Any:
     if sp.issparse(a) or sp.issparse(b):
         return matmul(trace, a, b)
     left, right = as_value(trace, a), as_value(trace, b)
@@ -234,13 +242,14 @@ def _inner(trace: Trace, a: Any, b: Any) -> Any:
 
 @traces(np.vdot)
 def _vdot(trace: Trace, a: Any, b: Any) -> Any:
-    return _dot(trace, np.conjugate(as_array(trace, a).ravel()), as_array(trace, b).ravel())
+    return _dot_product(trace, np.conjugate(as_array(trace, a).ravel()), as_array(trace, b).ravel())
 
 
 @traces(np.outer)
 def _outer(trace: Trace, a: Any, b: Any, out: Any = None) -> Any:
     left, right = as_array(trace, a).ravel(), as_array(trace, b).ravel()
-    return wrap(trace, contract(trace, ["a", "b"], "ab", [as_value(trace, left), as_value(trace, right)]))
+    product = wrap(trace, contract(trace, ["a", "b"], "ab", [as_value(trace, left), as_value(trace, right)]))
+    return delivered(trace, product, out, "np.outer")
 
 
 @traces(np.kron)
@@ -256,29 +265,39 @@ def _kron(trace: Trace, a: Any, b: Any) -> Any:
 
 
 @traces(np.trace)
-def _trace_of(trace: Trace, a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, **kwargs: Any) -> Any:
-    return np.sum(np.diagonal(as_array(trace, a), offset, axis1, axis2), axis=-1)
+def _trace_of(
+    trace: Trace, a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None
+) -> Any:
+    diagonal = FUNCTIONS[np.diagonal](trace, as_array(trace, a), offset, axis1, axis2)
+    return np.sum(diagonal, axis=-1, dtype=dtype, out=out)
 
 
 @traces(np.cross)
 def _cross(trace: Trace, a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:
     if axis is not None:
         axisa = axisb = axisc = axis
-    p, q = np.moveaxis(as_array(trace, a), axisa, -1), np.moveaxis(as_array(trace, b), axisb, -1)
+    p, q = (FUNCTIONS[np.moveaxis](trace, *vectors, -1) for vectors in ((a, axisa), (b, axisb)))
     if p.shape[-1] != 3 or q.shape[-1] != 3:
-        trace.refuse("np.cross of vectors that do not have three components", "there is no rule for it", "write it out")
+        raise trace.refusal(
+            "np.cross of vectors that do not have three components", "there is no rule for it", "write it out"
+        )
     one, two, three = (p[..., k] * q[..., m] - p[..., m] * q[..., k] for k, m in ((1, 2), (2, 0), (0, 1)))
     return np.stack([one, two, three], axis=axisc)
 
 
 @traces(np.einsum)
-def _einsum(trace: Trace, *operands: Any, out: Any = None, optimize: Any = False, **kwargs: Any) -> Any:
+def _einsum(
+    trace: Trace, *operands: Any, out: Any = None, optimize: Any = False, dtype: Any = None, casting: Any = None,
+    order: Any = None,
+) -> Any:  # fmt: skip
     if not isinstance(operands[0], str):
-        trace.refuse("np.einsum without a subscripts string", "there is no rule for it", "give the subscripts as text")
+        raise trace.refusal(
+            "np.einsum without a subscripts string", "there is no rule for it", "give the subscripts as text"
+        )
     subscripts, *arrays = operands
-    values = [as_value(trace, a) for a in arrays]
+    values = [computed_in(trace, as_value(trace, a), dtype) for a in arrays]
     labels, result = _parsed(subscripts, [len(value.shape) for value in values])
-    return wrap(trace, contract(trace, labels, result, values))
+    return delivered(trace, wrap(trace, contract(trace, labels, result, values)), out, "np.einsum")
 
 
 def _parsed(subscripts: str, dimensions: list[int]) -> tuple[list[str], str]:
@@ -302,9 +321,9 @@ def _parsed(subscripts: str, dimensions: list[int]) -> tuple[list[str], str]:
 
 
 def _outer_method(ufunc: Any) -> Any:
-    def follow(trace: Trace, a: Any, b: Any) -> Any:
+    def follow(trace: Trace, a: Any, b: Any, **kwargs: Any) -> Any:
         left, right = as_array(trace, a), as_array(trace, b)
-        return ufunc(left.reshape(left.shape + (1,) * right.ndim), right)
+        return ufunc(left.reshape(left.shape + (1,) * right.ndim), right, **kwargs)
 
     return follow
 

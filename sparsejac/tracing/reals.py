@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Literal
@@ -51,6 +52,15 @@ class Value:
     real: Real
     imag: Real | None = None
     kind: NumberKind = "f"
+
+    @staticmethod
+    def of(parts: Sequence[Real], kind: NumberKind) -> Value:
+        """The value with these `parts`: a real one, and an imaginary one if there are two."""
+        return Value(parts[0], parts[1] if len(parts) == 2 else None, kind)
+
+    def each(self, change: Callable[[Real], Real]) -> Value:
+        """The value with its real and its imaginary part changed in the same way."""
+        return Value.of([change(part) for part in self.parts], self.kind)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -9,8 +9,10 @@ import numpy as np
 
 from sparsejac.addressing import composed, contiguous, of_view, permuted, reboxed
 from sparsejac.program import Load
-from sparsejac.tracing.array import as_value, wrap
-from sparsejac.tracing.elementwise import _absolute, _delivered, is_complex
+from sparsejac.tracing.base import given
+from sparsejac.tracing.casting import computed_in, nonzero
+from sparsejac.tracing.complex_rules import absolute, is_complex
+from sparsejac.tracing.conversion import as_value, delivered, wrap
 from sparsejac.tracing.reals import Real, Value, Vector
 from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, UFUNCS, traces
 from sparsejac.tracing.trace import Trace
@@ -48,25 +50,29 @@ def sum_real(trace: Trace, part: Real, stay: tuple[int, ...], gone: tuple[int, .
 def sum_value(trace: Trace, value: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """Sums of a value along axes."""
     stay, gone = _split(value, axis)
-    parts = [sum_real(trace, part, stay, gone) for part in value.parts]
-    total = Value(parts[0], parts[1] if len(parts) == 2 else None, "c" if value.kind == "c" else "f")
+    total = Value.of([sum_real(trace, part, stay, gone) for part in value.parts], "c" if value.kind == "c" else "f")
     return _reshaped(total, _kept_shape(value.shape, gone)) if keepdims else total
 
 
 def _reshaped(value: Value, shape: tuple[int, ...]) -> Value:
-    parts = [Vector(p.node, reboxed(p.address, shape)) if isinstance(p, Vector) else p for p in value.parts]
-    return Value(parts[0], parts[1] if len(parts) == 2 else None, value.kind)
+    return value.each(
+        lambda part: Vector(part.node, reboxed(part.address, shape)) if isinstance(part, Vector) else part
+    )
 
 
 def _masked(trace: Trace, value: Value, where: Any, initial: float) -> Value:
-    if where is True or where is np._NoValue:
+    if _everywhere(where):
         return value
     chosen = FUNCTIONS[np.where](trace, where, wrap(trace, value), initial)
     return as_value(trace, chosen)
 
 
-def _optional(number: Any) -> Any:
-    return None if number is np._NoValue else number
+def _everywhere(where: Any) -> bool:
+    return where is True or not given(where)
+
+
+def _keeps(keepdims: Any) -> bool:
+    return given(keepdims) and bool(keepdims)
 
 
 @traces(np.sum)
@@ -74,27 +80,22 @@ def _sum(
     trace: Trace, a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
     initial: Any = np._NoValue, where: Any = True,
 ) -> Any:  # fmt: skip
-    value = _masked(trace, as_value(trace, a), where, 0.0)
-    result = wrap(trace, sum_value(trace, value, axis, bool(_optional(keepdims))))
-    return _delivered(result if _optional(initial) is None else result + initial, out)
+    value = _masked(trace, computed_in(trace, as_value(trace, a), dtype), where, 0.0)
+    result = wrap(trace, sum_value(trace, value, axis, _keeps(keepdims)))
+    return delivered(trace, result + initial if given(initial) else result, out, "np.sum")
 
 
 @traces(np.mean)
 def _mean(
-    trace: Trace,
-    a: Any,
-    axis: Axis = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: Any = False,
+    trace: Trace, a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
     where: Any = True,
-) -> Any:
-    value = as_value(trace, a)
+) -> Any:  # fmt: skip
+    value = computed_in(trace, as_value(trace, a), dtype)
     count: Any = prod(value.shape[k] for k in _axes(axis, len(value.shape)))
-    if where is not True and where is not np._NoValue:
-        count = np.sum(np.broadcast_to(where, value.shape), axis=axis, keepdims=bool(_optional(keepdims)))
-    total = wrap(trace, sum_value(trace, _masked(trace, value, where, 0.0), axis, bool(_optional(keepdims))))
-    return _delivered(total / count, out)
+    if not _everywhere(where):
+        count = np.sum(np.broadcast_to(where, value.shape), axis=axis, keepdims=_keeps(keepdims))
+    total = wrap(trace, sum_value(trace, _masked(trace, value, where, 0.0), axis, _keeps(keepdims)))
+    return delivered(trace, total / count, out, "np.mean")
 
 
 @traces(np.var)
@@ -103,23 +104,25 @@ def _var(
     **others: Any,
 ) -> Any:  # fmt: skip
     _only_defaults(trace, "np.var", others)
-    value = as_value(trace, a)
+    value = computed_in(trace, as_value(trace, a), dtype)
     array = wrap(trace, value, scalar=False)
     deviation = array - np.mean(array, axis=axis, keepdims=True)
     count = prod(value.shape[k] for k in _axes(axis, len(value.shape)))
     square = np.square(np.abs(deviation)) if value.kind == "c" else np.square(deviation)
-    return _delivered(np.sum(square, axis=axis, keepdims=bool(_optional(keepdims))) / (count - ddof), out)
+    variance = np.sum(square, axis=axis, keepdims=_keeps(keepdims)) / max(count - ddof, 0)
+    return delivered(trace, variance, out, "np.var")
 
 
 def _only_defaults(trace: Trace, name: str, others: dict[str, Any]) -> None:
-    for key, given in others.items():
-        if given is not np._NoValue and given is not True and given is not None:
-            trace.refuse(f"{name} with {key}=", "there is no rule for it", "compute it from sums")
+    for key, option in others.items():
+        if option is not True and given(option):
+            raise trace.refusal(f"{name} with {key}=", "there is no rule for it", "compute it from sums")
 
 
 @traces(np.std)
-def _std(trace: Trace, a: Any, *args: Any, **kwargs: Any) -> Any:
-    return np.sqrt(FUNCTIONS[np.var](trace, a, *args, **kwargs))
+def _std(trace: Trace, a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, *args: Any, **kwargs: Any) -> Any:
+    deviation = np.sqrt(FUNCTIONS[np.var](trace, a, axis, dtype, None, *args, **kwargs))
+    return delivered(trace, deviation, out, "np.std")
 
 
 def fold(trace: Trace, name: str, part: Real, stay: tuple[int, ...], gone: tuple[int, ...]) -> Real:
@@ -169,20 +172,20 @@ def _folding(name: str, what: str) -> Any:
         trace: Trace, a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
         initial: Any = np._NoValue, where: Any = True,
     ) -> Any:  # fmt: skip
-        value = as_value(trace, a)
+        value = computed_in(trace, as_value(trace, a), dtype)
         if value.kind == "c":
-            trace.refuse(f"np.{what} of complex values", "there is no rule for it", "write it with a loop")
-        if where is not True and where is not np._NoValue:
-            trace.refuse(f"np.{what} with where=", "there is no rule for it", "use np.where first")
+            raise trace.refusal(f"np.{what} of complex values", "there is no rule for it", "write it with a loop")
+        if not _everywhere(where):
+            raise trace.refusal(f"np.{what} with where=", "there is no rule for it", "use np.where first")
         stay, gone = _split(value, axis)
-        if not value.size and prod(value.shape[k] for k in gone) == 0 and _optional(initial) is None:
-            return getattr(np, what)(np.empty(value.shape), axis=axis)
+        if not value.size and prod(value.shape[k] for k in gone) == 0 and not given(initial):
+            return getattr(np, what)(np.empty(value.shape), axis=axis, keepdims=_keeps(keepdims))
         result = Value(fold(trace, name, value.real, stay, gone), None, value.kind)
-        if _optional(keepdims):
+        if _keeps(keepdims):
             result = _reshaped(result, _kept_shape(value.shape, gone))
-        if _optional(initial) is not None:
+        if given(initial):
             result = UFUNCS[getattr(np, name)](trace, result, as_value(trace, initial))
-        return _delivered(wrap(trace, result), out)
+        return delivered(trace, wrap(trace, result), out, f"np.{what}")
 
     return follow
 
@@ -193,10 +196,10 @@ _prod = _folding("multiply", "prod")
 
 
 def _without_dtype(follow: Any) -> Any:
-    """np.max and np.min have no dtype argument."""
+    """np.max and np.min have no dtype among their positional arguments (but np.maximum.reduce has one)."""
 
     def inner(trace: Trace, a: Any, axis: Axis = None, out: Any = None, **kwargs: Any) -> Any:
-        return follow(trace, a, axis, None, out, **kwargs)
+        return follow(trace, a, axis, kwargs.pop("dtype", None), out, **kwargs)
 
     return inner
 
@@ -208,7 +211,8 @@ FUNCTIONS[np.prod] = _prod
 
 @traces(np.ptp)
 def _ptp(trace: Trace, a: Any, axis: Axis = None, out: Any = None, keepdims: Any = False) -> Any:
-    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+    distance = np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+    return delivered(trace, distance, out, "np.ptp")
 
 
 def _truths(name: str) -> Any:
@@ -216,12 +220,14 @@ def _truths(name: str) -> Any:
 
     def follow(trace: Trace, a: Any, axis: Axis = None, out: Any = None, keepdims: Any = False, **others: Any) -> Any:
         _only_defaults(trace, "np.any and np.all", others)
-        value = UFUNCS[np.not_equal](trace, as_value(trace, a), Value(0.0))
+        value = nonzero(trace, as_value(trace, a))
         stay, gone = _split(value, axis)
         if not prod(value.shape[k] for k in gone):
             return getattr(np, "any" if name == "maximum" else "all")(np.empty(value.shape), axis=axis)
         result = Value(fold(trace, name, value.real, stay, gone), None, "b")
-        return wrap(trace, _reshaped(result, _kept_shape(value.shape, gone)) if _optional(keepdims) else result)
+        if _keeps(keepdims):
+            result = _reshaped(result, _kept_shape(value.shape, gone))
+        return delivered(trace, wrap(trace, result), out, "np.any and np.all")
 
     return follow
 
@@ -232,15 +238,13 @@ FUNCTIONS[np.all] = _truths("minimum")
 
 @traces(np.count_nonzero)
 def _count_nonzero(trace: Trace, a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    return np.sum(
-        wrap(trace, UFUNCS[np.not_equal](trace, as_value(trace, a), Value(0.0))), axis=axis, keepdims=keepdims
-    )
+    return np.sum(wrap(trace, nonzero(trace, as_value(trace, a))), axis=axis, keepdims=keepdims)
 
 
 @traces(np.linalg.norm)
 def _norm(trace: Trace, x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Any:
     value = as_value(trace, x)
-    array = wrap(trace, _absolute(trace, value) if is_complex(value) else value, scalar=False)
+    array = wrap(trace, absolute(trace, value) if is_complex(value) else value, scalar=False)
     vector_norm = (axis is None and (ord is None or array.ndim == 1)) or isinstance(axis, int)
     if ord in (None, 2, 2.0, "fro") and (vector_norm or ord in (None, "fro")):
         return np.sqrt(np.sum(np.square(array), axis=axis, keepdims=keepdims))
@@ -250,13 +254,17 @@ def _norm(trace: Trace, x: Any, ord: Any = None, axis: Axis = None, keepdims: bo
         return how(size, axis=axis, keepdims=keepdims)
     if vector_norm and isinstance(ord, int | float) and ord > 0:
         return np.sum(np.abs(array) ** ord, axis=axis, keepdims=keepdims) ** (1.0 / ord)
-    trace.refuse(f"np.linalg.norm with ord={ord!r} and axis={axis!r}", "there is no rule for it", "use sums and powers")
+    raise trace.refusal(
+        f"np.linalg.norm with ord={ord!r} and axis={axis!r}", "there is no rule for it", "use sums and powers"
+    )
 
 
 def _reduce_with(function: Any) -> Any:
     def follow(
         trace: Trace, a: Any, axis: Axis = 0, dtype: Any = None, out: Any = None, keepdims: bool = False, **others: Any
     ) -> Any:
+        if given(dtype):
+            others["dtype"] = dtype
         return FUNCTIONS[function](trace, a, axis=axis, out=out, keepdims=keepdims, **others)
 
     return follow

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 UFUNCS: dict[Any, Callable[..., Any]] = {}
 """NumPy ufunc -> function of `(trace, *values)` on `Value`s that returns a `Value`."""
@@ -14,16 +16,40 @@ UFUNC_METHODS: dict[tuple[Any, str], Callable[..., Any]] = {}
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 """NumPy function -> function of `(trace, *arguments, **keywords)` that returns what the user gets."""
 
+METHODS: dict[str, Callable[..., Any]] = {}
+"""Name of an ndarray's method -> function of `(array, *arguments, **keywords)`."""
 
-def traces(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+HOOKS: dict[str, Callable[..., Any]] = {}
+"""Steps that arrays and scalars need from files that are built on them: found by name when they are called."""
+
+
+def traces(*functions: Any) -> Callable[[_F], _F]:
     """Declare how NumPy functions are followed.
 
     The decorated function gets the trace and then the arguments of the call as they came.
     """
 
-    def register(follow: Callable[..., Any]) -> Callable[..., Any]:
+    def register(follow: _F) -> _F:
         for function in functions:
             FUNCTIONS[function] = follow
         return follow
+
+    return register
+
+
+def method(name: str) -> Callable[[_F], _F]:
+    """Declare a method of traced arrays."""
+    return _register_in(METHODS, name)
+
+
+def hook(name: str) -> Callable[[_F], _F]:
+    """Declare a step that lower files call by name."""
+    return _register_in(HOOKS, name)
+
+
+def _register_in(table: dict[str, Callable[..., Any]], name: str) -> Callable[[_F], _F]:
+    def register(function: _F) -> _F:
+        table[name] = function
+        return function
 
     return register

@@ -13,13 +13,17 @@ from sparsejac.addressing import contiguous
 from sparsejac.errors import InputTypeError, UntraceableError
 from sparsejac.location import location_of
 from sparsejac.program import Program, program
-from sparsejac.tracing.array import TracedArray, TracedScalar, all_plain, flat_node, plain, wrap
+from sparsejac.tracing.base import all_plain, is_traced, plain
+from sparsejac.tracing.conversion import as_array, flat_node, wrap
 from sparsejac.tracing.reals import Scalar, Value, Vector
 from sparsejac.tracing.routing import routed
-from sparsejac.tracing.structural import as_array
+from sparsejac.tracing.scalar import TracedScalar
 from sparsejac.tracing.trace import Trace
 
 Floats = npt.NDArray[np.float64]
+
+_MET_BY_COMPILED_CODE = ("TracedArray", "TracedScalar", "NPY_ITER_REFS_OK")
+"""What the messages of compiled code hold when it got one of ours where it wants an ordinary array."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,11 +87,11 @@ def run(
                 if told is error:
                     raise
                 raise told from error
-            if trace.refusal is not None:
-                raise trace.refusal
+            if trace.first_refusal is not None:
+                raise trace.first_refusal
             output, shape = _output(trace, result)
-        if trace.refusal is not None:
-            raise trace.refusal
+        if trace.first_refusal is not None:
+            raise trace.first_refusal
         decisions = trace.all_decisions()
         made = program(trace.graph, output, decisions)
         return Traced(made, [trace.graph.constants[slot] for slot in made.constants], shape)
@@ -97,14 +101,13 @@ def run(
 
 def _told(trace: Trace, error: Exception) -> Exception:
     """What to raise for an error of f: our own refusal if there was one, or if compiled code met a traced value."""
-    if trace.refusal is not None and trace.refusal is not error:
-        return trace.refusal
-    if isinstance(error, TypeError | ValueError) and any(
-        name in str(error) for name in ("TracedArray", "TracedScalar")
-    ):
+    if trace.first_refusal is not None and trace.first_refusal is not error:
+        return trace.first_refusal
+    if isinstance(error, TypeError | ValueError) and any(sign in str(error) for sign in _MET_BY_COMPILED_CODE):
         return UntraceableError(
             f"sparsejac cannot follow a call of compiled code that takes ordinary arrays only ({error})\n  "
-            f"{location_of(error)}\n  Cure: write it with NumPy's functions if it depends on x; else make its arguments outside f."
+            f"{location_of(error)}\n  Cure: write it with NumPy's functions if it depends on x; else make its "
+            "arguments outside f."
         )
     return error
 
@@ -113,7 +116,7 @@ def _output(trace: Trace, result: Any) -> tuple[Any, tuple[int, ...]]:
     """The result of f as one node."""
     if result is None:
         raise InputTypeError("sparsejac: f returned None. Cure: return the residual (f must not only write in place).")
-    if type(result) not in (TracedArray, TracedScalar):
+    if not is_traced(result):
         result = _plain_result(trace, result)
     array = as_array(trace, result)
     if array.dtype.kind == "c":
@@ -139,8 +142,8 @@ def _plain_result(trace: Trace, result: Any) -> Any:
         return as_array(trace, array)
     if array.dtype.kind not in "biufc":
         raise InputTypeError(
-            f"sparsejac: f returned {type(result).__name__} (dtype {array.dtype}), not numbers. Cure: return an array of "
-            "floats."
+            f"sparsejac: f returned {type(result).__name__} (dtype {array.dtype}), not numbers. Cure: return an array "
+            "of floats."
         )
     return array
 

@@ -5,7 +5,8 @@ Views of one array share one storage, so that writing through any of them is see
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,17 @@ from kernels.address import Address, Affine
 from sparsejac.addressing import composed, contiguous, covers, span, table
 from sparsejac.program import Load, Node, Piece
 from sparsejac.tracing.reals import Real, Scalar, Vector
+from sparsejac.tracing.trace import Trace
 
-if TYPE_CHECKING:
-    from sparsejac.tracing.trace import Trace
+
+class _Loan:
+    """Memory that someone else was given: it lives as long as any array over it."""
+
+    __slots__ = ("__array_interface__", "__weakref__", "_array")
+
+    def __init__(self, array: npt.NDArray[Any]) -> None:
+        self._array = array
+        self.__array_interface__ = array.__array_interface__
 
 
 class Storage:
@@ -32,7 +41,7 @@ class Storage:
         Content that nothing traced was written to yet: flat memory that is shared with ordinary arrays.
     """
 
-    __slots__ = ("_log", "_scalars", "node", "plain", "size", "trace")
+    __slots__ = ("_loans", "_log", "_scalars", "node", "plain", "size", "trace")
 
     def __init__(
         self, trace: Trace, size: int, node: Node | None = None, plain: npt.NDArray[Any] | None = None
@@ -43,6 +52,7 @@ class Storage:
         self.plain = plain
         self._log: list[Piece] = []
         self._scalars: dict[int, int] = {}
+        self._loans: list[ref[_Loan]] = []
 
     @property
     def is_plain(self) -> bool:
@@ -104,8 +114,20 @@ class Storage:
             self.node = self.plain = None
         self._log.append(Piece(address, numbers.load))
 
+    def lend(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The same plain array for code of others, which may keep it."""
+        loan = _Loan(array)
+        self._loans = [known for known in self._loans if known() is not None] + [ref(loan)]
+        return np.asarray(loan)
+
     def freeze_plain(self) -> None:
         """Copy plain content, so that it no longer is memory of an ordinary array."""
+        if any(loan() is not None for loan in self._loans):
+            raise self.trace.refusal(
+                "writing a value that depends on x into an array that other code shares (a sparse matrix, say)",
+                "the other would not see it",
+                "fill the array before it is shared, or share array.copy()",
+            )
         if self.plain is not None:
             self.plain = np.array(self.plain)
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sparsejac.addressing import composed, contiguous, reboxed, recognised
-from sparsejac.program import Piece
-from sparsejac.tracing.array import TracedArray, all_plain, as_value, is_traced, plain, plain_array, wrap
+from sparsejac.program import Node, Piece
+from sparsejac.tracing.base import all_plain, is_traced, plain
+from sparsejac.tracing.conversion import as_array, as_value, delivered, settled, wrap
 from sparsejac.tracing.reals import NumberKind, Real, Scalar, Value, Vector
-from sparsejac.tracing.registry import FUNCTIONS, traces
+from sparsejac.tracing.registry import FUNCTIONS, hook, traces
 from sparsejac.tracing.trace import Trace
 
 Places = npt.NDArray[np.int64]
@@ -30,14 +32,15 @@ class _Sources:
     def numbered(self, obj: Any) -> Any:
         """The argument with each array in it replaced by an array of places."""
         if is_traced(obj):
-            return self._number(as_value(self.trace, obj))
+            return self.number(as_value(self.trace, obj))
         if isinstance(obj, list | tuple) and not all_plain(obj):
             return type(obj)(self.numbered(item) for item in obj)
         if isinstance(obj, list | tuple) and any(isinstance(item, np.ndarray | list | tuple) for item in obj):
             return type(obj)(self.numbered(item) for item in obj)
-        return self._number(as_value(self.trace, obj))
+        return self.number(as_value(self.trace, obj))
 
-    def _number(self, value: Value) -> Places:
+    def number(self, value: Value) -> Places:
+        """The places of a value that is laid at the end."""
         self.values.append(value)
         self.starts.append(self.size)
         self.size += value.size
@@ -60,7 +63,7 @@ class _Sources:
             return Vector(vector.node, composed(vector.address, recognised(places - 1)))
         return Vector(self._joined(places, parts), contiguous(places.shape))
 
-    def _joined(self, places: Places, parts: list[Real]) -> Any:
+    def _joined(self, places: Places, parts: list[Real]) -> Node:
         """One vector with a piece for each source."""
         flat = places.reshape(-1)
         pieces: list[Piece] = []
@@ -91,65 +94,65 @@ def _composed(vector: Vector, places: Places) -> Vector:
     return Vector(vector.node, composed(vector.address, recognised(places)))
 
 
+def _parameters(function: Callable[..., Any]) -> list[str]:
+    """Names of a function's parameters; none for compiled ones, whose first parameters have no name."""
+    try:
+        return list(signature(function).parameters)
+    except ValueError:
+        return []
+
+
 def structural(function: Callable[..., Any], *array_arguments: int) -> None:
     """Follow a function that moves elements; `array_arguments` are the positions of arrays (or lists of them)."""
+    names = {name for k, name in enumerate(_parameters(function)) if k in array_arguments}
 
-    def follow(trace: Trace, *args: Any, **kwargs: Any) -> Any:
+    def follow(trace: Trace, *args: Any, out: Any = None, dtype: Any = None, **kwargs: Any) -> Any:
         sources = _Sources(trace)
-        numbered = [sources.numbered(a) if k in array_arguments else plain(a) for k, a in enumerate(args)]
-        kwargs.pop("out", None)
-        return sources.gathered(function(*numbered, **plain(kwargs)))
+        numbered = [sources.numbered(a) if k in array_arguments else settled(trace, a) for k, a in enumerate(args)]
+        options = {key: sources.numbered(a) if key in names else settled(trace, a) for key, a in kwargs.items()}
+        result = sources.gathered(function(*numbered, **options))
+        result = result if dtype is None else result.astype(dtype)
+        return delivered(trace, result, out, f"np.{function.__name__}")
 
     FUNCTIONS[function] = follow
 
 
-for _function in (
-    np.roll, np.repeat, np.tile, np.flip, np.fliplr, np.flipud, np.rot90, np.concatenate, np.stack, np.hstack,
-    np.vstack, np.dstack, np.column_stack, np.block, np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit,
-    np.delete, np.take, np.compress, np.diag, np.diagflat, np.tril, np.triu, np.resize, np.take_along_axis,
-    np.moveaxis, np.rollaxis, np.broadcast_to, np.expand_dims,
-):  # fmt: skip
+def _viewing(function: Callable[..., Any]) -> None:
+    """Follow a function of one array that gives a view where NumPy can."""
+    name = next(iter(_parameters(function)), "a")
+
+    def follow(trace: Trace, *args: Any, **kwargs: Any) -> Any:
+        given_array, *options = args or (kwargs.pop(name),)
+        array = as_array(trace, given_array)
+        view = function(array.window, *plain(options), **plain(kwargs))
+        if np.may_share_memory(view, array.window) or not view.size:
+            return array.at_view(view)
+        sources = _Sources(trace)
+        return sources.gathered(function(sources.numbered(array), *plain(options), **plain(kwargs)))
+
+    FUNCTIONS[function] = follow
+
+
+_VIEWING: list[Callable[..., Any]] = [
+    np.reshape, np.ravel, np.transpose, np.swapaxes, np.squeeze, np.expand_dims, np.moveaxis, np.rollaxis, np.flip,
+    np.fliplr, np.flipud, np.rot90, np.diagonal, np.broadcast_to, np.matrix_transpose,
+]  # fmt: skip
+_MOVING: list[Callable[..., Any]] = [
+    np.roll, np.repeat, np.tile, np.concatenate, np.stack, np.hstack, np.vstack, np.dstack, np.column_stack, np.block,
+    np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit, np.delete, np.take, np.diag, np.diagflat, np.tril,
+    np.triu, np.resize, np.take_along_axis,
+]  # fmt: skip
+
+for _function in _VIEWING:
+    _viewing(_function)
+for _function in _MOVING:
     structural(_function, 0)
+structural(np.compress, 1)
 structural(np.append, 0, 1)
 structural(np.insert, 0, 2)
 
 
-def _viewing(function: Callable[..., Any]) -> None:
-    """Functions of one array that give a view where NumPy can."""
-
-    def follow(trace: Trace, a: Any, *args: Any, **kwargs: Any) -> Any:
-        array = a if type(a) is TracedArray else as_array(trace, a)
-        view = function(array.window, *args, **kwargs)
-        if np.may_share_memory(view, array.window) or not view.size:
-            return array.at_view(view)
-        sources = _Sources(trace)
-        return sources.gathered(function(sources.numbered(array), *args, **kwargs))
-
-    FUNCTIONS[function] = follow
-
-
-for _function in (
-    np.reshape, np.ravel, np.transpose, np.swapaxes, np.squeeze, np.expand_dims, np.moveaxis, np.rollaxis, np.flip,
-    np.fliplr, np.flipud, np.rot90, np.diagonal, np.broadcast_to, np.matrix_transpose,
-):  # fmt: skip
-    _viewing(_function)
-
-
-def as_array(trace: Trace, obj: Any) -> TracedArray:
-    """Anything as a traced array; a traced array as it is."""
-    if type(obj) is TracedArray:
-        return obj
-    if all_plain(obj) and not (isinstance(obj, np.ndarray) and obj.dtype.kind == "O"):
-        return plain_array(trace, np.array(plain(obj)))
-    value = as_value(trace, obj)
-    if not value.is_vector:
-        value = Value(
-            trace.vector(value.real, ()), None if value.imag is None else trace.vector(value.imag, ()), value.kind
-        )
-    array: TracedArray = wrap(trace, value, scalar=False)
-    return array
-
-
+@hook("pack")
 def pack(trace: Trace, items: Any) -> Value:
     """A nested list with traced values as one array."""
     arrays = [as_value(trace, item) for item in items]
@@ -160,18 +163,13 @@ def pack(trace: Trace, items: Any) -> Value:
             + " and ".join(map(str, sorted(shapes)))
         )
     sources = _Sources(trace)
-    return sources.gathered(np.stack([sources._number(value) for value in arrays])).value  # type: ignore[no-any-return]
-
-
-FUNCTIONS["pack"] = pack
+    packed: Value = sources.gathered(np.stack([sources.number(value) for value in arrays])).value
+    return packed
 
 
 def _atleast(function: Callable[..., Any]) -> None:
     def follow(trace: Trace, *arrays: Any) -> Any:
-        results = []
-        for a in arrays:
-            array = as_array(trace, a)
-            results.append(array.at_view(function(array.window)))
+        results = [array.at_view(function(array.window)) for array in (as_array(trace, a) for a in arrays)]
         return results[0] if len(results) == 1 else tuple(results)
 
     FUNCTIONS[function] = follow
@@ -184,12 +182,16 @@ for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
 @traces(np.pad)
 def _pad(trace: Trace, array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
     if callable(mode) or mode in ("linear_ramp", "maximum", "mean", "median", "minimum"):
-        trace.refuse(f"np.pad with mode={mode!r}", "it computes new values", "pad with constants and assign the border")
+        raise trace.refusal(
+            f"np.pad with mode={mode!r}", "it computes new values", "pad with constants and assign the border"
+        )
     sources = _Sources(trace)
     places = sources.numbered(array)
     if mode != "constant" or "constant_values" not in kwargs:
         if kwargs.get("reflect_type") == "odd":
-            trace.refuse("np.pad with reflect_type='odd'", "it computes new values", "assign the border yourself")
+            raise trace.refusal(
+                "np.pad with reflect_type='odd'", "it computes new values", "assign the border yourself"
+            )
         return sources.gathered(np.pad(places, pad_width, mode, **kwargs))
     result = sources.gathered(np.pad(places, pad_width, mode))
     outside = np.pad(np.zeros(places.shape, dtype=bool), pad_width, constant_values=True)
@@ -234,76 +236,3 @@ def _meshgrid(trace: Trace, *xi: Any, copy: bool = True, sparse: bool = False, i
     sources = _Sources(trace)
     grids = np.meshgrid(*(sources.numbered(x) for x in xi), copy=copy, sparse=sparse, indexing=indexing)  # type: ignore[call-overload]
     return sources.gathered(list(grids))
-
-
-@traces(np.copy)
-def _copy(trace: Trace, a: Any, order: str = "K", subok: bool = False) -> Any:
-    return as_array(trace, a).copy()
-
-
-@traces(np.shape)
-def _shape(trace: Trace, a: Any) -> Any:
-    return a.shape if is_traced(a) else as_value(trace, a).shape
-
-
-@traces(np.ndim)
-def _ndim(trace: Trace, a: Any) -> Any:
-    return len(_shape(trace, a))
-
-
-@traces(np.size)
-def _size(trace: Trace, a: Any, axis: int | None = None) -> Any:
-    shape = _shape(trace, a)
-    return int(np.prod(shape)) if axis is None else shape[axis]
-
-
-@traces(np.iscomplexobj)
-def _iscomplexobj(trace: Trace, x: Any) -> bool:
-    return bool(x.kind == "c") if is_traced(x) else as_value(trace, x).kind == "c"
-
-
-@traces(np.isrealobj)
-def _isrealobj(trace: Trace, x: Any) -> bool:
-    return not _iscomplexobj(trace, x)
-
-
-@traces(np.result_type)
-def _result_type(trace: Trace, *args: Any) -> Any:
-    return np.result_type(*(a.dtype if is_traced(a) else a for a in args))
-
-
-@traces(np.shares_memory, np.may_share_memory)
-def _shares_memory(trace: Trace, a: Any, b: Any, max_work: Any = None) -> bool:
-    return type(a) is type(b) is TracedArray and bool(np.may_share_memory(a.window, b.window))
-
-
-def _like(function: Callable[..., Any], number: float | None) -> None:
-    def follow(trace: Trace, a: Any, *args: Any, **kwargs: Any) -> Any:
-        value = number
-        if number is None and "fill_value" in kwargs:
-            value = kwargs.pop("fill_value")
-        elif number is None:
-            value, *rest = args
-            args = tuple(rest)
-        dtype = kwargs.get("dtype") or (args[0] if args else None) or a.dtype
-        shape = kwargs.get("shape")
-        result = plain_array(trace, np.zeros(a.shape if shape is None else shape, dtype))
-        if not (isinstance(value, float) and value == 0.0):
-            result[...] = value
-        return result
-
-    FUNCTIONS[function] = follow
-
-
-_like(np.zeros_like, 0.0)
-_like(np.empty_like, 0.0)
-_like(np.ones_like, 1.0)
-_like(np.full_like, None)
-
-
-def zeros(trace: Trace, shape: Any) -> TracedArray:
-    """A buffer of zeros."""
-    return plain_array(trace, np.zeros(shape))
-
-
-FUNCTIONS["zeros"] = zeros

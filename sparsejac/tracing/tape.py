@@ -14,6 +14,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -131,7 +132,7 @@ class ScalarTape:
         order = np.lexsort((places, nodes))
         bounds = [0, *(np.flatnonzero(np.diff(nodes[order])) + 1), len(order)] if len(order) else [0]
         made = []
-        for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+        for low, high in pairwise(bounds):
             rows = order[low:high]
             load = Load(self.graph.nodes[nodes[rows[0]]], recognised(sources[rows]))
             made.append(Piece(recognised(places[rows]), load))
@@ -210,7 +211,7 @@ class ScalarTape:
         for key in keys:
             changes |= np.diff(key[order]) != 0
         bounds = [0, *(np.flatnonzero(changes) + 1), len(rows)]
-        for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+        for low, high in pairwise(bounds):
             self._roll_group(segment, rows[order[low:high]], chains)
 
     def _roll_group(self, segment: _Segment, rows: Ints, chains: dict[int, Ints]) -> None:
@@ -275,8 +276,8 @@ class _Segment:
         inside = np.where(linked, before, 0)
         linked &= adds[inside] & (self.site[inside] == self.site) & (self._uses()[inside] == 1)
         length = np.zeros(len(adds), dtype=np.int64)
-        for row in np.flatnonzero(linked):
-            length[row] = length[before[row]] + 1
+        for link in np.flatnonzero(linked):
+            length[link] = length[before[link]] + 1
         continued = np.zeros(len(adds), dtype=bool)
         continued[before[linked]] = True
         chains = {}
@@ -295,7 +296,7 @@ class _Segment:
         order = np.argsort(depth, kind="stable")
         ordered = depth[order]
         bounds = [*np.flatnonzero(np.diff(ordered, prepend=0)), len(order)]
-        return [order[low:high] for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+        return [order[low:high] for low, high in pairwise(bounds)]
 
     def _depths_with(self, chains: dict[int, Ints]) -> Ints:
         """Depths of the rows where chains are one operation; 0 for leaves and for rows that a chain absorbed."""

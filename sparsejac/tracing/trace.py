@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NoReturn
-
 import numpy as np
 import numpy.typing as npt
 
@@ -29,7 +25,7 @@ class Trace:
         self.graph = Graph()
         self.tape = ScalarTape(self.graph, self.node_values, self._tape_constants)
         self.decisions: list[Decision] = []
-        self.refusal: UntraceableError | None = None
+        self.first_refusal: UntraceableError | None = None
         self.finished = False
         self._values: dict[int, Floats] = {}
         self._scalar_constants: dict[int, Node] = {}
@@ -46,13 +42,13 @@ class Trace:
         """A node of numbers that f captured; they are copied."""
         return self.graph.constant(np.array(values, dtype=np.float64).reshape(-1))
 
-    def refuse(self, operation: str, why: str, cure: str) -> NoReturn:
-        """Fail, and let the whole trace fail even if f catches the error."""
-        message = f"sparsejac cannot follow {operation}: {why}\n  {user_location()}\n  Cure: {cure}"
+    def refusal(self, operation: str, why: str, cure: str) -> UntraceableError:
+        """The error to raise for what cannot be followed; the whole trace fails then, even if f catches it."""
+        message = f"sparsejac cannot follow {operation}: {why}\n  {user_location()}\n  Cure: {cure}."
         error = UntraceableError(message)
-        if self.refusal is None:
-            self.refusal = error
-        raise error
+        if self.first_refusal is None:
+            self.first_refusal = error
+        return error
 
     def begin(self) -> None:
         """Mark the start of one call of the user's; its scalar operations are numbered from here."""
@@ -169,11 +165,3 @@ class Trace:
         if len(values) > 1 and not (values == values[0]).all():
             return self.constant(values), 0, 1
         return self.constant(values[:1]), 0, 0
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """While f runs; afterwards no traced value can be used any more."""
-        try:
-            yield
-        finally:
-            self.finished = True

@@ -49,7 +49,8 @@ def views(draw: st.DrawFn, base: Ints) -> Ints:
     view = base
     for kind in draw(st.lists(st.sampled_from(("slice", "transpose", "axis", "broadcast", "pick")), max_size=4)):
         if kind == "slice":
-            view = view[(*(draw(_slices(n)) for n in view.shape), ...)]
+            parts: Any = [draw(_slices(n)) for n in view.shape]
+            view = view[(*parts, ...)]
         elif kind == "transpose":
             view = view.transpose(draw(st.permutations(range(view.ndim))))
         elif kind == "axis" and view.ndim < 5:
@@ -257,8 +258,17 @@ def test_places_beyond_four_bytes(largest: int) -> None:
 
 
 def test_keys_tell_maps_apart() -> None:
-    maps = [Affine((2, 3), 0, (3, 1)), Affine((6,), 0, (1,)), Affine((2, 3), 1, (3, 1)), Affine((2, 3), 0, (1, 2))]
-    tables = [table((3,), np.array([0, 2, 1])), table((3,), np.array([0, 1, 2])), table((3, 1), np.array([0, 2, 1]))]
+    maps: list[Address] = [
+        Affine((2, 3), 0, (3, 1)),
+        Affine((6,), 0, (1,)),
+        Affine((2, 3), 1, (3, 1)),
+        Affine((2, 3), 0, (1, 2)),
+    ]
+    tables: list[Address] = [
+        table((3,), np.array([0, 2, 1])),
+        table((3,), np.array([0, 1, 2])),
+        table((3, 1), np.array([0, 2, 1])),
+    ]
     keys = {m.key for m in (*maps, *tables)}
     assert len(keys) == 7
     assert table((3,), np.array([0, 2, 1], dtype=np.int32)).key == tables[0].key

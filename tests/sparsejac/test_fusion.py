@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -152,7 +153,7 @@ def test_a_chain_of_ten_is_one_launch() -> None:
 
 
 SHAPES = [(2, 3, 4, 5), (3, 2, 2, 3, 4), (2, 1, 3, 1, 4), (1, 1, 1, 1, 1), (2, 3, 0, 4, 2)]
-MANY_DIMENSIONS = {
+MANY_DIMENSIONS: dict[str, Callable[[Any], Any]] = {
     "whole": lambda u: np.sin(u) * 2.0,
     "inner": lambda u: u[..., 1:, :] - u[..., :-1, :],
     "flipped": lambda u: u[::-1, ..., ::-1] * u,

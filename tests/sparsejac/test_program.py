@@ -135,7 +135,9 @@ def test_digest_knows_the_branch() -> None:
     """The same expression after another decision is another Program: its guards differ."""
 
     def f(x: Array) -> Any:
-        return x * 2.0 if x[0] > 0 else x * 2.0
+        if x[0] > 0:
+            return 2.0 * x
+        return x * 2.0
 
     assert digest(f, X) != digest(f, -X)
     assert digest(f, X) == digest(f, X * 2.0)

@@ -28,6 +28,7 @@ ANALYTIC: dict[str, Callable[..., Any]] = {
 }
 UNARY = ("sin", "cos", "tanh", "arctan", "negative", "square", "absolute", "sqrt", "log", "reciprocal", "exp")
 BINARY = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "hypot")
+KINDS = ("unary", "binary", "guard", "literal", "same")
 GUARDED = ("sqrt", "log")
 
 
@@ -46,7 +47,7 @@ def scalar_kernels(draw: st.DrawFn) -> Kernel:
     def pick() -> int:
         return values[draw(st.integers(0, len(values) - 1))]
 
-    for kind in draw(st.lists(st.sampled_from(("unary", "binary", "guard", "literal", "same")), min_size=2, max_size=14)):
+    for kind in draw(st.lists(st.sampled_from(KINDS), min_size=2, max_size=14)):
         if kind == "literal":
             made = builder.literal(draw(st.sampled_from((0.0, 1.0, -1.0, 0.7, 2.0))))
         elif kind == "unary":
@@ -140,5 +141,5 @@ def _is_tame(kernel: Kernel, value: int, values: list[complex]) -> bool:
 def partials_at(linearized: Kernel, point: Array) -> tuple[float, Array]:
     """The value and the partials that a linearized kernel gives at one point."""
     with np.errstate(all="ignore"):
-        value, *partials = Interpreter(linearized)([np.float64(v) for v in point])
+        value, *partials = Interpreter(linearized)([np.asarray(v) for v in point])
     return float(value), np.array([float(p) for p in partials])

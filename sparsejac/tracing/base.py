@@ -1,0 +1,94 @@
+"""What traced arrays and traced scalars share: operators through ufuncs, and loud refusals."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from sparsejac.errors import UntraceableError
+from sparsejac.tracing.registry import HOOKS
+
+if TYPE_CHECKING:
+    from sparsejac.tracing.trace import Trace
+
+SAME_AS_FUNCTIONS = frozenset(
+    (
+        *("all", "any", "argmax", "argmin", "argsort", "clip", "conj", "conjugate", "cumprod", "cumsum", "diagonal"),
+        *("dot", "max", "mean", "min", "nonzero", "prod", "ptp", "repeat", "round", "searchsorted", "squeeze", "std"),
+        *("sum", "swapaxes", "take", "trace", "var"),
+    )
+)
+"""Methods that do just what the NumPy function of the same name does."""
+
+
+class TracedBase(NDArrayOperatorsMixin):
+    """A duck array or a duck scalar of one trace."""
+
+    __slots__ = ("tracer",)
+    __array_priority__ = 1000.0
+    tracer: Trace
+
+    @property
+    @abstractmethod
+    def is_plain(self) -> bool:
+        """Whether nothing of it depends on x."""
+
+    @property
+    @abstractmethod
+    def plain_form(self) -> npt.NDArray[Any]:
+        """The ordinary array that a plain one stands for; refused for all others."""
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return HOOKS["ufunc"](self.tracer, ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return HOOKS["function"](self.tracer, func, args, kwargs)
+
+    def _lossy(self, what: str) -> UntraceableError:
+        """The refusal to become a plain number."""
+        return self.tracer.refusal(
+            what,
+            "a plain number would lose the derivative with respect to x",
+            "use the value as it is: NumPy and math functions and item assignment take it; create buffers inside f "
+            "by np.zeros, np.empty or np.array; write A @ x for A.dot(x) with an ordinary array A",
+        )
+
+    def __complex__(self) -> complex:
+        raise self._lossy("complex() of a value that depends on x")
+
+    def __reduce__(self) -> Any:
+        raise self._lossy("pickling of a value that depends on x")
+
+
+def is_traced(obj: Any) -> bool:
+    """Whether an object is one of ours (and may hold traced values)."""
+    return issubclass(type(obj), TracedBase)
+
+
+def all_plain(obj: Any) -> bool:
+    """Whether nothing inside nested lists, tuples and dicts depends on x."""
+    if issubclass(type(obj), TracedBase):
+        return bool(obj.is_plain)
+    if isinstance(obj, list | tuple):
+        return all(all_plain(item) for item in obj)
+    return all(all_plain(item) for item in obj.values()) if isinstance(obj, dict) else True
+
+
+def plain(obj: Any) -> Any:
+    """The same with plain traced arrays replaced by the ordinary arrays that they are; others are refused."""
+    if issubclass(type(obj), TracedBase):
+        return obj.plain_form
+    if type(obj) is tuple:
+        return tuple(plain(item) for item in obj)
+    if type(obj) is list:
+        return [plain(item) for item in obj]
+    return {key: plain(item) for key, item in obj.items()} if type(obj) is dict else obj
+
+
+def given(obj: Any) -> bool:
+    """Whether an optional argument was given: neither None nor NumPy's mark for what is missing."""
+    return obj is not None and obj is not np._NoValue

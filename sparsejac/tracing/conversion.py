@@ -1,0 +1,141 @@
+"""From what f's author writes to values, and from values to what f's author sees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsejac.addressing import contiguous, covers
+from sparsejac.errors import UntraceableError
+from sparsejac.program import Node
+from sparsejac.tracing.array import TracedArray, plain_array
+from sparsejac.tracing.base import all_plain, is_traced, plain
+from sparsejac.tracing.casting import DTYPES
+from sparsejac.tracing.reals import NumberKind, Real, Scalar, Value, Vector
+from sparsejac.tracing.registry import HOOKS, hook
+from sparsejac.tracing.scalar import TracedScalar, scalar_of
+from sparsejac.tracing.storage import Storage
+from sparsejac.tracing.trace import Trace
+
+
+def as_value(trace: Trace, obj: Any) -> Value:
+    """Anything that NumPy takes as an array, as a value."""
+    if type(obj) is TracedScalar:
+        _check_owner(trace, obj)
+        return obj.value
+    if type(obj) is TracedArray:
+        if obj.is_plain:
+            return array_value(trace, obj.window)
+        _check_owner(trace, obj)
+        return obj.value
+    if type(obj) in (float, int):
+        return Value(float(obj))
+    return list_value(trace, obj) if isinstance(obj, list | tuple) else array_value(trace, np.asarray(obj))
+
+
+def _check_owner(trace: Trace, obj: TracedArray | TracedScalar) -> None:
+    """Refuse what another run of f left behind: its rows and nodes mean something else here."""
+    if obj.tracer is not trace:
+        obj.tracer.begin()
+        raise trace.refusal("a value of another trace", "two calls of sparsejac are mixed", "do not nest them in f")
+
+
+def array_value(trace: Trace, array: npt.NDArray[Any]) -> Value:
+    """An ordinary array or number as a value; arrays are copied."""
+    if array.dtype.kind == "O" and array.ndim and not all_plain(items := array.tolist()):
+        return list_value(trace, items)
+    if array.dtype.kind not in "biufc":
+        raise trace.refusal(
+            f"a combination with {'text' if array.dtype.kind in 'US' else f'an array of dtype {array.dtype}'}",
+            "only numbers can be combined with values that depend on x",
+            "convert it to floats before",
+        )
+    kind: NumberKind = "c" if array.dtype.kind == "c" else "b" if array.dtype.kind == "b" else "f"
+    parts = [array.real, array.imag] if kind == "c" else [array]
+    if array.ndim == 0:
+        return Value.of([float(part) for part in parts], kind)
+    return Value.of([Vector(trace.constant(np.asarray(p)), contiguous(array.shape)) for p in parts], kind)
+
+
+def list_value(trace: Trace, items: Any) -> Value:
+    """A nested list, possibly of traced values, as one array."""
+    if all_plain(items):
+        return array_value(trace, np.array(plain(items)))
+    packed: Value = HOOKS["pack"](trace, items)
+    return packed
+
+
+@hook("as_array")
+def as_array(trace: Trace, obj: Any) -> TracedArray:
+    """Anything as a traced array; a traced array as it is."""
+    if type(obj) is TracedArray:
+        return obj
+    if all_plain(obj) and not (isinstance(obj, np.ndarray) and obj.dtype.kind == "O"):
+        return plain_array(trace, np.array(plain(obj)))
+    value = as_value(trace, obj)
+    if not value.is_vector:
+        value = value.each(lambda part: trace.vector(part, ()))
+    array: TracedArray = wrap(trace, value, scalar=False)
+    return array
+
+
+def wrap(trace: Trace, value: Value, *, scalar: bool = True) -> Any:
+    """What the user gets for a value: an array, or a scalar where NumPy gives one (unless `scalar` is False)."""
+    if not value.is_vector:
+        return scalar_of(trace, value)
+    shape = value.shape
+    if not shape and scalar:
+        return TracedScalar(trace, value.each(lambda part: _tape_scalar(trace, part)))
+    memory = np.empty(value.size, dtype=np.int8)
+    nodes = [flat_node(trace, trace.vector(part, shape)) for part in value.parts]
+    storages = tuple(Storage(trace, value.size, node=node) for node in nodes)
+    return TracedArray(trace, storages, memory.reshape(shape), memory, DTYPES[value.kind])
+
+
+def flat_node(trace: Trace, vector: Vector) -> Node:
+    """A node that holds just the numbers of a vector in C order."""
+    return vector.node if covers(vector.address, vector.node.size) else trace.apply_copy(vector).node
+
+
+def _tape_scalar(trace: Trace, part: Real) -> Real:
+    if isinstance(part, Vector):
+        return Scalar(trace.tape.element(part.node.index, int(part.address.table()[0])))
+    return part
+
+
+def settled(trace: Trace, obj: Any) -> Any:
+    """A key or an option with plain traced arrays replaced by what they hold; traced masks become decisions."""
+    if type(obj) is tuple:
+        return tuple(settled(trace, part) for part in obj)
+    if type(obj) is list and not all_plain(obj):
+        return [settled(trace, part) for part in obj]
+    if not is_traced(obj) or obj.is_plain:
+        return plain(obj)
+    if obj.kind == "b":
+        return trace.decide(as_value(trace, obj).real) != 0.0
+    raise IndexError(
+        "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays are valid "
+        "indices"
+    )
+
+
+def delivered(trace: Trace, result: Any, out: Any, operation: str) -> Any:
+    """The result, or `out` with the result written into it."""
+    if out is None:
+        return result
+    target = out[0] if type(out) is tuple and len(out) == 1 else out
+    if type(target) is not TracedArray:
+        raise outside_write(trace, f"{operation} with out=")
+    target[...] = result
+    return target
+
+
+def outside_write(trace: Trace, operation: str) -> UntraceableError:
+    """The refusal to write a traced value into memory that is not ours."""
+    return trace.refusal(
+        operation,
+        "a value that depends on x would be written into an ordinary array made outside f",
+        "create the buffer inside f by np.zeros, np.empty or np.array(buffer)",
+    )

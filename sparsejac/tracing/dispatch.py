@@ -1,0 +1,88 @@
+"""The two doors by which NumPy hands calls over: ufuncs and functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sparsejac.errors import UntraceableError
+from sparsejac.tracing.array import adopted, plain_result
+from sparsejac.tracing.base import all_plain, given, plain
+from sparsejac.tracing.casting import computed_in
+from sparsejac.tracing.conversion import as_value, delivered, wrap
+from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, UFUNCS, hook
+from sparsejac.tracing.trace import Trace
+
+_VIEWS_OF_PARTS = (np.real, np.imag)
+_WITHOUT_EFFECT = frozenset(["casting", "order", "subok"])
+
+
+@hook("function")
+def follow_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a NumPy function does on traced arguments."""
+    if all_plain((args, kwargs)) and function not in _VIEWS_OF_PARTS:
+        return plain_result(trace, function, args, kwargs)
+    trace.begin()
+    follow = FUNCTIONS.get(function)
+    if follow is None:
+        raise trace.refusal(
+            f"{function.__module__}.{function.__name__}".replace("numpy.", "np.", 1),
+            "it has no rule for values that depend on x",
+            "write it with elementwise functions, indexing, sums and products, or move it out of f if it does not "
+            "depend on x",
+        )
+    return follow(trace, *args, **kwargs)
+
+
+@hook("ufunc")
+def follow_ufunc(trace: Trace, ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a ufunc, or one of its methods, does on traced operands."""
+    if all_plain((inputs, kwargs)):
+        return _plain_ufunc(trace, ufunc, method, inputs, kwargs)
+    trace.begin()
+    out = kwargs.pop("out", None)
+    if method == "__call__":
+        return _call(trace, ufunc, inputs, kwargs, out)
+    follow = UFUNC_METHODS.get((ufunc, method))
+    if follow is None:
+        raise _unknown(trace, f"np.{ufunc.__name__}.{method}")
+    result = follow(trace, *inputs, **kwargs)
+    return delivered(trace, result, out, f"np.{ufunc.__name__}.{method}")
+
+
+def _plain_ufunc(trace: Trace, ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    result = getattr(ufunc, method)(*plain(inputs), **plain(kwargs))
+    out = kwargs.get("out")
+    if out is not None:
+        return out[0] if len(out) == 1 else out
+    return adopted(trace, result)
+
+
+def _call(trace: Trace, ufunc: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
+    name = f"np.{ufunc.__name__}"
+    where, dtype = kwargs.pop("where", True), kwargs.pop("dtype", None)
+    unknown = {key for key, value in kwargs.items() if key not in _WITHOUT_EFFECT and value is not None}
+    if unknown:
+        raise _unknown(trace, f"{name} with {', '.join(sorted(unknown))}=")
+    if ufunc is np.matmul:
+        result = FUNCTIONS[np.matmul](trace, *inputs, dtype=dtype)
+    else:
+        follow = UFUNCS.get(ufunc)
+        if follow is None:
+            raise _unknown(trace, name)
+        operands = (as_value(trace, operand) for operand in inputs)
+        result = wrap(trace, follow(trace, *(computed_in(trace, operand, dtype) for operand in operands)))
+    if where is not True:
+        if not given(out):
+            raise trace.refusal(f"{name} with where= but without out=", "the other elements are random", "give out=")
+        result = FUNCTIONS[np.where](trace, where, result, out[0])
+    return delivered(trace, result, out, name)
+
+
+def _unknown(trace: Trace, name: str) -> UntraceableError:
+    return trace.refusal(
+        name,
+        "it has no rule for values that depend on x",
+        "write it with the arithmetic and elementary functions of NumPy",
+    )

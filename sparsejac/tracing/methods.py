@@ -1,0 +1,125 @@
+"""Named methods of traced arrays that are more than the NumPy function of the same name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sparsejac.tracing.array import TracedArray, adopted, plain_array
+from sparsejac.tracing.casting import cast
+from sparsejac.tracing.conversion import as_value, settled, wrap
+from sparsejac.tracing.registry import hook, method
+
+
+@method("reshape")
+def _reshape(array: TracedArray, *shape: Any, order: Any = "C", copy: bool | None = None) -> Any:
+    """A view if NumPy can make one."""
+    if copy:
+        return _reshape(_copy(array), *shape, order=order)
+    view = array.window.reshape(*shape, order=order)
+    if not array.size or np.may_share_memory(view, array.window):
+        return array.at_view(view)
+    if copy is False:
+        raise ValueError("Unable to avoid creating a copy while reshaping.")
+    return _reshape(_copy(array, order), *shape, order=order)
+
+
+@method("ravel")
+def _ravel(array: TracedArray, order: Any = "C") -> Any:
+    return _reshape(array, -1, order=order)
+
+
+@method("flatten")
+def _flatten(array: TracedArray, order: Any = "C") -> Any:
+    return _reshape(_copy(array, order), -1, order=order)
+
+
+@method("view")
+def _view(array: TracedArray, *dtype: Any, **kwargs: Any) -> Any:
+    """The same memory, without another dtype."""
+    if array.is_plain and (dtype or kwargs):
+        return adopted(array.tracer, array.window.view(*dtype, **kwargs).copy())
+    wanted = [*dtype, *kwargs.values()]
+    if any(w is not np.ndarray and np.dtype(w) != array.dtype for w in wanted):
+        raise array.tracer.refusal(
+            "ndarray.view with another dtype", "it looks at the bits of a value that depends on x", "use astype"
+        )
+    return array.at_view(array.window.view())
+
+
+@method("transpose")
+def _transpose(array: TracedArray, *axes: Any) -> TracedArray:
+    return array.at_view(array.window.transpose(*axes))
+
+
+@method("copy")
+def _copy(array: TracedArray, order: Any = "C") -> TracedArray:
+    """A copy with memory of its own."""
+    if array.is_plain:
+        return plain_array(array.tracer, array.window.copy())
+    fortran = order == "F"
+    value = as_value(array.tracer, array.T) if fortran else array.value
+    copied: TracedArray = wrap(array.tracer, value, scalar=False)
+    return copied.T if fortran else copied
+
+
+@method("astype")
+def _astype(array: TracedArray, dtype: Any, *args: Any, **kwargs: Any) -> Any:
+    """Between truth values, floats and complex numbers of double precision."""
+    if array.is_plain:
+        return plain_array(array.tracer, array.window.astype(dtype, *args, **kwargs))
+    return wrap(array.tracer, cast(array.tracer, array.value, np.dtype(dtype)), scalar=False)
+
+
+@method("fill")
+def _fill(array: TracedArray, value: Any) -> None:
+    array[...] = value
+
+
+@method("item")
+def _item(array: TracedArray, *args: Any) -> Any:
+    """One element; it stays traced."""
+    if not args:
+        if array.size != 1:
+            raise ValueError("can only convert an array of size 1 to a Python scalar")
+        return array[(0,) * array.ndim]
+    flat = len(args) == 1 and not isinstance(args[0], tuple)
+    index = np.unravel_index(range(array.size)[args[0]], array.shape) if flat else args
+    return array[tuple(int(k) for k in np.ravel(index))]
+
+
+@method("tolist")
+def _tolist(array: TracedArray) -> Any:
+    """Lists of elements that stay traced."""
+    if array.is_plain:
+        return array.window.tolist()
+    return array[()] if array.ndim == 0 else [row.tolist() if array.ndim > 1 else row for row in array]
+
+
+@method("compress")
+def _compress(array: TracedArray, condition: Any, axis: int | None = None, out: Any = None) -> Any:
+    return np.compress(condition, array, axis=axis, out=out)
+
+
+class _Flat:
+    """``y.flat`` where NumPy cannot make it a view: elements in C order, each at its own place."""
+
+    def __init__(self, array: TracedArray) -> None:
+        self._array = array
+
+    def __len__(self) -> int:
+        return self._array.size
+
+    def __iter__(self) -> Any:
+        return iter(_ravel(self._array))
+
+    def __getitem__(self, key: Any) -> Any:
+        return _ravel(self._array)[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        chosen = np.arange(self._array.size)[settled(self._array.tracer, key)]
+        self._array[np.unravel_index(chosen, self._array.shape)] = value
+
+
+hook("flat")(_Flat)

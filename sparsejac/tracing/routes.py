@@ -1,0 +1,266 @@
+"""What stands in for functions that have no dispatch of their own while f runs.
+
+Each maker takes the original and gives a route: a function that follows traced arguments of calls from the user's code
+and hands everything else to the original.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import wraps
+from itertools import islice
+from threading import local
+from typing import Any
+
+import numpy as np
+
+from sparsejac.location import is_called_directly
+from sparsejac.tracing.array import TracedArray, plain_array
+from sparsejac.tracing.base import all_plain, is_traced, plain
+from sparsejac.tracing.casting import computed_in
+from sparsejac.tracing.conversion import as_array, as_value, list_value, wrap
+from sparsejac.tracing.dispatch import follow_ufunc
+from sparsejac.tracing.products import matmul
+from sparsejac.tracing.registry import FUNCTIONS
+from sparsejac.tracing.scalar import TracedScalar
+from sparsejac.tracing.trace import Trace
+
+Function = Callable[..., Any]
+
+ACTIVE = local()
+"""The traces of each thread whose f is running, innermost last, as `stack`."""
+
+ROUTED: set[int] = set()
+"""Identities of the originals and of their routes."""
+
+ROUTED_NAMES: set[str] = set()
+"""Attributes of NumPy that lead to routes."""
+
+
+def current_trace() -> Trace | None:
+    """The trace of this thread, if f is running."""
+    stack: list[Trace] = getattr(ACTIVE, "stack", [])
+    return stack[-1] if stack else None
+
+
+def constructor(original: Function, from_traced: Function | None = None) -> Function:
+    """np.zeros and its kin: memory of the tracer's, so that traced values can be written into it.
+
+    Parameters
+    ----------
+    original : callable
+    from_traced : callable, optional
+        Called with the trace and the arguments if one of these depends on x; by default NumPy's dispatch finds the way.
+    """
+    undefined = original.__name__ in ("empty", "empty_like")
+
+    @wraps(original)
+    def route(*args: Any, **kwargs: Any) -> Any:
+        trace = current_trace()
+        if trace is None or not is_called_directly(ROUTED_NAMES, ROUTED):
+            return original(*args, **kwargs)
+        if not all_plain((args, kwargs)):
+            return original(*args, **kwargs) if from_traced is None else from_traced(trace, *args, **kwargs)
+        array = original(*plain(args), **plain(kwargs))
+        if undefined:
+            array[...] = np.zeros((), array.dtype)
+        return plain_array(trace, array) if array.dtype.kind in "biufc" else array
+
+    return route
+
+
+def like(original: Function) -> Function:
+    """np.zeros_like and its kin, also of lists and with a number that depend on x."""
+
+    def follow(trace: Trace, *args: Any, **kwargs: Any) -> Any:
+        return FUNCTIONS[original](trace, *args, **kwargs)
+
+    return constructor(original, follow)
+
+
+def full(original: Function) -> Function:
+    """np.full, whose number may depend on x."""
+    return constructor(original, _filled)
+
+
+def _filled(
+    trace: Trace, shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **others: Any
+) -> TracedArray:
+    value = as_value(trace, fill_value)
+    wanted = (complex if value.kind == "c" else float) if dtype is None else dtype
+    array = plain_array(trace, np.zeros(plain(shape), wanted))
+    array[...] = fill_value
+    return array
+
+
+def converter(original: Function) -> Function:
+    """np.array and its kin: traced arrays stay traced, lists of traced values are packed."""
+    copies = original.__name__ == "array"
+
+    @wraps(original)
+    def route(*args: Any, **kwargs: Any) -> Any:
+        trace = current_trace()
+        if trace is None or not is_called_directly(ROUTED_NAMES, ROUTED):
+            return original(*args, **kwargs)
+        obj = args[0] if args else kwargs.get("object", kwargs.get("a"))
+        copy = copies and kwargs.get("copy", True)
+        if all_plain(obj):
+            array = original(plain(obj), *plain(args[1:]), **plain(kwargs))
+            if type(obj) is TracedArray and not copies and array is obj.window:
+                return obj
+            owned = copy or isinstance(obj, list | tuple)
+            return plain_array(trace, array) if owned and array.dtype.kind in "biufc" else array
+        trace.begin()
+        dtype = args[1] if len(args) > 1 else kwargs.get("dtype")
+        return _converted(trace, obj, dtype, kwargs.get("ndmin", 0), copy)
+
+    return route
+
+
+def _converted(trace: Trace, obj: Any, dtype: Any, ndmin: int, copy: bool) -> Any:
+    if type(obj) is TracedArray and not copy and (dtype is None or np.dtype(dtype) == obj.dtype):
+        return obj
+    result = wrap(trace, computed_in(trace, as_value(trace, as_array(trace, obj)), dtype), scalar=False)
+    return result.reshape((1,) * max(ndmin - result.ndim, 0) + result.shape)
+
+
+def from_iterator(original: Function) -> Function:
+    """np.fromiter of traced values packs them."""
+
+    @wraps(original)
+    def route(iter: Any, dtype: Any, count: int = -1, **kwargs: Any) -> Any:
+        trace = current_trace()
+        if trace is None or not is_called_directly(ROUTED_NAMES, ROUTED):
+            return original(iter, dtype, count, **kwargs)
+        items = list(iter if count < 0 else islice(iter, count))
+        if all_plain(items):
+            return plain_array(trace, original(items, dtype, count, **kwargs))
+        return wrap(trace, computed_in(trace, list_value(trace, items), dtype), scalar=False)
+
+    return route
+
+
+def enumerated(original: Function) -> Function:
+    """np.ndenumerate of a traced array."""
+
+    def pairs(array: TracedArray) -> Iterator[tuple[tuple[int, ...], Any]]:
+        return ((index, array[index]) for index in np.ndindex(array.shape))
+
+    @wraps(original)
+    def route(arr: Any) -> Any:
+        return pairs(arr) if type(arr) is TracedArray else original(arr)
+
+    return route
+
+
+class Concatenation:
+    """np.r_ and np.c_ for traced parts; `put_together` takes a list of arrays."""
+
+    def __init__(self, original: Any, put_together: Function) -> None:
+        self._original = original
+        self._put_together = put_together
+
+    def __getitem__(self, key: Any) -> Any:
+        trace = current_trace()
+        items = key if isinstance(key, tuple) else (key,)
+        if trace is None or all_plain(items):
+            return self._original[tuple(plain(item) for item in items) if isinstance(key, tuple) else plain(key)]
+        trace.begin()
+        if any(isinstance(item, str) for item in items):
+            raise trace.refusal("np.r_ with a directive string", "there is no rule for it", "use np.concatenate")
+        parts = [self._original[item] if isinstance(item, slice) else item for item in items]
+        return self._put_together([np.atleast_1d(part) for part in parts])
+
+    def __len__(self) -> int:
+        return 0
+
+
+def rows(original: Any) -> Concatenation:
+    """np.r_."""
+    return Concatenation(original, np.concatenate)
+
+
+def columns(original: Any) -> Concatenation:
+    """np.c_."""
+    return Concatenation(original, np.column_stack)
+
+
+def of_math(follow: Function) -> Callable[[Function], Function]:
+    """A function of the math module by the NumPy function that does the same."""
+
+    def make(original: Function) -> Function:
+        @wraps(original)
+        def route(*args: Any) -> Any:
+            for arg in args:
+                if type(arg) is TracedScalar and isinstance(follow, np.ufunc):
+                    return arg.__array_ufunc__(follow, "__call__", *args)
+                if is_traced(arg) and not all_plain(arg):
+                    return _of_math(arg.tracer, follow, args)
+                if isinstance(arg, list | tuple) and not all_plain(arg):
+                    return follow(*args)
+            return original(*args)
+
+        return route
+
+    return make
+
+
+def _of_math(trace: Trace, follow: Function, args: tuple[Any, ...]) -> Any:
+    trace.begin()
+    if any(np.size(arg) != 1 for arg in args):
+        raise TypeError("only length-1 arrays can be converted to Python scalars")
+    args = tuple(arg.item() if type(arg) is TracedArray else arg for arg in args)
+    return follow_ufunc(trace, follow, "__call__", args, {}) if isinstance(follow, np.ufunc) else follow(*args)
+
+
+def logarithm(x: Any, base: Any = None) -> Any:
+    """As `math.log`."""
+    return np.log(x) if base is None else np.log(x) / np.log(base)
+
+
+def distance(p: Any, q: Any) -> Any:
+    """As `math.dist`."""
+    return np.sqrt(sum((a - b) ** 2 for a, b in zip(p, q, strict=True)))
+
+
+def sparse_times(original: Function) -> Function:
+    """A sparse matrix times what may be traced."""
+
+    @wraps(original)
+    def route(self: Any, other: Any) -> Any:
+        trace = current_trace()
+        if trace is None or all_plain(other):
+            return original(self, plain(other) if is_traced(other) else other)
+        return matmul(trace, self, other)
+
+    return route
+
+
+def times_sparse(original: Function) -> Function:
+    """What may be traced times a sparse matrix."""
+
+    @wraps(original)
+    def route(self: Any, other: Any) -> Any:
+        trace = current_trace()
+        if trace is None or all_plain(other):
+            return original(self, plain(other) if is_traced(other) else other)
+        return matmul(trace, other, self)
+
+    return route
+
+
+def refused_by_sparse(original: Function) -> Function:
+    """Operations whose result would be a sparse matrix of traced values."""
+
+    @wraps(original)
+    def route(self: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
+        if all_plain(other):
+            return original(self, plain(other) if is_traced(other) else other, *args, **kwargs)
+        trace = current_trace() or other.tracer
+        raise trace.refusal(
+            f"{type(self).__name__}.{original.__name__} with a value that depends on x",
+            "a sparse matrix cannot hold traced values",
+            "multiply the vectors instead: A @ (x * v), d * (A @ v)",
+        )
+
+    return route

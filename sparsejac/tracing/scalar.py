@@ -1,0 +1,270 @@
+"""The numbers that f sees for single elements: immutable, with the operators of NumPy's scalars."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsejac.location import user_site
+from sparsejac.tracing.base import SAME_AS_FUNCTIONS, TracedBase
+from sparsejac.tracing.casting import DTYPES, cast, peek, truth_of
+from sparsejac.tracing.reals import NumberKind, Scalar, Value
+from sparsejac.tracing.registry import HOOKS
+from sparsejac.tracing.tape import CODES
+from sparsejac.tracing.trace import Trace
+
+_ARITHMETIC = ["add", "subtract", "multiply", "divide", "negative", "square", "sqrt", "reciprocal", "absolute"]
+_EXPONENTIAL = ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p"]
+_CIRCULAR = ["sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "hypot"]
+_HYPERBOLIC = ["sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"]
+_EXTREMES = ["maximum", "minimum"]
+
+_CODES_OF_UFUNCS = {
+    getattr(np, name): CODES[name] for name in _ARITHMETIC + _EXPONENTIAL + _CIRCULAR + _HYPERBOLIC + _EXTREMES
+}
+"""Ufuncs that are, on real numbers, just the primitive of the same name."""
+
+_UFUNC_NAMES = frozenset(name for name in dir(np) if isinstance(getattr(np, name), np.ufunc))
+
+_READS_BITS = frozenset(
+    ["as_integer_ratio", "byteswap", "data", "dump", "dumps", "getfield", "hex", "tobytes", "tofile", "view"]
+)
+"""Attributes of NumPy's scalars through which the derivative would be lost."""
+
+
+def _operators(name: str, ufunc: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """An operator of traced scalars and its reflection: straight to the tape for real numbers, else by the ufunc."""
+    code = CODES[name]
+
+    def write(number: TracedScalar, other: Any, swapped: bool) -> TracedScalar | None:
+        trace = number.tracer
+        kind = type(other)
+        if number.row < 0 or trace.finished:
+            return None
+        if kind is TracedScalar:
+            row = other.row if other.tracer is trace else -1
+        elif kind is float or kind is int or kind is np.float64:
+            row = trace.tape.constant(float(other))
+        else:
+            return None
+        if row < 0:
+            return None
+        frame = sys._getframe(2)
+        site = (id(frame.f_code) << 20) + frame.f_lasti
+        first, second = (row, number.row) if swapped else (number.row, row)
+        return TracedScalar(trace, None, trace.tape.apply_two(code, first, second, site))
+
+    def forward(self: TracedScalar, other: Any) -> Any:
+        written = write(self, other, False)
+        return ufunc(self, other) if written is None else written
+
+    def reflected(self: TracedScalar, other: Any) -> Any:
+        written = write(self, other, True)
+        return ufunc(other, self) if written is None else written
+
+    return forward, reflected
+
+
+class TracedScalar(TracedBase):
+    """A number that may depend on x: immutable, as NumPy's scalars are.
+
+    Parameters
+    ----------
+    trace : Trace
+    value : Value, optional
+        What it is; may be left out for real numbers on the tape, the common case.
+    row : int
+        Its row on the tape; -1 for complex numbers and truth values.
+    """
+
+    __slots__ = ("_value", "row")
+    shape = ()
+    ndim = 0
+    size = 1
+
+    def __init__(self, trace: Trace, value: Value | None, row: int = -1) -> None:
+        self.tracer = trace
+        self._value = value
+        self.row = row
+        if value is not None and value.kind == "f" and type(value.real) is Scalar:
+            self.row = value.real.row
+
+    @property
+    def value(self) -> Value:
+        """The scalar as a value."""
+        return Value(Scalar(self.row)) if self._value is None else self._value
+
+    @property
+    def is_plain(self) -> bool:
+        """False: numbers that do not depend on x are NumPy's own."""
+        return False
+
+    @property
+    def plain_form(self) -> npt.NDArray[Any]:
+        """Refused: an ordinary number would lose the derivative."""
+        raise self._lossy("a number that depends on x as an index, a size or an option")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        code = _CODES_OF_UFUNCS.get(ufunc)
+        if code is not None and not kwargs and method == "__call__" and not self.tracer.finished:
+            rows = [self._row_of(operand) for operand in inputs]
+            if min(rows) >= 0:
+                return TracedScalar(self.tracer, None, self.tracer.tape.apply_code(code, rows, user_site()))
+        return HOOKS["ufunc"](self.tracer, ufunc, method, inputs, kwargs)
+
+    def _row_of(self, operand: Any) -> int:
+        """The row of a real number on the tape of this trace; -1 for everything else."""
+        kind = type(operand)
+        if kind is TracedScalar:
+            return int(operand.row) if operand.tracer is self.tracer else -1
+        return self.tracer.tape.constant(float(operand)) if kind is float or kind is int else -1
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # isinstance(x[0], float) holds, as f's author expects
+        return self.dtype.type
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float64, complex128 or bool."""
+        return DTYPES[self.kind]
+
+    @property
+    def kind(self) -> NumberKind:
+        """Truth value, real or complex number."""
+        return "f" if self._value is None else self._value.kind
+
+    @property
+    def T(self) -> TracedScalar:
+        """The scalar itself."""
+        return self
+
+    @property
+    def real(self) -> Any:
+        """The real part."""
+        return scalar_of(self.tracer, Value(self.value.real))
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part."""
+        return scalar_of(self.tracer, Value(0.0 if self.value.imag is None else self.value.imag))
+
+    def __getitem__(self, key: Any) -> Any:
+        if key == ():
+            return self
+        if key is Ellipsis or key is None:
+            array = HOOKS["as_array"](self.tracer, self)
+            return array if key is Ellipsis else array[None]
+        raise IndexError("invalid index to scalar variable.")
+
+    def __getattr__(self, name: str) -> Any:
+        if name in SAME_AS_FUNCTIONS or name in _UFUNC_NAMES:  # NumPy calls x.sin() for the elements of object arrays
+            return partial(getattr(np, name), self)
+        if name in _READS_BITS:
+            raise self._lossy(f"{self.dtype}.{name} of a value that depends on x")
+        raise AttributeError(f"'numpy.{self.dtype}' object has no attribute {name!r}")
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:
+        raise self._lossy("the conversion of a value that depends on x to an ordinary array")
+
+    def __float__(self) -> float:
+        raise self._lossy("float() of a value that depends on x")
+
+    def __hash__(self) -> int:
+        raise self._lossy(
+            "hash() of a value that depends on x (as a key of a dict, a member of a set, a cached argument)"
+        )
+
+    def __bool__(self) -> bool:
+        self.tracer.begin()
+        return bool(self.tracer.decide(truth_of(self.tracer, self.value)))
+
+    def __int__(self) -> int:
+        self.tracer.begin()
+        return int(self.tracer.decide(self.tracer.apply("trunc", self.value.real)))
+
+    def __index__(self) -> int:
+        raise TypeError(
+            "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean "
+            "arrays are valid indices"
+        )
+
+    def __round__(self, digits: int | None = None) -> Any:
+        if digits is not None:
+            return np.round(self, digits)
+        self.tracer.begin()
+        return int(self.tracer.decide(self.tracer.apply("rint", self.value.real)))
+
+    def _shown(self) -> Any:
+        return "<traced scalar after its trace>" if self.tracer.finished else peek(self.tracer, self.value)[()]
+
+    def __format__(self, spec: str) -> str:
+        return format(peek(self.tracer, self.value)[()], spec)
+
+    def __repr__(self) -> str:
+        return str(self._shown()) if self.tracer.finished else repr(self._shown())
+
+    def __str__(self) -> str:
+        return str(self._shown())
+
+    def item(self) -> TracedScalar:
+        """The scalar itself; it stays traced."""
+        return self
+
+    tolist = item
+    copy = item
+
+    def astype(self, dtype: Any) -> Any:
+        """As `numpy.float64.astype`."""
+        return scalar_of(self.tracer, cast(self.tracer, self.value, np.dtype(dtype)))
+
+    def reshape(self, *shape: Any) -> Any:
+        """As `numpy.float64.reshape`."""
+        return self[...].reshape(*shape)
+
+    def ravel(self) -> Any:
+        """As `numpy.float64.ravel`."""
+        return self.reshape(1)
+
+    flatten = ravel
+
+    __add__, __radd__ = _operators("add", np.add)
+    __sub__, __rsub__ = _operators("subtract", np.subtract)
+    __mul__, __rmul__ = _operators("multiply", np.multiply)
+    __truediv__, __rtruediv__ = _operators("divide", np.true_divide)
+    # Augmented assignment rebinds the name, as with every immutable number.
+    __iadd__ = __add__
+    __isub__ = __sub__
+    __imul__ = __mul__
+    __itruediv__ = __truediv__
+
+    def __ifloordiv__(self, other: Any) -> Any:
+        return self // other
+
+    def __imod__(self, other: Any) -> Any:
+        return self % other
+
+    def __ipow__(self, other: Any) -> Any:
+        return self**other
+
+    def __copy__(self) -> TracedScalar:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> TracedScalar:
+        return self
+
+    def is_integer(self) -> bool:
+        """As `float.is_integer`; the answer is a decision."""
+        return bool(self == np.floor(self))
+
+
+def scalar_of(trace: Trace, value: Value) -> Any:
+    """What the user gets for a single number: traced, or NumPy's own if it does not depend on x."""
+    if value.is_traced_scalar:
+        return TracedScalar(trace, value)
+    number = value.real if value.imag is None else complex(value.real, value.imag)  # type: ignore[arg-type]
+    return DTYPES[value.kind].type(number)
