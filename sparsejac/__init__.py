@@ -17,8 +17,9 @@ for _name in ("coloring", "kernels"):
     if _spec is None or _spec.origin is None or _Path(_spec.origin).resolve().parent.parent != _home:
         _found = "nothing" if _spec is None else _spec.origin
         raise ImportError(
-            f"sparsejac: the package {_name!r} that Python finds is not sparsejac's own but {_found}. Cure: remove the foreign "
-            f"package from this environment (or from the working directory), and install sparsejac from its checkout or wheel."
+            f"sparsejac: the package {_name!r} that Python finds is not sparsejac's own but {_found}. Cure: remove the "
+            "foreign package from this environment (or from the working directory), and install sparsejac from its "
+            "checkout or wheel."
         )
 
 from sparsejac.api import jacobian as jacobian  # noqa: E402

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -64,3 +65,48 @@ def check_argnum(call: str, argnum: Any, count: int | None = None) -> None:
             f"{call}: argnum is {argnum}, but f was called with {count} positional arguments\n  {user_location()}\n  "
             "Cure: pass the argument to differentiate by position, or another argnum."
         )
+
+
+def described(argument: Any) -> Any:
+    """What of a further argument of f belongs to the path through f, as a value that later changes cannot reach.
+
+    Of an operand this is its shape, of everything else its content. Objects without a content that could be compared
+    (functions, say) are told apart by identity.
+
+    Examples
+    --------
+    >>> indices = [0, 1]
+    >>> before = described(indices)
+    >>> indices[:] = [2, 3]
+    >>> before == described(indices)
+    False
+    """
+    return ("operand", np.shape(argument)) if is_operand(argument) else _content(argument)
+
+
+def _content(argument: Any) -> Any:
+    if argument is None or isinstance(argument, str | bytes | int | float | complex | np.generic):
+        return type(argument), argument
+    if isinstance(argument, list | tuple):
+        return type(argument), tuple(map(_content, argument))
+    if isinstance(argument, dict):
+        return type(argument), tuple((_content(key), _content(value)) for key, value in argument.items())
+    if isinstance(argument, np.ndarray) and argument.dtype.kind != "O":
+        return "array", argument.dtype.str, argument.shape, argument.tobytes()
+    try:
+        return type(argument), pickle.dumps(argument)
+    except Exception:  # anything may be raised by a foreign __reduce__
+        return "object", _Same(argument)
+
+
+class _Same:
+    """Equal to itself alone; keeps its object alive, so that no other one takes its identity."""
+
+    def __init__(self, known: Any) -> None:
+        self.known = known
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.known is self.known
+
+    def __hash__(self) -> int:
+        return id(self.known)

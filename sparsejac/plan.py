@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from coloring import Coloring
 from kernels import source_text
-from sparsejac.arguments import as_point, is_operand
+from sparsejac.arguments import as_point, described, is_operand
 from sparsejac.engine import DecisionError, Engine
 from sparsejac.engines import engine_for
 from sparsejac.errors import InputError
@@ -31,11 +31,33 @@ VARIANTS = 32
 
 @dataclass(frozen=True, eq=False)
 class _Variant:
-    """One path through f: the decisions, and the arguments that are no operands, under which it holds."""
+    """One path through f: the decisions, and the arguments that are no operands, under which it holds.
+
+    Parameters
+    ----------
+    traced : Traced
+    engine : Engine
+    fixed : tuple
+        The arguments that are no operands, described.
+    point : list of array, optional
+        x and operands at which f was traced, if it took decisions: for these they hold by definition, even where
+        a kernel rounds a tie differently.
+    """
 
     traced: Traced
     engine: Engine
     fixed: tuple[Any, ...]
+    point: list[Floats] | None
+
+    def fits(self, fixed: tuple[Any, ...], inputs: list[Floats]) -> bool:
+        """Whether the path may be taken with these arguments, decisions aside."""
+        return self.fixed == fixed and tuple(map(len, inputs)) == self.traced.program.input_sizes
+
+    def was_traced_at(self, inputs: list[Floats]) -> bool:
+        """Whether f was traced with just these numbers."""
+        return self.point is not None and all(
+            np.array_equal(known, given, equal_nan=True) for known, given in zip(self.point, inputs, strict=True)
+        )
 
 
 class Plan:
@@ -67,7 +89,8 @@ class Plan:
         self._scalar = not isinstance(x, np.ndarray) and self._x_shape == ()
         self._args = args
         self._lock = Lock()
-        self._variants = [self._trace(point, args)]
+        self._variants: list[_Variant] = []
+        self._trace(point, args)
 
     def __call__(self, x: Any, *args: Any, copy_structure: bool = False) -> Any:
         """The Jacobian at x.
@@ -104,11 +127,15 @@ class Plan:
         InputError
             If f took a path at x whose Jacobian has entries outside `pattern`: `plan(x)` then gives the whole matrix.
         """
-        first = self._variants[0].engine
+        pattern = self.pattern
+        if out is not None and out.shape != (pattern.nnz,):
+            raise InputError(
+                f"plan.values: out has shape {out.shape}, the entries have shape {(pattern.nnz,)}\n  "
+                f"{user_location()}\n  Cure: out=np.empty(plan.pattern.nnz)."
+            )
         variant, _, data = self._evaluate(x, args, out)
-        if variant.engine is first or variant.engine.pattern == first.pattern:
-            return data
-        return _embedded(variant.engine.pattern, data, first.pattern, out)
+        found = variant.engine.pattern
+        return data if found is pattern or found == pattern else _embedded(found, data, pattern, out)
 
     def value_and_jacobian(self, x: Any, *args: Any, copy_structure: bool = False) -> tuple[Any, Any]:
         """f(x), in f's shape, and the Jacobian at x; see `__call__`."""
@@ -164,66 +191,49 @@ class Plan:
             )
         args = args or self._args
         inputs = [point.reshape(-1), *_operands(args)]
-        fixed = _fixed(args)
-        for variant in tuple(self._variants):
-            if _same(variant.fixed, fixed) and _fit(variant, inputs):
-                try:
-                    return self._run(variant, inputs, out, check=True)
-                except DecisionError:
-                    continue
-        variant = self._trace(point, args)
-        with self._lock:
-            if len(self._variants) >= VARIANTS:
-                del self._variants[1]
-            self._variants.append(variant)
+        fixed = tuple(map(described, args))
+        candidates = [variant for variant in tuple(self._variants) if variant.fits(fixed, inputs)]
+        for variant in candidates:
+            try:
+                return self._run(variant, inputs, out, check=True)
+            except DecisionError:
+                continue
+        variant = next((v for v in candidates if v.was_traced_at(inputs)), None) or self._trace(point, args)
         return self._run(variant, inputs, out, check=False)
 
     def _run(
         self, variant: _Variant, inputs: list[Floats], out: Floats | None, *, check: bool
     ) -> tuple[_Variant, Floats, Floats]:
-        target = out if out is not None and out.shape == (variant.engine.pattern.nnz,) else None
-        if out is not None and target is None and variant is self._variants[0]:
-            raise InputError(
-                f"plan.values: out has shape {out.shape}, the entries have shape {(variant.engine.pattern.nnz,)}\n  "
-                f"{user_location()}\n  Cure: out=np.empty(plan.pattern.nnz)."
-            )
-        all_inputs = [*inputs, *variant.traced.constants]
-        value, data = variant.engine.value_and_data(all_inputs, target, check=check)
+        """Evaluate a path; `out` is written only where its entries are those of the plan's pattern."""
+        pattern = variant.engine.pattern
+        target = out if out is not None and (pattern is self.pattern or pattern == self.pattern) else None
+        value, data = variant.engine.value_and_data([*inputs, *variant.traced.constants], target, check=check)
         return variant, value, data
 
     def _trace(self, point: Floats, args: tuple[Any, ...]) -> _Variant:
+        """Trace f and remember the path that it took; one that was known already is remembered with its new point."""
         positions = [k for k, argument in enumerate(args, start=1) if is_operand(argument)]
-        first = float(point) if self._scalar else point
-        traced = run(self._f, [first, *args], 0, positions)
-        return _Variant(traced, engine_for(traced.program, self._options, traced.constants), _fixed(args))
+        traced = run(self._f, [float(point) if self._scalar else point, *args], 0, positions)
+        engine = engine_for(traced.program, self._options, traced.constants)
+        inputs = [point.reshape(-1), *_operands(args)] if traced.program.decisions else None
+        variant = _Variant(traced, engine, tuple(map(described, args)), inputs)
+        with self._lock:
+            self._remember(variant)
+        return variant
+
+    def _remember(self, variant: _Variant) -> None:
+        digest = variant.traced.program.digest
+        for k, known in enumerate(self._variants):
+            if known.traced.program.digest == digest and known.fixed == variant.fixed:
+                self._variants[k] = variant
+                return
+        if len(self._variants) >= VARIANTS:
+            del self._variants[1]  # the oldest but for the first, whose pattern is the plan's
+        self._variants.append(variant)
 
 
 def _operands(args: tuple[Any, ...]) -> list[Floats]:
     return [np.array(a, dtype=np.float64).reshape(-1) for a in args if is_operand(a)]
-
-
-def _fixed(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What a path through f holds for, besides its decisions: shapes of operands and the other arguments."""
-    return tuple(np.shape(a) if is_operand(a) else a for a in args)
-
-
-def _same(known: tuple[Any, ...], given: tuple[Any, ...]) -> bool:
-    return len(known) == len(given) and all(_equal(a, b) for a, b in zip(known, given, strict=True))
-
-
-def _equal(a: Any, b: Any) -> bool:
-    if a is b:
-        return not isinstance(a, np.ndarray)
-    if type(a) is not type(b):
-        return False
-    try:
-        return bool(np.array_equal(a, b)) if isinstance(a, np.ndarray) else bool(a == b)
-    except (TypeError, ValueError):
-        return False
-
-
-def _fit(variant: _Variant, inputs: list[Floats]) -> bool:
-    return tuple(map(len, inputs)) == variant.traced.program.input_sizes
 
 
 def _embedded(small: Pattern, data: Floats, large: Pattern, out: Floats | None) -> Floats:

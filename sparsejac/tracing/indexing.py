@@ -110,6 +110,11 @@ def _is_single(dtype: np.dtype[Any]) -> bool:
 
 
 def _write(trace: Trace, array: TracedArray, store: Address, value: Value, repeats: bool) -> None:
+    if store.box == () and not value.is_vector:  # one number, as in loops: it stays on the tape
+        place = int(store.table()[0])
+        for storage, number in zip(array.storages, (value.real, value.imag or 0.0), strict=False):
+            storage.write_scalar(place, number)
+        return
     shape = value.shape
     while len(shape) > len(store.box) and shape[0] == 1:
         shape = shape[1:]

@@ -176,13 +176,10 @@ CONSTANT_COUNT = [
     broyden, rosenbrock, rosenbrock_list, grid, grid_by_number, row_sums, by_turn, modular, interleaved,
     several_bodies, zipped, scatter, with_helper,
 ]  # fmt: skip
-NOT_ROLLED = pytest.mark.xfail(strict=True, reason="each write out[i, j] = s rolls the tape up to there")
 every_loop = pytest.mark.parametrize("f", CONSTANT_COUNT, ids=lambda f: f.__name__)
 
 
-@pytest.mark.parametrize(
-    "f", [pytest.param(f, marks=NOT_ROLLED) if f is grid else f for f in CONSTANT_COUNT], ids=lambda f: f.__name__
-)
+@every_loop
 def test_trace_size_does_not_grow_with_the_loop(f: Function) -> None:
     """Nodes and launches at 20, 100 and 1000 unknowns: the same numbers."""
     small, middle = (counts(f, np.linspace(0.1, 0.9, n)) for n in (20, 100))

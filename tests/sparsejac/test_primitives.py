@@ -171,11 +171,7 @@ def test_an_operand_without_a_rule_has_derivative_zero(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        name
-        for name in NAMES
-        if takes_complex(name)
-    ],
+    [name for name in NAMES if takes_complex(name)],
 )
 def test_partials_keep_their_digits_in_the_tails(name: str) -> None:
     """A derivative of 1e-12 has as many right digits as one of 1."""
