@@ -252,7 +252,7 @@ class TracedArray(TracedBase):
         if not hasattr(np.ndarray, name):
             raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
         if self.is_plain:
-            return getattr(self.window, name)
+            return getattr(self._lent(), name)  # y.data, y.base and y.ctypes may be kept
         raise self.tracer.refusal(f"ndarray.{name}", "it has no rule for values that depend on x", "use another method")
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:
