@@ -35,9 +35,7 @@ def pair_sums(
         out[t] = total
 
 
-def pair_products(
-    start: int, stop: int, left_slots: Any, right_slots: Any, left: Any, right: Any, out: Any
-) -> None:
+def pair_products(start: int, stop: int, left_slots: Any, right_slots: Any, left: Any, right: Any, out: Any) -> None:
     """``out[t] = left[left_slots[t]] * right[right_slots[t]]``."""
     for t in range(np.uint64(start), np.uint64(stop)):
         out[t] = left[left_slots[t]] * right[right_slots[t]]

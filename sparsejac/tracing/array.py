@@ -19,7 +19,7 @@ from sparsejac.tracing.reals import NumberKind, Value
 from sparsejac.tracing.registry import FUNCTIONS, HOOKS, METHODS
 from sparsejac.tracing.scalar import TracedScalar, scalar_of
 from sparsejac.tracing.storage import Storage
-from sparsejac.tracing.trace import Trace
+from sparsejac.tracing.trace import Trace, current_trace
 
 _FLOAT = np.dtype(np.float64)
 
@@ -369,6 +369,8 @@ class TracedArray(TracedBase):
 
 def plain_array(trace: Trace, array: npt.NDArray[Any]) -> TracedArray:
     """A traced array over the memory of an ordinary one, which nobody else may use."""
+    if trace.finished:  # made from a plain array that outlived its trace
+        trace = current_trace() or trace
     base = array if array.flags.c_contiguous else np.ascontiguousarray(array)
     memory = base.reshape(-1)
     parts = (memory.real, memory.imag) if base.dtype.kind == "c" else (memory,)

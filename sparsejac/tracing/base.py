@@ -43,10 +43,14 @@ class TracedBase(NDArrayOperatorsMixin):
         """The ordinary array that a plain one stands for; refused for all others."""
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return HOOKS["ufunc"](self.tracer, ufunc, method, inputs, kwargs)
+        return HOOKS["ufunc"](self._trace_of((inputs, kwargs)), ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return HOOKS["function"](self.tracer, func, args, kwargs)
+        return HOOKS["function"](self._trace_of((args, kwargs)), func, args, kwargs)
+
+    def _trace_of(self, arguments: Any) -> Trace:
+        """The trace that a call belongs to: a plain array may be left from an earlier one."""
+        return owner(arguments) or self.tracer if self.is_plain else self.tracer
 
     def _lossy(self, what: str) -> UntraceableError:
         """The refusal to become a plain number."""
@@ -76,6 +80,14 @@ def all_plain(obj: Any) -> bool:
     if isinstance(obj, list | tuple):
         return all(all_plain(item) for item in obj)
     return all(all_plain(item) for item in obj.values()) if isinstance(obj, dict) else True
+
+
+def owner(obj: Any) -> Trace | None:
+    """The trace of the first value inside nested lists, tuples and dicts that depends on x."""
+    if issubclass(type(obj), TracedBase):
+        return None if obj.is_plain else obj.tracer
+    items = obj.values() if isinstance(obj, dict) else obj if isinstance(obj, list | tuple) else ()
+    return next((found for found in map(owner, items) if found is not None), None)
 
 
 def plain(obj: Any) -> Any:

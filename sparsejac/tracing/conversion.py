@@ -71,7 +71,7 @@ def list_value(trace: Trace, items: Any) -> Value:
 def as_array(trace: Trace, obj: Any) -> TracedArray:
     """Anything as a traced array; a traced array as it is."""
     if type(obj) is TracedArray:
-        return obj
+        return plain_array(trace, obj.window) if obj.is_plain and obj.tracer is not trace else obj
     if all_plain(obj) and not (isinstance(obj, np.ndarray) and obj.dtype.kind == "O"):
         return plain_array(trace, np.array(plain(obj)))
     value = as_value(trace, obj)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import wraps
 from itertools import islice
-from threading import local
 from typing import Any
 
 import numpy as np
@@ -23,24 +22,15 @@ from sparsejac.tracing.dispatch import follow_ufunc
 from sparsejac.tracing.products import matmul
 from sparsejac.tracing.registry import FUNCTIONS
 from sparsejac.tracing.scalar import TracedScalar
-from sparsejac.tracing.trace import Trace
+from sparsejac.tracing.trace import Trace, current_trace
 
 Function = Callable[..., Any]
-
-ACTIVE = local()
-"""The traces of each thread whose f is running, innermost last, as `stack`."""
 
 ROUTED: set[int] = set()
 """Identities of the originals and of their routes."""
 
 ROUTED_NAMES: set[str] = set()
 """Attributes of NumPy that lead to routes."""
-
-
-def current_trace() -> Trace | None:
-    """The trace of this thread, if f is running."""
-    stack: list[Trace] = getattr(ACTIVE, "stack", [])
-    return stack[-1] if stack else None
 
 
 def constructor(original: Function, from_traced: Function | None = None) -> Function:

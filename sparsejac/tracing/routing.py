@@ -22,7 +22,7 @@ import scipy.sparse as sp
 
 from sparsejac.location import is_user_file
 from sparsejac.tracing import routes
-from sparsejac.tracing.trace import Trace
+from sparsejac.tracing.trace import ACTIVE, Trace
 
 _LOCK = threading.RLock()
 _DEPTH = 0
@@ -35,7 +35,7 @@ _VISITED: set[int] = set()
 def routed(trace: Trace, f: Callable[..., Any]) -> Iterator[None]:
     """Routes for `trace` in this thread, also for names that f's module and those that it uses bound before."""
     global _DEPTH
-    stack = routes.ACTIVE.__dict__.setdefault("stack", [])
+    stack = ACTIVE.__dict__.setdefault("stack", [])
     with _LOCK:
         if not _DEPTH:
             _place_routes()

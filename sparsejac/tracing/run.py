@@ -96,7 +96,7 @@ def run(
         made = program(trace.graph, output, decisions)
         return Traced(made, [trace.graph.constants[slot] for slot in made.constants], shape)
     finally:
-        trace.finished = True
+        trace.close()
 
 
 def _told(trace: Trace, error: Exception) -> Exception:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import local
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +18,16 @@ from sparsejac.tracing.reals import Real, Scalar, Vector
 from sparsejac.tracing.tape import ScalarTape
 
 Floats = npt.NDArray[np.float64]
+
+
+ACTIVE = local()
+"""The traces of each thread whose f is running, innermost last, as `stack`."""
+
+
+def current_trace() -> Trace | None:
+    """The trace of this thread, if f is running."""
+    stack: list[Trace] = getattr(ACTIVE, "stack", [])
+    return stack[-1] if stack else None
 
 
 class Trace:
@@ -49,6 +61,15 @@ class Trace:
         if self.first_refusal is None:
             self.first_refusal = error
         return error
+
+    def close(self) -> None:
+        """End the trace; arrays that outlive it keep nothing of it alive."""
+        self.finished = True
+        self.graph = Graph()
+        self.tape = ScalarTape(self.graph, self.node_values, self._tape_constants)
+        self.decisions = []
+        self._values.clear()
+        self._decided_rows.clear()
 
     def begin(self) -> None:
         """Mark the start of one call of the user's; its scalar operations are numbered from here."""

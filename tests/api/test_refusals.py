@@ -239,3 +239,19 @@ def test_untouched_buffer_is_an_array_afterwards() -> None:
     assert kept["table"].tolist() == [0.0, 2.0, 2.0]
     np.testing.assert_array_equal(sparsejac.sparse_jacobian(f, X).toarray(), first)
     np.testing.assert_array_equal(f(X), [0.0, 2.0, 8.0])
+
+
+def test_copies_of_a_kept_buffer_take_traced_values() -> None:
+    """A constant table that an earlier call built can be copied and written to in a later one."""
+    kept: list[Any] = []
+
+    def f(x: Array) -> Any:
+        if not kept:
+            kept.append(np.ones(4))
+        y = kept[0].copy()
+        y[1:3] = kept[0][:2] * x[:2]
+        return np.stack([kept[0], y]) @ x
+
+    expected = [[1.0, 1.0, 1.0, 1.0], [1.0 + X[1], X[0] + X[2], X[1], 1.0]]
+    for _ in range(2):
+        np.testing.assert_allclose(sparsejac.sparse_jacobian(f, X[:4]).toarray(), expected)
