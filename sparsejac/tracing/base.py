@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from sparsejac.tracing.trace import Trace
 
 SAME_AS_FUNCTIONS = frozenset(
-    (
+    name
+    for name in (
         *("all", "any", "argmax", "argmin", "argsort", "clip", "conj", "conjugate", "cumprod", "cumsum", "diagonal"),
         *("dot", "max", "mean", "min", "nonzero", "prod", "ptp", "repeat", "round", "searchsorted", "squeeze", "std"),
         *("sum", "swapaxes", "take", "trace", "var"),
     )
+    if hasattr(np.ndarray, name)  # NumPy 2 took some away: hasattr must say of our arrays what it says of NumPy's
 )
 """Methods that do just what the NumPy function of the same name does."""
 
