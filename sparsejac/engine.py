@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coloring import Coloring, OrderName, color
+from kernels.address import Table
 from kernels.executor import allocate
 from kernels.kernel import Kernel
 from kernels.step import Launch, Schedule
@@ -156,6 +157,15 @@ class Engine:
             fullest = self.facts.fullest_row if problem == "column" else self.facts.fullest_column
             colors = fullest if known is None else known.num_colors
         return STRATEGIES[name].predict(self.facts, colors or 0)
+
+    @property
+    def bytes(self) -> int:
+        """Memory held, roughly: one set of buffers, index tables, the pattern, and what strategies prepared."""
+        accesses = [access for launch in self.schedule.launches for access in (*launch.loads, launch.store)]
+        tables = sum(a.address.places.nbytes for a in accesses if isinstance(a.address, Table))
+        prepared = sum(made.bytes for made in tuple(self._made.values()) if isinstance(made, Prepared))
+        patterns = sum(made.pattern.indices.nbytes for made in tuple(self._made.values()) if isinstance(made, Sparsity))
+        return 8 * sum(self.schedule.sizes) + tables + prepared + patterns
 
     def setup_seconds(self) -> dict[str, float]:
         """Time that set-up took so far, by stage: pattern, colorings, index arrays of strategies, compilation."""

@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from coloring import Coloring
 from kernels.step import Schedule
 from sparsejac.engine import Engine
 from sparsejac.fusion import schedule
+from sparsejac.pattern import Pattern
 from sparsejac.program import Program
 from sparsejac.zeros import digest, fact_of, relevant_inputs
 
@@ -21,6 +23,9 @@ T = TypeVar("T")
 
 CAPACITY = 64
 """Number of engines kept; the one that was not used for longest goes first."""
+
+MEMORY = 2**30
+"""Bytes that all kept engines together may hold; the one used last stays however large it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +57,7 @@ def engine_for(
     ----------
     program : Program
     options : mapping
-        Keywords of `Engine`. Engines with a pattern or coloring of the user's are not kept.
+        Keywords of `Engine`.
     constants : sequence of array, optional
         Values of the program's constants. Only where those that are factors or conditions are zero shapes the engine.
     """
@@ -60,12 +65,30 @@ def engine_for(
     first = len(program.input_sizes)
     shaping = [b for b in structure.shaping if first <= b < first + len(constants)]
     known = {b: fact_of(constants[b - first]) for b in shaping}
-    if options.get("pattern") is not None or options.get("coloring") is not None:
-        return Engine(structure.schedule, known=known, **options)
-    given = sorted((name, value) for name, value in options.items() if value is not None)
-    return _kept(
+    given = tuple((name, _comparable(value)) for name, value in sorted(options.items()) if value is not None)
+    engine = _kept(
         _ENGINES, (program.digest, digest(known), *given), lambda: Engine(structure.schedule, known=known, **options)
     )
+    _trim()
+    return engine
+
+
+def _comparable(value: Any) -> Any:
+    """An option as a part of a key: colors that the user gave by their content."""
+    if isinstance(value, str | Pattern):
+        return value
+    if isinstance(value, Coloring):
+        return value.problem, value.colors.tobytes()
+    return np.asarray(value).tobytes()
+
+
+def _trim() -> None:
+    """Let engines go until the others fit into `MEMORY`."""
+    with _LOCK:
+        total = sum(engine.bytes for engine in _ENGINES.values())
+        while total > MEMORY and len(_ENGINES) > 1:
+            _, oldest = _ENGINES.popitem(last=False)
+            total -= oldest.bytes
 
 
 def clear() -> None:
