@@ -18,6 +18,9 @@ from sparsejac.program import Load, Node, Program
 RECOMPUTATION = 32
 """Weight of operations (see `Operation.weight`) that may be repeated for each element of a shared node."""
 
+DEEP = 48
+"""Maps in a row after which a node with several readers is stored: a recurrence is not repeated for each of its steps."""
+
 LARGEST_KERNEL = 160
 """Instructions after which a kernel takes in no further nodes."""
 
@@ -66,6 +69,7 @@ class _Lowering:
         self.program = program
         self.roots: list[_Growing] = []
         self.demands: dict[int, _Demands] = {}
+        self.depths = _depths(program.nodes)
         self.buffers: dict[int, int] = {}
         self.sizes: list[int] = [*program.input_sizes, *program.constant_sizes]
         place = {slot: len(program.input_sizes) + k for k, slot in enumerate(program.constants)}
@@ -111,7 +115,7 @@ class _Lowering:
         if node.kind in ("input", "constant"):
             return
         readings = self.demands.pop(node.index, _Demands()).readings()
-        if node.index not in self.buffers and node.kind == "map" and _is_cheap(node, readings):
+        if node.index not in self.buffers and node.kind == "map" and self._is_cheap(node, readings):
             for reader, address in readings:
                 reader.taken += 1
                 for load in node.loads:
@@ -123,16 +127,26 @@ class _Lowering:
             for load in root.loads:
                 self._demand(load.node, growing, load.address)
 
+    def _is_cheap(self, node: Node, readings: list[tuple[_Growing, Address]]) -> bool:
+        assert node.primitive is not None
+        if any(reader.taken >= LARGEST_KERNEL for reader, _ in readings):
+            return False
+        if self.depths[node.index] > DEEP and len(readings) > 1:
+            return False
+        again = sum(prod(reader.root.box) for reader, _ in readings) - node.size
+        return again <= 0 or node.primitive.operation.weight * again <= RECOMPUTATION * node.size
+
     def _demand(self, node: Node, reader: _Growing, address: Address) -> None:
         self.demands.setdefault(node.index, _Demands()).add(reader, address)
 
 
-def _is_cheap(node: Node, readings: list[tuple[_Growing, Address]]) -> bool:
-    assert node.primitive is not None
-    if any(reader.taken >= LARGEST_KERNEL for reader, _ in readings):
-        return False
-    again = sum(prod(reader.root.box) for reader, _ in readings) - node.size
-    return again <= 0 or node.primitive.operation.weight * again <= RECOMPUTATION * node.size
+def _depths(nodes: tuple[Node, ...]) -> dict[int, int]:
+    """For each node the number of maps in a row that lead to it."""
+    depths: dict[int, int] = {}
+    for node in nodes:
+        below = max((depths[load.node.index] for load in node.operands()), default=0)
+        depths[node.index] = below + 1 if node.kind == "map" else 0
+    return depths
 
 
 def _roots(node: Node, buffer: int) -> list[Root]:

@@ -162,6 +162,7 @@ class ScalarTape:
         rows = np.array(self._rows[5 * start :], dtype=np.int64).reshape(-1, 5)
         depths = np.array(self._depths[start:], dtype=np.int64)
         code, first, second, third, site = (np.ascontiguousarray(column) for column in rows.T)
+        first, second = _carried_first(start, code, site, first, second)
         segment = _Segment(start, code, site, (first, second, third), depths)
         self._rolled = stop
         self._node_of = np.concatenate([self._node_of, np.full(stop - start, _ABSORBED, dtype=np.int64)])
@@ -253,6 +254,19 @@ class ScalarTape:
     def _place(self, rows: Ints, node: Node) -> None:
         self._node_of[rows] = node.index
         self._place_of[rows] = np.arange(len(rows))
+
+
+def _carried_first(start: int, code: Ints, site: Ints, first: Ints, second: Ints) -> tuple[Ints, Ints]:
+    """The operands of sums in the order (s, t), for ``s = t + s`` as well: what the same place gave before comes first."""
+
+    def is_carried(operand: Ints) -> npt.NDArray[np.bool_]:
+        known = (code == _ADD) & (operand >= start)  # the operands of leaves are no rows
+        inside = np.where(known, operand - start, 0)
+        carried: npt.NDArray[np.bool_] = known & (code[inside] == _ADD) & (site[inside] == site)
+        return carried
+
+    swapped = is_carried(second) & ~is_carried(first)
+    return np.where(swapped, second, first), np.where(swapped, first, second)
 
 
 @dataclass(frozen=True)
