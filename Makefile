@@ -11,11 +11,10 @@ ENOUGH := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python; do \
 	if "$$p" -c '$(ENOUGH)' >/dev/null 2>&1; then echo "$$p"; break; fi; done)
 
-# make demo: the options --case and --device of the example, and any others.
+# make demo: the option --case of the example, and any others.
 CASE ?=
-DEVICE ?=
 ARGS ?=
-DEMO_OPTIONS = $(if $(CASE),--case $(CASE)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
+DEMO_OPTIONS = $(if $(CASE),--case $(CASE)) $(ARGS)
 
 # make test: worker processes (0: none), and further arguments of pytest.
 WORKERS ?= 2

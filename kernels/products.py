@@ -7,6 +7,7 @@ test no index. `out` may not overlap the other arrays.
 from __future__ import annotations
 
 import inspect
+import sys
 import textwrap
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +26,9 @@ FloatArray = npt.NDArray[np.float64]
 COMPILED_FROM = 50_000
 """Work, in additions, from which loops are compiled (NumPy needs about a millisecond there). Once compiled, a loop
 serves short calls too."""
+
+LOADS_NUMBA_FROM = 5_000_000
+"""The same where numba would have to be imported first: shorter calls of NumPy are over before it is there."""
 
 _UNSIGNED: dict[int, type[np.unsignedinteger[Any]]] = {4: np.uint32, 8: np.uint64}
 
@@ -153,7 +157,7 @@ def _run(loop: Callable[..., None], slots: tuple[Index, ...], sources: tuple[Any
     key = (loop, *[s.dtype.itemsize for s in slots])
     function = _compiled.get(key)
     if function is None:
-        if work < COMPILED_FROM:
+        if work < (COMPILED_FROM if "numba" in sys.modules else LOADS_NUMBA_FROM):
             return False
         function = _compiled[key] = _compile(loop, key[1:], len(sources))
     unsigned = [s.view(_UNSIGNED[s.dtype.itemsize]) for s in slots]

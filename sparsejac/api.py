@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coloring import Coloring
-from sparsejac.arguments import as_point, check_argnum, check_function
+from sparsejac.arguments import as_pattern, as_point, check_argnum, check_function
 from sparsejac.engine import Engine
 from sparsejac.engines import engine_for
 from sparsejac.matrices import assemble
@@ -243,7 +243,7 @@ def _options(
     ):
         check_option(call, option, given, literal)
     if pattern is not None and not isinstance(pattern, Pattern):
-        pattern = Pattern.from_scipy(pattern)
+        pattern = as_pattern(call, pattern)
     return {"strategy": strategy, "order": order, "backend": backend, "pattern": pattern, "coloring": coloring}
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pickle
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import issparse
 
 from sparsejac.errors import InputError, InputTypeError
 from sparsejac.location import user_location
+from sparsejac.pattern import Pattern
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,6 +49,16 @@ def as_point(call: str, x: Any) -> Floats:
     return np.array(array, dtype=np.float64, order="C")
 
 
+def as_pattern(call: str, pattern: Any) -> Pattern:
+    """A pattern given as a sparse matrix."""
+    if not issparse(pattern):
+        raise InputTypeError(
+            f"{call}: pattern is a {type(pattern).__name__}\n  {user_location()}\n  Cure: pass a Pattern or a sparse "
+            "matrix whose stored entries are the pattern."
+        )
+    return Pattern.from_scipy(pattern)
+
+
 def is_operand(argument: Any) -> bool:
     """Whether a further argument of f is a run-time operand: floats, alone or in an array."""
     if isinstance(argument, np.ndarray):
@@ -70,8 +83,8 @@ def check_argnum(call: str, argnum: Any, count: int | None = None) -> None:
 def described(argument: Any) -> Any:
     """What of a further argument of f belongs to the path through f, as a value that later changes cannot reach.
 
-    Of an operand this is its shape, of everything else its content. Objects without a content that could be compared
-    (functions, say) are told apart by identity.
+    Of an operand this is its shape, of everything else its content. Functions are told apart by identity; an object
+    whose content cannot be read (by pickling it) equals nothing, so that f is traced again rather than taken for known.
 
     Examples
     --------
@@ -96,7 +109,7 @@ def _content(argument: Any) -> Any:
     try:
         return type(argument), pickle.dumps(argument)
     except Exception:  # anything may be raised by a foreign __reduce__
-        return "object", _Same(argument)
+        return "object", _Same(argument if isinstance(argument, FunctionType) else object())
 
 
 class _Same:

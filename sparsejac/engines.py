@@ -79,7 +79,8 @@ def _comparable(value: Any) -> Any:
         return value
     if isinstance(value, Coloring):
         return value.problem, value.colors.tobytes()
-    return np.asarray(value).tobytes()
+    colors = np.asarray(value)
+    return colors.dtype.str, colors.shape, colors.tobytes()
 
 
 def _trim() -> None:

@@ -19,7 +19,7 @@ RECOMPUTATION = 32
 """Weight of operations (see `Operation.weight`) that may be repeated for each element of a shared node."""
 
 DEEP = 48
-"""Maps in a row after which a node with several readers is stored: a recurrence is not repeated for each of its steps."""
+"""Maps in a row after which a node with several readers is stored: no step of a recurrence repeats the earlier ones."""
 
 LARGEST_KERNEL = 160
 """Instructions after which a kernel takes in no further nodes."""

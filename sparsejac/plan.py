@@ -128,10 +128,10 @@ class Plan:
             If f took a path at x whose Jacobian has entries outside `pattern`: `plan(x)` then gives the whole matrix.
         """
         pattern = self.pattern
-        if out is not None and out.shape != (pattern.nnz,):
+        if out is not None and (not isinstance(out, np.ndarray) or out.shape != (pattern.nnz,)):
             raise InputError(
-                f"plan.values: out has shape {out.shape}, the entries have shape {(pattern.nnz,)}\n  "
-                f"{user_location()}\n  Cure: out=np.empty(plan.pattern.nnz)."
+                f"plan.values: out is a {type(out).__name__} of shape {np.shape(out)}, the entries have shape "
+                f"{(pattern.nnz,)}\n  {user_location()}\n  Cure: out=np.empty(plan.pattern.nnz)."
             )
         variant, _, data = self._evaluate(x, args, out)
         found = variant.engine.pattern

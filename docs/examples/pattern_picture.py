@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize._numdiff import group_columns
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+from coloring import color
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +38,7 @@ def draw_pattern(structure: csr_array, title: str, path: Path) -> Path:
     """
     from matplotlib.figure import Figure
 
-    colors = group_columns(structure)
+    colors = color(structure).colors
     order = reverse_cuthill_mckee(structure, symmetric_mode=False)
     narrow = csr_array(structure[order][:, order])
     start = max(0, (structure.shape[0] - CLOSE_UP) // 2)
@@ -64,7 +65,7 @@ def draw_dots(axes: Axes, structure: csr_array, title: str) -> None:
     axes.set(xlim=(-0.5, structure.shape[1] - 0.5), ylim=(structure.shape[0] - 0.5, -0.5), aspect="equal", title=title)
 
 
-def draw_colors(axes: Axes, structure: csr_array, colors: np.ndarray[tuple[int], np.dtype[np.intp]]) -> None:
+def draw_colors(axes: Axes, structure: csr_array, colors: np.ndarray[tuple[int], np.dtype[np.int32]]) -> None:
     """Draw the entries of a small pattern in the colors of their columns."""
     present, shade = np.unique(colors, return_inverse=True)  # so that no two colors look the same
     image = np.full(structure.shape, np.nan)

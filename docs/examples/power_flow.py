@@ -255,7 +255,7 @@ def check_jacobian(
     """Compare with the hand-derived Jacobian at the first and the last iterate."""
     first, last = (relative_error(ours(at.x), by_hand(at.x)) for at in (iterates[0], iterates[-1]))
     console.print(
-        f"J against the hand-derived one, relative: {first:.1e} at the start, {last:.1e} at the end "
+        f"J against the hand-derived one: {first:.1e} at the start, {last:.1e} at the end "
         f"{verdict(max(first, last) <= EXACT)}"
     )
     return first, last

@@ -59,10 +59,10 @@ def main() -> None:
     coloring = prepare(laplace, u, strategy="forward").coloring
     assert coloring is not None
     full, narrow = paint(pattern, coloring)
-    figure = Figure(figsize=(8.2, 6.2), layout="constrained")
+    figure = Figure(figsize=(8.0, 6.4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[full.shape[1], narrow.shape[1]])
     draw_cells(left, full, f"Jacobian: {full.shape[0]} x {full.shape[1]}, {pattern.nnz} entries")
-    draw_cells(right, narrow, f"compressed: {narrow.shape[1]} columns")
+    draw_cells(right, narrow, f"compressed:\n{narrow.shape[1]} columns")
     figure.savefig(FILE, dpi=110)
     print(f"{FILE.name}: {coloring!r}")
 

@@ -23,6 +23,9 @@ from sparsejac.tracing.trace import Trace, current_trace
 
 _FLOAT = np.dtype(np.float64)
 
+_WHOLE = (np.add, np.subtract, np.multiply)
+"""Ufuncs that give integers for integers."""
+
 _OBJECT_LIMIT = 100_000
 """Elements that are followed one by one where NumPy's compiled code makes an object array of a traced one."""
 
@@ -324,7 +327,10 @@ class TracedArray(TracedBase):
         return self.__copy__()
 
     def _in_place(self, ufunc: Any, other: Any) -> TracedArray:
-        self[...] = ufunc(self, other)
+        result = ufunc(self, other)
+        if self.dtype.kind == "i" and type(result) is TracedArray and _is_whole(other) and ufunc in _WHOLE:
+            result.dtype = self.dtype
+        self[...] = result
         return self
 
     def __iadd__(self, other: Any) -> TracedArray:
@@ -371,11 +377,20 @@ def plain_array(trace: Trace, array: npt.NDArray[Any]) -> TracedArray:
     """A traced array over the memory of an ordinary one, which nobody else may use."""
     if trace.finished:  # made from a plain array that outlived its trace
         trace = current_trace() or trace
-    base = array if array.flags.c_contiguous else np.ascontiguousarray(array)
-    memory = base.reshape(-1)
-    parts = (memory.real, memory.imag) if base.dtype.kind == "c" else (memory,)
+    if array.flags.c_contiguous:
+        memory = array.reshape(-1)
+    else:
+        # The order of the axes in memory is kept: it decides what ravel() makes a view.
+        array = array.copy(order="K")
+        memory = array.transpose(sorted(range(array.ndim), key=lambda axis: -array.strides[axis])).reshape(-1)
+    parts = (memory.real, memory.imag) if array.dtype.kind == "c" else (memory,)
     storages = tuple(Storage(trace, memory.size, plain=part) for part in parts)
-    return TracedArray(trace, storages, base, memory, base.dtype)
+    return TracedArray(trace, storages, array, memory, array.dtype)
+
+
+def _is_whole(obj: Any) -> bool:
+    """Whether an operand holds integers or truth values."""
+    return (obj.dtype if issubclass(type(obj), TracedBase) else np.asarray(obj).dtype).kind in "biu"
 
 
 def adopted(trace: Trace, result: Any, *sources: Any) -> Any:

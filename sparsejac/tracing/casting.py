@@ -38,7 +38,7 @@ def cast(trace: Trace, value: Value, dtype: np.dtype[Any]) -> Value:
         return Value(value.real, None, "f")
     if dtype == np.bool_:
         return nonzero(trace, value)
-    if dtype.kind in "iu" and value.kind == "b":
+    if dtype.kind == "i" and dtype.itemsize >= 4 and value.kind == "b":
         return Value(value.real, None, "f")
     raise trace.refusal(
         f"the conversion from {DTYPES[value.kind]} to {dtype}",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from numpy import broadcast_shapes
+
 from sparsejac.tracing.reals import Real, Value
 from sparsejac.tracing.trace import Trace
 
@@ -35,6 +37,12 @@ def negative(trace: Trace, a: Value) -> Value:
 
 def multiply(trace: Trace, a: Value, b: Value) -> Value:
     """The product; a real factor needs two products only."""
+    product = _product(trace, a, b)
+    shape = broadcast_shapes(a.shape, b.shape)
+    return product if product.is_vector or not shape else _filled(trace, 0.0, shape)
+
+
+def _product(trace: Trace, a: Value, b: Value) -> Value:
     if a.kind != "c" or b.kind != "c":
         number, pair = (a, b) if a.kind != "c" else (b, a)
         return Value(_times(trace, number.real, pair.real), _times(trace, number.real, imag_of(pair)), "c")
@@ -133,7 +141,12 @@ def _integer_power(trace: Trace, a: Value, exponent: int) -> Value:
             result = square if result is None else multiply(trace, result, square)
         exponent >>= 1
         square = multiply(trace, square, square) if exponent else square
-    return Value(1.0, 0.0, "c") if result is None else result
+    return _filled(trace, 1.0, a.shape) if result is None else result
+
+
+def _filled(trace: Trace, number: float, shape: tuple[int, ...]) -> Value:
+    """The same number everywhere."""
+    return Value(trace.vector(number, shape) if shape else number, 0.0, "c")
 
 
 def sin(trace: Trace, a: Value) -> Value:

@@ -60,8 +60,8 @@ def _like(function: Callable[..., Any], number: float) -> Callable[..., Any]:
         trace: Trace, a: Any, dtype: Any = None, order: Any = None, subok: Any = None, shape: Any = None, **others: Any
     ) -> Any:
         array = as_array(trace, a)
-        wanted = array.shape if shape is None else plain(shape)
-        return plain_array(trace, np.full(wanted, number, array.dtype if dtype is None else dtype))
+        wanted = array.dtype if dtype is None else dtype
+        return plain_array(trace, np.full_like(array.window, number, wanted, order or "K", shape=plain(shape)))
 
     FUNCTIONS[function] = follow
     return follow

@@ -11,6 +11,7 @@ from sparsejac.tracing.array import adopted, plain_result
 from sparsejac.tracing.base import all_plain, given, plain
 from sparsejac.tracing.casting import computed_in
 from sparsejac.tracing.conversion import as_value, delivered, wrap
+from sparsejac.tracing.reals import Value
 from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, UFUNCS, hook
 from sparsejac.tracing.trace import Trace
 
@@ -71,13 +72,28 @@ def _call(trace: Trace, ufunc: Any, inputs: tuple[Any, ...], kwargs: dict[str, A
         follow = UFUNCS.get(ufunc)
         if follow is None:
             raise _unknown(trace, name)
-        operands = (as_value(trace, operand) for operand in inputs)
-        result = wrap(trace, follow(trace, *(computed_in(trace, operand, dtype) for operand in operands)))
+        operands = [computed_in(trace, as_value(trace, operand), dtype) for operand in inputs]
+        value = follow(trace, *operands)
+        result = wrap(trace, _of_truths(trace, ufunc, value) if all(o.kind == "b" for o in operands) else value)
     if where is not True:
         if not given(out):
             raise trace.refusal(f"{name} with where= but without out=", "the other elements are random", "give out=")
         result = FUNCTIONS[np.where](trace, where, result, out[0])
     return delivered(trace, result, out, name)
+
+
+def _of_truths(trace: Trace, ufunc: Any, value: Value) -> Value:
+    """The value of a ufunc of truth values: these NumPy keeps, or computes with in half precision or small integers."""
+    dtype = ufunc.resolve_dtypes((np.dtype(np.bool_),) * ufunc.nin + (None,))[-1]
+    if dtype == np.bool_:
+        return Value(value.real, None, "b")
+    if dtype.itemsize < 8 and ufunc not in (np.square, np.power):
+        raise trace.refusal(
+            f"np.{ufunc.__name__} of truth values that depend on x",
+            f"NumPy would compute it as {dtype}",
+            "write mask.astype(float)",
+        )
+    return value
 
 
 def _unknown(trace: Trace, name: str) -> UntraceableError:

@@ -59,7 +59,7 @@ def _real_power(trace: Trace, a: Value, b: Value) -> Value:
     if short is None:
         return Value(trace.apply("power", a.real, b.real))
     result = trace.apply(short, a.real)
-    if isinstance(result, Vector) and b.shape:
+    if b.shape:
         result = trace.vector(result, np.broadcast_shapes(a.shape, b.shape))
     return Value(result)
 

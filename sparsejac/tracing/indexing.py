@@ -10,7 +10,7 @@ import numpy.typing as npt
 from kernels.address import Address
 from sparsejac.addressing import broadcast, composed, reboxed, recognised
 from sparsejac.tracing.array import TracedArray, adopted, plain_array
-from sparsejac.tracing.base import all_plain, plain
+from sparsejac.tracing.base import all_plain, is_traced, plain
 from sparsejac.tracing.casting import truth_of
 from sparsejac.tracing.conversion import as_value, outside_write, settled, wrap
 from sparsejac.tracing.keys import is_basic, with_dots
@@ -56,6 +56,8 @@ def assign(trace: Trace, array: TracedArray, key: Any, value: Any) -> None:
         return
     trace.begin()
     _check_dtype(trace, array, value)
+    if array.dtype.kind in "biu" and all_plain(value):
+        value = np.asarray(plain(value)).astype(array.dtype)
     if _is_traced_mask(array, key) and _assign_by_mask(trace, array, key, as_value(trace, value)):
         return
     key = settled(trace, key)
@@ -71,7 +73,7 @@ def _assign_by_mask(trace: Trace, array: TracedArray, mask: Any, new: Value) -> 
     """``y[y < 0] = number``: a choice point by point, so that no decision is recorded."""
     if new.size == 1:
         chosen = choose(trace, truth_of(trace, mask.value), new, as_value(trace, array))
-        array[...] = wrap(trace, chosen, scalar=False)
+        _write(trace, array, array.address, chosen, repeats=False)
     return new.size == 1
 
 
@@ -90,7 +92,9 @@ def _check_dtype(trace: Trace, array: TracedArray, value: Any) -> None:
     if all_plain(value):
         return
     new = as_value(trace, value)
-    if array.dtype.kind in "iu" or (array.dtype.kind == "b" and new.kind != "b") or _is_single(array.dtype):
+    whole = is_traced(value) and value.dtype.kind in "bi"  # truth values and their counts
+    takes = {"i": whole, "u": False, "b": new.kind == "b"}.get(array.dtype.kind, not _is_single(array.dtype))
+    if not takes:
         raise trace.refusal(
             f"writing a value that depends on x into an array of dtype {array.dtype}",
             "NumPy would round it there, and the derivative would be lost",
@@ -120,7 +124,7 @@ def _write(trace: Trace, array: TracedArray, store: Address, value: Value, repea
         shape = shape[1:]
     vectors = []
     for part in (value.real, 0.0 if value.imag is None else value.imag)[: len(array.storages)]:
-        vector = trace.vector(part)
+        vector = trace.vector(part, value.shape)
         vectors.append(Vector(vector.node, reboxed(vector.address, shape)))
     try:
         np.broadcast_shapes(shape, store.box)

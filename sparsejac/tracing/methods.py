@@ -17,6 +17,7 @@ def _reshape(array: TracedArray, *shape: Any, order: Any = "C", copy: bool | Non
     """A view if NumPy can make one."""
     if copy:
         return _reshape(_copy(array), *shape, order=order)
+    _check_order(array, order)
     view = array.window.reshape(*shape, order=order)
     if not array.size or np.may_share_memory(view, array.window):
         return array.at_view(view)
@@ -25,21 +26,33 @@ def _reshape(array: TracedArray, *shape: Any, order: Any = "C", copy: bool | Non
     return _reshape(_copy(array, order), *shape, order=order)
 
 
+def _check_order(array: TracedArray, order: Any) -> None:
+    """Refuse an order that is that of NumPy's memory, which traced arrays do not share."""
+    if order not in ("C", "F") and array.ndim > 1:
+        raise array.tracer.refusal(
+            f"order={order!r} of a value that depends on x", "it is the order of the memory", "use order='C' or 'F'"
+        )
+
+
 @method("ravel")
 def _ravel(array: TracedArray, order: Any = "C") -> Any:
-    return _reshape(array, -1, order=order)
+    _check_order(array, order)
+    return _reshape(array, -1, order="F" if order == "F" else "C")
 
 
 @method("flatten")
 def _flatten(array: TracedArray, order: Any = "C") -> Any:
-    return _reshape(_copy(array, order), -1, order=order)
+    _check_order(array, order)
+    return _reshape(_copy(array, order), -1, order="F" if order == "F" else "C")
 
 
 @method("view")
 def _view(array: TracedArray, *dtype: Any, **kwargs: Any) -> Any:
     """The same memory, without another dtype."""
     if array.is_plain and (dtype or kwargs):
-        return adopted(array.tracer, array.window.view(*dtype, **kwargs).copy())
+        view = array.window.view(*dtype, **kwargs)
+        # Under another dtype the numbers lie elsewhere: what is written there must not depend on x.
+        return array.at_view(view) if view.dtype == array.dtype else array.__array__().view(*dtype, **kwargs)
     wanted = [*dtype, *kwargs.values()]
     if any(w is not np.ndarray and np.dtype(w) != array.dtype for w in wanted):
         raise array.tracer.refusal(
@@ -61,15 +74,34 @@ def _copy(array: TracedArray, order: Any = "C") -> TracedArray:
     fortran = order == "F"
     value = as_value(array.tracer, array.T) if fortran else array.value
     copied: TracedArray = wrap(array.tracer, value, scalar=False)
+    copied.dtype = array.dtype
     return copied.T if fortran else copied
 
 
 @method("astype")
-def _astype(array: TracedArray, dtype: Any, *args: Any, **kwargs: Any) -> Any:
+def _astype(
+    array: TracedArray, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: bool = True, copy: bool = True
+) -> Any:
     """Between truth values, floats and complex numbers of double precision."""
+    wanted = np.dtype(dtype)
+    if wanted == array.dtype and not copy:
+        return array
     if array.is_plain:
-        return plain_array(array.tracer, array.window.astype(dtype, *args, **kwargs))
-    return wrap(array.tracer, cast(array.tracer, array.value, np.dtype(dtype)), scalar=False)
+        return plain_array(array.tracer, array.window.astype(wanted, order, casting))
+    if wanted == array.dtype:
+        return _copy(array)
+    result: TracedArray = wrap(array.tracer, cast(array.tracer, array.value, wanted), scalar=False)
+    result.dtype = wanted
+    return result
+
+
+def _conjugate(array: TracedArray, *args: Any, **kwargs: Any) -> Any:
+    """Of real numbers the array itself, not a copy."""
+    return array if array.dtype.kind != "c" and not (args or kwargs) else np.conjugate(array, *args, **kwargs)
+
+
+method("conj")(_conjugate)
+method("conjugate")(_conjugate)
 
 
 @method("fill")

@@ -83,12 +83,14 @@ def _nan_to_num(trace: Trace, x: Any, copy: bool = True, nan: Any = 0.0, posinf:
 
 @traces(np.round, np.around)
 def _round(trace: Trace, a: Any, decimals: int = 0, out: Any = None) -> Any:
-    scale = 10.0**decimals
+    scale = 10.0 ** abs(decimals)
+    # As NumPy does: by a whole power of ten, which is exact, also to the left of the point.
+    there, back = ("multiply", "divide") if decimals >= 0 else ("divide", "multiply")
 
     def rounded(part: Real) -> Real:
         if not decimals:
             return trace.apply("rint", part)
-        return trace.apply("divide", trace.apply("rint", trace.apply("multiply", part, scale)), scale)
+        return trace.apply(back, trace.apply("rint", trace.apply(there, part, scale)), scale)
 
     return delivered(trace, wrap(trace, as_value(trace, a).each(rounded)), out, "np.round")
 

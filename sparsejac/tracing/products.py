@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from math import prod
+from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,12 @@ def contract(trace: Trace, labels: list[str], result: str, values: list[Value]) 
 
     Complex products are multiplied out point by point, so that real and imaginary part are one sum each.
     """
+    if all(value.kind == "b" for value in values):
+        raise trace.refusal(
+            "a product of truth values that depend on x",
+            "NumPy would give truth values, not counts",
+            "write mask.astype(float)",
+        )
     summed = "".join(sorted(set("".join(labels)) - set(result)))
     order = result + summed
     factors = [_undoubled(trace, value, label) for value, label in zip(values, labels, strict=True)]
@@ -301,13 +308,13 @@ def _einsum(
 
 
 def _parsed(subscripts: str, dimensions: list[int]) -> tuple[list[str], str]:
-    """The labels of each operand and of the result; dots become capital letters from the end of the alphabet."""
+    """The labels of each operand and of the result; dots become letters that are free."""
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     labels = inputs.split(",")
     if len(labels) != len(dimensions):
         raise ValueError("more operands provided to einstein sum function than specified in the subscripts string")
     widest = max((d - len(s) + 3 for s, d in zip(labels, dimensions, strict=True) if "..." in s), default=0)
-    dots = "ZYXWVUTS"[:widest][::-1]
+    dots = "".join(c for c in reversed(ascii_letters) if c not in subscripts)[:widest][::-1]
     spelled = []
     for label, ndim in zip(labels, dimensions, strict=True):
         wanted = ndim - len(label.replace("...", ""))

@@ -9,6 +9,7 @@ import numpy as np
 
 from sparsejac.addressing import composed, contiguous, of_view, permuted, reboxed
 from sparsejac.program import Load
+from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.base import given
 from sparsejac.tracing.casting import computed_in, nonzero
 from sparsejac.tracing.complex_rules import absolute, is_complex
@@ -80,8 +81,12 @@ def _sum(
     trace: Trace, a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
     initial: Any = np._NoValue, where: Any = True,
 ) -> Any:  # fmt: skip
+    if given(dtype) and np.dtype(dtype) == np.bool_:
+        raise trace.refusal("np.sum with dtype=bool", "NumPy would take it as np.any", "use np.any")
     value = _masked(trace, computed_in(trace, as_value(trace, a), dtype), where, 0.0)
     result = wrap(trace, sum_value(trace, value, axis, _keeps(keepdims)))
+    if value.kind == "b" and type(result) is TracedArray:
+        result.dtype = np.dtype(np.int_)
     return delivered(trace, result + initial if given(initial) else result, out, "np.sum")
 
 
@@ -177,9 +182,13 @@ def _folding(name: str, what: str) -> Any:
             raise trace.refusal(f"np.{what} of complex values", "there is no rule for it", "write it with a loop")
         if not _everywhere(where):
             raise trace.refusal(f"np.{what} with where=", "there is no rule for it", "use np.where first")
+        if name == "multiply" and value.kind == "b":
+            value = Value(value.real)
         stay, gone = _split(value, axis)
-        if not value.size and prod(value.shape[k] for k in gone) == 0 and not given(initial):
-            return getattr(np, what)(np.empty(value.shape), axis=axis, keepdims=_keeps(keepdims))
+        if prod(value.shape[k] for k in gone) == 0:
+            start = {"initial": 1.0} if given(initial) else {}
+            nothing = getattr(np, what)(np.empty(value.shape), axis=axis, keepdims=_keeps(keepdims), **start)
+            return delivered(trace, np.multiply(nothing, initial) if start else nothing, out, f"np.{what}")
         result = Value(fold(trace, name, value.real, stay, gone), None, value.kind)
         if _keeps(keepdims):
             result = _reshaped(result, _kept_shape(value.shape, gone))

@@ -7,14 +7,14 @@ and hands everything else to the original.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import reduce, wraps
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from sparsejac.location import is_called_directly
-from sparsejac.tracing.array import TracedArray, plain_array
+from sparsejac.tracing.array import TracedArray, adopted, plain_array
 from sparsejac.tracing.base import all_plain, is_traced, plain
 from sparsejac.tracing.casting import computed_in
 from sparsejac.tracing.conversion import as_array, as_value, list_value, wrap
@@ -93,25 +93,36 @@ def converter(original: Function) -> Function:
         if trace is None or not is_called_directly(ROUTED_NAMES, ROUTED):
             return original(*args, **kwargs)
         obj = args[0] if args else kwargs.get("object", kwargs.get("a"))
-        copy = copies and kwargs.get("copy", True)
         if all_plain(obj):
             array = original(plain(obj), *plain(args[1:]), **plain(kwargs))
-            if type(obj) is TracedArray and not copies and array is obj.window:
-                return obj
-            owned = copy or isinstance(obj, list | tuple)
+            if type(obj) is TracedArray:
+                return obj if array is obj.window else adopted(trace, array, obj)
+            owned = (copies and kwargs.get("copy", True)) or isinstance(obj, list | tuple)
             return plain_array(trace, array) if owned and array.dtype.kind in "biufc" else array
         trace.begin()
-        dtype = args[1] if len(args) > 1 else kwargs.get("dtype")
-        return _converted(trace, obj, dtype, kwargs.get("ndmin", 0), copy)
+        options = {key: option for key, option in kwargs.items() if key not in ("dtype", "object", "a")}
+        order = args[2:]
+
+        def convert(memory: Any) -> Any:
+            return original(memory, memory.dtype, *order, **options)
+
+        return _converted(trace, obj, args[1] if len(args) > 1 else kwargs.get("dtype"), convert)
 
     return route
 
 
-def _converted(trace: Trace, obj: Any, dtype: Any, ndmin: int, copy: bool) -> Any:
-    if type(obj) is TracedArray and not copy and (dtype is None or np.dtype(dtype) == obj.dtype):
-        return obj
-    result = wrap(trace, computed_in(trace, as_value(trace, as_array(trace, obj)), dtype), scalar=False)
-    return result.reshape((1,) * max(ndmin - result.ndim, 0) + result.shape)
+def _converted(trace: Trace, obj: Any, dtype: Any, convert: Function) -> Any:
+    """A view or a copy, as NumPy decides for memory that lies in the same way."""
+    array = as_array(trace, obj)
+    if dtype is not None and np.dtype(dtype) != array.dtype:
+        array = wrap(trace, computed_in(trace, array.value, dtype), scalar=False)
+    view = convert(array.window)
+    if view is array.window:
+        return array
+    if np.may_share_memory(view, array.window) or not view.size:
+        return array.at_view(view)
+    copied = array.copy(order="C" if view.flags.c_contiguous else "F")
+    return copied.reshape(view.shape)
 
 
 def from_iterator(original: Function) -> Function:
@@ -172,7 +183,11 @@ def rows(original: Any) -> Concatenation:
 
 def columns(original: Any) -> Concatenation:
     """np.c_."""
-    return Concatenation(original, np.column_stack)
+    return Concatenation(original, _side_by_side)
+
+
+def _side_by_side(parts: list[Any]) -> Any:
+    return np.concatenate([part[:, None] if part.ndim == 1 else part for part in parts], axis=-1)
 
 
 def of_math(follow: Function) -> Callable[[Function], Function]:
@@ -201,6 +216,11 @@ def _of_math(trace: Trace, follow: Function, args: tuple[Any, ...]) -> Any:
         raise TypeError("only length-1 arrays can be converted to Python scalars")
     args = tuple(arg.item() if type(arg) is TracedArray else arg for arg in args)
     return follow_ufunc(trace, follow, "__call__", args, {}) if isinstance(follow, np.ufunc) else follow(*args)
+
+
+def length(*coordinates: Any) -> Any:
+    """As `math.hypot`."""
+    return np.absolute(coordinates[0]) if len(coordinates) == 1 else reduce(np.hypot, coordinates)
 
 
 def logarithm(x: Any, base: Any = None) -> Any:

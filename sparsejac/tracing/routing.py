@@ -121,7 +121,7 @@ _MATH: dict[str, Any] = {
     "acosh": np.arccosh, "atanh": np.arctanh, "fabs": np.fabs, "pow": np.power, "cbrt": np.cbrt,
     "copysign": np.copysign, "radians": np.radians, "degrees": np.degrees, "log": routes.logarithm,
     "dist": routes.distance, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "isnan": np.isnan,
-    "isinf": np.isinf, "isfinite": np.isfinite, "hypot": np.hypot,
+    "isinf": np.isinf, "isfinite": np.isfinite, "hypot": routes.length,
 }  # fmt: skip
 
 _NUMPY: dict[str, Callable[[Any], Any]] = {

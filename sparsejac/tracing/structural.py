@@ -94,6 +94,10 @@ def _composed(vector: Vector, places: Places) -> Vector:
     return Vector(vector.node, composed(vector.address, recognised(places)))
 
 
+_OUT_PLACES: dict[Any, int] = {np.take: 3, np.compress: 3, np.concatenate: 2}
+"""Where `out` stands among the arguments of functions that take it by position."""
+
+
 def _parameters(function: Callable[..., Any]) -> list[str]:
     """Names of a function's parameters; none for compiled ones, whose first parameters have no name."""
     try:
@@ -106,7 +110,11 @@ def structural(function: Callable[..., Any], *array_arguments: int) -> None:
     """Follow a function that moves elements; `array_arguments` are the positions of arrays (or lists of them)."""
     names = {name for k, name in enumerate(_parameters(function)) if k in array_arguments}
 
+    place = _OUT_PLACES.get(function)
+
     def follow(trace: Trace, *args: Any, out: Any = None, dtype: Any = None, **kwargs: Any) -> Any:
+        if place is not None and len(args) > place:
+            out, args = args[place], (*args[:place], None, *args[place + 1 :])
         sources = _Sources(trace)
         numbered = [sources.numbered(a) if k in array_arguments else settled(trace, a) for k, a in enumerate(args)]
         options = {key: sources.numbered(a) if key in names else settled(trace, a) for key, a in kwargs.items()}
@@ -133,23 +141,54 @@ def _viewing(function: Callable[..., Any]) -> None:
     FUNCTIONS[function] = follow
 
 
+def _dividing(function: Callable[..., Any]) -> None:
+    """Follow a function of one array that gives a list of views."""
+    name = next(iter(_parameters(function)))
+
+    def follow(trace: Trace, *args: Any, **kwargs: Any) -> Any:
+        given_array, *options = args or (kwargs.pop(name),)
+        array = as_array(trace, given_array)
+        return [array.at_view(view) for view in function(array.window, *plain(options), **plain(kwargs))]
+
+    FUNCTIONS[function] = follow
+
+
 _VIEWING: list[Callable[..., Any]] = [
     np.reshape, np.ravel, np.transpose, np.swapaxes, np.squeeze, np.expand_dims, np.moveaxis, np.rollaxis, np.flip,
-    np.fliplr, np.flipud, np.rot90, np.diagonal, np.broadcast_to, np.matrix_transpose,
+    np.fliplr, np.flipud, np.rot90, np.diagonal, np.broadcast_to, np.matrix_transpose, np.diag,
 ]  # fmt: skip
+_DIVIDING: list[Callable[..., Any]] = [np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit]
 _MOVING: list[Callable[..., Any]] = [
     np.roll, np.repeat, np.tile, np.concatenate, np.stack, np.hstack, np.vstack, np.dstack, np.column_stack, np.block,
-    np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit, np.delete, np.take, np.diag, np.diagflat, np.tril,
-    np.triu, np.resize, np.take_along_axis,
+    np.delete, np.take, np.diagflat, np.tril, np.triu, np.resize, np.take_along_axis,
 ]  # fmt: skip
 
 for _function in _VIEWING:
     _viewing(_function)
+for _function in _DIVIDING:
+    _dividing(_function)
 for _function in _MOVING:
     structural(_function, 0)
 structural(np.compress, 1)
 structural(np.append, 0, 1)
 structural(np.insert, 0, 2)
+_insert_floats = FUNCTIONS[np.insert]
+
+
+@traces(np.insert)
+def _insert(trace: Trace, arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
+    _check_takes_floats(trace, arr, values, "np.insert")
+    return _insert_floats(trace, arr, obj, values, axis)
+
+
+def _check_takes_floats(trace: Trace, array: Any, values: Any, operation: str) -> None:
+    """Refuse to put numbers that depend on x where NumPy would round them to the dtype of a plain array."""
+    if all_plain(array) and not all_plain(values) and np.asarray(plain(array)).dtype not in (np.float64, np.complex128):
+        raise trace.refusal(
+            f"{operation} of a value that depends on x into an array of dtype {np.asarray(plain(array)).dtype}",
+            "NumPy would round it there, and the derivative would be lost",
+            "convert the array to float before",
+        )
 
 
 @hook("pack")
@@ -181,26 +220,18 @@ for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
 
 @traces(np.pad)
 def _pad(trace: Trace, array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
-    if callable(mode) or mode in ("linear_ramp", "maximum", "mean", "median", "minimum"):
+    if callable(mode) or mode in ("linear_ramp", "maximum", "mean", "median", "minimum", "empty"):
         raise trace.refusal(
             f"np.pad with mode={mode!r}", "it computes new values", "pad with constants and assign the border"
         )
+    if kwargs.get("reflect_type") == "odd":
+        raise trace.refusal("np.pad with reflect_type='odd'", "it computes new values", "assign the border yourself")
     sources = _Sources(trace)
     places = sources.numbered(array)
-    if mode != "constant" or "constant_values" not in kwargs:
-        if kwargs.get("reflect_type") == "odd":
-            raise trace.refusal(
-                "np.pad with reflect_type='odd'", "it computes new values", "assign the border yourself"
-            )
-        return sources.gathered(np.pad(places, pad_width, mode, **kwargs))
-    result = sources.gathered(np.pad(places, pad_width, mode))
-    outside = np.pad(np.zeros(places.shape, dtype=bool), pad_width, constant_values=True)
-    if all_plain(kwargs["constant_values"]):
-        filled = np.pad(np.zeros(places.shape), pad_width, mode, constant_values=plain(kwargs["constant_values"]))
-        result[outside] = filled[outside]
-    else:
-        result[outside] = kwargs["constant_values"]
-    return result
+    if "constant_values" in kwargs:
+        _check_takes_floats(trace, array, kwargs["constant_values"], "np.pad")
+        kwargs["constant_values"] = sources.numbered(kwargs["constant_values"])
+    return sources.gathered(np.pad(places, pad_width, mode, **kwargs))
 
 
 @traces(np.diff)
@@ -233,6 +264,7 @@ def _broadcast_arrays(trace: Trace, *arrays: Any, subok: bool = False) -> Any:
 
 @traces(np.meshgrid)
 def _meshgrid(trace: Trace, *xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
-    sources = _Sources(trace)
-    grids = np.meshgrid(*(sources.numbered(x) for x in xi), copy=copy, sparse=sparse, indexing=indexing)  # type: ignore[call-overload]
-    return sources.gathered(list(grids))
+    arrays = [as_array(trace, x) for x in xi]
+    grids = np.meshgrid(*(a.window for a in arrays), copy=False, sparse=sparse, indexing=indexing)  # type: ignore[call-overload]
+    views = [array.at_view(grid) for array, grid in zip(arrays, grids, strict=True)]
+    return [view.copy() for view in views] if copy else views
