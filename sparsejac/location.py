@@ -36,6 +36,14 @@ def called_by_user() -> bool:
     return is_user_frame(frame) and not instruction.startswith("STORE")
 
 
+def at_item_assignment() -> bool:
+    """Whether the innermost line of the user's code is about to store an item (``y[i] = ...``)."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not is_user_frame(frame):
+        frame = frame.f_back
+    return frame is not None and dis.opname[frame.f_code.co_code[frame.f_lasti]].startswith("STORE_SUBSCR")
+
+
 @lru_cache(maxsize=4096)
 def _callee(code: CodeType, offset: int) -> tuple[str, str] | None:
     """How the function that a call instruction calls was loaded: the kind of load and the name."""

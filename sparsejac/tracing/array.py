@@ -261,7 +261,8 @@ class TracedArray(TracedBase):
     def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:
         if self.is_plain:
             return np.array(self._lent() if not copy else self.window, dtype=dtype, copy=True if copy else None)
-        if dtype is None and self.size <= _OBJECT_LIMIT and called_by_user():
+        wanted = dtype is None or np.dtype(dtype) == np.dtype(object)
+        if wanted and self.size <= _OBJECT_LIMIT and called_by_user():
             return self._objects()
         raise self._lossy("the conversion of a value that depends on x to an ordinary array")
 

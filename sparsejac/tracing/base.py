@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from sparsejac.errors import UntraceableError
+from sparsejac.location import at_item_assignment
 from sparsejac.tracing.registry import HOOKS
 
 if TYPE_CHECKING:
@@ -56,11 +57,17 @@ class TracedBase(NDArrayOperatorsMixin):
 
     def _lossy(self, what: str) -> UntraceableError:
         """The refusal to become a plain number."""
+        if at_item_assignment():
+            return self.tracer.refusal(
+                "item assignment of a value that depends on x into an ordinary array",
+                "the array was not made inside f, and would lose the derivative with respect to x",
+                "create the buffer inside f: np.zeros(n), np.empty(n), or np.array(a) in place of a.copy()",
+            )
         return self.tracer.refusal(
             what,
             "a plain number would lose the derivative with respect to x",
             "use the value as it is: NumPy and math functions and item assignment take it; create buffers inside f "
-            "by np.zeros, np.empty or np.array; write A @ x for A.dot(x) with an ordinary array A",
+            "by np.zeros, np.empty or np.array",
         )
 
     def __complex__(self) -> complex:

@@ -47,9 +47,9 @@ def follow_ufunc(trace: Trace, ufunc: Any, method: str, inputs: tuple[Any, ...],
         return _call(trace, ufunc, inputs, kwargs, out)
     follow = UFUNC_METHODS.get((ufunc, method))
     if follow is None:
-        raise _unknown(trace, f"np.{ufunc.__name__}.{method}")
+        raise _unknown(trace, f"{_name(ufunc)}.{method}")
     result = follow(trace, *inputs, **kwargs)
-    return delivered(trace, result, out, f"np.{ufunc.__name__}.{method}")
+    return delivered(trace, result, out, f"{_name(ufunc)}.{method}")
 
 
 def _plain_ufunc(trace: Trace, ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -61,7 +61,7 @@ def _plain_ufunc(trace: Trace, ufunc: Any, method: str, inputs: tuple[Any, ...],
 
 
 def _call(trace: Trace, ufunc: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
-    name = f"np.{ufunc.__name__}"
+    name = _name(ufunc)
     where, dtype = kwargs.pop("where", True), kwargs.pop("dtype", None)
     unknown = {key for key, value in kwargs.items() if key not in _WITHOUT_EFFECT and value is not None}
     if unknown:
@@ -89,11 +89,17 @@ def _of_truths(trace: Trace, ufunc: Any, value: Value) -> Value:
         return Value(value.real, None, "b")
     if dtype.itemsize < 8 and ufunc not in (np.square, np.power):
         raise trace.refusal(
-            f"np.{ufunc.__name__} of truth values that depend on x",
+            f"{_name(ufunc)} of truth values that depend on x",
             f"NumPy would compute it as {dtype}",
             "write mask.astype(float)",
         )
     return value
+
+
+def _name(ufunc: Any) -> str:
+    """How the user writes a ufunc: those of other libraries carry no module."""
+    name = str(ufunc.__name__)
+    return f"np.{name}" if getattr(np, name, None) is ufunc else f"the ufunc {name}"
 
 
 def _unknown(trace: Trace, name: str) -> UntraceableError:

@@ -257,7 +257,7 @@ class ScalarTape:
 
 
 def _carried_first(start: int, code: Ints, site: Ints, first: Ints, second: Ints) -> tuple[Ints, Ints]:
-    """The operands of sums in the order (s, t), for ``s = t + s`` as well: what the same place gave before comes first."""
+    """The operands of sums in the order (s, t), for ``s = t + s`` too: what the same place gave before comes first."""
 
     def is_carried(operand: Ints) -> npt.NDArray[np.bool_]:
         known = (code == _ADD) & (operand >= start)  # the operands of leaves are no rows
