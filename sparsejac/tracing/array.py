@@ -48,7 +48,7 @@ class TracedArray(TracedBase):
     dtype : numpy.dtype
     """
 
-    __slots__ = ("_line", "dtype", "memory", "storages", "window")
+    __slots__ = ("_is_flat", "_line", "dtype", "memory", "storages", "window")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(
@@ -65,6 +65,7 @@ class TracedArray(TracedBase):
         self.memory = memory
         self.dtype = dtype
         self._line: tuple[int, int, int] | None = None
+        self._is_flat = False
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:  # isinstance(x, np.ndarray) holds, as f's author expects
@@ -177,7 +178,9 @@ class TracedArray(TracedBase):
         """All elements in C order, to be read and written."""
         view = self.window.reshape(-1)
         if not self.size or np.may_share_memory(view, self.window):
-            return self.at_view(view)
+            line = self.at_view(view)
+            line._is_flat = True
+            return line
         return HOOKS["flat"](self)
 
     @flat.setter
@@ -203,7 +206,8 @@ class TracedArray(TracedBase):
             return HOOKS["take"](self.tracer, self, key)
         view = self.window[key]
         if isinstance(view, np.ndarray) and (view.ndim or has_dots(key)):
-            return self.at_view(view)
+            found = self.at_view(view)
+            return found.copy() if self._is_flat else found  # y.flat[1:3] is a copy
         return view if self.is_plain else self.scalar_at(self._address_of(self.window[with_dots(key)]).offset)
 
     def __setitem__(self, key: Any, value: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sparsejac.tracing.array import TracedArray, adopted, plain_array
+from sparsejac.tracing.array import TracedArray, plain_array
 from sparsejac.tracing.casting import cast
 from sparsejac.tracing.conversion import as_value, settled, wrap
 from sparsejac.tracing.registry import hook, method

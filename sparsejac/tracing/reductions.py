@@ -22,7 +22,7 @@ Axis = int | tuple[int, ...] | None
 
 
 def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
-    if axis is None:
+    if axis is None or (ndim == 0 and axis in (0, -1)):
         return tuple(range(ndim))
     return tuple(int(a) for a in np.lib.array_utils.normalize_axis_tuple(axis, ndim))
 
@@ -72,6 +72,14 @@ def _everywhere(where: Any) -> bool:
     return where is True or not given(where)
 
 
+def _check_initial(trace: Trace, a: Any, initial: Any) -> None:
+    """Refuse a start of reductions of truth values, which NumPy would round to their dtype."""
+    if given(initial) and as_value(trace, a).kind == "b":
+        raise trace.refusal(
+            "initial= for truth values that depend on x", "NumPy would round it", "write mask.astype(float)"
+        )
+
+
 def _keeps(keepdims: Any) -> bool:
     return given(keepdims) and bool(keepdims)
 
@@ -83,6 +91,7 @@ def _sum(
 ) -> Any:  # fmt: skip
     if given(dtype) and np.dtype(dtype) == np.bool_:
         raise trace.refusal("np.sum with dtype=bool", "NumPy would take it as np.any", "use np.any")
+    _check_initial(trace, a, initial)
     value = _masked(trace, computed_in(trace, as_value(trace, a), dtype), where, 0.0)
     result = wrap(trace, sum_value(trace, value, axis, _keeps(keepdims)))
     if value.kind == "b" and type(result) is TracedArray:
@@ -177,6 +186,7 @@ def _folding(name: str, what: str) -> Any:
         trace: Trace, a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
         initial: Any = np._NoValue, where: Any = True,
     ) -> Any:  # fmt: skip
+        _check_initial(trace, a, initial)
         value = computed_in(trace, as_value(trace, a), dtype)
         if value.kind == "c":
             raise trace.refusal(f"np.{what} of complex values", "there is no rule for it", "write it with a loop")
@@ -232,7 +242,8 @@ def _truths(name: str) -> Any:
         value = nonzero(trace, as_value(trace, a))
         stay, gone = _split(value, axis)
         if not prod(value.shape[k] for k in gone):
-            return getattr(np, "any" if name == "maximum" else "all")(np.empty(value.shape), axis=axis)
+            truth = np.any if name == "maximum" else np.all
+            return delivered(trace, truth(np.empty(value.shape), axis, keepdims=_keeps(keepdims)), out, "np.any")
         result = Value(fold(trace, name, value.real, stay, gone), None, "b")
         if _keeps(keepdims):
             result = _reshaped(result, _kept_shape(value.shape, gone))

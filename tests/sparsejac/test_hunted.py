@@ -1,0 +1,163 @@
+"""Programs that were once followed wrongly, and silently: each against NumPy and differences, or refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sparsejac
+from oracles import Array, differences, flat_value
+
+X = np.array([0.77, 1.53, -0.61, 2.21, 0.33, 1.13])
+
+Programs = dict[str, Callable[[Any], Any]]
+
+
+def both(write: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
+    """An f that gives a copy of x after `write(y)` and what it returned."""
+
+    def f(x: Any) -> Any:
+        y = x.reshape(2, 3) * 1.0
+        part = write(y, x)
+        return np.concatenate([y.ravel(), np.ravel(part) * 1.0])
+
+    return f
+
+
+def filled(write: Callable[[Any, Any], Any], *shape: int, **how: Any) -> Callable[[Any], Any]:
+    """An f that lets `write(y, x)` fill a buffer y."""
+
+    def f(x: Any) -> Any:
+        y = np.zeros(shape, **how)
+        write(y, x)
+        return y.real * 1.0
+
+    return f
+
+
+def put(buffer: Any, key: Any, value: Any) -> Any:
+    """The buffer after an assignment."""
+    buffer[key] = value
+    return buffer
+
+
+def complex_of(x: Any) -> Any:
+    """Three complex numbers."""
+    return x[:3] + 1j * x[3:]
+
+
+SHAPES: Programs = {
+    "a number to the same powers": lambda x: x[0] ** np.array([2.0, 2.0, 2.0]),
+    "a number to one power": lambda x: x[0] ** np.array([2.0]),
+    "complex to the power zero": lambda x: (complex_of(x) ** 0).real * x[0],
+    "complex times zero": lambda x: np.concatenate([(complex_of(x) * 0).real, x]),
+    "zero times complex": lambda x: np.concatenate([(0j * x).imag, x]),
+    "c_ of three axes": lambda x: np.c_[x.reshape(1, 3, 2), x.reshape(1, 3, 2)],
+    "ascontiguousarray of a number": lambda x: np.ascontiguousarray(x[0]),
+    "any of nothing": lambda x: x[:1, None] * np.any(x[:0] > 0, keepdims=True),
+    "sum of a number along axis 0": lambda x: np.sum(x[0], axis=0) * x,
+}
+
+TRUTHS: Programs = {
+    "maximum": lambda x: (np.maximum(x > 0, x < 1) + np.maximum(x > 1, x > 0)) * x,
+    "absolute": lambda x: (np.abs(x > 0) + np.abs(x < 9)) * x,
+    "floor": lambda x: (np.floor(x > 0) + np.floor(x < 9)) * x,
+    "prod": lambda x: (np.prod(x < 9) + np.prod(x < 9)) * x,
+    "a number written into a mask": lambda x: put(x > 0, 0, 5) * x,
+    "numbers written into a mask": lambda x: put(x > 0, slice(0, 3), np.array([2.0, 0.0, 0.5])) * x,
+    "a number written under a mask": lambda x: put(x > 0, x > 1, 2) * x,
+    "counts in place": lambda x: np.add((x > 0).astype(int), 1) * x,
+    "counts take whole numbers": lambda x: put((x > 0).astype(int), 0, 2.7) * x,
+    "counts of counts": lambda x: put((x.reshape(2, 3) > 0).sum(axis=0), slice(0, 2), 4) * x[:3],
+}
+
+OUT: Programs = {
+    "take": filled(lambda y, x: np.take(x, [0, 1], 0, y), 2),
+    "x.take": filled(lambda y, x: x.take([0, 1], 0, y), 2),
+    "concatenate": filled(lambda y, x: np.concatenate((x, x * 2.0), 0, y), 12),
+    "compress": filled(lambda y, x: np.compress([1, 0, 1], x, 0, y), 2),
+}
+
+VIEWS: Programs = {
+    "split": both(lambda y, x: put(np.split(y, 2)[1], slice(None), x[0])),
+    "split read later": both(lambda y, x: (np.split(y, 2), y.__imul__(2.0))[0][1]),
+    "array_split": both(lambda y, x: put(np.array_split(y[0], 2)[0], 1, x[5] * 2.0)),
+    "hsplit": both(lambda y, x: put(np.hsplit(y, 3)[1], slice(None), 0.0)),
+    "vsplit": both(lambda y, x: put(np.vsplit(y, 2)[1], slice(None), x[:3])),
+    "diag": both(lambda y, x: (np.diag(y), put(y, (0, 0), x[3] * 2.0))[0]),
+    "a part of flat": both(lambda y, x: put(y.flat[1:3], 0, 9.0)),
+    "einsum of a diagonal": both(lambda y, x: put(np.einsum("ii->i", y[:, :2]), 0, x[5])),
+    "meshgrid without copies": both(lambda y, x: (np.meshgrid(y[0], y[1], copy=False), put(y, 0, x[5]))[0][0]),
+    "asarray with a copy": both(lambda y, x: put(np.asarray(y, copy=True), 0, 0.0)),
+    "asarray in another order": both(lambda y, x: put(np.asarray(y, order="F"), 0, 0.0)),
+    "ascontiguousarray": both(lambda y, x: put(np.ascontiguousarray(y.T), 0, 0.0)),
+    "ascontiguousarray of a contiguous one": both(lambda y, x: put(np.ascontiguousarray(y), 0, 0.0)),
+    "astype without a copy": both(lambda y, x: put(y.astype(float, copy=False), 0, 0.0)),
+    "astype with a copy": both(lambda y, x: put(y.astype(float), 0, 0.0)),
+    "astype of a plain array": filled(lambda y, x: put(y.astype(float, copy=False), 0, x[0]), 3),
+    "conj of real numbers": both(lambda y, x: put(y.conj(), 0, 0.0)),
+    "np.conj of real numbers": both(lambda y, x: put(np.conj(y), 0, 0.0)),
+    "order F is kept": filled(lambda y, x: put(put(y, (0, 1), x[1]).reshape(-1), 0, x[0]), 2, 3, order="F"),
+    "order F of zeros_like": both(lambda y, x: put(np.zeros_like(y.T).T.ravel(), slice(None), x)),
+    "real numbers into complex ones": filled(lambda y, x: put(y, slice(None), x[:3]), 3, dtype=complex),
+}
+
+FUNCTIONS: Programs = {
+    "math.hypot of three": lambda x: [math.hypot(x[0], x[1], x[2])],
+    "math.hypot of one": lambda x: [x[3] + math.hypot(x[2])],
+    "einsum with capital letters": lambda x: np.einsum("Z...,Z...->...", x.reshape(2, 3), x.reshape(2, 3) * 2.0),
+    "pad with two traced numbers": lambda x: np.pad(x[:3], (2, 0), constant_values=(x[4], x[5])),
+    "pad with one traced number": lambda x: np.pad(x.reshape(2, 3), 1, constant_values=x[4]),
+    "max of nothing": lambda x: np.max(x[:0], initial=0.5) + x,
+    "prod of nothing": lambda x: np.prod(x[:0], initial=x[1]) * x,
+    "round before the point": lambda x: np.round(x * 100.0 + [10, 20, 30, 40, 50, 60], -1) * x,
+}
+
+REFUSED: Programs = {
+    "truth values in half precision": lambda x: np.exp(x > 0) * x,
+    "truth values in unsigned integers": lambda x: ((x > 0).astype(np.uint8) - 1) * x,
+    "matmul of truth values": lambda x: ((x > 0) @ (x < 9)) * x,
+    "einsum of truth values": lambda x: np.einsum("i,i->", x > 0, x < 9) * x,
+    "sum of truth values as truth value": lambda x: np.sum(x > 0, dtype=bool) * x,
+    "sum of truth values from a fraction": lambda x: np.sum(x > 0, initial=0.5) * x,
+    "counts do not take numbers": lambda x: put((x > 0).astype(int), 0, x[1]) * x,
+    "sums of truth values do not take numbers": lambda x: put((x.reshape(2, 3) > 0).sum(axis=0), 0, x[1]) * x[:3],
+    "insert into integers": lambda x: np.insert(np.array([1, 2, 3]), 1, x[0]) * 1.0,
+    "pad of integers": lambda x: np.pad(np.array([1, 2]), 1, constant_values=x[0]) * 1.0,
+    "pad with nothing": lambda x: np.pad(x, 1, mode="empty")[1:-1],
+    "order of the memory": lambda x: (x.reshape(2, 3).T * 1.0).ravel("K"),
+    "order of the memory, too": lambda x: (x.reshape(2, 3).T * 1.0).reshape(6, order="A"),
+    "floats seen in a complex buffer": filled(lambda y, x: put(y.view(float), slice(None), x), 3, dtype=complex),
+}
+
+
+@pytest.mark.parametrize("strategy", ["identity", "forward"])
+@pytest.mark.parametrize(
+    "f",
+    [pytest.param(f, id=name) for name, f in (SHAPES | TRUTHS | OUT | VIEWS | FUNCTIONS).items()],
+)
+def test_right(f: Callable[[Any], Any], strategy: Any) -> None:
+    value, jacobian = sparsejac.value_and_jacobian(f, X, strategy=strategy)
+    assert np.shape(value) == np.shape(f(X.copy()))
+    np.testing.assert_allclose(np.ravel(value), flat_value(f, X), rtol=1e-12)
+    np.testing.assert_allclose(jacobian.toarray(), differences(f, X).jacobian, atol=1e-7)
+
+
+@pytest.mark.parametrize("f", [pytest.param(f, id=name) for name, f in REFUSED.items()])
+def test_refused(f: Callable[[Any], Any]) -> None:
+    with pytest.raises(sparsejac.UntraceableError):
+        sparsejac.sparse_jacobian(f, X)
+
+
+def test_in_place_counts_stay_counts() -> None:
+    def f(x: Array) -> Any:
+        counts = (x > 0).astype(int)
+        counts += 1
+        counts += x < 1
+        return counts * x
+
+    np.testing.assert_allclose(sparsejac.sparse_jacobian(f, X).toarray(), differences(f, X).jacobian, atol=1e-7)
