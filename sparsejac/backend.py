@@ -11,8 +11,7 @@ from kernels.numba_executor import NumbaExecutor
 from kernels.numba_printer import Variant
 from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Schedule
-
-BackendName = Literal["auto", "numpy", "numba"]
+from sparsejac.options import BackendName
 
 # What the interpreter is taken to need: a fixed part for each launch, and a part for each operation on a point.
 LAUNCH_SECONDS = 10e-6

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from threading import RLock
 from time import perf_counter
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,12 @@ from kernels.address import Table
 from kernels.executor import allocate
 from kernels.kernel import Kernel
 from kernels.step import Launch, Schedule
-from sparsejac.backend import Backend, BackendName
+from sparsejac.backend import Backend
 from sparsejac.decompression import Problem
 from sparsejac.errors import InputError
 from sparsejac.given import VECTORS, adopt_coloring, check_pattern_products, check_pattern_shape, move_randomly
+from sparsejac.options import BackendName, check_option
+from sparsejac.options import StrategyName as StrategyName
 from sparsejac.pattern import Pattern
 from sparsejac.sparsity import Live, Sparsity, detect, first_place
 from sparsejac.strategies import STRATEGIES
@@ -31,7 +33,6 @@ from sparsejac.zeros import Known, live_partials
 
 T = TypeVar("T")
 FloatArray = npt.NDArray[np.float64]
-StrategyName = Literal["auto", "forward", "reverse", "identity"]
 
 # Index arrays beyond this are not worth the speed that they bring: "auto" then leaves the strategy out.
 MEMORY_LIMIT = 4 * 2**30
@@ -77,8 +78,8 @@ class Engine:
         coloring: Coloring | npt.ArrayLike | None = None,
         known: Known | None = None,
     ) -> None:
-        _check_option("strategy", strategy, get_args(StrategyName))
-        _check_option("backend", backend, get_args(BackendName))
+        check_option("Engine", "strategy", strategy, StrategyName)
+        check_option("Engine", "backend", backend, BackendName)
         if pattern is not None:
             check_pattern_shape(pattern, schedule)
         self.schedule = order_active(schedule)
@@ -200,7 +201,8 @@ class Engine:
 
     def data(self, inputs: Sequence[FloatArray], out: FloatArray | None = None, *, check: bool = True) -> FloatArray:
         """Entries of the Jacobian in CSR order; see `value`, and `out` for where to write them."""
-        return self.value_and_data(inputs, out, check=check)[1]
+        with self._evaluated(inputs, out, check) as (_, written):
+            return written
 
     def value_and_data(
         self, inputs: Sequence[FloatArray], out: FloatArray | None = None, *, check: bool = True
@@ -214,6 +216,14 @@ class Engine:
             C-contiguous float64 array to write the entries to.
         check : bool
         """
+        with self._evaluated(inputs, out, check) as (buffers, written):
+            return buffers[self.schedule.output].copy(), written
+
+    @contextmanager
+    def _evaluated(
+        self, inputs: Sequence[FloatArray], out: FloatArray | None, check: bool
+    ) -> Iterator[tuple[list[FloatArray], FloatArray]]:
+        """Write the entries of the Jacobian, and lend the buffers with all values beside them."""
         if out is None:
             out = np.empty(self.pattern.nnz)
         elif out.shape != (self.pattern.nnz,) or out.dtype != np.float64 or not out.flags.c_contiguous:
@@ -226,7 +236,7 @@ class Engine:
         with self._run(inputs) as buffers:
             self._write_data(buffers, out)
             self._ask_guards(buffers, check)
-            return buffers[self.schedule.output].copy(), out
+            yield buffers, out
 
     def guards_hold(self, buffers: Sequence[FloatArray]) -> bool:
         """Whether all decisions are those with which the schedule was made; `buffers` hold the values."""
@@ -326,8 +336,3 @@ def _order_launch(launch: Launch) -> Launch:
 def _is_finite(data: FloatArray) -> bool:
     with np.errstate(all="ignore"):
         return bool(np.isfinite(data.sum())) or bool(np.isfinite(data).all())
-
-
-def _check_option(option: str, given: object, known: tuple[str, ...]) -> None:
-    if given not in known:
-        raise InputError(f"{option}: got {given!r}; choose one of {', '.join(map(repr, known))}")

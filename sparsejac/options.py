@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Literal, get_args
 
 from coloring import OrderName as OrderName
-from sparsejac.backend import BackendName as BackendName
-from sparsejac.engine import StrategyName as StrategyName
 from sparsejac.errors import InputError
 from sparsejac.location import user_location
 
 Format = Literal["csr", "csc", "coo"]
+StrategyName = Literal["auto", "forward", "reverse", "identity"]
+BackendName = Literal["auto", "numpy", "numba"]
 
 
 def check_option(call: str, option: str, given: Any, literal: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from sparsejac.pattern import Pattern
 from sparsejac.tracing import Traced, run
 
 Floats = npt.NDArray[np.float64]
+T = TypeVar("T")
 
 VARIANTS = 32
 """Paths through f that a plan remembers."""
@@ -108,7 +109,7 @@ class Plan:
         -------
         csr_array (or csc_array, coo_array), shape (size of f's result, size of x)
         """
-        variant, _, data = self._evaluate(x, args)
+        variant, data = self._evaluate(x, args, Engine.data)
         return assemble(variant.engine.pattern, data, self._format, copy_structure=copy_structure)
 
     def values(self, x: Any, *args: Any, out: Floats | None = None) -> Floats:
@@ -133,13 +134,13 @@ class Plan:
                 f"plan.values: out is a {type(out).__name__} of shape {np.shape(out)}, the entries have shape "
                 f"{(pattern.nnz,)}\n  {user_location()}\n  Cure: out=np.empty(plan.pattern.nnz)."
             )
-        variant, _, data = self._evaluate(x, args, out)
+        variant, data = self._evaluate(x, args, Engine.data, out)
         found = variant.engine.pattern
         return data if found is pattern or found == pattern else _embedded(found, data, pattern, out)
 
     def value_and_jacobian(self, x: Any, *args: Any, copy_structure: bool = False) -> tuple[Any, Any]:
         """f(x), in f's shape, and the Jacobian at x; see `__call__`."""
-        variant, value, data = self._evaluate(x, args)
+        variant, (value, data) = self._evaluate(x, args, Engine.value_and_data)
         matrix = assemble(variant.engine.pattern, data, self._format, copy_structure=copy_structure)
         return value.reshape(variant.traced.shape)[()], matrix
 
@@ -182,7 +183,10 @@ class Plan:
         """
         return explain(self._variants[0].engine, color=color)
 
-    def _evaluate(self, x: Any, args: tuple[Any, ...], out: Floats | None = None) -> tuple[_Variant, Floats, Floats]:
+    def _evaluate(
+        self, x: Any, args: tuple[Any, ...], evaluate: Callable[..., T], out: Floats | None = None
+    ) -> tuple[_Variant, T]:
+        """Find the path that f takes with these arguments, and `evaluate` its engine."""
         point = as_point("plan", x)
         if point.shape != self._x_shape:
             raise InputError(
@@ -195,20 +199,19 @@ class Plan:
         candidates = [variant for variant in tuple(self._variants) if variant.fits(fixed, inputs)]
         for variant in candidates:
             try:
-                return self._run(variant, inputs, out, check=True)
+                return variant, self._run(variant, evaluate, inputs, out, check=True)
             except DecisionError:
                 continue
         variant = next((v for v in candidates if v.was_traced_at(inputs)), None) or self._trace(point, args)
-        return self._run(variant, inputs, out, check=False)
+        return variant, self._run(variant, evaluate, inputs, out, check=False)
 
     def _run(
-        self, variant: _Variant, inputs: list[Floats], out: Floats | None, *, check: bool
-    ) -> tuple[_Variant, Floats, Floats]:
+        self, variant: _Variant, evaluate: Callable[..., T], inputs: list[Floats], out: Floats | None, *, check: bool
+    ) -> T:
         """Evaluate a path; `out` is written only where its entries are those of the plan's pattern."""
         pattern = variant.engine.pattern
         target = out if out is not None and (pattern is self.pattern or pattern == self.pattern) else None
-        value, data = variant.engine.value_and_data([*inputs, *variant.traced.constants], target, check=check)
-        return variant, value, data
+        return evaluate(variant.engine, [*inputs, *variant.traced.constants], target, check=check)
 
     def _trace(self, point: Floats, args: tuple[Any, ...]) -> _Variant:
         """Trace f and remember the path that it took; one that was known already is remembered with its new point."""
