@@ -12,10 +12,14 @@ from sparsejac.tracing.base import all_plain, given, plain
 from sparsejac.tracing.casting import computed_in
 from sparsejac.tracing.conversion import as_value, delivered, wrap
 from sparsejac.tracing.reals import Value
-from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, UFUNCS, hook
+from sparsejac.tracing.registry import FUNCTIONS, REFUSALS, UFUNC_METHODS, UFUNCS, hook
 from sparsejac.tracing.trace import Trace
 
 _VIEWS_OF_PARTS = (np.real, np.imag)
+_NO_RULE = (
+    "it has no rule for values that depend on x",
+    "write it with elementwise functions, indexing, sums and products, or move it out of f if it does not depend on x",
+)
 _WITHOUT_EFFECT = frozenset(["casting", "order", "subok"])
 
 
@@ -27,12 +31,8 @@ def follow_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: 
     trace.begin()
     follow = FUNCTIONS.get(function)
     if follow is None:
-        raise trace.refusal(
-            f"{function.__module__}.{function.__name__}".replace("numpy.", "np.", 1),
-            "it has no rule for values that depend on x",
-            "write it with elementwise functions, indexing, sums and products, or move it out of f if it does not "
-            "depend on x",
-        )
+        why, cure = REFUSALS.get(function, _NO_RULE)
+        raise trace.refusal(f"{function.__module__}.{function.__name__}".replace("numpy.", "np.", 1), why, cure)
     return follow(trace, *args, **kwargs)
 
 
@@ -71,7 +71,7 @@ def _call(trace: Trace, ufunc: Any, inputs: tuple[Any, ...], kwargs: dict[str, A
     else:
         follow = UFUNCS.get(ufunc)
         if follow is None:
-            raise _unknown(trace, name)
+            raise trace.refusal(name, *REFUSALS[ufunc]) if ufunc in REFUSALS else _unknown(trace, name)
         operands = [computed_in(trace, as_value(trace, operand), dtype) for operand in inputs]
         value = follow(trace, *operands)
         result = wrap(trace, _of_truths(trace, ufunc, value) if all(o.kind == "b" for o in operands) else value)

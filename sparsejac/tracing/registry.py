@@ -19,11 +19,17 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 METHODS: dict[str, Callable[..., Any]] = {}
 """Name of an ndarray's method -> function of `(array, *arguments, **keywords)`."""
 
+REFUSALS: dict[Any, tuple[str, str]] = {}
+"""NumPy function or ufunc that is not followed -> (why, what to write instead)."""
+
+CONVENTIONS: dict[Any, str] = {}
+"""Function -> what its derivative is where mathematics leaves a choice, or another remark for the table of calls."""
+
 HOOKS: dict[str, Callable[..., Any]] = {}
 """Steps that arrays and scalars need from files that are built on them: found by name when they are called."""
 
 
-def traces(*functions: Any) -> Callable[[_F], _F]:
+def traces(*functions: Any, convention: str = "") -> Callable[[_F], _F]:
     """Declare how NumPy functions are followed.
 
     The decorated function gets the trace and then the arguments of the call as they came.
@@ -32,9 +38,17 @@ def traces(*functions: Any) -> Callable[[_F], _F]:
     def register(follow: _F) -> _F:
         for function in functions:
             FUNCTIONS[function] = follow
+            if convention:
+                CONVENTIONS[function] = convention
         return follow
 
     return register
+
+
+def refuses(*functions: Any, why: str, cure: str) -> None:
+    """Declare that functions are not followed, with the reason and with what to write instead."""
+    for function in functions:
+        REFUSALS[function] = (why, cure)
 
 
 def method(name: str) -> Callable[[_F], _F]:
