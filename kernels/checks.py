@@ -9,12 +9,12 @@ from kernels.step import Access, Launch, Schedule
 
 
 def check_schedule(schedule: Schedule) -> None:
-    """Check shapes and addresses of all launches.
+    """Check shapes and addresses of all launches and calls.
 
     Raises
     ------
     ValueError
-        If a launch contradicts itself, or reads or stores outside its buffers.
+        If a launch or a call contradicts itself, or reads or stores outside its buffers.
     """
     for number, launch in enumerate(schedule.launches):
         try:
@@ -25,6 +25,17 @@ def check_schedule(schedule: Schedule) -> None:
             _check_access(launch.store, launch.row_box, schedule.sizes)
         except ValueError as error:
             raise ValueError(f"launch {number} of the schedule: {error}") from None
+    stored = {launch.store.buffer for launch in schedule.launches}
+    for number, call in enumerate(schedule.calls):
+        try:
+            for access in call.loads:
+                _check_access(access, access.address.box, schedule.sizes)
+            if call.buffer in stored or call.buffer in schedule.inputs:
+                raise ValueError(f"buffer {call.buffer} is written to by others")
+            if not 0 <= call.position <= len(schedule.launches):
+                raise ValueError(f"position {call.position} among {len(schedule.launches)} launches")
+        except ValueError as error:
+            raise ValueError(f"call {number} of the schedule: {error}") from None
 
 
 def _check_kernels(launch: Launch) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kernels.calls import CallRunner
 from kernels.checks import check_schedule
 from kernels.executor import Executor, Rows, allocate_partials, rows_of
 from kernels.module import compile_source
@@ -38,7 +39,8 @@ class NumbaExecutor(Executor):
         check_schedule(schedule)
         self.schedule = schedule
         self._lowered = [lower(launch) for launch in schedule.launches]
-        self._calls: dict[Variant, list[_Call]] = {}
+        self._compiled: dict[Variant, list[_Compiled]] = {}
+        self._calls = CallRunner(schedule)
 
     def prepare(self, *variants: Variant) -> None:
         """Compile (or load from the disk cache) all functions of these variants."""
@@ -48,29 +50,35 @@ class NumbaExecutor(Executor):
     def values(self, buffers: Sequence[FloatArray]) -> None:
         """Run all launches in order; see `Executor.values`."""
         self._check_sizes(buffers)
-        for call in self._variant("value"):
-            call.run_rows(call.arguments(buffers))
+        for position, launch in enumerate(self._variant("value")):
+            self._calls.before(position, buffers)
+            launch.run_rows(launch.arguments(buffers))
+        self._calls.after_all(buffers)
 
     def partials(self, buffers: Sequence[FloatArray], out: list[FloatArray] | None = None) -> list[FloatArray]:
         """Local partial derivatives of all launches; see `Executor.partials`."""
         self._check_sizes(buffers)
         result = allocate_partials(self.schedule) if out is None else out
-        for call, array in zip(self._variant("partials"), result, strict=True):
-            if call.active and array.shape != (call.points, call.active):
-                raise ValueError(f"partials(out=...): shape {array.shape}, expected {(call.points, call.active)}")
-            extra = (array,) if call.active else ()
-            call.run_rows(call.arguments(buffers, extra))
+        for position, (launch, array) in enumerate(zip(self._variant("partials"), result, strict=True)):
+            if launch.active and array.shape != (launch.points, launch.active):
+                raise ValueError(f"partials(out=...): shape {array.shape}, expected {(launch.points, launch.active)}")
+            self._calls.before(position, buffers)
+            extra = (array,) if launch.active else ()
+            launch.run_rows(launch.arguments(buffers, extra))
+        self._calls.after_all(buffers)
         return result
 
     def forward(self, buffers: Sequence[FloatArray], tangents: Rows, seeds: int) -> None:
         """Push tangents along; see `Executor.forward`."""
         self._check_sizes(buffers)
         _check_seeds(tangents, self.schedule.sizes, seeds)
-        for call in self._variant("forward"):
-            if call.active:
-                call.run_rows((seeds, *call.arguments(buffers, call.rows(tangents))), seeds)
+        for position, launch in enumerate(self._variant("forward")):
+            self._calls.before(position, buffers)
+            if launch.active:
+                launch.run_rows((seeds, *launch.arguments(buffers, launch.rows(tangents))), seeds)
             else:
-                call.run_rows(call.arguments(buffers))
+                launch.run_rows(launch.arguments(buffers))
+        self._calls.after_all(buffers)
 
     def reverse(self, buffers: Sequence[FloatArray], adjoints: Rows, seeds: int, *, values_ready: bool = False) -> None:
         """Pull adjoints back; see `Executor.reverse`."""
@@ -78,25 +86,25 @@ class NumbaExecutor(Executor):
         _check_seeds(adjoints, self.schedule.sizes, seeds)
         if not values_ready:
             self.values(buffers)
-        for call in reversed(self._variant("reverse")):
-            call.run_seeds(call.arguments(buffers, call.rows(adjoints)), seeds)
+        for launch in reversed(self._variant("reverse")):
+            launch.run_seeds(launch.arguments(buffers, launch.rows(adjoints)), seeds)
 
     def _check_sizes(self, buffers: Sequence[FloatArray]) -> None:
         if tuple([len(buffer) for buffer in buffers]) != self.schedule.sizes:
             sizes = [len(buffer) for buffer in buffers]
             raise ValueError(f"buffers of sizes {sizes}, expected {list(self.schedule.sizes)}")
 
-    def _variant(self, variant: Variant) -> list[_Call]:
-        calls = self._calls.get(variant)
-        if calls is None:
+    def _variant(self, variant: Variant) -> list[_Compiled]:
+        made = self._compiled.get(variant)
+        if made is None:
             pairs = zip(self._lowered, self.schedule.launches, strict=True)
-            calls = [_call(lowered, launch, variant) for lowered, launch in pairs if _needed(launch, variant)]
-            self._calls[variant] = calls
-        return calls
+            made = [_compiled(lowered, launch, variant) for lowered, launch in pairs if _needed(launch, variant)]
+            self._compiled[variant] = made
+        return made
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class _Call:
+class _Compiled:
     """A compiled function with everything but the buffers at hand."""
 
     function: Callable[..., None]
@@ -144,11 +152,11 @@ def source_text(schedule: Schedule, *variants: Variant) -> str:
     return HEADER + "".join(text.removeprefix(HEADER) for text in texts)
 
 
-def _call(lowered: LoweredLaunch, launch: Launch, variant: Variant) -> _Call:
+def _compiled(lowered: LoweredLaunch, launch: Launch, variant: Variant) -> _Compiled:
     variant = variant if launch.active else "value"
     function = compile_source(print_launch(lowered.shape, variant))
     kernel = launch.kernel if variant == "value" else launch.linearized
-    return _Call(
+    return _Compiled(
         function,
         (lowered.geometry,),
         lowered.tables,

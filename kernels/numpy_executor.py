@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kernels.calls import CallRunner
 from kernels.executor import Executor, Rows, allocate_partials, rows_of
 from kernels.interpreter import Interpreter
 from kernels.step import Launch, Schedule
@@ -42,26 +43,33 @@ class NumpyExecutor(Executor):
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
         self._launches = [_LaunchRunner(launch) for launch in schedule.launches]
+        self._calls = CallRunner(schedule)
 
     def values(self, buffers: Sequence[FloatArray]) -> None:
         """Run all launches in order; see `Executor.values`."""
         with np.errstate(all="ignore"):
-            for launch in self._launches:
+            for position, launch in enumerate(self._launches):
+                self._calls.before(position, buffers)
                 launch.values(buffers)
+            self._calls.after_all(buffers)
 
     def partials(self, buffers: Sequence[FloatArray], out: list[FloatArray] | None = None) -> list[FloatArray]:
         """Local partial derivatives of all launches; see `Executor.partials`."""
         result = allocate_partials(self.schedule) if out is None else out
         with np.errstate(all="ignore"):
-            for launch, array in zip(self._launches, result, strict=True):
+            for position, (launch, array) in enumerate(zip(self._launches, result, strict=True)):
+                self._calls.before(position, buffers)
                 launch.partials(buffers, array)
+            self._calls.after_all(buffers)
         return result
 
     def forward(self, buffers: Sequence[FloatArray], tangents: Rows, seeds: int) -> None:
         """Push tangents along; see `Executor.forward`."""
         with np.errstate(all="ignore"):
-            for launch in self._launches:
+            for position, launch in enumerate(self._launches):
+                self._calls.before(position, buffers)
                 launch.forward(buffers, tangents)
+            self._calls.after_all(buffers)
 
     def reverse(self, buffers: Sequence[FloatArray], adjoints: Rows, seeds: int, *, values_ready: bool = False) -> None:
         """Pull adjoints back; see `Executor.reverse`."""

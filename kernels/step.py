@@ -1,14 +1,15 @@
-"""Steps over buffers: kernels run over boxes of indices, and the schedule that orders them.
+"""Steps over buffers: kernels run over boxes of indices, calls of libraries, and the schedule that orders them.
 
-All buffers are flat float64 arrays. A `Launch` is the one kind of step so far; loops with carried values and
-calls of libraries are further kinds of step.
+All buffers are flat float64 arrays. Loops with carried values would be a further kind of step.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,6 +91,30 @@ class Launch:
         return np.repeat(np.arange(self.rows, dtype=np.int64), length)
 
 
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A function of whole vectors, for what a library does best: factorizations, transforms, special functions.
+
+    No derivative passes through a call. Where it has one, a launch whose partial derivatives are other results of
+    calls stands after it.
+
+    Parameters
+    ----------
+    function : callable
+        Takes one array for each load, in the shape of its box, and returns the numbers to store.
+    loads : tuple of Access
+    buffer : int
+        Where all results are stored, in C order. No launch stores there.
+    position : int
+        Number of launches that run before.
+    """
+
+    function: Callable[..., Any]
+    loads: tuple[Access, ...]
+    buffer: int
+    position: int
+
+
 MAX_BOX_DIMENSIONS = 3
 
 
@@ -103,7 +128,7 @@ class Guard:
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """Launches in an order that respects their data flow.
+    """Launches, and calls between them, in an order that respects their data flow.
 
     Parameters
     ----------
@@ -118,6 +143,8 @@ class Schedule:
     output : int
         The buffer that holds the result. It may be an input.
     guards : tuple of Guard
+    calls : tuple of Call
+        Ordered by position; of those with the same position, in the order in which they run.
     """
 
     sizes: tuple[int, ...]
@@ -125,6 +152,7 @@ class Schedule:
     launches: tuple[Launch, ...]
     output: int
     guards: tuple[Guard, ...] = ()
+    calls: tuple[Call, ...] = ()
 
     @property
     def x(self) -> int:

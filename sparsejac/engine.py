@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from coloring import Coloring, OrderName, color
 from kernels.address import Table
+from kernels.calls import CallError
 from kernels.executor import allocate
 from kernels.kernel import Kernel
 from kernels.step import Launch, Schedule
@@ -194,7 +195,7 @@ class Engine:
         DecisionError
             Where a guard does not hold.
         """
-        with self._run(inputs) as buffers:
+        with self._run(inputs) as buffers, _raised_by_f(check):
             self.backend.executor(("value",)).values(buffers)
             self._ask_guards(buffers, check)
             return buffers[self.schedule.output].copy()
@@ -234,8 +235,9 @@ class Engine:
         if not self._pattern_checked:
             self._check_pattern(inputs)
         with self._run(inputs) as buffers:
-            self._write_data(buffers, out)
-            self._ask_guards(buffers, check)
+            with _raised_by_f(check):
+                self._write_data(buffers, out)
+                self._ask_guards(buffers, check)
             yield buffers, out
 
     def guards_hold(self, buffers: Sequence[FloatArray]) -> bool:
@@ -311,6 +313,17 @@ class Engine:
                     self.seconds[stage] = perf_counter() - start
         made: T = self._made[stage]
         return made
+
+
+@contextmanager
+def _raised_by_f(check: bool) -> Iterator[None]:
+    """What a library's function raises is another way through f where decisions are asked: f may catch it."""
+    try:
+        yield
+    except CallError as error:
+        if check:
+            raise DecisionError from error
+        raise (error.__cause__ or error) from None
 
 
 def order_active(schedule: Schedule) -> Schedule:

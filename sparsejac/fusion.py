@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import prod
 
 from kernels.address import Address
-from kernels.step import Guard, Schedule
+from kernels.step import Access, Call, Guard, Schedule
 from sparsejac.addressing import composed, contiguous
 from sparsejac.launches import Root, launch_of
 from sparsejac.program import Load, Node, Program
@@ -68,6 +68,8 @@ class _Lowering:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.roots: list[_Growing] = []
+        # Calls, with the number of roots that run after each.
+        self.calls: list[tuple[Node, int]] = []
         self.demands: dict[int, _Demands] = {}
         self.depths = _depths(program.nodes)
         self.buffers: dict[int, int] = {}
@@ -87,7 +89,13 @@ class _Lowering:
         active = {self.buffers[node.index] for node in nodes if node.active and node.index in self.buffers}
         launches = tuple(launch_of(growing.root, self.buffers, active) for growing in reversed(self.roots))
         guards = tuple(Guard(self.buffers[d.node.index], d.expected) for d in self.program.decisions)
-        return Schedule(tuple(self.sizes), inputs, launches, output, guards)
+        calls = tuple(self._call(node, len(launches) - later) for node, later in reversed(self.calls))
+        return Schedule(tuple(self.sizes), inputs, launches, output, guards, calls)
+
+    def _call(self, node: Node, position: int) -> Call:
+        assert node.routine is not None
+        loads = tuple(Access(self.buffers[load.node.index], load.address) for load in node.loads)
+        return Call(node.routine.function, loads, self.buffers[node.index], position)
 
     def _keep_results(self) -> int:
         """Give the output and the decisions buffers; an output that is an input is copied."""
@@ -113,6 +121,12 @@ class _Lowering:
     def _place(self, node: Node) -> None:
         """Decide on a node once all its readers are known: inline it, or make it a launch of its own."""
         if node.kind in ("input", "constant"):
+            return
+        if node.kind == "call":
+            self._materialise(node)
+            self.calls.append((node, len(self.roots)))
+            for load in node.loads:
+                self._materialise(load.node)
             return
         readings = self.demands.pop(node.index, _Demands()).readings()
         if node.index not in self.buffers and node.kind == "map" and self._is_cheap(node, readings):

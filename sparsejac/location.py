@@ -7,7 +7,9 @@ import linecache
 import sys
 import sysconfig
 from collections.abc import Collection, Set
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from types import CodeType, FrameType
 
@@ -22,6 +24,35 @@ _STANDARD = f"{Path(sysconfig.get_paths()['stdlib']).resolve()}/"
 _LOADED_LATER = ("/site-packages/numba/", "/site-packages/cupy/", "/dist-packages/numba/", "/dist-packages/cupy/")
 
 _USER_FILES: dict[str, bool] = {}
+
+Site = tuple[CodeType | None, int]
+"""A place in the user's code that costs little to note: a code object and the offset of an instruction."""
+
+NOWHERE: Site = (None, 0)
+"""No place in f: what came in with its arguments, or was made after it had returned."""
+
+
+@dataclass(frozen=True)
+class CodeLine:
+    """A line of the user's code.
+
+    Parameters
+    ----------
+    file : str
+    number : int
+    function : str
+    text : str
+        What stands there, as far as the file can be read.
+    """
+
+    file: str
+    number: int
+    function: str
+    text: str
+
+    def __str__(self) -> str:
+        place = f'File "{self.file}", line {self.number}, in {self.function}'
+        return f"{place}\n    {self.text}" if self.text else place
 
 
 def is_user_frame(frame: FrameType) -> bool:
@@ -106,14 +137,24 @@ def _judge(name: str) -> bool:
     return not path.startswith(_STANDARD) or "-packages/" in path
 
 
-def user_site() -> tuple[object, int]:
+def user_site() -> Site:
     """The innermost place in the user's code, as a key: the same for each turn of a loop."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if is_user_frame(frame):
             return frame.f_code, frame.f_lasti
         frame = frame.f_back
-    return None, 0
+    return NOWHERE
+
+
+def line_of(site: Site) -> CodeLine | None:
+    """The line of a place; None where there is none."""
+    code, offset = site
+    if code is None:
+        return None
+    position = next(islice(code.co_positions(), offset // 2, None), (None,))
+    number = position[0] or code.co_firstlineno
+    return CodeLine(code.co_filename, number, code.co_name, linecache.getline(code.co_filename, number).strip())
 
 
 def user_location() -> str:
@@ -138,5 +179,4 @@ def location_of(error: BaseException) -> str:
 def _described(frame: FrameType, line: int) -> str:
     code = frame.f_code
     text = linecache.getline(code.co_filename, line, frame.f_globals).strip()
-    place = f'File "{code.co_filename}", line {line}, in {code.co_name}'
-    return f"{place}\n    {text}" if text else place
+    return str(CodeLine(code.co_filename, line, code.co_name, text))

@@ -9,13 +9,14 @@ constant   numbers that f captured: operands at run time, only their size is str
 map        an elementwise primitive at each point of a box
 sum        sums over the last dimensions of a box, or over ragged ranges of points
 join       a vector put together from pieces of others; places without a piece hold 0.0
+call       a function of whole vectors, through which no derivative passes: see `Routine`
 ========== ====================================================================================
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from math import prod
 from typing import Literal
@@ -24,9 +25,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Index, identity
+from sparsejac.location import NOWHERE, Site, user_site
 from sparsejac.primitives import Primitive
 
-Kind = Literal["input", "constant", "map", "sum", "join"]
+Kind = Literal["input", "constant", "map", "sum", "join", "call"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +46,29 @@ class Load:
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A part of a join: for each point of a box, what is read and where it is put."""
+    """A part of a join: for each point of a box, what is read and where it is put; and by which line of f, if known."""
 
     store: Address
     load: Load
+    site: Site = NOWHERE
+
+
+@dataclass(frozen=True, eq=False)
+class Routine:
+    """A function of whole vectors that is run as it is.
+
+    Parameters
+    ----------
+    name : str
+    key : tuple
+        What tells the function from others of this name: options, contents of tables. Its text enters the digest.
+    function : callable
+        Takes one float64 array for each operand, returns all results in C order. Pure.
+    """
+
+    name: str
+    key: tuple[object, ...]
+    function: Callable[..., npt.NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +79,12 @@ class Node:
     ----------
     index : int
         Place in the order of creation; operands come before.
-    kind : {"input", "constant", "map", "sum", "join"}
+    kind : {"input", "constant", "map", "sum", "join", "call"}
     size : int
     box : tuple of int
         Iteration space of a map or a sum.
     loads : tuple of Load
-        Operands of a map or a sum, their addresses over `box`.
+        Operands of a map or a sum, their addresses over `box`; those of a call, each over a box of its own.
     pieces : tuple of Piece
         Parts of a join; a later piece overwrites an earlier one, and of the active ones no two overlap.
     primitive : Primitive, optional
@@ -72,6 +93,8 @@ class Node:
         Number of trailing dimensions of `box` that a sum reduces.
     indptr : array of int, optional
         Ranges of points of a ragged sum.
+    routine : Routine, optional
+        What a call runs.
     slot : int
         Number of the input or the constant.
     active : bool
@@ -87,11 +110,12 @@ class Node:
     primitive: Primitive | None = None
     reduced: int = 0
     indptr: Index | None = None
+    routine: Routine | None = None
     slot: int = -1
     active: bool = False
 
     def __repr__(self) -> str:
-        name = self.primitive.name if self.primitive else self.kind
+        name = self.primitive.name if self.primitive else self.routine.name if self.routine else self.kind
         reads = ", ".join(f"%{load.node.index}{_show(load.address)}" for load in self.operands())
         return f"%{self.index}: {self.size} = {name}({reads})"
 
@@ -109,10 +133,14 @@ def _show(address: Address) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """A node whose values decided the way through f, and the values it had."""
+    """A node whose values decided the way through f, the values it had, and the lines of f that asked for them.
+
+    There is one line for all values, or one for each.
+    """
 
     node: Node
     expected: npt.NDArray[np.float64]
+    sites: tuple[Site, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +158,10 @@ class Program:
     constants : tuple of int
         Slots of the constants that are needed, in the order in which they are operands.
     constant_sizes : tuple of int
+    digest : str
+        Equal for programs of equal structure, wherever they were traced.
+    sites : tuple of Site
+        For each node the place in f where it was first made.
     """
 
     nodes: tuple[Node, ...]
@@ -139,6 +171,7 @@ class Program:
     constants: tuple[int, ...]
     constant_sizes: tuple[int, ...]
     digest: str = field(default="", compare=False)
+    sites: tuple[Site, ...] = ()
 
     def __str__(self) -> str:
         lines = [repr(node) for node in self.nodes]
@@ -156,7 +189,8 @@ def program(graph: Graph, output: Node, decisions: Iterable[Decision]) -> Progra
     constants = tuple(node.slot for node in nodes if node.kind == "constant")
     sizes = tuple(len(graph.constants[slot]) for slot in constants)
     digest = _digest(nodes, output, decided, graph.input_sizes)
-    return Program(nodes, output, decided, tuple(graph.input_sizes), constants, sizes, digest)
+    sites = tuple(graph.sites[node.index] for node in nodes)
+    return Program(nodes, output, decided, tuple(graph.input_sizes), constants, sizes, digest, sites)
 
 
 def _digest(nodes: tuple[Node, ...], output: Node, decisions: tuple[Decision, ...], inputs: list[int]) -> str:
@@ -167,6 +201,8 @@ def _digest(nodes: tuple[Node, ...], output: Node, decisions: tuple[Decision, ..
         reads = [(number[load.node.index], load.address.key) for load in node.operands()]
         stores = [piece.store.key for piece in node.pieces]
         name = node.primitive.name if node.primitive else ""
+        if node.routine is not None:
+            name = f"{node.routine.name}: {node.routine.key!r}"
         slot = node.slot if node.kind == "input" else -1
         state.update(repr((node.kind, name, node.size, node.box, node.reduced, slot, reads, stores)).encode())
         if node.indptr is not None:
@@ -179,10 +215,18 @@ def _digest(nodes: tuple[Node, ...], output: Node, decisions: tuple[Decision, ..
 
 
 class Graph:
-    """Where nodes are made; equal nodes are made once."""
+    """Where nodes are made; equal nodes are made once.
+
+    Attributes
+    ----------
+    site : Site, optional
+        The place in f that is noted for new nodes; by default the line of f that runs.
+    """
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.sites: list[Site] = []
+        self.site: Site | None = None
         self.constants: list[npt.NDArray[np.float64]] = []
         self.input_sizes: list[int] = []
         self._known: dict[object, Node] = {}
@@ -212,6 +256,11 @@ class Graph:
         active = load.node.active
         return self._add(key, "sum", size, box=box, loads=(load,), reduced=reduced, indptr=indptr, active=active)
 
+    def call(self, routine: Routine, size: int, loads: tuple[Load, ...]) -> Node:
+        """A function of whole vectors with `size` results; no derivative passes through it."""
+        key = ("call", routine.name, routine.key, size, tuple(load.key for load in loads))
+        return self._add(key, "call", size, loads=loads, routine=routine)
+
     def join(self, size: int, pieces: tuple[Piece, ...]) -> Node:
         """A vector put together from `pieces`."""
         if len(pieces) == 1 and pieces[0].store.key == identity(size).key:
@@ -227,6 +276,7 @@ class Graph:
         if node is None:
             node = Node(len(self.nodes), kind, size, **fields)  # type: ignore[arg-type]
             self.nodes.append(node)
+            self.sites.append(user_site() if self.site is None else self.site)
             if key is not None:
                 self._known[key] = node
         return node

@@ -145,9 +145,10 @@ def _possibilities(schedule: Schedule) -> list[list[_Possible]]:
     for launch in schedule.launches:
         stored[launch.store.buffer] += launch.rows
     unwritten = {b for b, size in enumerate(schedule.sizes) if stored[b] < size}
+    called = [call.buffer for call in schedule.calls]
     buffers = {b: frozenset({ZERO}) if b in unwritten else frozenset() for b in stored}
     buffers.update(dict.fromkeys(schedule.inputs, _ANY))
-    buffers[schedule.x] = _OPEN
+    buffers.update(dict.fromkeys([schedule.x, *called], _OPEN))
     result = []
     for launch in schedule.launches:
         facts = [buffers[load.buffer] or _OPEN for load in launch.loads]
@@ -334,6 +335,8 @@ def _equal(a: int, b: int) -> int:
 
 _RULES: dict[str, Callable[..., int]] = {
     "copy": _same,
+    "stop": _same,
+    "derived": lambda value, surrogate: value,
     "negative": _same,
     "absolute": _same,
     "sign": _same,

@@ -4,10 +4,20 @@ A new primitive is one call of `elementwise` in the file of its family; a test w
 value, code, partial derivatives and sparsity.
 """
 
-from sparsejac.primitives import arithmetic, comparison, elementary, selection
+from sparsejac.primitives import arithmetic, comparison, detached, elementary, selection
 from sparsejac.primitives.primitive import _REGISTRY as PRIMITIVES
 from sparsejac.primitives.primitive import Primitive as Primitive
 from sparsejac.primitives.primitive import elementwise as elementwise
 from sparsejac.primitives.term import Term as Term
 
-__all__ = ["PRIMITIVES", "Primitive", "Term", "arithmetic", "comparison", "elementary", "elementwise", "selection"]
+__all__ = [
+    "PRIMITIVES",
+    "Primitive",
+    "Term",
+    "arithmetic",
+    "comparison",
+    "detached",
+    "elementary",
+    "elementwise",
+    "selection",
+]

@@ -19,6 +19,12 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 METHODS: dict[str, Callable[..., Any]] = {}
 """Name of an ndarray's method -> function of `(array, *arguments, **keywords)`."""
 
+LIBRARY: dict[tuple[str, str], Callable[..., Any]] = {}
+"""(module, dotted name in it) of a function or method without dispatch -> function of `(trace, *arguments, **kw)`.
+
+The modules are not imported for this; their names are routed while f runs if someone imported them before.
+"""
+
 REFUSALS: dict[Any, tuple[str, str]] = {}
 """NumPy function or ufunc that is not followed -> (why, what to write instead)."""
 
@@ -40,6 +46,23 @@ def traces(*functions: Any, convention: str = "") -> Callable[[_F], _F]:
             FUNCTIONS[function] = follow
             if convention:
                 CONVENTIONS[function] = convention
+        return follow
+
+    return register
+
+
+def follows(module: str, *names: str, convention: str = "") -> Callable[[_F], _F]:
+    """Declare how functions or methods of a library are followed that have no dispatch of their own.
+
+    The decorated function gets the trace and then the arguments of the call as they came, `self` among them. It is
+    called only if one of them depends on x.
+    """
+
+    def register(follow: _F) -> _F:
+        for name in names:
+            LIBRARY[module, name] = follow
+            if convention:
+                CONVENTIONS[module, name] = convention
         return follow
 
     return register

@@ -190,6 +190,25 @@ def _side_by_side(parts: list[Any]) -> Any:
     return np.concatenate([part[:, None] if part.ndim == 1 else part for part in parts], axis=-1)
 
 
+def of_library(follow: Function) -> Callable[[Function], Function]:
+    """A function or method of a library that has no dispatch: followed where an argument depends on x."""
+
+    def make(original: Function) -> Function:
+        @wraps(original)
+        def route(*args: Any, **kwargs: Any) -> Any:
+            trace = current_trace()
+            if trace is None:
+                return original(*args, **kwargs)
+            if all_plain((args, kwargs)):
+                return original(*plain(args), **plain(kwargs))
+            trace.begin()
+            return follow(trace, *args, **kwargs)
+
+        return route
+
+    return make
+
+
 def of_math(follow: Function) -> Callable[[Function], Function]:
     """A function of the math module by the NumPy function that does the same."""
 

@@ -22,6 +22,7 @@ import scipy.sparse as sp
 
 from sparsejac.location import is_user_file
 from sparsejac.tracing import routes
+from sparsejac.tracing.registry import LIBRARY
 from sparsejac.tracing.trace import ACTIVE, Trace
 
 _LOCK = threading.RLock()
@@ -53,7 +54,7 @@ def routed(trace: Trace, f: Callable[..., Any]) -> Iterator[None]:
 
 
 def _place_routes() -> None:
-    for owner, name, make in _ROUTES:
+    for owner, name, make in (*_ROUTES, *_library_routes()):
         original = getattr(owner, name)
         _PLACED.append((owner, name, original))
         route = _MADE.get(id(original))
@@ -62,6 +63,17 @@ def _place_routes() -> None:
             _MADE[id(original)] = route
             routes.ROUTED.update((id(original), id(route)))
         setattr(owner, name, route)
+
+
+def _library_routes() -> Iterator[tuple[Any, str, Callable[[Any], Any]]]:
+    """Routes for functions and methods of those libraries that someone has imported."""
+    for (module, path), follow in LIBRARY.items():
+        owner = sys.modules.get(module)
+        *outer, name = path.split(".")
+        for part in outer:
+            owner = getattr(owner, part, None)
+        if owner is not None and name in vars(owner):
+            yield owner, name, routes.of_library(follow)
 
 
 def _restore() -> None:

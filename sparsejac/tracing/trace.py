@@ -141,6 +141,10 @@ class Trace:
         node = self.graph.join(len(rows), self.tape.pieces(rows, np.arange(len(rows))))
         return [*self.decisions, Decision(node, np.array(list(self._decided_rows.values())))]
 
+    def know(self, node: Node, values: Floats) -> None:
+        """Note the values of a node that were found already."""
+        self._values.setdefault(node.index, values)
+
     def node_values(self, node: Node) -> Floats:
         """The values of a node at the x of this trace, computed when asked for and kept."""
         stack = [node]
@@ -165,6 +169,8 @@ class Trace:
             return values
         if node.kind == "sum":
             return self._evaluate_sum(node)
+        if node.routine is not None:
+            return np.asarray(node.routine.function(*map(self._read, node.loads)), dtype=np.float64).reshape(-1)
         assert node.primitive is not None
         with np.errstate(all="ignore"):
             result = node.primitive.operation.evaluate(*(self._read(load) for load in node.loads))

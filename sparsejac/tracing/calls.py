@@ -1,0 +1,161 @@
+"""Functions of whole arrays that are run as they are, and the derivative that a rule gives them.
+
+A library's function is called with ordinary arrays and knows nothing of derivatives: its results do not depend
+differentiably on x. A rule then says `derived(value, surrogate)`: a value with the derivative of an expression
+that may be any traced NumPy code. For the inverse matrix, say, X = called(inv, A), and the derivative of X is that of
+-X @ A @ X where X is held fixed, which it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.address import Affine
+from sparsejac.addressing import contiguous
+from sparsejac.program import Decision, Load, Node, Routine
+from sparsejac.tracing.array import TracedArray
+from sparsejac.tracing.conversion import as_value, wrap
+from sparsejac.tracing.reals import NumberKind, Value, Vector
+from sparsejac.tracing.trace import Trace
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Form:
+    """Shape and kind of an operand or a result."""
+
+    shape: tuple[int, ...]
+    kind: NumberKind
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def parts(self) -> int:
+        """Real vectors that it consists of."""
+        return 2 if self.kind == "c" else 1
+
+
+def called(
+    trace: Trace, name: str, function: Callable[..., Any], *operands: Any, key: tuple[object, ...] = ()
+) -> tuple[TracedArray, ...]:
+    """The results of a function of whole arrays, as traced arrays that do not depend differentiably on x.
+
+    The function is run at once, so that what it raises comes where f's author expects it. If f catches the error, that
+    it was raised is a decision.
+
+    Parameters
+    ----------
+    trace : Trace
+    name : str
+        Name of the function, for readers and for the digest.
+    function : callable
+        Takes ordinary arrays in the place of `operands`, returns an array or a tuple of them. It must be pure, and
+        determined by `name`, `key`, and the shapes of the operands.
+    *operands : array_like
+        Traced or plain, real or complex; plain ones become constants of the program.
+    key : tuple
+        Options of the function: whatever its results depend on besides the operands. Its text enters the digest.
+    """
+    values = [as_value(trace, operand) for operand in operands]
+    forms = tuple(_Form(value.shape, value.kind) for value in values)
+    loads = tuple(trace.vector(part, value.shape).load for value in values for part in _parts(value))
+    present = _assembled(forms, [trace.peek(Vector(load.node, load.address)) for load in loads])
+    try:
+        with np.errstate(all="ignore"):
+            results = _as_tuple(function(*present))
+    except Exception as error:
+        _decide_raised(trace, name, function, forms, loads, key, error)
+        raise
+    shown = tuple(_Form(r.shape, "c" if r.dtype.kind == "c" else "b" if r.dtype.kind == "b" else "f") for r in results)
+
+    def run(*arrays: Floats) -> Floats:
+        return _flat(_as_tuple(function(*_assembled(forms, arrays))))
+
+    node = trace.graph.call(Routine(name, (*key, forms), run), sum(s.size * s.parts for s in shown), loads)
+    trace.know(node, _flat(results))
+    return _outputs(trace, node, shown)
+
+
+def derived(trace: Trace, value: Any, surrogate: Any) -> Any:
+    """The value of one expression with the derivative of another of the same shape."""
+    a, b = as_value(trace, value), as_value(trace, surrogate)
+    if a.shape != b.shape:
+        raise ValueError(f"a value of shape {a.shape} cannot have the derivative of one of shape {b.shape}")
+    if a.kind != "c":
+        return wrap(trace, Value(trace.apply("derived", a.real, b.real)))
+    parts = zip(_parts(a), (b.real, b.imag if b.imag is not None else 0.0), strict=True)
+    return wrap(trace, Value.of([trace.apply("derived", p, s) for p, s in parts], "c"))
+
+
+def stopped(trace: Trace, value: Any) -> Any:
+    """A value without its derivative."""
+    return wrap(trace, as_value(trace, value).each(lambda part: trace.apply("stop", part)))
+
+
+def _parts(value: Value) -> tuple[Any, ...]:
+    return (value.real, value.imag if value.imag is not None else 0.0) if value.kind == "c" else (value.real,)
+
+
+def _as_tuple(results: Any) -> tuple[npt.NDArray[Any], ...]:
+    return tuple(np.asarray(r) for r in (results if isinstance(results, tuple) else (results,)))
+
+
+def _assembled(forms: Sequence[_Form], arrays: Sequence[Floats]) -> list[npt.NDArray[Any]]:
+    """Arrays as the function takes them: complex ones from their parts, truth values as such."""
+    rest = iter(arrays)
+    whole: list[npt.NDArray[Any]] = []
+    for form in forms:
+        array = np.array(next(rest)).reshape(form.shape)
+        if form.kind == "c":
+            array = array + 1j * np.asarray(next(rest)).reshape(form.shape)
+        whole.append(array != 0.0 if form.kind == "b" else array)
+    return whole
+
+
+def _flat(results: Sequence[npt.NDArray[Any]]) -> Floats:
+    parts = [part for r in results for part in ((r.real, r.imag) if r.dtype.kind == "c" else (r,))]
+    return np.concatenate([np.asarray(part, dtype=np.float64).reshape(-1) for part in parts] or [np.empty(0)])
+
+
+def _outputs(trace: Trace, node: Node, forms: Sequence[_Form]) -> tuple[TracedArray, ...]:
+    outputs, offset = [], 0
+    for form in forms:
+        parts = []
+        for _ in range(form.parts):
+            parts.append(Vector(node, Affine(form.shape, offset, contiguous(form.shape).strides)))
+            offset += form.size
+        outputs.append(wrap(trace, Value.of(parts, form.kind), scalar=False))
+    return tuple(outputs)
+
+
+def _decide_raised(
+    trace: Trace,
+    name: str,
+    function: Callable[..., Any],
+    forms: tuple[_Form, ...],
+    loads: tuple[Load, ...],
+    key: tuple[object, ...],
+    error: Exception,
+) -> None:
+    """Record that the function raised: an f that catches the error goes another way elsewhere."""
+
+    def raises(*arrays: Floats) -> Floats:
+        try:
+            function(*_assembled(forms, arrays))
+        except type(error):
+            return np.ones(1)
+        return np.zeros(1)
+
+    routine = Routine(f"{name} raises {type(error).__name__}", (*key, forms), raises)
+    node = trace.graph.call(routine, 1, loads)
+    trace.know(node, np.ones(1))
+    trace.decisions.append(Decision(node, np.ones(1)))
