@@ -18,11 +18,12 @@ import numpy.typing as npt
 
 from kernels.address import Affine
 from sparsejac.addressing import contiguous
+from sparsejac.location import user_site
 from sparsejac.program import Decision, Load, Node, Routine
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.conversion import as_value, wrap
 from sparsejac.tracing.reals import NumberKind, Value, Vector
-from sparsejac.tracing.trace import Trace
+from sparsejac.tracing.trace import Trace, untraced
 
 Floats = npt.NDArray[np.float64]
 
@@ -70,7 +71,7 @@ def called(
     loads = tuple(trace.vector(part, value.shape).load for value in values for part in _parts(value))
     present = _assembled(forms, [trace.peek(Vector(load.node, load.address)) for load in loads])
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), untraced():
             results = _as_tuple(function(*present))
     except Exception as error:
         _decide_raised(trace, name, function, forms, loads, key, error)
@@ -158,4 +159,4 @@ def _decide_raised(
     routine = Routine(f"{name} raises {type(error).__name__}", (*key, forms), raises)
     node = trace.graph.call(routine, 1, loads)
     trace.know(node, np.ones(1))
-    trace.decisions.append(Decision(node, np.ones(1)))
+    trace.decisions.append(Decision(node, np.ones(1), (user_site(),)))
