@@ -145,6 +145,8 @@ class Schedule:
     guards : tuple of Guard
     calls : tuple of Call
         Ordered by position; of those with the same position, in the order in which they run.
+    aux : int, optional
+        A further buffer that is wanted, without its derivative. It may be an input.
     """
 
     sizes: tuple[int, ...]
@@ -153,6 +155,7 @@ class Schedule:
     output: int
     guards: tuple[Guard, ...] = ()
     calls: tuple[Call, ...] = ()
+    aux: int | None = None
 
     @property
     def x(self) -> int:

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from coloring import Coloring
-from sparsejac.arguments import as_pattern, as_point, check_argnum, check_function
+from sparsejac.arguments import as_pattern
+from sparsejac.blocks import Blocks
 from sparsejac.engine import Engine
 from sparsejac.engines import engine_for
-from sparsejac.matrices import assemble
-from sparsejac.options import BackendName, Format, OrderName, StrategyName, check_option
-from sparsejac.pattern import Pattern
+from sparsejac.errors import InputError
+from sparsejac.location import user_location
+from sparsejac.options import BackendName, Format, OrderName, StrategyName, check_flags, check_option
+from sparsejac.pattern import Pattern, part_of
 from sparsejac.plan import Plan
-from sparsejac.tracing import Traced, run
+from sparsejac.signature import Bound, Signature
+from sparsejac.structure import values_in
+from sparsejac.tracing import Traced
+
+Floats = npt.NDArray[np.float64]
+_NONE: dict[str, Any] = {}
 
 
 def sparse_jacobian(
     f: Callable[..., Any],
-    x: npt.ArrayLike,
+    x: Any,
     *args: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    argnums: int | tuple[int, ...] = 0,
+    out_argument: int | str | None = None,
+    out_like: Any = None,
+    has_aux: bool = False,
+    batch: bool = False,
+    local: bool = False,
     format: Format = "csr",
     strategy: StrategyName = "auto",
     order: OrderName = "smallest_last",
@@ -39,12 +54,32 @@ def sparse_jacobian(
     Parameters
     ----------
     f : callable
-        ``f(x, *args)``, written with NumPy, SciPy's sparse matrices and the math module. Its result is an array of any
-        shape, a list or a number.
+        ``f(x, *args, **kwargs)``, written with NumPy, SciPy's sparse matrices and the math module. Its result is an
+        array of any shape, a list or a number, or a structure of several (see Notes).
     x : array_like of real numbers
-        The point, of any shape; integers become floats.
+        The point, of any shape, or a structure of several arrays (see Notes). Integers and float32 become float64, in
+        which everything is computed.
     *args
         Passed on to f.
+    kwargs : dict, optional
+        Passed on to f by name.
+    argnums : int or tuple of int
+        Which arguments are x, counted from 0: 1 for ``f(t, y)``. A tuple gives a tuple of Jacobians.
+    out_argument : int or str, optional
+        For an f that writes its result into an argument: the position of this argument, or its name; 0 for ``f(y, x)``,
+        "out" for ``f(x, out=y)``. It is left out of `args` and `kwargs`, and does not count in `argnums`.
+    out_like : int, tuple of int, array or structure of arrays
+        With `out_argument`: the shape of what f writes into, which it finds filled with zeros; or an array, of whose
+        contents f finds a copy.
+    has_aux : bool
+        Whether f returns a pair ``(result, aux)``. Then `aux` comes back beside the Jacobian, all in it that depends
+        on x as ordinary numbers. With `out_argument`, `aux` is all that f returns.
+    batch : bool
+        Whether x is many points, along a first axis of (all its) arrays. f is traced at the first, and again only where
+        it takes another way; the result is a list.
+    local : bool
+        Leave out the entries that are zero at this very x for a reason that can be seen: branches of ``np.where`` that
+        are not taken, factors and slopes that are zero. By default the pattern holds for all x.
     format : {"csr", "csc", "coo"}
     strategy : {"auto", "forward", "reverse", "identity"}
         How compressed products are computed: by column colors, by row colors, or by sparse products from an identity
@@ -70,6 +105,16 @@ def sparse_jacobian(
     InputError, InputTypeError
         Bad arguments; also ValueError and TypeError.
 
+    Notes
+    -----
+    An array, a number, or a list of numbers is one array. Dicts, named tuples, dataclasses, and lists and tuples that
+    hold an array or one of these are structures, of x and of results alike. The Jacobian then has the structure of the
+    result, and in the place of each of its arrays the structure of x, and in this a matrix for each pair:
+    ``J["mass"]["u"]``. Where the result is one array, this is just the structure of x. Inside, all arrays of x are one
+    vector, in their order, and all of the result another; `pattern` and `coloring` speak of these.
+
+    What f reads beside its arguments (a random generator, a clock, a file) is a constant of the call.
+
     Examples
     --------
     >>> import numpy as np
@@ -83,29 +128,74 @@ def sparse_jacobian(
     array([[1., 2., 0., 0.],
            [0., 0., 4., 0.],
            [0., 0., 0., 6.]])
+
+    Several arrays by name:
+
+    >>> def flow(state):
+    ...     return {"mass": np.diff(state["u"]), "force": state["p"] * state["u"][:2]}
+    >>> J = sparse_jacobian(flow, {"u": np.array([1.0, 2.0, 4.0]), "p": 3.0})
+    >>> J["force"]["u"].toarray(), J["force"]["p"].toarray()
+    (array([[3., 0., 0.],
+           [0., 3., 0.]]), array([[1.],
+           [2.]]))
+
+    Several arguments, and a result written in place:
+
+    >>> def residual(y, u, v):
+    ...     y[0] = u[0] * v[1]
+    ...     y[1] = v[0]
+    >>> by_u, by_v = sparse_jacobian(residual, [2.0], [3.0, 5.0], argnums=(0, 1), out_argument=0, out_like=2)
+    >>> by_u.toarray(), by_v.toarray()
+    (array([[5.],
+           [0.]]), array([[0., 2.],
+           [1., 0.]]))
     """
-    options = _options("sparse_jacobian", f, format, strategy, order, backend, pattern, coloring)
-    engine, _, inputs = _traced("sparse_jacobian", f, (x, *args), 0, options)
-    return assemble(engine.pattern, engine.data(inputs, check=False), format, copy_structure=True)
+    check_flags("sparse_jacobian", has_aux=has_aux, batch=batch, local=local)
+    request = _Request(
+        Signature("sparse_jacobian", f, argnums, out_argument, out_like, has_aux),
+        format,
+        _options("sparse_jacobian", format, strategy, order, backend, pattern, coloring),
+        local,
+    )
+    if batch:
+        bound, points = request.bind_many((x, *args), kwargs)
+        if not len(points):
+            return ([], []) if has_aux else []
+        return Plan(bound.at(points[0]), format, request.options)(
+            x, *args, kwargs=kwargs, batch=True, copy_structure=True
+        )
+    answer = request.answer((x, *args), kwargs, with_value=has_aux)
+    return (answer.jacobian, answer.beside) if has_aux else answer.jacobian
 
 
 def value_and_jacobian(
     f: Callable[..., Any],
-    x: npt.ArrayLike,
+    x: Any,
     *args: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    argnums: int | tuple[int, ...] = 0,
+    out_argument: int | str | None = None,
+    out_like: Any = None,
+    has_aux: bool = False,
+    batch: bool = False,
+    local: bool = False,
     format: Format = "csr",
     strategy: StrategyName = "auto",
     order: OrderName = "smallest_last",
     backend: BackendName = "auto",
     pattern: Pattern | None = None,
     coloring: Coloring | npt.ArrayLike | None = None,
-) -> tuple[Any, Any]:
+) -> tuple[Any, ...]:
     """f(x) and the Jacobian of f at x, from one evaluation; see `sparse_jacobian`.
 
     Returns
     -------
-    value : float or array, of the shape of f's result
+    value : float, array or structure of arrays
+        As f returns it. Of a batch, with one more axis, the first.
     jacobian : csr_array, csc_array or coo_array
+        Or blocks of them, or a list of Jacobians.
+    aux : object
+        With `has_aux` only.
 
     Examples
     --------
@@ -115,17 +205,39 @@ def value_and_jacobian(
     >>> y, J.toarray()
     (array([3., 6.]), array([[3., 0., 1.],
            [0., 3., 2.]]))
+
+    >>> y, J, norm = value_and_jacobian(lambda x: (x**2, np.sum(x)), np.array([1.0, 2.0]), has_aux=True)
+    >>> float(norm)
+    3.0
     """
-    options = _options("value_and_jacobian", f, format, strategy, order, backend, pattern, coloring)
-    engine, traced, inputs = _traced("value_and_jacobian", f, (x, *args), 0, options)
-    value, data = engine.value_and_data(inputs, check=False)
-    return value.reshape(traced.shape)[()], assemble(engine.pattern, data, format, copy_structure=True)
+    check_flags("value_and_jacobian", has_aux=has_aux, batch=batch, local=local)
+    request = _Request(
+        Signature("value_and_jacobian", f, argnums, out_argument, out_like, has_aux),
+        format,
+        _options("value_and_jacobian", format, strategy, order, backend, pattern, coloring),
+        local,
+    )
+    if batch:
+        bound, points = request.bind_many((x, *args), kwargs)
+        if not len(points):
+            raise InputError(
+                f"value_and_jacobian: a batch of no points says nothing of f's result\n  {user_location()}\n  Cure: "
+                "pass one point at least, or use a plan, which knows the shape."
+            )
+        plan = Plan(bound.at(points[0]), format, request.options)
+        return plan.value_and_jacobian(x, *args, kwargs=kwargs, batch=True, copy_structure=True)
+    answer = request.answer((x, *args), kwargs, with_value=True)
+    return (answer.value, answer.jacobian, answer.beside) if has_aux else (answer.value, answer.jacobian)
 
 
 def jacobian(
     f: Callable[..., Any],
-    argnum: int = 0,
+    argnums: int | tuple[int, ...] = 0,
     *,
+    out_argument: int | str | None = None,
+    out_like: Any = None,
+    has_aux: bool = False,
+    local: bool = False,
     format: Format = "csr",
     strategy: StrategyName = "auto",
     order: OrderName = "smallest_last",
@@ -138,15 +250,15 @@ def jacobian(
     Parameters
     ----------
     f : callable
-    argnum : int
-        Position of the argument to differentiate by: 1 for the ``f(t, y)`` of `solve_ivp`.
-    format, strategy, order, backend, pattern, coloring
+    argnums : int or tuple of int
+        Positions of the arguments to differentiate by: 1 for the ``f(t, y)`` of `solve_ivp`. A tuple gives a tuple.
+    out_argument, out_like, has_aux, local, format, strategy, order, backend, pattern, coloring
         See `sparse_jacobian`.
 
     Returns
     -------
     callable
-        Takes the arguments of f; f is traced at each call.
+        Takes the arguments of f, by position and by name; f is traced at each call.
 
     Examples
     --------
@@ -159,22 +271,40 @@ def jacobian(
     >>> fit.x.round(6)
     array([1., 1., 1., 1., 1.])
     """
-    options = _options("jacobian", f, format, strategy, order, backend, pattern, coloring)
-    check_argnum("jacobian", argnum)
+    check_flags("jacobian", has_aux=has_aux, local=local)
+    request = _Request(
+        Signature("jacobian", f, argnums, out_argument, out_like, has_aux),
+        format,
+        _options("jacobian", format, strategy, order, backend, pattern, coloring),
+        local,
+    )
 
     def jac(*args: Any, **kwargs: Any) -> Any:
-        check_argnum("jacobian", argnum, len(args))
-        function = (lambda *a: f(*a, **kwargs)) if kwargs else f
-        engine, _, inputs = _traced("jacobian", function, args, argnum, options)
-        return assemble(engine.pattern, engine.data(inputs, check=False), format, copy_structure=True)
+        answer = request.answer(args, kwargs, with_value=has_aux)
+        return (answer.jacobian, answer.beside) if has_aux else answer.jacobian
 
     return jac
 
 
-def jacobian_sparsity(f: Callable[..., Any], x: npt.ArrayLike, *args: Any) -> Pattern:
+def jacobian_sparsity(
+    f: Callable[..., Any],
+    x: Any,
+    *args: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    argnums: int | tuple[int, ...] = 0,
+    out_argument: int | str | None = None,
+    out_like: Any = None,
+    has_aux: bool = False,
+    local: bool = False,
+) -> Any:
     """The sparsity pattern of the Jacobian of f.
 
-    It holds for every x at which f takes the same way (its branches on values, masks).
+    It holds for every x at which f takes the same way (its branches on values, masks), unless `local` asks for the
+    pattern at this x alone. Of several arrays there are several, nested like the blocks of `sparse_jacobian`.
+
+    Returns
+    -------
+    Pattern
 
     Examples
     --------
@@ -184,16 +314,31 @@ def jacobian_sparsity(f: Callable[..., Any], x: npt.ArrayLike, *args: Any) -> Pa
     array([[1, 1, 0, 0],
            [0, 1, 1, 0],
            [0, 0, 1, 1]])
+
+    >>> upwind = lambda x: np.where(x[1:] > 0.0, x[1:] - x[:-1], x[1:])
+    >>> x = np.array([1.0, 2.0, -3.0])
+    >>> jacobian_sparsity(upwind, x).nnz, jacobian_sparsity(upwind, x, local=True).nnz
+    (4, 3)
     """
-    check_function("jacobian_sparsity", f)
-    engine, _, _ = _traced("jacobian_sparsity", f, (x, *args), 0, {})
-    return engine.pattern
+    check_flags("jacobian_sparsity", has_aux=has_aux, local=local)
+    request = _Request(Signature("jacobian_sparsity", f, argnums, out_argument, out_like, has_aux), "csr", {}, local)
+    traced, bound, engine = request.traced((x, *args), kwargs)
+    found = engine.pattern
+    if local:
+        inputs = [bound.x, *traced.constants]
+        found = part_of(found, engine.local_entries(inputs, engine.data(inputs, check=False)))
+    return Blocks(found, traced.result, bound.inputs).patterns()
 
 
 def prepare(
     f: Callable[..., Any],
-    x: npt.ArrayLike,
+    x: Any,
     *args: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    argnums: int | tuple[int, ...] = 0,
+    out_argument: int | str | None = None,
+    out_like: Any = None,
+    has_aux: bool = False,
     format: Format = "csr",
     strategy: StrategyName = "auto",
     order: OrderName = "smallest_last",
@@ -201,15 +346,23 @@ def prepare(
     pattern: Pattern | None = None,
     coloring: Coloring | npt.ArrayLike | None = None,
 ) -> Plan:
-    """Trace f once and return a `Plan` that evaluates its Jacobian at many x.
+    """Trace f and return a `Plan` that evaluates its Jacobian at many x.
 
-    f is declared to be pure. Float arguments in `args` may change from call to call (``plan(x, *args)``) without any
-    set-up; arrays that f captures otherwise are frozen with the values they have now.
+    f is declared to be pure. Float arguments in `args` and `kwargs`, also in dicts, may change from call to call
+    (``plan(x, *args)``) without any set-up; what f captures or reads otherwise is frozen with the values it has now.
+    f is run twice, and a `PurityWarning` says so where the two runs did not do the same.
 
     Parameters
     ----------
-    f, x, args, format, strategy, order, backend, pattern, coloring
+    f, x, args, kwargs, argnums, out_argument, out_like, has_aux, format, strategy, order, backend, pattern, coloring
         See `sparse_jacobian`.
+
+    Warns
+    -----
+    PurityWarning
+        f did something else at its second run: it reads a random generator, a clock, a file, a counter.
+    VariantWarning
+        From calls of the plan: f took ever new ways, each of which is traced and set up anew.
 
     Examples
     --------
@@ -219,13 +372,67 @@ def prepare(
     >>> plan.values(np.zeros(3))
     array([-1.,  1., -1.,  1.])
     """
-    options = _options("prepare", f, format, strategy, order, backend, pattern, coloring)
-    return Plan(f, x, args, format, options)
+    check_flags("prepare", has_aux=has_aux)
+    signature = Signature("prepare", f, argnums, out_argument, out_like, has_aux)
+    options = _options("prepare", format, strategy, order, backend, pattern, coloring)
+    return Plan(signature.bind("prepare", (x, *args), _NONE if kwargs is None else kwargs), format, options)
+
+
+@dataclass(frozen=True, eq=False)
+class _Answer:
+    """What was computed at one point, in the forms that users get."""
+
+    value: Any
+    jacobian: Any
+    beside: Any
+
+
+@dataclass(frozen=True, eq=False)
+class _Request:
+    """A call that traces f anew: further arguments are constants of it."""
+
+    signature: Signature
+    format: Format
+    options: dict[str, Any]
+    local: bool
+
+    def bind_many(self, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None) -> tuple[Bound, Floats]:
+        """The arguments of a batch."""
+        if self.local:
+            raise InputError(
+                f"{self.signature.call}: local=True with batch=True\n  {user_location()}\n  Cure: local patterns "
+                "belong to one point each; call it point by point."
+            )
+        return self.signature.bind_many(self.signature.call, args, _NONE if kwargs is None else kwargs, frozen=True)
+
+    def traced(self, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None) -> tuple[Traced, Bound, Engine]:
+        """Trace f and find its engine."""
+        bound = self.signature.bind(self.signature.call, args, _NONE if kwargs is None else kwargs, frozen=True)
+        traced = bound.trace()
+        return traced, bound, engine_for(traced.program, self.options, traced.constants)
+
+    def answer(self, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None, *, with_value: bool) -> _Answer:
+        """Trace f and evaluate it."""
+        traced, bound, engine = self.traced(args, kwargs)
+        inputs = [bound.x, *traced.constants]
+        if with_value:
+            value, data, aux = engine.value_data_and_aux(inputs, check=False)
+        else:
+            value, data, aux = None, engine.data(inputs, check=False), None
+        pattern = engine.pattern
+        if self.local:
+            kept = engine.local_entries(inputs, data)
+            pattern, data = part_of(pattern, kept), data[kept]
+        matrices = Blocks(pattern, traced.result, bound.inputs).matrices(data, self.format, copy_structure=True)
+        return _Answer(
+            None if value is None else values_in(traced.result, value),
+            matrices,
+            None if aux is None else traced.rebuild(aux),
+        )
 
 
 def _options(
     call: str,
-    f: Any,
     format: Format,
     strategy: StrategyName,
     order: OrderName,
@@ -234,7 +441,6 @@ def _options(
     coloring: Coloring | npt.ArrayLike | None,
 ) -> dict[str, Any]:
     """The options of an engine, checked."""
-    check_function(call, f)
     for option, given, literal in (
         ("format", format, Format),
         ("strategy", strategy, StrategyName),
@@ -245,15 +451,3 @@ def _options(
     if pattern is not None and not isinstance(pattern, Pattern):
         pattern = as_pattern(call, pattern)
     return {"strategy": strategy, "order": order, "backend": backend, "pattern": pattern, "coloring": coloring}
-
-
-def _traced(
-    call: str, f: Callable[..., Any], args: tuple[Any, ...], argnum: int, options: dict[str, Any]
-) -> tuple[Engine, Traced, list[npt.NDArray[np.float64]]]:
-    """Trace f and find its engine; the inputs are x and the constants that f captured just now."""
-    point = as_point(call, args[argnum])
-    arguments = list(args)
-    plain_number = not isinstance(args[argnum], np.ndarray) and point.ndim == 0
-    arguments[argnum] = float(point) if plain_number else point
-    traced = run(f, arguments, argnum)
-    return engine_for(traced.program, options, traced.constants), traced, [point.reshape(-1), *traced.constants]

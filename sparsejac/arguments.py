@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from itertools import count
 from types import FunctionType
 from typing import Any
 
@@ -13,6 +16,7 @@ from scipy.sparse import issparse
 from sparsejac.errors import InputError, InputTypeError
 from sparsejac.location import user_location
 from sparsejac.pattern import Pattern
+from sparsejac.structure import Leaf
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,23 +33,23 @@ def check_function(call: str, f: Any) -> None:
         )
 
 
-def as_point(call: str, x: Any) -> Floats:
-    """The point x as a float64 array of its own, in its own shape."""
+def as_point(call: str, x: Any, name: str = "x") -> Floats:
+    """The point x (or what `name` calls a part of it) as a float64 array of its own, in its own shape."""
     try:
         array = np.asarray(x)
     except ValueError as error:
         raise InputError(
-            f"{call}: x is not an array of numbers ({error})\n  {user_location()}\n  "
+            f"{call}: {name} is not an array of numbers ({error})\n  {user_location()}\n  "
             "Cure: pass an array or a list of floats."
         ) from None
     if array.dtype.kind not in "biuf":
-        what = _SORTS.get(array.dtype.kind, "values") + f" (dtype {array.dtype})"
+        what = _SORTS.get(array.dtype.kind, "values") + f" (dtype {array.dtype}, from a {type(x).__name__})"
         cure = (
             "pass real and imaginary parts as one real x, and put x[:n] + 1j * x[n:] together inside f"
             if array.dtype.kind == "c"
             else "pass an array or a list of floats"
         )
-        raise InputTypeError(f"{call}: x holds {what}, not real numbers\n  {user_location()}\n  Cure: {cure}.")
+        raise InputTypeError(f"{call}: {name} holds {what}, not real numbers\n  {user_location()}\n  Cure: {cure}.")
     return np.array(array, dtype=np.float64, order="C")
 
 
@@ -66,25 +70,67 @@ def is_operand(argument: Any) -> bool:
     return isinstance(argument, float | np.float64)
 
 
-def check_argnum(call: str, argnum: Any, count: int | None = None) -> None:
-    """Refuse what is not the position of an argument."""
-    if isinstance(argnum, bool) or not isinstance(argnum, int | np.integer) or argnum < 0:
+def check_argnums(call: str, argnums: Any) -> None:
+    """Refuse what is neither the position of an argument nor a tuple of such positions."""
+    positions = argnums if isinstance(argnums, tuple) else (argnums,)
+    whole = all(isinstance(k, int | np.integer) and not isinstance(k, bool) and k >= 0 for k in positions)
+    if not whole or not positions or len(set(positions)) < len(positions):
         raise InputTypeError(
-            f"{call}: argnum={argnum!r} is not the position of an argument\n  {user_location()}\n  Cure: pass 0 for "
-            "the first argument of f, 1 for the second."
+            f"{call}: argnums={argnums!r} is no position of an argument, and no tuple of different ones\n  "
+            f"{user_location()}\n  Cure: pass 0 for the first argument of f, 1 for the second, (0, 1) for both."
         )
-    if count is not None and argnum >= count:
+
+
+def check_argnums_given(call: str, argnums: tuple[int, ...], count: int) -> None:
+    """Refuse positions at which no argument came."""
+    if max(argnums) >= count:
         raise InputError(
-            f"{call}: argnum is {argnum}, but f was called with {count} positional arguments\n  {user_location()}\n  "
-            "Cure: pass the argument to differentiate by position, or another argnum."
+            f"{call}: argnums is {', '.join(map(str, argnums))}, but f was called with {count} positional arguments\n  "
+            f"{user_location()}\n  Cure: pass the arguments to differentiate by position, or other argnums."
         )
+
+
+def as_leaf(call: str, path: str, value: Any) -> tuple[Leaf, Floats]:
+    """One array or number of x: its description, and its numbers as a vector of their own."""
+    point = as_point(call, value, path)
+    is_number = point.ndim == 0 and not isinstance(value, np.ndarray)
+    return Leaf(point.shape, is_number), point.reshape(-1)
+
+
+def check_container(call: str, path: str, obj: Any) -> None:
+    """Refuse dataclasses that hold more than their fields, which might have been computed from them."""
+    known = {f.name for f in fields(obj)} if is_dataclass(obj) else set()
+    further = sorted(set(getattr(obj, "__dict__", {})) - known) if known else []
+    if further:
+        raise InputTypeError(
+            f"{call}: {path} is a {type(obj).__name__} with attributes beside its fields ({', '.join(further)}), "
+            f"whose dependence on the fields would be lost\n  {user_location()}\n  Cure: compute them in f or in "
+            "properties, or pass a dict."
+        )
+
+
+def operands(argument: Any) -> Iterator[Any]:
+    """The run-time operands in a further argument of f: floats and float64 arrays, alone or in dicts."""
+    if type(argument) is dict:
+        for item in argument.values():
+            yield from operands(item)
+    elif is_operand(argument):
+        yield argument
+
+
+def with_operands(argument: Any, given: Iterator[Any]) -> Any:
+    """A further argument of f with other operands in their places."""
+    if type(argument) is dict:
+        return {key: with_operands(item, given) for key, item in argument.items()}
+    return next(given) if is_operand(argument) else argument
 
 
 def described(argument: Any) -> Any:
     """What of a further argument of f belongs to the path through f, as a value that later changes cannot reach.
 
-    Of an operand this is its shape, of everything else its content. Functions are told apart by identity; an object
-    whose content cannot be read (by pickling it) equals nothing, so that f is traced again rather than taken for known.
+    Of an operand this is its shape, also in a dict, and of everything else its content. Functions are told apart by
+    identity; an object whose content cannot be read (by pickling it) equals nothing, so that f is traced again rather
+    than taken for known.
 
     Examples
     --------
@@ -94,16 +140,19 @@ def described(argument: Any) -> Any:
     >>> before == described(indices)
     False
     """
-    return ("operand", np.shape(argument)) if is_operand(argument) else _content(argument)
+    if type(argument) is dict:
+        return dict, tuple((content(key), described(value)) for key, value in argument.items())
+    return ("operand", np.shape(argument)) if is_operand(argument) else content(argument)
 
 
-def _content(argument: Any) -> Any:
+def content(argument: Any) -> Any:
+    """What an object holds, as a value that equals that of another object with the same content."""
     if argument is None or isinstance(argument, str | bytes | int | float | complex | np.generic):
         return type(argument), argument
     if isinstance(argument, list | tuple):
-        return type(argument), tuple(map(_content, argument))
+        return type(argument), tuple(map(content, argument))
     if isinstance(argument, dict):
-        return type(argument), tuple((_content(key), _content(value)) for key, value in argument.items())
+        return type(argument), tuple((content(key), content(value)) for key, value in argument.items())
     if isinstance(argument, np.ndarray) and argument.dtype.kind != "O":
         return "array", argument.dtype.str, argument.shape, argument.tobytes()
     try:
@@ -112,11 +161,18 @@ def _content(argument: Any) -> Any:
         return "object", _Same(argument if isinstance(argument, FunctionType) else object())
 
 
+_NUMBERS = count()
+
+
 class _Same:
     """Equal to itself alone; keeps its object alive, so that no other one takes its identity."""
 
     def __init__(self, known: Any) -> None:
         self.known = known
+        self._number = next(_NUMBERS)
+
+    def __repr__(self) -> str:
+        return f"function {id(self.known)}" if isinstance(self.known, FunctionType) else f"object {self._number}"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Same) and other.known is self.known

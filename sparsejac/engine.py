@@ -17,14 +17,16 @@ from kernels.address import Table
 from kernels.calls import CallError
 from kernels.executor import allocate
 from kernels.kernel import Kernel
+from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Launch, Schedule
 from sparsejac.backend import Backend
+from sparsejac.dead_branches import without_dead_branches
 from sparsejac.decompression import Problem
 from sparsejac.errors import InputError
 from sparsejac.given import VECTORS, adopt_coloring, check_pattern_products, check_pattern_shape, move_randomly
 from sparsejac.options import BackendName, check_option
 from sparsejac.options import StrategyName as StrategyName
-from sparsejac.pattern import Pattern
+from sparsejac.pattern import Pattern, entry_numbers
 from sparsejac.sparsity import Live, Sparsity, detect, first_place
 from sparsejac.strategies import STRATEGIES
 from sparsejac.strategies.cost import Facts, Prediction, gather_facts
@@ -40,7 +42,20 @@ MEMORY_LIMIT = 4 * 2**30
 
 
 class DecisionError(Exception):
-    """A decision of f came out differently than when the schedule was made: the schedule does not hold at this x."""
+    """A decision of f came out differently than when the schedule was made: the schedule does not hold at this x.
+
+    Parameters
+    ----------
+    guard : int, optional
+        Which guard it was; None where a library's function raised an error instead.
+    place : int
+        The first of the guard's numbers that is another one.
+    """
+
+    def __init__(self, guard: int | None = None, place: int = 0) -> None:
+        super().__init__(guard, place)
+        self.guard = guard
+        self.place = place
 
 
 class Engine:
@@ -88,6 +103,7 @@ class Engine:
         self.requested = strategy
         self.backend = Backend(self.schedule, backend)
         self.seconds: dict[str, float] = {}
+        self.recomputed = 0
         self._known: Known = known or {}
         self._given_pattern = pattern
         self._pattern_checked = pattern is None
@@ -220,6 +236,40 @@ class Engine:
         with self._evaluated(inputs, out, check) as (buffers, written):
             return buffers[self.schedule.output].copy(), written
 
+    def value_data_and_aux(
+        self, inputs: Sequence[FloatArray], out: FloatArray | None = None, *, check: bool = True
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Value, entries of the Jacobian, and the numbers wanted beside them; see `value_and_data`."""
+        with self._evaluated(inputs, out, check) as (buffers, written):
+            aux = np.empty(0) if self.schedule.aux is None else buffers[self.schedule.aux].copy()
+            return buffers[self.schedule.output].copy(), written, aux
+
+    def local_entries(self, inputs: Sequence[FloatArray], data: FloatArray) -> npt.NDArray[np.bool_]:
+        """Which entries of the pattern stand for a dependence at just these inputs.
+
+        An entry is left out if each way from its unknown to its output passes a local partial derivative that is zero
+        here, and if its number in `data` is zero as well. Nothing of this is kept.
+
+        Parameters
+        ----------
+        inputs : sequence of array
+        data : array, shape (nnz,)
+            The entries at these inputs.
+
+        Returns
+        -------
+        array of bool, shape (nnz,)
+        """
+        with self._run(inputs) as buffers:
+            partials = NumpyExecutor(self.schedule).partials(buffers)
+        live = tuple(
+            partial != 0.0 if launch.active else None
+            for launch, partial in zip(self.schedule.launches, partials, strict=True)
+        )
+        local = detect(self.schedule, live).pattern
+        places = entry_numbers(self.pattern)
+        return np.asarray(np.isin(places, entry_numbers(local), assume_unique=True) | (data != 0.0))
+
     @contextmanager
     def _evaluated(
         self, inputs: Sequence[FloatArray], out: FloatArray | None, check: bool
@@ -240,10 +290,6 @@ class Engine:
                 self._ask_guards(buffers, check)
             yield buffers, out
 
-    def guards_hold(self, buffers: Sequence[FloatArray]) -> bool:
-        """Whether all decisions are those with which the schedule was made; `buffers` hold the values."""
-        return all(np.array_equal(buffers[g.buffer], g.expected, equal_nan=True) for g in self.schedule.guards)
-
     def _write_data(self, buffers: list[FloatArray], out: FloatArray) -> None:
         prepared = self.prepared
         coloring = self.coloring
@@ -252,6 +298,16 @@ class Engine:
         if not prepared.entrywise and not _is_finite(out):
             prepared = self.prepare("identity")
             prepared.data(buffers, self.backend.executor(prepared.variants), out)
+        if not _is_finite(out):
+            self._leave_dead_branches_out(buffers, out)
+
+    def _leave_dead_branches_out(self, buffers: list[FloatArray], out: FloatArray) -> None:
+        """Compute the entries again, where what is not finite may come from branches that are not taken."""
+        live = without_dead_branches(self.schedule, self._live, buffers)
+        if live is not None:
+            prepared = STRATEGIES["identity"].prepare(self.schedule, self.pattern, None, live)
+            prepared.data(buffers, NumpyExecutor(self.schedule), out)
+            self.recomputed += 1
 
     def _check_pattern(self, inputs: Sequence[FloatArray]) -> None:
         """Test a given pattern at x, and beside it: what is missing may just happen to be zero at x."""
@@ -276,8 +332,14 @@ class Engine:
             yield buffers
 
     def _ask_guards(self, buffers: Sequence[FloatArray], check: bool) -> None:
-        if check and not self.guards_hold(buffers):
-            raise DecisionError
+        """Compare all decisions with those with which the schedule was made; `buffers` hold the values."""
+        if not check:
+            return
+        for number, guard in enumerate(self.schedule.guards):
+            found = buffers[guard.buffer]
+            if not np.array_equal(found, guard.expected, equal_nan=True):
+                other = (found != guard.expected) & ~(np.isnan(found) & np.isnan(guard.expected))
+                raise DecisionError(number, int(np.argmax(other)))
 
     def _choose(self) -> str:
         """Take the cheapest strategy; nothing is colored while a lower bound already loses."""

@@ -17,3 +17,15 @@ class InputError(SparsejacError, ValueError):
 
 class InputTypeError(SparsejacError, TypeError):
     """An argument has a wrong type: f not callable, x of objects, f returning text or None."""
+
+
+class PurityWarning(UserWarning):
+    """f did something else when it was followed a second time: a plan holds what it read at the first."""
+
+
+class VariantWarning(UserWarning):
+    """A plan meets ever new ways through f, each of which is followed and set up anew."""
+
+
+class WrongJacobianError(SparsejacError, AssertionError):
+    """A Jacobian is not what differences of f give; the message is the report of `check_jacobian`."""

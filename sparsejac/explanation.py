@@ -1,10 +1,14 @@
-"""Why this strategy: predictions of all of them side by side, and where the set-up time went."""
+"""What an engine does and why: the strategies side by side, set-up times, decisions of f, fallbacks."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sparsejac.engine import Engine
+from sparsejac.guards import Guard, guards_of
+from sparsejac.location import line_of
+from sparsejac.program import Program
 from sparsejac.strategies import STRATEGIES
 from sparsejac.strategies.cost import Prediction
 
@@ -45,6 +49,12 @@ class Explanation:
         What runs now: "numpy" or "numba".
     seconds : dict
         Set-up time by stage, as far as each stage was needed.
+    guards : tuple of Guard
+        Decisions of f on values of x, which a plan asks again at each call.
+    paths : int
+        Ways through f that a plan met so far.
+    fallbacks : tuple of str
+        What ran on another way than the usual one.
     """
 
     shape: tuple[int, int]
@@ -55,15 +65,19 @@ class Explanation:
     flops: int
     backend: str
     seconds: dict[str, float]
+    guards: tuple[Guard, ...] = ()
+    paths: int = 1
+    fallbacks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Write a table of all strategies, the choice, and the set-up times."""
+        """Write a table of all strategies, the choice, the set-up times, the decisions, and the fallbacks."""
         rows = [_HEAD, *(_cells(line, line.prediction.strategy == self.strategy) for line in self.lines)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
         table = [
             "  ".join(c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(zip(r, widths, strict=True)))
             for r in rows
         ]
+        asked = f"decisions, asked again at each call ({_times(self.paths, 'way')} through f met so far):"
         stages = ", ".join(f"{stage} {_time(seconds)}" for stage, seconds in self.seconds.items())
         return "\n".join(
             [
@@ -71,11 +85,13 @@ class Explanation:
                 *(line.rstrip() for line in table),
                 f"chosen: {self.strategy}, {self.reason}; runs on {self.backend}",
                 f"set-up: {stages or 'nothing so far'}",
+                *_listed(asked, self.guards),
+                *_listed("fallbacks:", self.fallbacks),
             ]
         )
 
 
-def explain(engine: Engine, *, color: bool = False) -> Explanation:
+def explain(engine: Engine, *, color: bool = False, program: Program | None = None, paths: int = 1) -> Explanation:
     """Say what an engine does and why.
 
     Parameters
@@ -83,6 +99,10 @@ def explain(engine: Engine, *, color: bool = False) -> Explanation:
     engine : Engine
     color : bool
         Whether to color also for strategies that are not in use; otherwise lower bounds stand for their colors.
+    program : Program, optional
+        What the engine was made for, for the lines of f.
+    paths : int
+        Ways through f that are known.
     """
     chosen = engine.strategy
     if color:
@@ -100,7 +120,35 @@ def explain(engine: Engine, *, color: bool = False) -> Explanation:
         facts.value_weight,
         engine.backend.chosen,
         engine.setup_seconds(),
+        guards_of(program) if program else (),
+        paths,
+        tuple(_fallbacks(engine, program, paths)),
     )
+
+
+def _fallbacks(engine: Engine, program: Program | None, paths: int) -> Iterator[str]:
+    if engine.backend.name == "auto" and engine.backend.chosen == "numpy":
+        yield "NumPy interprets the kernels: compiling them has not paid so far"
+    if engine.recomputed:
+        points = _times(engine.recomputed, "point")
+        yield f"entries were computed one by one at {points}, where some came out as infinite or not a number"
+    if paths > 1:
+        yield f"f was traced again at {_times(paths - 1, 'point')}, where a decision came out otherwise"
+    sites = dict(zip(program.nodes, program.sites, strict=True)) if program and program.sites else {}
+    for node in program.nodes if program else ():
+        if node.routine is not None:
+            line = line_of(sites[node]) if node in sites else None
+            yield f"{node.routine.name} runs as it is, between the kernels" + (f"\n  {line}" if line else "")
+
+
+def _listed(head: str, items: Iterable[object]) -> list[str]:
+    """A head and its items, each item's lines indented; nothing where there are none."""
+    lines = [f"  {text}" for item in items for text in str(item).split("\n")]
+    return [head, *lines] if lines else []
+
+
+def _times(count: int, thing: str) -> str:
+    return f"{count} {thing}{'s' if count > 1 else ''}"
 
 
 def _colors(engine: Engine, name: str) -> str:

@@ -40,6 +40,13 @@ def schedule(program: Program) -> Schedule:
     return _Lowering(program).schedule()
 
 
+def unfused(program: Program) -> tuple[Schedule, tuple[Node, ...]]:
+    """The launches that compute a Program with a buffer for every node, and the node of each launch."""
+    lowering = _Lowering(program, fuse=False)
+    made = lowering.schedule()
+    return made, tuple(growing.root.node for growing in reversed(lowering.roots))
+
+
 @dataclass(eq=False)
 class _Growing:
     """A root and the number of nodes that its kernel has taken in so far."""
@@ -65,8 +72,9 @@ class _Demands:
 class _Lowering:
     """Decides on the nodes from the output to the inputs: when one is met, all its readers are known."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, fuse: bool = True) -> None:
         self.program = program
+        self.fuse = fuse
         self.roots: list[_Growing] = []
         # Calls, with the number of roots that run after each.
         self.calls: list[tuple[Node, int]] = []
@@ -90,7 +98,8 @@ class _Lowering:
         launches = tuple(launch_of(growing.root, self.buffers, active) for growing in reversed(self.roots))
         guards = tuple(Guard(self.buffers[d.node.index], d.expected) for d in self.program.decisions)
         calls = tuple(self._call(node, len(launches) - later) for node, later in reversed(self.calls))
-        return Schedule(tuple(self.sizes), inputs, launches, output, guards, calls)
+        aux = None if self.program.aux is None else self.buffers[self.program.aux.index]
+        return Schedule(tuple(self.sizes), inputs, launches, output, guards, calls, aux)
 
     def _call(self, node: Node, position: int) -> Call:
         assert node.routine is not None
@@ -98,9 +107,11 @@ class _Lowering:
         return Call(node.routine.function, loads, self.buffers[node.index], position)
 
     def _keep_results(self) -> int:
-        """Give the output and the decisions buffers; an output that is an input is copied."""
+        """Give the output, the decisions and what else is wanted buffers; an output that is an input is copied."""
         for decision in self.program.decisions:
             self._materialise(decision.node)
+        if self.program.aux is not None:
+            self._materialise(self.program.aux)
         output = self.program.output
         if output.kind not in ("input", "constant"):
             return self._materialise(output)
@@ -143,6 +154,8 @@ class _Lowering:
 
     def _is_cheap(self, node: Node, readings: list[tuple[_Growing, Address]]) -> bool:
         assert node.primitive is not None
+        if not self.fuse:
+            return False
         if any(reader.taken >= LARGEST_KERNEL for reader, _ in readings):
             return False
         if self.depths[node.index] > DEEP and len(readings) > 1:

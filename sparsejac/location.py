@@ -165,6 +165,16 @@ def user_location() -> str:
     return "<unknown place>" if frame is None else _described(frame, frame.f_lineno)
 
 
+def user_stacklevel() -> int:
+    """The `stacklevel` with which a warning of the caller points at the innermost line of the user's code."""
+    level = 1
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not is_user_frame(frame):
+        frame = frame.f_back
+        level += 1
+    return level
+
+
 def location_of(error: BaseException) -> str:
     """File, line and text of the innermost line of the user's code that an error went through."""
     step = error.__traceback__

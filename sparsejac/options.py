@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from coloring import OrderName as OrderName
-from sparsejac.errors import InputError
+from sparsejac.errors import InputError, InputTypeError
 from sparsejac.location import user_location
 
 Format = Literal["csr", "csc", "coo"]
@@ -21,3 +23,12 @@ def check_option(call: str, option: str, given: Any, literal: Any) -> None:
             f"{call}: {option}={given!r} is not an option\n  {user_location()}\n  Cure: choose one of "
             f"{', '.join(map(repr, known))}."
         )
+
+
+def check_flags(call: str, **flags: Any) -> None:
+    """Refuse what is neither True nor False."""
+    for option, given in flags.items():
+        if not isinstance(given, bool | np.bool_):
+            raise InputTypeError(
+                f"{call}: {option}={given!r} is neither True nor False\n  {user_location()}\n  Cure: pass one of them."
+            )

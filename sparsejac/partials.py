@@ -50,6 +50,21 @@ def linearized(kernel: Kernel, loads: tuple[int, ...]) -> Kernel:
     >>> linearized(product, (0, 1)).outputs  # the value, then the other operand
     (2, 1, 0)
     """
+    builder, value, adjoints = _swept(kernel, loads)
+    zero = builder.literal(0.0)
+    partials = [adjoints[k].settled().value if k in adjoints else zero for k in loads]
+    return builder.build(value, *partials)
+
+
+def branches(kernel: Kernel, loads: tuple[int, ...]) -> Kernel:
+    """The kernel that tells for each of `loads` whether some branch that reads it is taken: not 0.0 if so."""
+    builder, _, adjoints = _swept(kernel, loads)
+    guards = [adjoints[k].guard if k in adjoints else None for k in loads]
+    return builder.build(*(builder.literal(1.0) if guard is None else guard.value for guard in guards))
+
+
+def _swept(kernel: Kernel, loads: tuple[int, ...]) -> tuple[KernelBuilder, int, dict[int, _Adjoint]]:
+    """One backward sweep: where it was written to, the value, and the adjoints of the values of the kernel."""
     builder = KernelBuilder(kernel.loads)
     value_of = list(range(kernel.loads))
     for instruction in kernel.instructions:
@@ -60,9 +75,7 @@ def linearized(kernel: Kernel, loads: tuple[int, ...]) -> Kernel:
         number = kernel.loads + t
         if number in adjoints and number in needed:
             _push(builder, kernel.instructions[t], number, value_of, adjoints, needed)
-    zero = builder.literal(0.0)
-    partials = [adjoints[k].settled().value if k in adjoints else zero for k in loads]
-    return builder.build(value_of[kernel.outputs[0]], *partials)
+    return builder, value_of[kernel.outputs[0]], adjoints
 
 
 def differentiable_loads(kernel: Kernel) -> set[int]:
@@ -117,10 +130,16 @@ def _push(
             continue
         if primitive.name == "select":
             branch = operands[0] if k == 1 else operands[0].call("logical_not")
-            share = _Adjoint(above.term, branch if above.guard is None else above.guard.call("logical_and", branch))
+            share = _Adjoint(above.term, _both(above.guard, branch))
         else:
-            share = _Adjoint(above.term * (merged[k] * rule(result, *operands)), above.guard)
+            partial = merged[k] * rule(result, *operands)
+            guard = _both(above.guard, partial) if primitive.chooses else above.guard
+            share = _Adjoint(above.term * partial, guard)
         _collect(adjoints, operand, share)
+
+
+def _both(guard: Term | None, condition: Term) -> Term:
+    return condition if guard is None else guard.call("logical_and", condition)
 
 
 def _merged_operands(primitive: Primitive, operands: tuple[int, ...]) -> list[int]:

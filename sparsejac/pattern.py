@@ -181,6 +181,26 @@ class Pattern:
         return _spy(self, ax, colors, by)
 
 
+def entry_numbers(pattern: Pattern) -> npt.NDArray[np.int64]:
+    """The entries as numbers ``row * columns + column``, ascending.
+
+    >>> entry_numbers(Pattern.from_coo([0, 1, 1], [2, 1, 0], shape=(2, 3))).tolist()
+    [2, 3, 4]
+    """
+    return np.asarray(pattern.rows().astype(np.int64) * pattern.shape[1] + pattern.indices, dtype=np.int64)
+
+
+def part_of(pattern: Pattern, kept: npt.NDArray[np.bool_]) -> Pattern:
+    """The pattern of some of the entries.
+
+    >>> part_of(Pattern.from_coo([0, 1, 1], [2, 1, 0], shape=(2, 3)), np.array([True, False, True])).indptr.tolist()
+    [0, 1, 2]
+    """
+    counts = np.zeros(len(kept) + 1, dtype=np.int64)
+    np.cumsum(kept, out=counts[1:])
+    return Pattern(pattern.shape, counts[pattern.indptr], pattern.indices[kept])
+
+
 def _freeze(array: Any, dtype: type[np.int32] | type[np.int64]) -> IndexArray:
     frozen: IndexArray = np.ascontiguousarray(array, dtype=dtype)[:]  # a view: that of the caller stays writeable
     frozen.flags.writeable = False

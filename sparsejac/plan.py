@@ -3,70 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from threading import Lock
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from coloring import Coloring
 from kernels import source_text
-from sparsejac.arguments import as_point, described, is_operand
-from sparsejac.engine import DecisionError, Engine
-from sparsejac.engines import engine_for
+from sparsejac.dependence import Dependence, Dependences
+from sparsejac.engine import Engine
 from sparsejac.errors import InputError
 from sparsejac.explanation import Explanation, explain
 from sparsejac.location import user_location
-from sparsejac.matrices import assemble
 from sparsejac.options import Format
-from sparsejac.pattern import Pattern
-from sparsejac.tracing import Traced, run
+from sparsejac.pattern import Pattern, entry_numbers
+from sparsejac.purity import check_purity
+from sparsejac.signature import Bound, Signature
+from sparsejac.structure import Structure, leaves_of, offsets_of, unflatten, values_in
+from sparsejac.variants import Variants
 
 Floats = npt.NDArray[np.float64]
-T = TypeVar("T")
-
-VARIANTS = 32
-"""Paths through f that a plan remembers."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Variant:
-    """One path through f: the decisions, and the arguments that are no operands, under which it holds.
+class _Answer:
+    """What a plan gives at one point.
 
     Parameters
     ----------
-    traced : Traced
-    engine : Engine
-    fixed : tuple
-        The arguments that are no operands, described.
-    point : list of array, optional
-        x and operands at which f was traced, if it took decisions: for these they hold by definition, even where
-        a kernel rounds a tie differently.
+    result : Leaf or Branch
+        How the value is to be read.
+    value : array
+        The result of f, flat.
+    jacobian : object
+        A matrix, or nested blocks.
+    beside : object
+        What f returned beside its result.
     """
 
-    traced: Traced
-    engine: Engine
-    fixed: tuple[Any, ...]
-    point: list[Floats] | None
-
-    def fits(self, fixed: tuple[Any, ...], inputs: list[Floats]) -> bool:
-        """Whether the path may be taken with these arguments, decisions aside."""
-        return self.fixed == fixed and tuple(map(len, inputs)) == self.traced.program.input_sizes
-
-    def was_traced_at(self, inputs: list[Floats]) -> bool:
-        """Whether f was traced with just these numbers."""
-        return self.point is not None and all(
-            np.array_equal(known, given, equal_nan=True) for known, given in zip(self.point, inputs, strict=True)
-        )
+    result: Structure
+    value: Floats
+    jacobian: Any
+    beside: Any
 
 
 class Plan:
     """The Jacobian of one function at many x, without tracing f again.
 
     Made by `prepare`. f is taken to be pure: it does the same at every call, but for x, for arguments and for the
-    branches that it takes. Arrays that f captured are frozen with the values they had. Where a decision of f (an ``if``
-    on a value, a mask) comes out otherwise at a new x, f is traced again there, and both paths are remembered.
+    branches that it takes. Arrays that f captured, and whatever it reads (random generators, clocks, files), are frozen
+    with the values they had. Where a decision of f (an ``if`` on a value, a mask) comes out otherwise at a new x, f is
+    traced again there, and both paths are remembered, up to 32.
 
     Examples
     --------
@@ -77,42 +65,68 @@ class Plan:
     array([[20., 10.,  0.,  0.],
            [ 0., 30., 20.,  0.],
            [ 0.,  0., 40., 30.]])
+
+    Many points at once, one row of entries for each:
+
+    >>> plan.values(np.array([[1.0, 2.0, 3.0, 4.0], [0.0, 0.0, 1.0, 0.0]]), batch=True)
+    array([[4., 2., 6., 4., 8., 6.],
+           [0., 0., 2., 0., 0., 2.]])
     """
 
-    def __init__(
-        self, f: Callable[..., Any], x: Any, args: tuple[Any, ...], format: Format, options: Mapping[str, Any]
-    ) -> None:
-        self._f = f
+    def __init__(self, bound: Bound, format: Format, options: Mapping[str, Any]) -> None:
+        self._signature: Signature = bound.signature
+        self._inputs: Structure = bound.inputs
+        self._defaults = bound
         self._format = format
         self._options = options
-        point = as_point("prepare", x)
-        self._x_shape = point.shape
-        self._scalar = not isinstance(x, np.ndarray) and self._x_shape == ()
-        self._args = args
-        self._lock = Lock()
-        self._variants: list[_Variant] = []
-        self._trace(point, args)
+        self._variants = Variants(bound, options)
+        if not bound.frozen:
+            check_purity(bound, self._variants.first.traced)
 
-    def __call__(self, x: Any, *args: Any, copy_structure: bool = False) -> Any:
+    def __call__(
+        self,
+        x: Any,
+        *args: Any,
+        kwargs: Mapping[str, Any] | None = None,
+        batch: bool = False,
+        copy_structure: bool = False,
+    ) -> Any:
         """The Jacobian at x.
 
         Parameters
         ----------
         x : array_like
-            Of the shape that the plan was made with.
+            Of the shape that the plan was made with. With `argnums` other than 0: the first argument of f.
         *args
-            Further arguments of f; those of `prepare` if none are given.
+            Further arguments of f; those of `prepare` if none follow the last of x.
+        kwargs : dict, optional
+            Arguments that f takes by name; those of `prepare` if none are given.
+        batch : bool
+            Whether x is many points, along a first axis.
         copy_structure : bool
             Give the matrix index arrays of its own. By default it shares the plan's, which are read-only.
 
         Returns
         -------
         csr_array (or csc_array, coo_array), shape (size of f's result, size of x)
+            Blocks of this sort where x or the result is several arrays (see `sparse_jacobian`). Of a batch, a list;
+            of an f with `has_aux`, a pair, with what f returned beside its result.
         """
-        variant, data = self._evaluate(x, args, Engine.data)
-        return assemble(variant.engine.pattern, data, self._format, copy_structure=copy_structure)
+        wanted = Engine.value_data_and_aux if self._signature.has_aux else Engine.data
+        answers = [self._answer(bound, wanted, copy_structure) for bound in self._bind((x, *args), kwargs, batch)]
+        matrices, beside = [a.jacobian for a in answers], [a.beside for a in answers]
+        if not batch:
+            return (matrices[0], beside[0]) if self._signature.has_aux else matrices[0]
+        return (matrices, beside) if self._signature.has_aux else matrices
 
-    def values(self, x: Any, *args: Any, out: Floats | None = None) -> Floats:
+    def values(
+        self,
+        x: Any,
+        *args: Any,
+        kwargs: Mapping[str, Any] | None = None,
+        batch: bool = False,
+        out: Floats | None = None,
+    ) -> Floats:
         """The entries of the Jacobian alone, in the CSR order of `pattern`.
 
         Parameters
@@ -120,7 +134,10 @@ class Plan:
         x : array_like
         *args
             Further arguments of f; those of `prepare` if none are given.
-        out : array, shape (nnz,), optional
+        kwargs : dict, optional
+        batch : bool
+            Whether x is many points, along a first axis; the result then has a row for each.
+        out : array, shape (nnz,) or (points, nnz), optional
             Where to write them.
 
         Raises
@@ -128,26 +145,51 @@ class Plan:
         InputError
             If f took a path at x whose Jacobian has entries outside `pattern`: `plan(x)` then gives the whole matrix.
         """
-        pattern = self.pattern
-        if out is not None and (not isinstance(out, np.ndarray) or out.shape != (pattern.nnz,)):
+        bounds = self._bind((x, *args), kwargs, batch)
+        shape = (len(bounds), self.pattern.nnz) if batch else (self.pattern.nnz,)
+        if out is not None:
+            _check_shape_of_out(out, shape)
+        if not batch:
+            return self._entries(bounds[0], out)
+        if out is not None and (out.dtype != np.float64 or not out.flags.c_contiguous):
             raise InputError(
-                f"plan.values: out is a {type(out).__name__} of shape {np.shape(out)}, the entries have shape "
-                f"{(pattern.nnz,)}\n  {user_location()}\n  Cure: out=np.empty(plan.pattern.nnz)."
+                f"plan.values: out has dtype {out.dtype}\n  {user_location()}\n  Cure: out=np.empty({shape})."
             )
-        variant, data = self._evaluate(x, args, Engine.data, out)
-        found = variant.engine.pattern
-        return data if found is pattern or found == pattern else _embedded(found, data, pattern, out)
+        rows = np.empty(shape) if out is None else out
+        for bound, row in zip(bounds, rows, strict=True):
+            self._entries(bound, row)
+        return rows
 
-    def value_and_jacobian(self, x: Any, *args: Any, copy_structure: bool = False) -> tuple[Any, Any]:
-        """f(x), in f's shape, and the Jacobian at x; see `__call__`."""
-        variant, (value, data) = self._evaluate(x, args, Engine.value_and_data)
-        matrix = assemble(variant.engine.pattern, data, self._format, copy_structure=copy_structure)
-        return value.reshape(variant.traced.shape)[()], matrix
+    def value_and_jacobian(
+        self,
+        x: Any,
+        *args: Any,
+        kwargs: Mapping[str, Any] | None = None,
+        batch: bool = False,
+        copy_structure: bool = False,
+    ) -> tuple[Any, ...]:
+        """f(x), in f's shape, and the Jacobian at x; see `__call__`.
+
+        Of a batch: the values along a first axis, and a list of Jacobians. With `has_aux`, a third part follows: what
+        f returned beside its result.
+        """
+        bounds = self._bind((x, *args), kwargs, batch)
+        answers = [self._answer(bound, Engine.value_data_and_aux, copy_structure) for bound in bounds]
+        if batch:
+            values = _stacked(answers, self._variants.first.traced.result)
+            matrices, beside = [a.jacobian for a in answers], [a.beside for a in answers]
+            return (values, matrices, beside) if self._signature.has_aux else (values, matrices)
+        (answer,) = answers
+        value = values_in(answer.result, answer.value)
+        return (value, answer.jacobian, answer.beside) if self._signature.has_aux else (value, answer.jacobian)
 
     @property
     def pattern(self) -> Pattern:
-        """The sparsity pattern of the Jacobian (of the path that f took at the x of `prepare`)."""
-        return self._variants[0].engine.pattern
+        """The sparsity pattern of the Jacobian (of the path that f took at the x of `prepare`).
+
+        Where x or the result is several arrays: of the whole, all of them side by side.
+        """
+        return self._variants.first.engine.pattern
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -157,12 +199,12 @@ class Plan:
     @property
     def coloring(self) -> Coloring | None:
         """The coloring in use; None where the strategy needs none."""
-        return self._variants[0].engine.coloring
+        return self._variants.first.engine.coloring
 
     @property
     def strategy(self) -> str:
         """The strategy in use."""
-        return self._variants[0].engine.strategy
+        return self._variants.first.engine.strategy
 
     @property
     def num_variants(self) -> int:
@@ -171,86 +213,117 @@ class Plan:
 
     def source(self) -> str:
         """The generated text of the kernels."""
-        return source_text(self._variants[0].engine.schedule)
+        return source_text(self._variants.first.engine.schedule)
+
+    def why(self, i: int | tuple[Any, ...], j: int | tuple[Any, ...]) -> Dependence:
+        """The operations, with their lines in the user's file, through which output i depends on unknown j.
+
+        Of all chains of operations this is a shortest one. Where there is no entry, it says why: nothing reads the
+        unknown, a step has a derivative of zero, a constant is zero. It speaks of `pattern`, that is of the path that
+        f took at the x of `prepare`.
+
+        Parameters
+        ----------
+        i : int or tuple
+            An element of f's result: its number in C order (the row), or its index; of several arrays, after the keys
+            that lead to one of them.
+        j : int or tuple
+            An element of x: its number in C order (the column), or its index.
+
+        Returns
+        -------
+        Dependence
+            Print it; it is true where the output depends on the unknown.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sparsejac import prepare
+        >>> plan = prepare(lambda x: np.sin(x[1:]) * np.floor(x[:-1]), np.ones(3))
+        >>> [operation.name for operation in plan.why(0, 1).operations]
+        ['np.sin', 'np.multiply']
+        >>> plan.why(0, 0).reason
+        'zero derivative'
+        """
+        variant = self._variants.first
+        given = self._options.get("pattern") is not None
+        return Dependences(variant.traced, self._inputs, variant.engine.pattern, given=given).find(i, j)
 
     def explain(self, *, color: bool = True) -> Explanation:
-        """Strategy, colors against their lower bound, passes, flops, bytes and set-up times; print it.
+        """Strategies with colors, passes, flops and bytes; set-up times, decisions of f, fallbacks. Print it.
 
         Parameters
         ----------
         color : bool
             Color rows and columns for the comparison even if the strategy in use needs no coloring.
         """
-        return explain(self._variants[0].engine, color=color)
+        first = self._variants.first
+        return explain(first.engine, color=color, program=first.traced.program, paths=self.num_variants)
 
-    def _evaluate(
-        self, x: Any, args: tuple[Any, ...], evaluate: Callable[..., T], out: Floats | None = None
-    ) -> tuple[_Variant, T]:
-        """Find the path that f takes with these arguments, and `evaluate` its engine."""
-        point = as_point("plan", x)
-        if point.shape != self._x_shape:
+    def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None, batch: bool) -> list[Bound]:
+        """The calls that were asked for: one, or one for each point of a batch."""
+        defaults, needed = self._defaults, max(self._signature.positions) + 1
+        args = args + defaults.args[needed:] if len(args) == needed else args
+        kwargs = defaults.kwargs if kwargs is None else kwargs
+        if batch:
+            bound, points = self._signature.bind_many("plan", args, kwargs, frozen=defaults.frozen)
+        else:
+            bound = self._signature.bind("plan", args, kwargs, frozen=defaults.frozen)
+            points = bound.x[None]
+        if bound.inputs != self._inputs:
             raise InputError(
-                f"plan: x has shape {point.shape}, the plan was made for {self._x_shape}\n  {user_location()}\n  "
+                f"plan: x has shape {bound.inputs}, the plan was made for {self._inputs}\n  {user_location()}\n  "
                 "Cure: pass x of that shape, or make another plan by prepare(f, x)."
             )
-        args = args or self._args
-        inputs = [point.reshape(-1), *_operands(args)]
-        fixed = tuple(map(described, args))
-        candidates = [variant for variant in tuple(self._variants) if variant.fits(fixed, inputs)]
-        for variant in candidates:
-            try:
-                return variant, self._run(variant, evaluate, inputs, out, check=True)
-            except DecisionError:
-                continue
-        variant = next((v for v in candidates if v.was_traced_at(inputs)), None) or self._trace(point, args)
-        return variant, self._run(variant, evaluate, inputs, out, check=False)
+        bound = replace(bound, inputs=self._inputs)  # numbers stay numbers for f, and arrays arrays
+        return [bound.at(point) for point in points]
 
-    def _run(
-        self, variant: _Variant, evaluate: Callable[..., T], inputs: list[Floats], out: Floats | None, *, check: bool
-    ) -> T:
-        """Evaluate a path; `out` is written only where its entries are those of the plan's pattern."""
-        pattern = variant.engine.pattern
-        target = out if out is not None and (pattern is self.pattern or pattern == self.pattern) else None
-        return evaluate(variant.engine, [*inputs, *variant.traced.constants], target, check=check)
+    def _answer(self, bound: Bound, wanted: Callable[..., Any], copy_structure: bool) -> _Answer:
+        """What an engine gives at one point, in the forms that users get."""
+        variant, found = self._variants.evaluate(bound, wanted)
+        value, data, aux = found if isinstance(found, tuple) else (np.empty(0), found, np.empty(0))
+        matrices = variant.blocks.matrices(data, self._format, copy_structure=copy_structure)
+        beside = variant.traced.rebuild(aux) if isinstance(found, tuple) else None
+        return _Answer(variant.traced.result, value, matrices, beside)
 
-    def _trace(self, point: Floats, args: tuple[Any, ...]) -> _Variant:
-        """Trace f and remember the path that it took; one that was known already is remembered with its new point."""
-        positions = [k for k, argument in enumerate(args, start=1) if is_operand(argument)]
-        traced = run(self._f, [float(point) if self._scalar else point, *args], 0, positions)
-        engine = engine_for(traced.program, self._options, traced.constants)
-        inputs = [point.reshape(-1), *_operands(args)] if traced.program.decisions else None
-        variant = _Variant(traced, engine, tuple(map(described, args)), inputs)
-        with self._lock:
-            self._remember(variant)
-        return variant
-
-    def _remember(self, variant: _Variant) -> None:
-        digest = variant.traced.program.digest
-        for k, known in enumerate(self._variants):
-            if known.traced.program.digest == digest and known.fixed == variant.fixed:
-                self._variants[k] = variant
-                return
-        if len(self._variants) >= VARIANTS:
-            del self._variants[1]  # the oldest but for the first, whose pattern is the plan's
-        self._variants.append(variant)
+    def _entries(self, bound: Bound, out: Floats | None) -> Floats:
+        pattern = self.pattern
+        variant, data = self._variants.evaluate(bound, Engine.data, out)
+        found = variant.engine.pattern
+        return data if found is pattern or found == pattern else _embedded(found, data, pattern, out)
 
 
-def _operands(args: tuple[Any, ...]) -> list[Floats]:
-    return [np.array(a, dtype=np.float64).reshape(-1) for a in args if is_operand(a)]
+def _check_shape_of_out(out: Any, shape: tuple[int, ...]) -> None:
+    if not isinstance(out, np.ndarray) or out.shape != shape:
+        raise InputError(
+            f"plan.values: out is a {type(out).__name__} of shape {np.shape(out)}, the entries have shape {shape}\n  "
+            f"{user_location()}\n  Cure: out=np.empty({'plan.pattern.nnz' if len(shape) == 1 else shape})."
+        )
+
+
+def _stacked(answers: list[_Answer], result: Structure) -> Any:
+    """The values of f at the points of a batch, each array with one more axis, the first."""
+    result = answers[0].result if answers else result
+    if any(answer.result != result for answer in answers):
+        raise InputError(
+            f"plan: f gives results of several shapes at the points of the batch\n  {user_location()}\n  Cure: call "
+            "value_and_jacobian point by point."
+        )
+    offsets = offsets_of(result)
+    rows = np.array([answer.value for answer in answers]).reshape(len(answers), offsets[-1])
+    parts = zip(leaves_of(result), offsets[:-1], offsets[1:], strict=True)
+    return unflatten(result, (rows[:, a:b].reshape(len(rows), *leaf.shape) for leaf, a, b in parts))
 
 
 def _embedded(small: Pattern, data: Floats, large: Pattern, out: Floats | None) -> Floats:
     """The entries of a path in the larger pattern of the plan."""
-    width = large.shape[1]
-    places = large.rows().astype(np.int64) * width + large.indices
-    wanted = small.rows().astype(np.int64) * width + small.indices
-    slots = np.searchsorted(places, wanted)
-    if small.shape != large.shape or not np.array_equal(places[np.minimum(slots, len(places) - 1)], wanted):
+    places, wanted = entry_numbers(large), entry_numbers(small)
+    if small.shape != large.shape or not np.isin(wanted, places, assume_unique=True).all():
         raise InputError(
             "plan.values: f took another way at this x, and its Jacobian has entries outside plan.pattern\n  "
             f"{user_location()}\n  Cure: use plan(x), which gives the whole matrix."
         )
     result = np.empty(large.nnz) if out is None else out
     result[...] = 0.0
-    result[slots] = data
+    result[np.searchsorted(places, wanted)] = data
     return result

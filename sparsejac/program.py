@@ -162,6 +162,8 @@ class Program:
         Equal for programs of equal structure, wherever they were traced.
     sites : tuple of Site
         For each node the place in f where it was first made.
+    aux : Node, optional
+        Values that are wanted beside the output; nobody asks for their derivative.
     """
 
     nodes: tuple[Node, ...]
@@ -172,28 +174,31 @@ class Program:
     constant_sizes: tuple[int, ...]
     digest: str = field(default="", compare=False)
     sites: tuple[Site, ...] = ()
+    aux: Node | None = None
 
     def __str__(self) -> str:
         lines = [repr(node) for node in self.nodes]
         return "\n".join([*lines, f"return %{self.output.index}"])
 
 
-def program(graph: Graph, output: Node, decisions: Iterable[Decision]) -> Program:
-    """The part of a graph that `output` and the decisions need, with its digest."""
+def program(graph: Graph, output: Node, decisions: Iterable[Decision], aux: Node | None = None) -> Program:
+    """The part of a graph that `output`, the decisions and `aux` need, with its digest."""
     decided = tuple(decisions)
-    needed = {output.index} | {d.node.index for d in decided}
+    needed = {output.index} | {d.node.index for d in decided} | ({aux.index} if aux else set())
     for node in reversed(graph.nodes):
         if node.index in needed:
             needed.update(load.node.index for load in node.operands())
     nodes = tuple(node for node in graph.nodes if node.index in needed)
     constants = tuple(node.slot for node in nodes if node.kind == "constant")
     sizes = tuple(len(graph.constants[slot]) for slot in constants)
-    digest = _digest(nodes, output, decided, graph.input_sizes)
+    digest = _digest(nodes, output, decided, graph.input_sizes, aux)
     sites = tuple(graph.sites[node.index] for node in nodes)
-    return Program(nodes, output, decided, tuple(graph.input_sizes), constants, sizes, digest, sites)
+    return Program(nodes, output, decided, tuple(graph.input_sizes), constants, sizes, digest, sites, aux)
 
 
-def _digest(nodes: tuple[Node, ...], output: Node, decisions: tuple[Decision, ...], inputs: list[int]) -> str:
+def _digest(
+    nodes: tuple[Node, ...], output: Node, decisions: tuple[Decision, ...], inputs: list[int], aux: Node | None
+) -> str:
     """Digest of structure, shapes, index tables and decisions; the values of constants do not enter."""
     number = {node.index: k for k, node in enumerate(nodes)}
     state = hashlib.blake2b(repr(inputs).encode(), digest_size=20)
@@ -207,7 +212,7 @@ def _digest(nodes: tuple[Node, ...], output: Node, decisions: tuple[Decision, ..
         state.update(repr((node.kind, name, node.size, node.box, node.reduced, slot, reads, stores)).encode())
         if node.indptr is not None:
             state.update(np.ascontiguousarray(node.indptr, dtype=np.int64).data)
-    state.update(repr(number[output.index]).encode())
+    state.update(repr((number[output.index], number[aux.index] if aux else None)).encode())
     for decision in decisions:
         state.update(repr(number[decision.node.index]).encode())
         state.update(np.ascontiguousarray(decision.expected).data)

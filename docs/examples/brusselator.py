@@ -4,7 +4,7 @@ Run it from the repository's root::
 
     python docs/examples/brusselator.py --size 24
 
-``solve_ivp(method="Radau")`` needs the sparse Jacobian of f(t, y) with respect to y: ``jac=jacobian(f, argnum=1)``.
+``solve_ivp(method="Radau")`` needs the sparse Jacobian of f(t, y) with respect to y: ``jac=jacobian(f, argnums=1)``.
 The same run with SciPy's differences, which are told the pattern, stands beside it.
 
 Most of the time goes into SuperLU's many tiny BLAS calls, whose threads wait for each other on a busy machine: set
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> Result:
         return solve_ivp(f, (0.0, options.end), y0, method="Radau", rtol=options.rtol, atol=1e-3 * options.rtol, **how)
 
     # The counter stands outside: what is differentiated is f itself.
-    exact = run_solver("sparsejac", f, lambda counted: solve(counted, jac=jacobian(f, argnum=1)))
+    exact = run_solver("sparsejac", f, lambda counted: solve(counted, jac=jacobian(f, argnums=1)))
     pattern = jacobian_sparsity(lambda y: f(0.0, y), y0).to_scipy()
     differences = run_solver("SciPy's differences", f, lambda counted: solve(counted, jac_sparsity=pattern))
 

@@ -4,7 +4,7 @@ A new primitive is one call of `elementwise` in the file of its family; a test w
 value, code, partial derivatives and sparsity.
 """
 
-from sparsejac.primitives import arithmetic, comparison, detached, elementary, selection
+from sparsejac.primitives import arithmetic, comparison, detached, elementary, narrowing, selection
 from sparsejac.primitives.primitive import _REGISTRY as PRIMITIVES
 from sparsejac.primitives.primitive import Primitive as Primitive
 from sparsejac.primitives.primitive import elementwise as elementwise
@@ -19,5 +19,6 @@ __all__ = [
     "detached",
     "elementary",
     "elementwise",
+    "narrowing",
     "selection",
 ]

@@ -52,6 +52,14 @@ elementwise(
     lambda y, a, b: -a.call("floor_divide", b),
     weight=8,
 )
+elementwise(
+    "fmod",
+    np.fmod,
+    "np.fmod({0}, {1})",
+    lambda y, a, b: a.lift(1.0),
+    lambda y, a, b: -((a - y) / b).call("rint"),
+    weight=8,
+)
 elementwise("sign", np.sign, "np.sign({0}) + 0.0", None)
 elementwise("floor", np.floor, "np.floor({0})", None)
 elementwise("ceil", np.ceil, "np.ceil({0})", None)

@@ -25,10 +25,14 @@ class Primitive:
         For each operand the rule of the partial derivative by it, written on terms ``rule(y, x0, x1, ...)``. None
         where the derivative is zero wherever it exists (comparisons, rounding): the operand then adds nothing
         to the sparsity pattern.
+    chooses : bool
+        Whether an operand has no part in the value where the partial by it is zero: what is infinite or NaN behind it
+        must not reach the result then.
     """
 
     operation: Operation
     partials: tuple[Rule | None, ...]
+    chooses: bool = False
 
     @property
     def name(self) -> str:
@@ -46,11 +50,12 @@ def elementwise(
     *partials: Rule | None,
     weight: int = 1,
     symmetries: tuple[tuple[int, ...], ...] = (),
+    chooses: bool = False,
 ) -> Primitive:
     """Declare an elementwise primitive; one operand for each of `partials`."""
     if name in _REGISTRY:
         raise ValueError(f"elementwise({name!r}): the name is taken already")
     operation = Operation(name, len(partials), evaluate, code, weight, symmetries)
     OPERATIONS[name] = operation
-    _REGISTRY[name] = Primitive(operation, partials)
+    _REGISTRY[name] = Primitive(operation, partials, chooses)
     return _REGISTRY[name]

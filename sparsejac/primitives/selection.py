@@ -55,6 +55,7 @@ elementwise(
     _chosen("greater", True),
     _chosen("greater", False),
     symmetries=((0, 1),),
+    chooses=True,
 )
 elementwise(
     "minimum",
@@ -63,6 +64,7 @@ elementwise(
     _chosen("less", True),
     _chosen("less", False),
     symmetries=((0, 1),),
+    chooses=True,
 )
 elementwise(
     "fmax",
@@ -71,6 +73,7 @@ elementwise(
     _chosen_not_nan("greater", True),
     _chosen_not_nan("greater", False),
     symmetries=((0, 1),),
+    chooses=True,
 )
 elementwise(
     "fmin",
@@ -79,6 +82,7 @@ elementwise(
     _chosen_not_nan("less", True),
     _chosen_not_nan("less", False),
     symmetries=((0, 1),),
+    chooses=True,
 )
 elementwise(
     "copysign",

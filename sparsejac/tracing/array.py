@@ -13,18 +13,16 @@ from kernels.address import Affine
 from sparsejac.addressing import of_view
 from sparsejac.location import called_by_user
 from sparsejac.tracing.base import SAME_AS_FUNCTIONS, TracedBase, plain
-from sparsejac.tracing.casting import peek, truth_of
+from sparsejac.tracing.casting import check_same_kind, kind_of, peek, truth_of
 from sparsejac.tracing.keys import has_dots, is_basic, with_dots
 from sparsejac.tracing.reals import NumberKind, Value
 from sparsejac.tracing.registry import FUNCTIONS, HOOKS, METHODS
 from sparsejac.tracing.scalar import TracedScalar, scalar_of
+from sparsejac.tracing.shown import ShownText
 from sparsejac.tracing.storage import Storage
 from sparsejac.tracing.trace import Trace, current_trace
 
 _FLOAT = np.dtype(np.float64)
-
-_WHOLE = (np.add, np.subtract, np.multiply)
-"""Ufuncs that give integers for integers."""
 
 _OBJECT_LIMIT = 100_000
 """Elements that are followed one by one where NumPy's compiled code makes an object array of a traced one."""
@@ -106,8 +104,8 @@ class TracedArray(TracedBase):
 
     @property
     def kind(self) -> NumberKind:
-        """Truth values, real or complex numbers."""
-        return "b" if self.dtype.kind == "b" else "c" if len(self.storages) == 2 else "f"
+        """What sort of numbers the array holds."""
+        return "f" if self.dtype is _FLOAT else kind_of(self.dtype, len(self.storages) == 2)
 
     @property
     def is_plain(self) -> bool:
@@ -316,13 +314,16 @@ class TracedArray(TracedBase):
         return self.window if self.is_plain or self.tracer.finished else peek(self.tracer, self.value)
 
     def __repr__(self) -> str:
-        return repr(self._shown())
+        return self._noted(repr(self._shown()))
 
     def __str__(self) -> str:
-        return str(self._shown())
+        return self._noted(str(self._shown()))
 
     def __format__(self, spec: str) -> str:
-        return format(self._shown(), spec)
+        return self._noted(format(self._shown(), spec))
+
+    def _noted(self, text: str) -> str:
+        return text if self.is_plain else ShownText.of(self.tracer, text)
 
     def __copy__(self) -> TracedArray:
         copied: TracedArray = self.copy()
@@ -333,8 +334,7 @@ class TracedArray(TracedBase):
 
     def _in_place(self, ufunc: Any, other: Any) -> TracedArray:
         result = ufunc(self, other)
-        if self.dtype.kind == "i" and type(result) is TracedArray and _is_whole(other) and ufunc in _WHOLE:
-            result.dtype = self.dtype
+        check_same_kind(ufunc.__name__, result.dtype, self.dtype)
         self[...] = result
         return self
 
@@ -391,11 +391,6 @@ def plain_array(trace: Trace, array: npt.NDArray[Any]) -> TracedArray:
     parts = (memory.real, memory.imag) if array.dtype.kind == "c" else (memory,)
     storages = tuple(Storage(trace, memory.size, plain=part) for part in parts)
     return TracedArray(trace, storages, array, memory, array.dtype)
-
-
-def _is_whole(obj: Any) -> bool:
-    """Whether an operand holds integers or truth values."""
-    return (obj.dtype if issubclass(type(obj), TracedBase) else np.asarray(obj).dtype).kind in "biu"
 
 
 def adopted(trace: Trace, result: Any, *sources: Any) -> Any:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 SAME_AS_FUNCTIONS = frozenset(
     name
     for name in (
-        *("all", "any", "argmax", "argmin", "argsort", "clip", "conj", "conjugate", "cumprod", "cumsum", "diagonal"),
-        *("dot", "max", "mean", "min", "nonzero", "prod", "ptp", "repeat", "round", "searchsorted", "squeeze", "std"),
+        *("all", "any", "argmax", "argmin", "argpartition", "argsort", "clip", "conj", "conjugate"),
+        *("cumprod", "cumsum", "diagonal", "dot", "max", "mean", "min", "nonzero", "prod", "ptp", "repeat", "round"),
+        *("searchsorted", "squeeze", "std"),
         *("sum", "swapaxes", "take", "trace", "var"),
     )
     if hasattr(np.ndarray, name)  # NumPy 2 took some away: hasattr must say of our arrays what it says of NumPy's
@@ -70,6 +71,12 @@ class TracedBase(NDArrayOperatorsMixin):
             "by np.zeros, np.empty or np.array",
         )
 
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
     def __complex__(self) -> complex:
         raise self._lossy("complex() of a value that depends on x")
 
@@ -88,6 +95,8 @@ def all_plain(obj: Any) -> bool:
         return bool(obj.is_plain)
     if isinstance(obj, list | tuple):
         return all(all_plain(item) for item in obj)
+    if type(obj) is np.ndarray and obj.dtype.hasobject:
+        return all_plain(obj.tolist()) if obj.dtype.kind == "O" else True
     return all(all_plain(item) for item in obj.values()) if isinstance(obj, dict) else True
 
 
@@ -95,6 +104,8 @@ def owner(obj: Any) -> Trace | None:
     """The trace of the first value inside nested lists, tuples and dicts that depends on x."""
     if issubclass(type(obj), TracedBase):
         return None if obj.is_plain else obj.tracer
+    if type(obj) is np.ndarray and obj.dtype.kind == "O":
+        return owner(obj.tolist())
     items = obj.values() if isinstance(obj, dict) else obj if isinstance(obj, list | tuple) else ()
     return next((found for found in map(owner, items) if found is not None), None)
 

@@ -12,7 +12,7 @@ from sparsejac.errors import UntraceableError
 from sparsejac.program import Node
 from sparsejac.tracing.array import TracedArray, plain_array
 from sparsejac.tracing.base import all_plain, is_traced, plain
-from sparsejac.tracing.casting import DTYPES
+from sparsejac.tracing.casting import DTYPES, cast, check_same_kind, counts, whole
 from sparsejac.tracing.reals import NumberKind, Real, Scalar, Value, Vector
 from sparsejac.tracing.registry import HOOKS, hook
 from sparsejac.tracing.scalar import TracedScalar, scalar_of
@@ -44,8 +44,8 @@ def _check_owner(trace: Trace, obj: TracedArray | TracedScalar) -> None:
 
 def array_value(trace: Trace, array: npt.NDArray[Any]) -> Value:
     """An ordinary array or number as a value; arrays are copied."""
-    if array.dtype.kind == "O" and array.ndim and not all_plain(items := array.tolist()):
-        return list_value(trace, items)
+    if array.dtype.kind == "O" and not all_plain(items := array.tolist()):
+        return list_value(trace, items) if array.ndim else as_value(trace, items)
     if array.dtype.kind not in "biufc":
         raise trace.refusal(
             f"a combination with {'text' if array.dtype.kind in 'US' else f'an array of dtype {array.dtype}'}",
@@ -94,6 +94,38 @@ def wrap(trace: Trace, value: Value, *, scalar: bool = True) -> Any:
     return TracedArray(trace, storages, memory.reshape(shape), memory, DTYPES[value.kind])
 
 
+@hook("in_dtype")
+def in_dtype(trace: Trace, value: Value, dtype: np.dtype[Any], *, scalar: bool = False) -> Any:
+    """What the user gets for a value that was converted to another dtype."""
+    if dtype.kind in "iu" and not counts(value, dtype):
+        numbers = whole(trace, value, dtype)
+        return numbers[()] if scalar and not numbers.ndim else plain_array(trace, numbers)
+    result = wrap(trace, cast(trace, value, dtype), scalar=scalar)
+    if type(result) is TracedArray:
+        result.dtype = dtype
+    return result
+
+
+def stored(trace: Trace, array: TracedArray, obj: Any) -> Any:
+    """What an item assignment writes into an array: NumPy converts without asking."""
+    value = as_value(trace, obj)
+    if value.kind == "c" and array.dtype.kind != "c":
+        raise trace.refusal(
+            "writing a complex value that depends on x into a real array",
+            "NumPy would drop the imaginary part",
+            "create the buffer with dtype complex, or write value.real",
+        )
+    if array.dtype.kind == "b" and value.kind != "b":
+        raise trace.refusal(
+            f"writing a value that depends on x into an array of dtype {array.dtype}",
+            "NumPy would store whether it is zero, and the derivative would be lost",
+            "create the buffer with dtype float (np.zeros(n) does), or write value != 0",
+        )
+    if array.kind == value.kind or array.dtype in (np.float64, np.complex128):
+        return obj
+    return in_dtype(trace, value, array.dtype, scalar=True)
+
+
 def flat_node(trace: Trace, vector: Vector) -> Node:
     """A node that holds just the numbers of a vector in C order."""
     return vector.node if covers(vector.address, vector.node.size) else trace.apply_copy(vector).node
@@ -115,6 +147,8 @@ def settled(trace: Trace, obj: Any) -> Any:
         return plain(obj)
     if obj.kind == "b":
         return trace.decide(as_value(trace, obj).real) != 0.0
+    if obj.kind == "i":
+        return trace.decide(as_value(trace, obj).real).astype(obj.dtype)
     raise IndexError(
         "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays are valid "
         "indices"
@@ -125,9 +159,12 @@ def delivered(trace: Trace, result: Any, out: Any, operation: str) -> Any:
     """The result, or `out` with the result written into it."""
     if out is None:
         return result
+    if type(out) is tuple and len(out) > 1:
+        return tuple(delivered(trace, part, one, operation) for part, one in zip(result, out, strict=True))
     target = out[0] if type(out) is tuple and len(out) == 1 else out
     if type(target) is not TracedArray:
         raise outside_write(trace, f"{operation} with out=")
+    check_same_kind(operation, np.asarray(result).dtype if not is_traced(result) else result.dtype, target.dtype)
     target[...] = result
     return target
 

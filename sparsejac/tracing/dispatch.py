@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from sparsejac.errors import UntraceableError
 from sparsejac.tracing.array import adopted, plain_result
-from sparsejac.tracing.base import all_plain, given, plain
-from sparsejac.tracing.casting import computed_in
+from sparsejac.tracing.base import all_plain, given, is_traced, plain
+from sparsejac.tracing.casting import DTYPES, LOW, computed_in, promoted
 from sparsejac.tracing.conversion import as_value, delivered, wrap
 from sparsejac.tracing.reals import Value
-from sparsejac.tracing.registry import FUNCTIONS, REFUSALS, UFUNC_METHODS, UFUNCS, hook
+from sparsejac.tracing.registry import FUNCTIONS, HOOKS, REFUSALS, UFUNC_METHODS, UFUNCS, hook
 from sparsejac.tracing.trace import Trace
 
 _VIEWS_OF_PARTS = (np.real, np.imag)
@@ -33,7 +34,7 @@ def follow_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: 
     if follow is None:
         why, cure = REFUSALS.get(function, _NO_RULE)
         raise trace.refusal(f"{function.__module__}.{function.__name__}".replace("numpy.", "np.", 1), why, cure)
-    return follow(trace, *args, **kwargs)
+    return _narrowed(trace, (args, kwargs), follow(trace, *args, **kwargs))
 
 
 @hook("ufunc")
@@ -43,12 +44,12 @@ def follow_ufunc(trace: Trace, ufunc: Any, method: str, inputs: tuple[Any, ...],
         return _plain_ufunc(trace, ufunc, method, inputs, kwargs)
     trace.begin()
     out = kwargs.pop("out", None)
-    if method == "__call__":
+    if method == "__call__" and (ufunc, method) not in UFUNC_METHODS:
         return _call(trace, ufunc, inputs, kwargs, out)
     follow = UFUNC_METHODS.get((ufunc, method))
     if follow is None:
         raise _unknown(trace, f"{_name(ufunc)}.{method}")
-    result = follow(trace, *inputs, **kwargs)
+    result = _narrowed(trace, (inputs, kwargs), follow(trace, *inputs, **kwargs))
     return delivered(trace, result, out, f"{_name(ufunc)}.{method}")
 
 
@@ -67,14 +68,20 @@ def _call(trace: Trace, ufunc: Any, inputs: tuple[Any, ...], kwargs: dict[str, A
     if unknown:
         raise _unknown(trace, f"{name} with {', '.join(sorted(unknown))}=")
     if ufunc is np.matmul:
-        result = FUNCTIONS[np.matmul](trace, *inputs, dtype=dtype)
+        result = _narrowed(trace, (inputs, {}), FUNCTIONS[np.matmul](trace, *inputs, dtype=dtype))
+    elif getattr(np, ufunc.__name__, None) is not ufunc and ufunc not in UFUNCS:
+        result = HOOKS["library_ufunc"](trace, ufunc, inputs, dtype)
     else:
         follow = UFUNCS.get(ufunc)
         if follow is None:
             raise trace.refusal(name, *REFUSALS[ufunc]) if ufunc in REFUSALS else _unknown(trace, name)
         operands = [computed_in(trace, as_value(trace, operand), dtype) for operand in inputs]
         value = follow(trace, *operands)
-        result = wrap(trace, _of_truths(trace, ufunc, value) if all(o.kind == "b" for o in operands) else value)
+        if dtype is not None and value.kind == "f":
+            value = computed_in(trace, value, dtype)
+        elif any(operand.kind in "bihs" for operand in operands):
+            value = promoted(trace, ufunc, inputs, operands, value)
+        result = wrap(trace, value)
     if where is not True:
         if not given(out):
             raise trace.refusal(f"{name} with where= but without out=", "the other elements are random", "give out=")
@@ -82,18 +89,32 @@ def _call(trace: Trace, ufunc: Any, inputs: tuple[Any, ...], kwargs: dict[str, A
     return delivered(trace, result, out, name)
 
 
-def _of_truths(trace: Trace, ufunc: Any, value: Value) -> Value:
-    """The value of a ufunc of truth values: these NumPy keeps, or computes with in half precision or small integers."""
-    dtype = ufunc.resolve_dtypes((np.dtype(np.bool_),) * ufunc.nin + (None,))[-1]
-    if dtype == np.bool_:
-        return Value(value.real, None, "b")
-    if dtype.itemsize < 8 and ufunc not in (np.square, np.power):
-        raise trace.refusal(
-            f"{_name(ufunc)} of truth values that depend on x",
-            f"NumPy would compute it as {dtype}",
-            "write mask.astype(float)",
-        )
-    return value
+def _narrowed(trace: Trace, arguments: tuple[Any, dict[str, Any]], result: Any) -> Any:
+    """Results of a function in the precision of its operands, where that is below double."""
+    operands = list(_operands(arguments))
+    if not any(is_traced(operand) and operand.kind in LOW for operand in operands) or given(arguments[1].get("out")):
+        return result
+    dtype = np.result_type(*(operand.dtype if hasattr(operand, "dtype") else operand for operand in operands))
+    if given(arguments[1].get("dtype")) or dtype not in (DTYPES["s"], DTYPES["h"]):
+        return result
+
+    def narrow(part: Any) -> Any:
+        if isinstance(part, list | tuple):
+            return type(part)(narrow(item) for item in part)
+        return part.astype(dtype) if is_traced(part) and part.dtype == np.float64 else part
+
+    return narrow(result)
+
+
+def _operands(obj: Any) -> Iterator[Any]:
+    """The numbers and arrays inside arguments."""
+    if is_traced(obj) or isinstance(obj, np.ndarray | float | complex):
+        yield obj
+    elif isinstance(obj, list | tuple):
+        for item in obj:
+            yield from _operands(item)
+    elif isinstance(obj, dict):
+        yield from _operands(list(obj.values()))
 
 
 def _name(ufunc: Any) -> str:

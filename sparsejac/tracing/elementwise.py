@@ -10,13 +10,13 @@ from sparsejac.tracing import complex_rules as pairs
 from sparsejac.tracing.casting import truth_of
 from sparsejac.tracing.complex_rules import is_complex
 from sparsejac.tracing.reals import NumberKind, Real, Value, Vector
-from sparsejac.tracing.registry import UFUNCS
+from sparsejac.tracing.registry import CONVENTIONS, UFUNCS
 from sparsejac.tracing.trace import Trace
 
 _INVERSE = ["arcsin", "arccos", "arctan", "arctan2", "arcsinh", "arccosh", "arctanh"]
 _MAGNITUDES = ["hypot", "cbrt", "logaddexp", "logaddexp2", "copysign", "sign"]
 _EXTREMES = ["maximum", "minimum", "fmax", "fmin"]
-_ROUNDING = ["floor", "ceil", "trunc", "rint", "remainder", "floor_divide"]
+_ROUNDING = ["floor", "ceil", "trunc", "rint", "remainder", "fmod", "floor_divide"]
 _ANGLES = ["deg2rad", "rad2deg"]
 _REAL_ONLY = _INVERSE + _MAGNITUDES + _EXTREMES + _ROUNDING + _ANGLES
 _COMPARISONS = ["less", "less_equal", "greater", "greater_equal", "signbit"]
@@ -103,6 +103,14 @@ def _bitwise(name: str) -> Callable[..., Value]:
     return follow
 
 
+def _heaviside(trace: Trace, x: Value, at_zero: Value) -> Value:
+    """A step: no derivative by x, and so no entry in the pattern."""
+    if is_complex(x, at_zero):
+        raise TypeError("ufunc 'heaviside' not supported for the input types")
+    step = trace.apply("select", trace.apply("isnan", x.real), float("nan"), trace.apply("greater", x.real, 0.0))
+    return Value(trace.apply("select", trace.apply("equal", x.real, 0.0), at_zero.real, step))
+
+
 for _name in _REAL_ONLY:
     UFUNCS[getattr(np, _name)] = _real_rule(_name)
 for _name in _COMPARISONS:
@@ -141,6 +149,7 @@ UFUNCS.update(
         np.radians: _real_rule("deg2rad"),
         np.degrees: _real_rule("rad2deg"),
         np.conjugate: pairs.conjugate,
+        np.heaviside: _heaviside,
         np.equal: _rule("equal", pairs.both("equal", "logical_and"), "b"),
         np.not_equal: _rule("not_equal", pairs.both("not_equal", "logical_or"), "b"),
         np.isnan: _rule("isnan", pairs.either_part("isnan", "logical_or"), "b"),
@@ -152,3 +161,6 @@ UFUNCS.update(
         np.invert: _bitwise("logical_not"),
     }
 )
+
+CONVENTIONS[np.heaviside] = "0 by the first operand; 1 by the second where the first is 0"
+CONVENTIONS[np.fmod] = "1 by a, -trunc(a / b) by b; jumps are ignored"

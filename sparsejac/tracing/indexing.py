@@ -11,8 +11,8 @@ from kernels.address import Address
 from sparsejac.addressing import broadcast, composed, reboxed, recognised
 from sparsejac.tracing.array import TracedArray, adopted, plain_array
 from sparsejac.tracing.base import all_plain, is_traced, plain
-from sparsejac.tracing.casting import truth_of
-from sparsejac.tracing.conversion import as_value, outside_write, settled, wrap
+from sparsejac.tracing.casting import LOW, truth_of
+from sparsejac.tracing.conversion import as_value, outside_write, settled, stored, wrap
 from sparsejac.tracing.keys import is_basic, with_dots
 from sparsejac.tracing.pointwise import choose
 from sparsejac.tracing.reals import Value, Vector
@@ -51,11 +51,13 @@ def assign(trace: Trace, array: TracedArray, key: Any, value: Any) -> None:
     """``array[key] = value`` with NumPy's meaning, repeated indices included: the last one stays."""
     if not array.window.flags.writeable:
         raise ValueError("assignment destination is read-only")
+    if not all_plain(value):
+        trace.begin()
+        value = stored(trace, array, value)
     if array.is_plain and all_plain((key, value)):
         array.window[plain(key)] = plain(value)
         return
     trace.begin()
-    _check_dtype(trace, array, value)
     if array.dtype.kind in "biu" and all_plain(value):
         value = np.asarray(plain(value)).astype(array.dtype)
     if _is_traced_mask(array, key) and _assign_by_mask(trace, array, key, as_value(trace, value)):
@@ -86,31 +88,6 @@ def _is_traced_mask(array: TracedArray, key: Any) -> bool:
 def _same_place(target: TracedArray, value: TracedArray) -> bool:
     """Whether a view is written onto itself, as Python does after ``y[1:3] += ...``."""
     return target.storages == value.storages and target.shape == value.shape and target.address == value.address
-
-
-def _check_dtype(trace: Trace, array: TracedArray, value: Any) -> None:
-    if all_plain(value):
-        return
-    new = as_value(trace, value)
-    whole = is_traced(value) and value.dtype.kind in "bi"  # truth values and their counts
-    takes = {"i": whole, "u": False, "b": new.kind == "b"}.get(array.dtype.kind, not _is_single(array.dtype))
-    if not takes:
-        raise trace.refusal(
-            f"writing a value that depends on x into an array of dtype {array.dtype}",
-            "NumPy would round it there, and the derivative would be lost",
-            "create the buffer with dtype float (np.zeros(n) does)",
-        )
-    if new.kind == "c" and array.dtype.kind != "c":
-        raise trace.refusal(
-            "writing a complex value that depends on x into a real array",
-            "NumPy would drop the imaginary part",
-            "create the buffer with dtype complex, or write value.real",
-        )
-
-
-def _is_single(dtype: np.dtype[Any]) -> bool:
-    """Whether numbers are rounded to less than double precision."""
-    return dtype.kind in "fc" and dtype.itemsize < (16 if dtype.kind == "c" else 8)
 
 
 def _write(trace: Trace, array: TracedArray, store: Address, value: Value, repeats: bool) -> None:
@@ -161,8 +138,13 @@ def _accumulate_at(ufunc: Any, sign: float) -> None:
         trace.begin()
         key = settled(trace, indices)
         chosen = np.asarray(places_of(array)[key])
-        value = as_value(trace, values)
-        _check_dtype(trace, array, values)
+        value = as_value(trace, values if all_plain(values) else stored(trace, array, values))
+        if array.kind in LOW:
+            raise trace.refusal(
+                f"np.{ufunc.__name__}.at for an array of dtype {array.dtype}",
+                "NumPy would round after each step",
+                "use float64",
+            )
         for storage, part in zip(array.storages, (value.real, value.imag or 0.0), strict=False):
             added = trace.vector(part, chosen.shape)
             _add_at(trace, storage, chosen.reshape(-1), added, sign)
@@ -194,16 +176,6 @@ def summed_by(trace: Trace, places: Places, values: Vector) -> tuple[Places, Vec
 
 _accumulate_at(np.add, 1.0)
 _accumulate_at(np.subtract, -1.0)
-
-
-@traces(np.copyto)
-def _copyto(trace: Trace, dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
-    if type(dst) is not TracedArray:
-        raise outside_write(trace, "np.copyto")
-    if where is True:
-        dst[...] = src
-    else:
-        dst[...] = FUNCTIONS[np.where](trace, where, src, dst)
 
 
 @traces(np.bincount)

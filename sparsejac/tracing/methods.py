@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from sparsejac.tracing.array import TracedArray, plain_array
-from sparsejac.tracing.casting import cast
-from sparsejac.tracing.conversion import as_value, settled, wrap
+from sparsejac.tracing.conversion import as_value, in_dtype, settled, wrap
 from sparsejac.tracing.registry import hook, method
 
 
@@ -82,17 +81,17 @@ def _copy(array: TracedArray, order: Any = "C") -> TracedArray:
 def _astype(
     array: TracedArray, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: bool = True, copy: bool = True
 ) -> Any:
-    """Between truth values, floats and complex numbers of double precision."""
+    """Rounded to another precision; as integers where no derivative is lost."""
     wanted = np.dtype(dtype)
     if wanted == array.dtype and not copy:
         return array
     if array.is_plain:
         return plain_array(array.tracer, array.window.astype(wanted, order, casting))
-    if wanted == array.dtype:
-        return _copy(array)
-    result: TracedArray = wrap(array.tracer, cast(array.tracer, array.value, wanted), scalar=False)
-    result.dtype = wanted
-    return result
+    if not np.can_cast(array.dtype, wanted, casting):
+        raise TypeError(f"Cannot cast array data from {array.dtype!r} to {wanted!r} according to the rule {casting!r}")
+    if wanted == object:
+        return array._objects()
+    return _copy(array) if wanted == array.dtype else in_dtype(array.tracer, array.value, wanted)
 
 
 def _conjugate(array: TracedArray, *args: Any, **kwargs: Any) -> Any:

@@ -26,14 +26,9 @@ def choose(trace: Trace, condition: Real, chosen: Value, other: Value) -> Value:
 @traces(np.where)
 def _where(trace: Trace, condition: Any, chosen: Any = None, other: Any = None) -> Any:
     if chosen is None and other is None:
-        return _nonzero(trace, condition)
+        return np.nonzero(condition)
     where = truth_of(trace, as_value(trace, condition))
     return wrap(trace, choose(trace, where, as_value(trace, chosen), as_value(trace, other)), scalar=False)
-
-
-@traces(np.nonzero)
-def _nonzero(trace: Trace, a: Any) -> Any:
-    return np.nonzero(np.asarray(trace.decide(truth_of(trace, as_value(trace, a)))))
 
 
 @traces(np.clip)

@@ -159,10 +159,18 @@ def sparse_product(trace: Trace, matrix: Any, other: Any) -> Any:
     if not csr.has_canonical_format:
         csr = csr.copy()
         csr.sum_duplicates()
-    if not value.shape or value.shape[0] != csr.shape[1] or len(value.shape) > 2:
-        raise ValueError(f"matmul: dimension mismatch of {matrix.shape} and {value.shape}")
-    entries, places, indptr = _points(csr, value.shape[1:])
     data = array_value(trace, csr.data if csr.nnz else csr.data.astype(np.float64))
+    return product_of_entries(trace, csr, data, value)
+
+
+def product_of_entries(trace: Trace, csr: Any, data: Value, value: Value) -> Any:
+    """A sparse matrix whose entries are the elements of `data`, traced or not, times a vector or matrix.
+
+    Of `csr`, in canonical format, only the shape and the index arrays are used.
+    """
+    if not value.shape or value.shape[0] != csr.shape[1] or len(value.shape) > 2:
+        raise ValueError(f"matmul: dimension mismatch of {csr.shape} and {value.shape}")
+    entries, places, indptr = _points(csr, value.shape[1:])
     product = UFUNCS[np.multiply](trace, _at(trace, data, entries), _at(trace, value, places))
     return wrap(trace, _summed(trace, product, (csr.shape[0], *value.shape[1:]), 0, indptr), scalar=False)
 
@@ -279,35 +287,29 @@ def _trace_of(
     return np.sum(diagonal, axis=-1, dtype=dtype, out=out)
 
 
-@traces(np.cross)
-def _cross(trace: Trace, a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:
-    if axis is not None:
-        axisa = axisb = axisc = axis
-    p, q = (FUNCTIONS[np.moveaxis](trace, *vectors, -1) for vectors in ((a, axisa), (b, axisb)))
-    if p.shape[-1] != 3 or q.shape[-1] != 3:
-        raise trace.refusal(
-            "np.cross of vectors that do not have three components", "there is no rule for it", "write it out"
-        )
-    one, two, three = (p[..., k] * q[..., m] - p[..., m] * q[..., k] for k, m in ((1, 2), (2, 0), (0, 1)))
-    return np.stack([one, two, three], axis=axisc)
-
-
 @traces(np.einsum)
 def _einsum(
     trace: Trace, *operands: Any, out: Any = None, optimize: Any = False, dtype: Any = None, casting: Any = None,
     order: Any = None,
 ) -> Any:  # fmt: skip
-    if not isinstance(operands[0], str):
-        raise trace.refusal(
-            "np.einsum without a subscripts string", "there is no rule for it", "give the subscripts as text"
-        )
-    subscripts, *arrays = operands
+    subscripts, *arrays = operands if isinstance(operands[0], str) else _spelled(operands)
     values = [computed_in(trace, as_value(trace, a), dtype) for a in arrays]
     labels, result = _parsed(subscripts, [len(value.shape) for value in values])
     if len(arrays) == 1 and result and set(labels[0]) == set(result) and dtype is None and out is None:
         array = as_array(trace, arrays[0])  # NumPy gives a view where it sums nothing
         return array.at_view(np.einsum(subscripts, array.window))
     return delivered(trace, wrap(trace, contract(trace, labels, result, values)), out, "np.einsum")
+
+
+def _spelled(operands: tuple[Any, ...]) -> list[Any]:
+    """The form with lists of axes, ``(a, [0, 1], b, [1, 2], [0, 2])``, as text and arrays."""
+    pairs = len(operands) // 2
+    lists = [*operands[1 : 2 * pairs : 2], *operands[2 * pairs :]]
+    numbers = {axis for axes in lists for axis in axes if axis is not Ellipsis}
+    letters = dict(zip(sorted(numbers), sorted(ascii_letters), strict=False))
+    texts = ["".join("..." if axis is Ellipsis else letters[axis] for axis in axes) for axes in lists]
+    subscripts = ",".join(texts[:pairs]) + "".join(f"->{text}" for text in texts[pairs:])
+    return [subscripts, *operands[0 : 2 * pairs : 2]]
 
 
 def _parsed(subscripts: str, dimensions: list[int]) -> tuple[list[str], str]:
@@ -338,5 +340,6 @@ def _outer_method(ufunc: Any) -> Any:
     return follow
 
 
-for _ufunc in (np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.power, np.hypot, np.arctan2):
-    UFUNC_METHODS[(_ufunc, "outer")] = _outer_method(_ufunc)
+for _ufunc in UFUNCS:
+    if _ufunc.nin == 2 and _ufunc.nout == 1:
+        UFUNC_METHODS[(_ufunc, "outer")] = _outer_method(_ufunc)

@@ -10,8 +10,8 @@ from typing import Literal
 from kernels.address import Address
 from sparsejac.program import Load, Node
 
-NumberKind = Literal["b", "f", "c"]
-"""Truth values, real numbers, complex numbers."""
+NumberKind = Literal["b", "i", "h", "s", "f", "c"]
+"""Truth values, counts of them, real numbers rounded to half and to single precision, real numbers, complex numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Value:
     real : float, Scalar or Vector
     imag : float, Scalar or Vector, optional
         Of complex values.
-    kind : {"b", "f", "c"}
+    kind : {"b", "i", "h", "s", "f", "c"}
     """
 
     real: Real

@@ -51,7 +51,7 @@ def sum_real(trace: Trace, part: Real, stay: tuple[int, ...], gone: tuple[int, .
 def sum_value(trace: Trace, value: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """Sums of a value along axes."""
     stay, gone = _split(value, axis)
-    total = Value.of([sum_real(trace, part, stay, gone) for part in value.parts], "c" if value.kind == "c" else "f")
+    total = Value.of([sum_real(trace, part, stay, gone) for part in value.parts], "c" if value.kind == "c" else "i" if value.kind in "bi" else "f")
     return _reshaped(total, _kept_shape(value.shape, gone)) if keepdims else total
 
 
@@ -112,31 +112,10 @@ def _mean(
     return delivered(trace, total / count, out, "np.mean")
 
 
-@traces(np.var)
-def _var(
-    trace: Trace, a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = False,
-    **others: Any,
-) -> Any:  # fmt: skip
-    _only_defaults(trace, "np.var", others)
-    value = computed_in(trace, as_value(trace, a), dtype)
-    array = wrap(trace, value, scalar=False)
-    deviation = array - np.mean(array, axis=axis, keepdims=True)
-    count = prod(value.shape[k] for k in _axes(axis, len(value.shape)))
-    square = np.square(np.abs(deviation)) if value.kind == "c" else np.square(deviation)
-    variance = np.sum(square, axis=axis, keepdims=_keeps(keepdims)) / max(count - ddof, 0)
-    return delivered(trace, variance, out, "np.var")
-
-
 def _only_defaults(trace: Trace, name: str, others: dict[str, Any]) -> None:
     for key, option in others.items():
         if option is not True and given(option):
             raise trace.refusal(f"{name} with {key}=", "there is no rule for it", "compute it from sums")
-
-
-@traces(np.std)
-def _std(trace: Trace, a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, *args: Any, **kwargs: Any) -> Any:
-    deviation = np.sqrt(FUNCTIONS[np.var](trace, a, axis, dtype, None, *args, **kwargs))
-    return delivered(trace, deviation, out, "np.std")
 
 
 def fold(trace: Trace, name: str, part: Real, stay: tuple[int, ...], gone: tuple[int, ...]) -> Real:
@@ -181,7 +160,21 @@ def _with_last(trace: Trace, name: str, folded: Real, last: Vector, half: int) -
     return as_value(trace, joined).real
 
 
-def _folding(name: str, what: str) -> Any:
+def _neutral(name: str, initial: Any, where: Any) -> Any:
+    """The number that stands for what `where` leaves out."""
+    if name == "multiply" or _everywhere(where):
+        return 1.0
+    if not given(initial):
+        raise ValueError(
+            f"reduction operation '{name}' does not have an identity, so to use a where mask one has to specify "
+            "'initial'"
+        )
+    return initial
+
+
+def folding(name: str, what: str) -> Any:
+    """How a reduction by a two-operand primitive is followed."""
+
     def follow(
         trace: Trace, a: Any, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
         initial: Any = np._NoValue, where: Any = True,
@@ -190,8 +183,7 @@ def _folding(name: str, what: str) -> Any:
         value = computed_in(trace, as_value(trace, a), dtype)
         if value.kind == "c":
             raise trace.refusal(f"np.{what} of complex values", "there is no rule for it", "write it with a loop")
-        if not _everywhere(where):
-            raise trace.refusal(f"np.{what} with where=", "there is no rule for it", "use np.where first")
+        value = _masked(trace, value, where, _neutral(name, initial, where))
         if name == "multiply" and value.kind == "b":
             value = Value(value.real)
         stay, gone = _split(value, axis)
@@ -209,12 +201,12 @@ def _folding(name: str, what: str) -> Any:
     return follow
 
 
-_max = _folding("maximum", "max")
-_min = _folding("minimum", "min")
-_prod = _folding("multiply", "prod")
+_max = folding("maximum", "max")
+_min = folding("minimum", "min")
+_prod = folding("multiply", "prod")
 
 
-def _without_dtype(follow: Any) -> Any:
+def without_dtype(follow: Any) -> Any:
     """np.max and np.min have no dtype among their positional arguments (but np.maximum.reduce has one)."""
 
     def inner(trace: Trace, a: Any, axis: Axis = None, out: Any = None, **kwargs: Any) -> Any:
@@ -223,15 +215,9 @@ def _without_dtype(follow: Any) -> Any:
     return inner
 
 
-FUNCTIONS[np.max] = FUNCTIONS[np.amax] = _without_dtype(_max)
-FUNCTIONS[np.min] = FUNCTIONS[np.amin] = _without_dtype(_min)
+FUNCTIONS[np.max] = FUNCTIONS[np.amax] = without_dtype(_max)
+FUNCTIONS[np.min] = FUNCTIONS[np.amin] = without_dtype(_min)
 FUNCTIONS[np.prod] = _prod
-
-
-@traces(np.ptp)
-def _ptp(trace: Trace, a: Any, axis: Axis = None, out: Any = None, keepdims: Any = False) -> Any:
-    distance = np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
-    return delivered(trace, distance, out, "np.ptp")
 
 
 def _truths(name: str) -> Any:
@@ -254,29 +240,6 @@ def _truths(name: str) -> Any:
 
 FUNCTIONS[np.any] = _truths("maximum")
 FUNCTIONS[np.all] = _truths("minimum")
-
-
-@traces(np.count_nonzero)
-def _count_nonzero(trace: Trace, a: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    return np.sum(wrap(trace, nonzero(trace, as_value(trace, a))), axis=axis, keepdims=keepdims)
-
-
-@traces(np.linalg.norm)
-def _norm(trace: Trace, x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Any:
-    value = as_value(trace, x)
-    array = wrap(trace, absolute(trace, value) if is_complex(value) else value, scalar=False)
-    vector_norm = (axis is None and (ord is None or array.ndim == 1)) or isinstance(axis, int)
-    if ord in (None, 2, 2.0, "fro") and (vector_norm or ord in (None, "fro")):
-        return np.sqrt(np.sum(np.square(array), axis=axis, keepdims=keepdims))
-    if vector_norm and ord in (1, np.inf, -np.inf):
-        size = np.abs(array)
-        how: Any = {1: np.sum, np.inf: np.max, -np.inf: np.min}[ord]
-        return how(size, axis=axis, keepdims=keepdims)
-    if vector_norm and isinstance(ord, int | float) and ord > 0:
-        return np.sum(np.abs(array) ** ord, axis=axis, keepdims=keepdims) ** (1.0 / ord)
-    raise trace.refusal(
-        f"np.linalg.norm with ord={ord!r} and axis={axis!r}", "there is no rule for it", "use sums and powers"
-    )
 
 
 def _reduce_with(function: Any) -> Any:

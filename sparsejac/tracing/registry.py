@@ -11,7 +11,7 @@ UFUNCS: dict[Any, Callable[..., Any]] = {}
 """NumPy ufunc -> function of `(trace, *values)` on `Value`s that returns a `Value`."""
 
 UFUNC_METHODS: dict[tuple[Any, str], Callable[..., Any]] = {}
-"""(ufunc, method) -> function of `(trace, *arguments, **keywords)`, for at, reduce, outer."""
+"""(ufunc, method) -> function of `(trace, *arguments, **keywords)`: at, reduce, outer; calls that are no map."""
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 """NumPy function -> function of `(trace, *arguments, **keywords)` that returns what the user gets."""

@@ -7,7 +7,7 @@ and hands everything else to the original.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import reduce, wraps
+from functools import wraps
 from itertools import islice
 from typing import Any
 
@@ -15,13 +15,11 @@ import numpy as np
 
 from sparsejac.location import is_called_directly
 from sparsejac.tracing.array import TracedArray, adopted, plain_array
-from sparsejac.tracing.base import all_plain, is_traced, plain
-from sparsejac.tracing.casting import computed_in
-from sparsejac.tracing.conversion import as_array, as_value, list_value, wrap
-from sparsejac.tracing.dispatch import follow_ufunc
+from sparsejac.tracing.base import all_plain, is_traced, owner, plain
+from sparsejac.tracing.conversion import as_array, as_value, in_dtype, list_value
+from sparsejac.tracing.dispatch import follow_function
 from sparsejac.tracing.products import matmul
 from sparsejac.tracing.registry import FUNCTIONS
-from sparsejac.tracing.scalar import TracedScalar
 from sparsejac.tracing.trace import Trace, current_trace
 
 Function = Callable[..., Any]
@@ -115,7 +113,11 @@ def _converted(trace: Trace, obj: Any, dtype: Any, convert: Function) -> Any:
     """A view or a copy, as NumPy decides for memory that lies in the same way."""
     array = as_array(trace, obj)
     if dtype is not None and np.dtype(dtype) != array.dtype:
-        array = wrap(trace, computed_in(trace, array.value, dtype), scalar=False)
+        if np.dtype(dtype) == object:
+            return array.astype(object)
+        array = in_dtype(trace, array.value, np.dtype(dtype))
+        if array.is_plain:
+            return array
     view = convert(array.window)
     if view is array.window:
         return array
@@ -136,7 +138,7 @@ def from_iterator(original: Function) -> Function:
         items = list(iter if count < 0 else islice(iter, count))
         if all_plain(items):
             return plain_array(trace, original(items, dtype, count, **kwargs))
-        return wrap(trace, computed_in(trace, list_value(trace, items), dtype), scalar=False)
+        return in_dtype(trace, list_value(trace, items), np.dtype(dtype))
 
     return route
 
@@ -190,6 +192,22 @@ def _side_by_side(parts: list[Any]) -> Any:
     return np.concatenate([part[:, None] if part.ndim == 1 else part for part in parts], axis=-1)
 
 
+def of_lists(original: Function) -> Function:
+    """A function that NumPy dispatches for arrays: the same for lists of traced numbers."""
+
+    @wraps(original)
+    def route(*args: Any, **kwargs: Any) -> Any:
+        for arg in args:
+            if isinstance(arg, list | tuple) or (type(arg) is np.ndarray and arg.dtype.hasobject):
+                trace = owner((args, kwargs))
+                if trace is not None:
+                    return follow_function(trace, original, args, kwargs)
+                break
+        return original(*args, **kwargs)
+
+    return route
+
+
 def of_library(follow: Function) -> Callable[[Function], Function]:
     """A function or method of a library that has no dispatch: followed where an argument depends on x."""
 
@@ -207,49 +225,6 @@ def of_library(follow: Function) -> Callable[[Function], Function]:
         return route
 
     return make
-
-
-def of_math(follow: Function) -> Callable[[Function], Function]:
-    """A function of the math module by the NumPy function that does the same."""
-
-    def make(original: Function) -> Function:
-        @wraps(original)
-        def route(*args: Any) -> Any:
-            for arg in args:
-                if type(arg) is TracedScalar and isinstance(follow, np.ufunc):
-                    return arg.__array_ufunc__(follow, "__call__", *args)
-                if is_traced(arg) and not all_plain(arg):
-                    return _of_math(arg.tracer, follow, args)
-                if isinstance(arg, list | tuple) and not all_plain(arg):
-                    return follow(*args)
-            return original(*args)
-
-        return route
-
-    return make
-
-
-def _of_math(trace: Trace, follow: Function, args: tuple[Any, ...]) -> Any:
-    trace.begin()
-    if any(np.size(arg) != 1 for arg in args):
-        raise TypeError("only length-1 arrays can be converted to Python scalars")
-    args = tuple(arg.item() if type(arg) is TracedArray else arg for arg in args)
-    return follow_ufunc(trace, follow, "__call__", args, {}) if isinstance(follow, np.ufunc) else follow(*args)
-
-
-def length(*coordinates: Any) -> Any:
-    """As `math.hypot`."""
-    return np.absolute(coordinates[0]) if len(coordinates) == 1 else reduce(np.hypot, coordinates)
-
-
-def logarithm(x: Any, base: Any = None) -> Any:
-    """As `math.log`."""
-    return np.log(x) if base is None else np.log(x) / np.log(base)
-
-
-def distance(p: Any, q: Any) -> Any:
-    """As `math.dist`."""
-    return np.sqrt(sum((a - b) ** 2 for a, b in zip(p, q, strict=True)))
 
 
 def sparse_times(original: Function) -> Function:

@@ -1,19 +1,20 @@
 """Putting routes in place: for array constructors, the math module, scipy's sparse products.
 
-While f runs, a few names in numpy, math and scipy lead through the functions of `routes`. They act only in the thread
-that traces and only for calls from the user's code; everybody else gets the originals, and after f the names are what
-they were, also when f raises.
+While f runs, a few names in numpy, math and scipy lead through the functions of `routes`, and so do the names under
+which f's code has bound them before. They act only in the thread that traces and only for calls from the user's code;
+everybody else gets the originals, and after f the names are what they were, also when f raises.
 """
 
 from __future__ import annotations
 
-import inspect
+import builtins
+import cmath
 import math
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -22,47 +23,75 @@ import scipy.sparse as sp
 
 from sparsejac.location import is_user_file
 from sparsejac.tracing import routes
-from sparsejac.tracing.registry import LIBRARY
+from sparsejac.tracing.compiled import stand_in
+from sparsejac.tracing.converters import CONVERTERS, converters_in
+from sparsejac.tracing.math_routes import CMATH, MATH
+from sparsejac.tracing.reachable import Place, Search
+from sparsejac.tracing.registry import FUNCTIONS, LIBRARY
 from sparsejac.tracing.trace import ACTIVE, Trace
 
 _LOCK = threading.RLock()
 _DEPTH = 0
-_PLACED: list[tuple[Any, str, Any]] = []
+_PLACED: list[tuple[Place, Any]] = []
 _MADE: dict[int, Any] = {}
-_VISITED: set[int] = set()
+_ORIGINALS: dict[int, Any] = {}
+_ABSENT = object()
+_MODULES = 0
+_PACKAGES: dict[int, tuple[int, list[str], list[dict[str, Any]]]] = {}
 
 
 @contextmanager
-def routed(trace: Trace, f: Callable[..., Any]) -> Iterator[None]:
-    """Routes for `trace` in this thread, also for names that f's module and those that it uses bound before."""
+def routed(trace: Trace, *used: Any) -> Iterator[None]:
+    """Routes for `trace` in this thread, also for names that f, or whatever else is `used`, bound before."""
     global _DEPTH
     stack = ACTIVE.__dict__.setdefault("stack", [])
     with _LOCK:
-        if not _DEPTH:
-            _place_routes()
         _DEPTH += 1
-        _route_bound_names(f)
+        try:
+            if _DEPTH == 1:
+                _place_routes()
+            _route_bound_names(*used)
+        except BaseException:
+            _leave()
+            raise
     stack.append(trace)
     try:
         yield
     finally:
         stack.pop()
         with _LOCK:
-            _DEPTH -= 1
-            if not _DEPTH:
-                _restore()
+            _leave()
+
+
+def _leave() -> None:
+    global _DEPTH
+    _DEPTH -= 1
+    if not _DEPTH:
+        _restore()
 
 
 def _place_routes() -> None:
-    for owner, name, make in (*_ROUTES, *_library_routes()):
-        original = getattr(owner, name)
-        _PLACED.append((owner, name, original))
+    global _MODULES
+    _MODULES = len(sys.modules)
+    for owner, name, make in (*_ROUTES, *_library_routes(), *_list_routes()):
+        original = vars(owner).get(name, _ABSENT)
+        if original is _ABSENT or id(original) in _ORIGINALS:
+            continue
         route = _MADE.get(id(original))
         if route is None:
             route = make(original)
             _MADE[id(original)] = route
+            _ORIGINALS[id(route)] = original
             routes.ROUTED.update((id(original), id(route)))
-        setattr(owner, name, route)
+        _put(Place(vars(owner) if type(owner) is ModuleType else owner, name, original), route)
+
+
+def _put(place: Place, route: Any) -> None:
+    try:
+        place.put(route)
+    except (AttributeError, TypeError):  # a class that forbids it
+        return
+    _PLACED.append((place, route))
 
 
 def _library_routes() -> Iterator[tuple[Any, str, Callable[[Any], Any]]]:
@@ -76,65 +105,115 @@ def _library_routes() -> Iterator[tuple[Any, str, Callable[[Any], Any]]]:
             yield owner, name, routes.of_library(follow)
 
 
+@cache
+def _list_routes() -> tuple[tuple[Any, str, Callable[[Any], Any]], ...]:
+    """Routes for functions that NumPy dispatches for arrays, but not for lists of traced numbers."""
+    return tuple(
+        (module, name, routes.of_lists)
+        for module in (np, np.linalg, np.fft)
+        for name, function in vars(module).items()
+        if callable(function) and getattr(function, "__hash__", None) and function in FUNCTIONS
+        if name not in _NUMPY and not isinstance(function, np.ufunc)
+    )
+
+
 def _restore() -> None:
     while _PLACED:
-        owner, name, original = _PLACED.pop()
-        if isinstance(owner, dict):
-            owner[name] = original
+        place, route = _PLACED.pop()
+        if place.value is _ABSENT:
+            if place.holder.get(place.key) is route:
+                del place.holder[place.key]
         else:
-            setattr(owner, name, original)
-    _VISITED.clear()
+            place.put(place.value)
+    if len(sys.modules) != _MODULES:  # modules that f imported have bound routes
+        for module in list(sys.modules.values())[_MODULES:]:
+            for name, value in list(getattr(module, "__dict__", {}).items()):
+                if id(value) in _ORIGINALS:
+                    setattr(module, name, _ORIGINALS[id(value)])
 
 
-def _route_bound_names(f: Callable[..., Any]) -> None:
-    """Replace originals that were bound by ``from numpy import zeros`` in f's module and in modules that it uses."""
-    waiting = [namespace for namespace in (_namespace(f),) if namespace is not None]
+def _route_bound_names(*used: Any) -> None:
+    """Replace originals that were bound before (``from numpy import zeros``) wherever f can reach them."""
+    converters: dict[int, tuple[dict[str, Any], set[str], list[bool]]] = {}
+
+    def on_function(function: FunctionType) -> None:
+        names, by_identity = converters_in(function.__code__)
+        if names:
+            _, wanted, compares = converters.setdefault(id(function.__globals__), (function.__globals__, set(), []))
+            wanted |= names
+            compares.append(by_identity)
+
+    search = Search(on_function, _route_package)
+    for place in search.places(*used):
+        route = _replacement(place.value)
+        if route is not None:
+            _put(place, route)
+            if isinstance(place.key, str):
+                routes.ROUTED_NAMES.add(place.key)
+    for names, wanted, compares in converters.values():
+        if not any(compares):
+            _put_converters(names, wanted)
+
+
+def _put_converters(names: dict[str, Any], wanted: set[str]) -> None:
+    for name in wanted:
+        if name not in names and getattr(builtins, name) is CONVERTERS[name].original:
+            _put(Place(names, name, _ABSENT), CONVERTERS[name])
+
+
+def _replacement(value: Any) -> Any:
+    """What stands for a value while f runs; None for the value itself."""
+    route = _MADE.get(id(value))
+    if route is not None:
+        return route
+    kind = type(value)
+    if kind is partial:
+        inner = _replacement(value.func)
+        return None if inner is None else partial(inner, *value.args, **value.keywords)
+    if kind is staticmethod:
+        inner = _replacement(value.__func__)
+        return None if inner is None else staticmethod(inner)
+    if kind is tuple and len(value) < 100:
+        items = [_replacement(item) for item in value]
+        if any(item is not None for item in items):
+            return tuple(old if new is None else new for old, new in zip(value, items, strict=True))
+    return stand_in(value) if kind.__module__.startswith("numba.") else None
+
+
+def _route_package(names: dict[str, Any], visited: set[int] | None = None) -> None:
+    """Replace originals among the global names of an installed package, and of those that it uses."""
+    visited = set() if visited is None else visited
+    waiting = [names]
     while waiting:
         names = waiting.pop()
-        if id(names) in _VISITED:
+        if id(names) in visited:
             continue
-        _VISITED.add(id(names))
-        for name, bound in list(names.items()):
-            route = _MADE.get(id(bound))
-            if route is not None and not name.startswith("__"):
-                _PLACED.append((names, name, bound))
-                names[name] = route
-            elif isinstance(bound, FunctionType | ModuleType | type):
-                further = _namespace(bound)
-                if further is not None:
-                    waiting.append(further)
+        visited.add(id(names))
+        known = _PACKAGES.get(id(names))
+        if known is None or known[0] != len(names):
+            known = _PACKAGES[id(names)] = _searched(names)
+        for name in known[1]:
+            route = _MADE.get(id(names.get(name)))
+            if route is not None:
+                _put(Place(names, name, names[name]), route)
+        waiting.extend(known[2])
 
 
-def _namespace(used: Any) -> dict[str, Any] | None:
-    """The global names of the user's code behind a function, class or module; None for code of libraries."""
-    function = inspect.unwrap(getattr(used, "__func__", used)) if callable(used) else used
-    if isinstance(function, partial):
-        return _namespace(function.func)
-    if isinstance(function, FunctionType):
-        file, names = function.__code__.co_filename, function.__globals__
-    else:
-        module = (
-            function
-            if isinstance(function, ModuleType)
-            else sys.modules.get(
-                getattr(type(function) if not isinstance(function, type) else function, "__module__", "")
-            )
-        )
-        if module is None:
-            return None
-        file, names = getattr(module, "__file__", None) or "<frozen>", vars(module)
-    return names if is_user_file(file) else None
+def _searched(names: dict[str, Any]) -> tuple[int, list[str], list[dict[str, Any]]]:
+    """How many names a package's module has, which of them are routed, and the names of modules that it uses."""
+    bound = [name for name, value in names.items() if id(value) in _MADE and not name.startswith("__")]
+    further: dict[int, dict[str, Any]] = {}
+    for value in list(names.values()):
+        if type(value) is FunctionType:
+            file, inner = value.__code__.co_filename, value.__globals__
+        elif isinstance(value, ModuleType):
+            file, inner = getattr(value, "__file__", None) or "<frozen>", vars(value)
+        else:
+            continue
+        if inner is not names and is_user_file(file):
+            further[id(inner)] = inner
+    return len(names), bound, list(further.values())
 
-
-_MATH: dict[str, Any] = {
-    "sqrt": np.sqrt, "exp": np.exp, "expm1": np.expm1, "exp2": np.exp2, "log1p": np.log1p, "log2": np.log2,
-    "log10": np.log10, "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos,
-    "atan": np.arctan, "atan2": np.arctan2, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asinh": np.arcsinh,
-    "acosh": np.arccosh, "atanh": np.arctanh, "fabs": np.fabs, "pow": np.power, "cbrt": np.cbrt,
-    "copysign": np.copysign, "radians": np.radians, "degrees": np.degrees, "log": routes.logarithm,
-    "dist": routes.distance, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "isnan": np.isnan,
-    "isinf": np.isinf, "isfinite": np.isfinite, "hypot": routes.length,
-}  # fmt: skip
 
 _NUMPY: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(["zeros", "empty", "ones", "eye", "identity", "copy"], routes.constructor),
@@ -155,7 +234,8 @@ _SPARSE: dict[str, Callable[[Any], Any]] = {
 
 _ROUTES: list[tuple[Any, str, Callable[[Any], Any]]] = [
     *((np, name, make) for name, make in _NUMPY.items()),
-    *((math, name, routes.of_math(follow)) for name, follow in _MATH.items() if hasattr(math, name)),
+    *((math, name, make) for name, make in MATH.items() if hasattr(math, name)),
+    *((cmath, name, make) for name, make in CMATH.items()),
     *((sp._base._spbase, name, make) for name, make in _SPARSE.items()),
 ]
 

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.addressing import contiguous
-from sparsejac.errors import InputTypeError, UntraceableError
-from sparsejac.location import location_of
-from sparsejac.program import Program, program
-from sparsejac.tracing.base import all_plain, is_traced, plain
-from sparsejac.tracing.conversion import as_array, flat_node, wrap
+from kernels.address import Affine
+from sparsejac.addressing import c_strides
+from sparsejac.errors import UntraceableError
+from sparsejac.location import NOWHERE, location_of
+from sparsejac.program import Node, Program, program
+from sparsejac.structure import Leaf, Structure
+from sparsejac.tracing.conversion import wrap
 from sparsejac.tracing.reals import Scalar, Value, Vector
+from sparsejac.tracing.results import Rebuild, auxiliary, outputs
 from sparsejac.tracing.routing import routed
 from sparsejac.tracing.scalar import TracedScalar
 from sparsejac.tracing.trace import Trace
@@ -35,29 +37,31 @@ class Traced:
     program : Program
     constants : list of array
         Values of the program's constants: what f captured.
-    shape : tuple of int
-        Shape of f's result.
+    result : Leaf or Branch
+        Shapes of f's result, and how its arrays belong together.
+    rebuild : callable
+        From the numbers of the program's auxiliary node to what f returned beside its result.
     """
 
     program: Program
     constants: list[Floats]
-    shape: tuple[int, ...]
+    result: Structure
+    rebuild: Rebuild
 
-
-def traced_input(trace: Trace, values: npt.NDArray[Any], *, active: bool, scalar: bool = False) -> Any:
-    """An argument of f as f sees it."""
-    flat = np.array(values, dtype=np.float64).reshape(-1)
-    node = trace.input(flat, active=active)
-    if scalar:
-        return TracedScalar(trace, Value(Scalar(trace.tape.element(node.index, 0))))
-    return wrap(trace, Value(Vector(node, contiguous(values.shape))), scalar=False)
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of f's result; of several arrays, that of the vector in which they stand side by side."""
+        return self.result.shape if isinstance(self.result, Leaf) else (self.program.output.size,)
 
 
 def run(
     f: Callable[..., Any],
     arguments: Sequence[Any],
-    differentiated: int,
+    differentiated: int | Sequence[int],
     operands: Sequence[int] = (),
+    *,
+    call: Callable[..., Any] | None = None,
+    has_aux: bool = False,
 ) -> Traced:
     """Trace one call ``f(*arguments)``.
 
@@ -65,38 +69,67 @@ def run(
     ----------
     f : callable
     arguments : sequence
-        The argument at `differentiated` is a float64 array.
-    differentiated : int
-        Position of the argument to differentiate by.
+        Those at `differentiated` are float64 arrays or floats.
+    differentiated : int or sequence of int
+        Positions of the arguments to differentiate by; they stand side by side in the first input.
     operands : sequence of int
         Positions of further float arguments that are run-time operands; the others are constants of the trace.
+    call : callable, optional
+        What calls f with the arguments, if they are but parts of its own.
+    has_aux : bool
+        Whether the call returns a pair: the result, and something beside it.
     """
     trace = Trace()
-    call = list(arguments)
-    point = arguments[differentiated]
-    call[differentiated] = traced_input(trace, np.asarray(point), active=True, scalar=not isinstance(point, np.ndarray))
-    for k in operands:
-        scalar = not isinstance(arguments[k], np.ndarray)
-        call[k] = traced_input(trace, np.asarray(arguments[k]), active=False, scalar=scalar)
+    trace.graph.site = NOWHERE
+    chosen = [differentiated] if isinstance(differentiated, int) else differentiated
+    placed = _placed(trace, arguments, chosen, operands)
     try:
         with routed(trace, f):
+            trace.graph.site = None
             try:
-                result = f(*call)
+                result = (call or f)(*placed)
             except Exception as error:
                 told = _told(trace, error)
                 if told is error:
                     raise
                 raise told from error
+            trace.graph.site = NOWHERE
             if trace.first_refusal is not None:
                 raise trace.first_refusal
-            output, shape = _output(trace, result)
+            result, beside = result if has_aux else (result, None)
+            output, structure = outputs(trace, result)
+            aux, rebuild = auxiliary(trace, beside)
         if trace.first_refusal is not None:
             raise trace.first_refusal
-        decisions = trace.all_decisions()
-        made = program(trace.graph, output, decisions)
-        return Traced(made, [trace.graph.constants[slot] for slot in made.constants], shape)
+        made = program(trace.graph, output, trace.all_decisions(), aux)
+        return Traced(made, [trace.graph.constants[slot] for slot in made.constants], structure, rebuild)
     finally:
         trace.close()
+
+
+def _placed(
+    trace: Trace, arguments: Sequence[Any], differentiated: Sequence[int], operands: Sequence[int]
+) -> list[Any]:
+    """The arguments of f as f sees them."""
+    placed = list(arguments)
+    points = [np.array(arguments[k], dtype=np.float64) for k in differentiated]
+    node = trace.input(np.concatenate([np.empty(0), *(point.reshape(-1) for point in points)]), active=True)
+    start = 0
+    for k, point in zip(differentiated, points, strict=True):
+        placed[k] = _seen(trace, node, start, arguments[k])
+        start += point.size
+    for k in operands:
+        flat = np.array(arguments[k], dtype=np.float64).reshape(-1)
+        placed[k] = _seen(trace, trace.input(flat, active=False), 0, arguments[k])
+    return placed
+
+
+def _seen(trace: Trace, node: Node, start: int, argument: Any) -> Any:
+    """An argument as f sees it: a part of an input."""
+    if not isinstance(argument, np.ndarray):
+        return TracedScalar(trace, Value(Scalar(trace.tape.element(node.index, start))))
+    shape = argument.shape
+    return wrap(trace, Value(Vector(node, Affine(shape, start, c_strides(shape)))), scalar=False)
 
 
 def _told(trace: Trace, error: Exception) -> Exception:
@@ -110,45 +143,3 @@ def _told(trace: Trace, error: Exception) -> Exception:
             "arguments outside f."
         )
     return error
-
-
-def _output(trace: Trace, result: Any) -> tuple[Any, tuple[int, ...]]:
-    """The result of f as one node."""
-    if result is None:
-        raise InputTypeError("sparsejac: f returned None. Cure: return the residual (f must not only write in place).")
-    if not is_traced(result):
-        result = _plain_result(trace, result)
-    array = as_array(trace, result)
-    if array.dtype.kind == "c":
-        raise InputTypeError(
-            "sparsejac: f returned complex values, whose derivative by a real x is not one matrix. Cure: return "
-            "np.concatenate([y.real, y.imag])."
-        )
-    value = array.value
-    return flat_node(trace, trace.vector(value.real)), array.shape
-
-
-def _plain_result(trace: Trace, result: Any) -> Any:
-    if isinstance(result, list | tuple) and not all_plain(result):
-        try:
-            return as_array(trace, list(result))
-        except ValueError as error:
-            raise _ragged(error) from None
-    try:
-        array = np.asarray(plain(result))
-    except ValueError as error:
-        raise _ragged(error) from None
-    if array.dtype.kind == "O" and array.ndim and not all_plain(array.tolist()):
-        return as_array(trace, array)
-    if array.dtype.kind not in "biufc":
-        raise InputTypeError(
-            f"sparsejac: f returned {type(result).__name__} (dtype {array.dtype}), not numbers. Cure: return an array "
-            "of floats."
-        )
-    return array
-
-
-def _ragged(error: ValueError) -> InputTypeError:
-    return InputTypeError(
-        f"sparsejac: f returned a ragged list ({error}). Cure: return one array, np.concatenate of the parts."
-    )

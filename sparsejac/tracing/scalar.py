@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.location import user_site
+from sparsejac.location import called_by_user, user_site
 from sparsejac.tracing.base import SAME_AS_FUNCTIONS, TracedBase
-from sparsejac.tracing.casting import DTYPES, cast, peek, truth_of
+from sparsejac.tracing.casting import DTYPES, peek, truth_of
 from sparsejac.tracing.reals import NumberKind, Scalar, Value
 from sparsejac.tracing.registry import HOOKS
+from sparsejac.tracing.shown import ShownText
 from sparsejac.tracing.tape import CODES
 from sparsejac.tracing.trace import Trace
 
@@ -130,12 +131,12 @@ class TracedScalar(TracedBase):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """float64, complex128 or bool."""
+        """As of NumPy's scalars."""
         return DTYPES[self.kind]
 
     @property
     def kind(self) -> NumberKind:
-        """Truth value, real or complex number."""
+        """What sort of number it is."""
         return "f" if self._value is None else self._value.kind
 
     @property
@@ -169,6 +170,10 @@ class TracedScalar(TracedBase):
         raise AttributeError(f"'numpy.{self.dtype}' object has no attribute {name!r}")
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:
+        if (dtype is None or np.dtype(dtype) == np.dtype(object)) and called_by_user():
+            alone = np.empty((), dtype=object)
+            alone[()] = self
+            return alone
         raise self._lossy("the conversion of a value that depends on x to an ordinary array")
 
     def __float__(self) -> float:
@@ -188,10 +193,21 @@ class TracedScalar(TracedBase):
         return int(self.tracer.decide(self.tracer.apply("trunc", self.value.real)))
 
     def __index__(self) -> int:
+        if self.kind == "i":
+            return int(self)
         raise TypeError(
             "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean "
             "arrays are valid indices"
         )
+
+    def __floor__(self) -> Any:
+        return HOOKS["integer"](self, np.floor)
+
+    def __ceil__(self) -> Any:
+        return HOOKS["integer"](self, np.ceil)
+
+    def __trunc__(self) -> Any:
+        return HOOKS["integer"](self, np.trunc)
 
     def __round__(self, digits: int | None = None) -> Any:
         if digits is not None:
@@ -203,13 +219,17 @@ class TracedScalar(TracedBase):
         return "<traced scalar after its trace>" if self.tracer.finished else peek(self.tracer, self.value)[()]
 
     def __format__(self, spec: str) -> str:
-        return format(peek(self.tracer, self.value)[()], spec)
+        return self._noted(format(self._shown(), spec))
 
     def __repr__(self) -> str:
-        return str(self._shown()) if self.tracer.finished else repr(self._shown())
+        return str(self._shown()) if self.tracer.finished else self._noted(repr(self._shown()))
 
     def __str__(self) -> str:
-        return str(self._shown())
+        return self._noted(str(self._shown()))
+
+    def _noted(self, text: str) -> str:
+        """Text in which the derivative is lost: it must not be read as a number again."""
+        return ShownText.of(self.tracer, text)
 
     def item(self) -> TracedScalar:
         """The scalar itself; it stays traced."""
@@ -220,7 +240,7 @@ class TracedScalar(TracedBase):
 
     def astype(self, dtype: Any) -> Any:
         """As `numpy.float64.astype`."""
-        return scalar_of(self.tracer, cast(self.tracer, self.value, np.dtype(dtype)))
+        return HOOKS["in_dtype"](self.tracer, self.value, np.dtype(dtype), scalar=True)
 
     def reshape(self, *shape: Any) -> Any:
         """As `numpy.float64.reshape`."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from kernels.address import Address, Affine
 from sparsejac.addressing import composed, contiguous, covers, span, table
+from sparsejac.location import user_site
 from sparsejac.program import Load, Node, Piece
 from sparsejac.tracing.reals import Real, Scalar, Vector
 from sparsejac.tracing.trace import Trace
@@ -112,7 +113,7 @@ class Storage:
         if covers(address, self.size):
             self._log.clear()
             self.node = self.plain = None
-        self._log.append(Piece(address, numbers.load))
+        self._log.append(Piece(address, numbers.load, user_site()))
 
     def lend(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The same plain array for code of others, which may keep it."""
@@ -191,5 +192,5 @@ def _disjoint(size: int, pieces: list[Piece]) -> tuple[Piece, ...]:
         elif alive.any():
             points = np.flatnonzero(alive)
             address = composed(piece.load.address, table((len(points),), points))
-            kept.append(Piece(table((len(points),), where[points]), Load(piece.load.node, address)))
+            kept.append(Piece(table((len(points),), where[points]), Load(piece.load.node, address), piece.site))
     return tuple(kept)

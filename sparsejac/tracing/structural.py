@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsejac.addressing import composed, contiguous, reboxed, recognised
+from sparsejac.location import user_site
 from sparsejac.program import Node, Piece
 from sparsejac.tracing.base import all_plain, is_traced, plain
 from sparsejac.tracing.conversion import as_array, as_value, delivered, settled, wrap
@@ -50,9 +51,10 @@ class _Sources:
         """The result whose elements come from `places`; lists of results part by part."""
         if isinstance(places, list | tuple):
             return type(places)(self.gathered(part) for part in places)
-        kind: NumberKind = "c" if any(v.kind == "c" for v in self.values) else "f"
-        if all(v.kind == "b" for v in self.values):
-            kind = "b"
+        kinds = {v.kind for v in self.values}
+        kind: NumberKind = "c" if "c" in kinds else "i" if kinds == {"b", "i"} else "f"
+        if len(kinds) == 1:
+            (kind,) = kinds
         real = self._gather(places, [v.real for v in self.values])
         imag = self._gather(places, [0.0 if v.imag is None else v.imag for v in self.values]) if kind == "c" else None
         return wrap(self.trace, Value(real, imag, kind), scalar=False)
@@ -76,7 +78,8 @@ class _Sources:
                 continue
             if isinstance(part, Vector):
                 source = _flat(part)
-                pieces.append(Piece(recognised(points), _composed(source, flat[points] - start).load))
+                source = _composed(source, flat[points] - start)
+                pieces.append(Piece(recognised(points), source.load, user_site()))
             else:
                 row = part.row if isinstance(part, Scalar) else self.trace.tape.constant(part)
                 scalars.extend((int(point), row) for point in points)
@@ -218,14 +221,8 @@ for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
     _atleast(_function)
 
 
-@traces(np.pad)
-def _pad(trace: Trace, array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
-    if callable(mode) or mode in ("linear_ramp", "maximum", "mean", "median", "minimum", "empty"):
-        raise trace.refusal(
-            f"np.pad with mode={mode!r}", "it computes new values", "pad with constants and assign the border"
-        )
-    if kwargs.get("reflect_type") == "odd":
-        raise trace.refusal("np.pad with reflect_type='odd'", "it computes new values", "assign the border yourself")
+def pad_by_places(trace: Trace, array: Any, pad_width: Any, mode: Any, **kwargs: Any) -> Any:
+    """np.pad in the modes that only move elements."""
     sources = _Sources(trace)
     places = sources.numbered(array)
     if "constant_values" in kwargs:

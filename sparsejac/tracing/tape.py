@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from kernels.address import Address, Affine
 from sparsejac.addressing import contiguous, reboxed, recognised
+from sparsejac.location import Site, user_site
 from sparsejac.primitives import PRIMITIVES
 from sparsejac.program import Graph, Load, Node, Piece
 
@@ -65,6 +66,7 @@ class ScalarTape:
         self._rows = array("q")
         self._depths = array("q")
         self._sites: dict[object, int] = {}
+        self._places: list[Site] = []
         self._values: list[float] = []
         self._rolled = 0
         # Where rolled rows went: node (or _CONSTANT) and the place in it.
@@ -88,7 +90,9 @@ class ScalarTape:
 
     def apply_code(self, code: int, operands: Sequence[int], site: object) -> int:
         """As `apply`, the primitive given by its code."""
-        number = self._sites.setdefault(site, len(self._sites))
+        number = self._sites.get(site)
+        if number is None:
+            number = self._new_site(site)
         first, second, third = (*operands, 0, 0)[:3]
         self._rows.extend((code, first, second, third, number))
         self._depths.append(1 + max([self._depths[o] for o in operands]))
@@ -100,7 +104,9 @@ class ScalarTape:
         depths = self._depths
         left, right = depths[first], depths[second]
         depths.append((left if left > right else right) + 1)
-        number = self._sites.setdefault(site, len(self._sites))
+        number = self._sites.get(site)
+        if number is None:
+            number = self._new_site(site)
         self._rows.extend((code, first, second, 0, number))
         self.count += 1
         return self.count - 1
@@ -137,6 +143,31 @@ class ScalarTape:
             load = Load(self.graph.nodes[nodes[rows[0]]], recognised(sources[rows]))
             made.append(Piece(recognised(places[rows]), load))
         return tuple(made)
+
+    def is_born(self, scalar: int) -> bool:
+        """Whether a result that is NaN or infinite comes from operands that are not."""
+        code, *operands = self._rows[5 * scalar : 5 * scalar + 4]
+        before = [self.value(operand) for operand in operands[: _ARITIES[code]]] if code >= 0 else [np.nan]
+        return not np.isnan(before).any() and (bool(np.isnan(self.value(scalar))) or bool(np.isfinite(before).all()))
+
+    def is_active(self, scalar: int) -> bool:
+        """Whether a scalar depends differentiably on x."""
+        waiting, seen = [scalar], {scalar}
+        while waiting:
+            row = waiting.pop()
+            code, *operands = self._rows[5 * row : 5 * row + 4]
+            if code == _ELEMENT and self.graph.nodes[operands[0]].active:
+                return True
+            rules = PRIMITIVES[_NAMES[code]].partials if code >= 0 else ()
+            further = {operand for operand, rule in zip(operands, rules, strict=False) if rule is not None} - seen
+            seen |= further
+            waiting.extend(further)
+        return False
+
+    def _new_site(self, site: object) -> int:
+        number = self._sites[site] = len(self._places)
+        self._places.append(user_site())
+        return number
 
     def _leaf(self, code: int, first: int, second: int) -> int:
         self._rows.extend((code, first, second, 0, 0))
@@ -217,12 +248,14 @@ class ScalarTape:
 
     def _roll_group(self, segment: _Segment, rows: Ints, chains: dict[int, Ints]) -> None:
         code = int(segment.code[rows[0]])
+        before, self.graph.site = self.graph.site, self._places[segment.site[rows[0]]]
         if code == _CHAIN:
             node = self._sums([chains[int(row)] for row in rows])
         else:
             primitive = PRIMITIVES[_NAMES[code]]
             loads = tuple(self._load(column[rows]) for column in segment.operands[: len(primitive.partials)])
             node = self.graph.map(primitive, (len(rows),), loads)
+        self.graph.site = before
         self._place(segment.start + rows, node)
 
     def _sums(self, chains: list[Ints]) -> Node:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from array import array
 from threading import local
 
 import numpy as np
@@ -11,7 +14,7 @@ from kernels.address import Affine
 from kernels.views import view_of
 from sparsejac.addressing import broadcast, contiguous
 from sparsejac.errors import UntraceableError
-from sparsejac.location import user_location, user_site
+from sparsejac.location import Site, user_location, user_site
 from sparsejac.primitives import PRIMITIVES
 from sparsejac.program import Decision, Graph, Load, Node
 from sparsejac.tracing.reals import Real, Scalar, Vector
@@ -26,22 +29,43 @@ ACTIVE = local()
 
 def current_trace() -> Trace | None:
     """The trace of this thread, if f is running."""
-    stack: list[Trace] = getattr(ACTIVE, "stack", [])
+    stack: list[Trace | None] = getattr(ACTIVE, "stack", [])
     return stack[-1] if stack else None
 
 
-class Trace:
-    """What is known of one run of f."""
+@contextmanager
+def untraced() -> Iterator[None]:
+    """Run foreign code in the middle of a trace: for it, NumPy is what it always is."""
+    stack: list[Trace | None] = ACTIVE.__dict__.setdefault("stack", [])
+    stack.append(None)
+    try:
+        yield
+    finally:
+        stack.pop()
 
-    def __init__(self) -> None:
+
+class Trace:
+    """What is known of one run of f.
+
+    Parameters
+    ----------
+    strict : bool
+        Whether functions of the math module look at once if Python would raise. Otherwise their results are rows of
+        the tape in `unchecked`.
+    """
+
+    def __init__(self, *, strict: bool = False) -> None:
         self.graph = Graph()
         self.tape = ScalarTape(self.graph, self.node_values, self._tape_constants)
         self.decisions: list[Decision] = []
         self.first_refusal: UntraceableError | None = None
         self.finished = False
+        self.strict = strict
+        self.texts: set[str] = set()
+        self.unchecked = array("q")
         self._values: dict[int, Floats] = {}
         self._scalar_constants: dict[int, Node] = {}
-        self._decided_rows: dict[int, float] = {}
+        self._decided_rows: dict[int, tuple[float, Site]] = {}
         self._step = 0
 
     def input(self, values: Floats, *, active: bool) -> Node:
@@ -113,16 +137,23 @@ class Trace:
         """The value of a number on which the way through f depends; the decision is recorded."""
         if isinstance(number, Scalar):
             value = self.tape.value(number.row)
-            self._decided_rows[number.row] = value
+            if number.row not in self._decided_rows:
+                self._decided_rows[number.row] = value, user_site()
             return np.array(value)
         if isinstance(number, Vector):
             node = number.node
             if node.size != number.address.points or number.address.key != contiguous(number.address.box).key:
                 node = self.apply_copy(number).node
             values = self.node_values(node)
-            self.decisions.append(Decision(node, values.copy()))
+            self.decisions.append(Decision(node, values.copy(), (user_site(),)))
             return values.reshape(number.address.box)
         return np.array(float(number))
+
+    def is_active(self, number: Real) -> bool:
+        """Whether a number depends differentiably on x: not where it was rounded, compared, or stopped."""
+        if isinstance(number, Scalar):
+            return self.tape.is_active(number.row)
+        return isinstance(number, Vector) and number.node.active
 
     def peek(self, number: Real) -> Floats:
         """The value of a number, for showing it to a person."""
@@ -139,7 +170,20 @@ class Trace:
             return self.decisions
         rows = np.fromiter(self._decided_rows, dtype=np.int64)
         node = self.graph.join(len(rows), self.tape.pieces(rows, np.arange(len(rows))))
-        return [*self.decisions, Decision(node, np.array(list(self._decided_rows.values())))]
+        values, sites = zip(*self._decided_rows.values(), strict=True)
+        return [*self.decisions, Decision(node, np.array(values), sites)]
+
+    def math_errors(self) -> bool:
+        """Whether a function of the math module gave no number for numbers, where Python raises."""
+        if not self.unchecked:
+            return False
+        rows = np.array(self.unchecked, dtype=np.int64)
+        nodes, places = self.tape.located(rows)
+        values = np.empty(len(rows))
+        for node in np.unique(nodes):
+            here = nodes == node
+            values[here] = self.node_values(self.graph.nodes[int(node)])[places[here]]
+        return any(self.tape.is_born(int(row)) for row in rows[~np.isfinite(values)])
 
     def know(self, node: Node, values: Floats) -> None:
         """Note the values of a node that were found already."""
@@ -170,7 +214,8 @@ class Trace:
         if node.kind == "sum":
             return self._evaluate_sum(node)
         if node.routine is not None:
-            return np.asarray(node.routine.function(*map(self._read, node.loads)), dtype=np.float64).reshape(-1)
+            with untraced():
+                return np.asarray(node.routine.function(*map(self._read, node.loads)), dtype=np.float64).reshape(-1)
         assert node.primitive is not None
         with np.errstate(all="ignore"):
             result = node.primitive.operation.evaluate(*(self._read(load) for load in node.loads))

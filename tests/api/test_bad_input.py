@@ -55,7 +55,8 @@ def test_not_callable(name: str, f: Any) -> None:
         ("text", "str|<U"),
         (["a", "b"], "str|<U"),
         (None, "None|object"),
-        ({"a": 1.0}, "dict|object"),
+        ({"a": "text"}, r"x\['a'\]"),
+        ({"a": [X, {"b": None}]}, r"x\['a'\]\[1\]\['b'\]"),
         ([[1.0, 2.0], [3.0]], "list|ragged|inhomogeneous|shape"),
         (np.array(["2020-01-01"], dtype="datetime64[D]"), "datetime64"),
     ],
@@ -74,7 +75,8 @@ def test_bad_x(name: str, x: Any, word: str) -> None:
         ("text", "str|<U"),
         (["a", "b"], "str|<U|list"),
         ([[1.0, 2.0], [3.0]], "list|ragged|inhomogeneous|shape"),
-        ({"a": 1.0}, "dict"),
+        ({"a": "text"}, r"str at \['a'\]"),
+        ({"a": (X, None)}, r"None at \['a'\]\[1\]"),
         (np.array([1.0, None], dtype=object), "object|None"),
         (object(), "object"),
     ],
@@ -95,7 +97,8 @@ def test_bad_output_with_traced_parts(name: str) -> None:
     """Ragged and mixed lists that hold traced values."""
     for f in (
         lambda x: [x[0], [x[1], x[2]]],
-        lambda x: [x[:2], x[:3]],
+        lambda x: [x[:2], None],
+        lambda x: {"a": x[:2], "b": "text"},
         lambda x: [x[0], None],
         lambda x: [x[0], "text"],
     ):
@@ -181,11 +184,11 @@ def test_arguments_of_a_plan_must_suit_f() -> None:
         plan(X, np.ones(3), 5.0)
 
 
-@pytest.mark.parametrize("argnum", [2, -3, "x"])
-def test_bad_argnum(argnum: Any) -> None:
-    """Argnum must be the position of an argument that comes."""
-    with pytest.raises((sparsejac.SparsejacError, IndexError, TypeError), match="argnum"):
-        sparsejac.jacobian(lambda t, y: y * t, argnum=argnum)(1.0, X)
+@pytest.mark.parametrize("argnums", [2, -3, "x"])
+def test_bad_argnums(argnums: Any) -> None:
+    """Argnums must be the position of an argument that comes."""
+    with pytest.raises((sparsejac.SparsejacError, IndexError, TypeError), match="argnums"):
+        sparsejac.jacobian(lambda t, y: y * t, argnums=argnums)(1.0, X)
 
 
 @pytest.mark.parametrize("error", [KeyError("missing"), ZeroDivisionError("x"), ValueError("user"), StopIteration()])

@@ -165,8 +165,8 @@ def test_branch_on_an_argument() -> None:
         np.testing.assert_allclose(plan(X, direction).toarray(), differences(f, X, (direction,)).jacobian, atol=1e-8)
 
 
-def test_argnum() -> None:
-    """Argnum picks the argument, as solve_ivp's f(t, y) asks for."""
+def test_argnums() -> None:
+    """Argnums picks the argument, as solve_ivp's f(t, y) asks for."""
 
     def f(t: float, y: Array, k: float) -> Any:
         return k * t * y[1:] + y[:-1] ** 2
@@ -174,7 +174,7 @@ def test_argnum() -> None:
     expected = np.zeros((4, 5))
     expected[np.arange(4), np.arange(4)] = 2.0 * X[:-1]
     expected[np.arange(4), np.arange(1, 5)] = 3.0 * 2.0
-    np.testing.assert_allclose(sparsejac.jacobian(f, argnum=1)(2.0, X, 3.0).toarray(), expected)
+    np.testing.assert_allclose(sparsejac.jacobian(f, argnums=1)(2.0, X, 3.0).toarray(), expected)
     by_time = sparsejac.jacobian(f)(2.0, X, 3.0)
     np.testing.assert_allclose(by_time.toarray(), 3.0 * X[1:, None])
 
@@ -351,7 +351,7 @@ def test_scipy_least_squares() -> None:
 
 
 def test_scipy_radau() -> None:
-    """The callable with argnum=1 is a jac= of solve_ivp as it is."""
+    """The callable with argnums=1 is a jac= of solve_ivp as it is."""
 
     def rhs(t: float, y: Array) -> Any:
         dy = np.zeros(3)
@@ -361,7 +361,7 @@ def test_scipy_radau() -> None:
         return dy
 
     solve: Any = solve_ivp
-    own = solve(rhs, (0.0, 10.0), [1.0, 0.0, 0.0], method="Radau", jac=sparsejac.jacobian(rhs, argnum=1))
+    own = solve(rhs, (0.0, 10.0), [1.0, 0.0, 0.0], method="Radau", jac=sparsejac.jacobian(rhs, argnums=1))
     theirs = solve(rhs, (0.0, 10.0), [1.0, 0.0, 0.0], method="Radau")
     assert own.success
     np.testing.assert_allclose(own.y[:, -1], theirs.y[:, -1], rtol=1e-3, atol=1e-9)

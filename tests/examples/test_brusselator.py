@@ -32,7 +32,7 @@ def test_jacobian_equals_the_formulas(t: float) -> None:
             [diags_array(3.4 - 2 * u * v), diags_array(-(u**2)) + diffusion],
         ]
     )
-    J = jacobian(f, argnum=1)(t, y)
+    J = jacobian(f, argnums=1)(t, y)
     assert J.nnz == 2 * 25 * 6  # the five-point stencil and the other substance
     np.testing.assert_allclose(J.toarray(), expected.toarray(), rtol=1e-12, atol=1e-12)
 

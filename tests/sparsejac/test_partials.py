@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kernels import Kernel, KernelBuilder
 from scalar_kernels import apply, gradient, is_regular, partials_at, scalar_kernels
+from sparsejac import sparse_jacobian
 from sparsejac.partials import differentiable_loads, linearized
 from sparsejac.primitives import PRIMITIVES
 
@@ -136,3 +137,15 @@ def test_nested_guards_keep_a_pole_out() -> None:
     kernel = linearized(builder.build(outer), (0,))
     for x, slope in ((3.0, 0.5), (1.0, 1.0), (0.5, 1.0), (0.0, -1.0), (-1.0, -1.0), (-np.inf, -1.0)):
         assert partials_at(kernel, np.array([x]))[1].tolist() == [slope]
+
+
+def test_what_is_behind_an_operand_that_was_not_chosen_does_not_leak() -> None:
+    """As for `where`: the root's infinite slope is no part of a maximum that another operand is."""
+    x = np.array([0.0, 4.0])
+    for f, expected in (
+        (lambda x: np.maximum(np.sqrt(x), 1.0), [0.0, 0.25]),
+        (lambda x: np.minimum(np.sqrt(x), -1.0), [0.0, 0.0]),
+        (lambda x: np.clip(np.sqrt(x), 1.0, 1.5), [0.0, 0.0]),
+        (lambda x: np.fmax(np.sqrt(x - 1.0), 1.0), [0.0, 0.5 / np.sqrt(3.0)]),
+    ):
+        np.testing.assert_allclose(sparse_jacobian(f, x).toarray(), np.diag(expected), rtol=1e-14)

@@ -117,8 +117,6 @@ REFUSED: Programs = {
     "fraction": lambda x: float(Fraction(x[0])),
     "hex": lambda x: float.fromhex(x[0].hex()),
     "nditer": lambda x: np.array([np.square(v) for v in np.nditer(x)]),
-    "x.sort": lambda x: (x.sort(), x)[1],
-    "x.partition": lambda x: (x.partition(1), x)[1],
     "sum as integers": lambda x: np.sum(x, dtype=int) * x,
     "mean as integers": lambda x: np.mean(x, dtype=int) * x,
     "full of integers": lambda x: np.full(3, x[1], dtype=int) * x[0],

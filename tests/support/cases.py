@@ -28,7 +28,7 @@ class Case:
         Imports nothing but the standard library, numpy and scipy.
     shape : tuple of int
         Shape of x.
-    low, high : float
+    low, high : float or ndarray
         The box from which the points are drawn.
     args : tuple
         Extra arguments of f.
@@ -40,18 +40,21 @@ class Case:
         How many more points it takes until each selection of f has been seen both ways.
     branches : bool
         Whether f decides on values, so that another point may have another structure.
+    structure : callable, optional
+        Gives the pattern as a dense array of truth values, by reasoning about the model instead of by running f.
     """
 
     name: str
     f: Callable[..., Any]
     shape: tuple[int, ...]
-    low: float = -2.0
-    high: float = 2.0
+    low: float | Array = -2.0
+    high: float | Array = 2.0
     args: tuple[Any, ...] = ()
     analytic: bool = False
     exact: bool = True
     probes: int = 0
     branches: bool = False
+    structure: Callable[[], NDArray[np.bool_]] | None = None
 
     def point(self, k: int = 0) -> Array:
         """Give the k-th point, the same one at every call."""
@@ -75,7 +78,9 @@ class Collector:
     def __init__(self) -> None:
         self.cases: list[Case] = []
 
-    def __call__(self, shape: Shape, low: float = -2.0, high: float = 2.0, **facts: Any) -> Callable[[Any], Any]:
+    def __call__(
+        self, shape: Shape, low: float | Array = -2.0, high: float | Array = 2.0, **facts: Any
+    ) -> Callable[[Any], Any]:
         """Give the decorator; facts are those of Case."""
         full = (shape,) if isinstance(shape, int) else shape
 

@@ -155,5 +155,5 @@ def identity_function(x: Array) -> Any:
 
 @collect(5, analytic=True)
 def tuple_output(x: Array) -> Any:
-    """A tuple of rows of equal length."""
-    return x[1:] * x[:-1], x[1:] + 1.0
+    """A tuple of rows of equal length, of numbers."""
+    return (x[1] * x[0], x[2] + 1.0, 0.5), [x[4], x[1] + x[3], x[0] ** 2]

@@ -34,6 +34,7 @@ DOMAINS: dict[str, tuple[Interval, ...]] = {
     # Jumps pile up where the divisor is small.
     "remainder": (DEFAULT, (0.7, 3.0)),
     "floor_divide": (DEFAULT, (0.7, 3.0)),
+    "fmod": (DEFAULT, (0.7, 3.0)),
 }
 ORACLES: dict[str, Callable[..., Any]] = {
     "copy": np.positive,

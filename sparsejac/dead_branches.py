@@ -1,0 +1,58 @@
+"""Local partial derivatives behind branches that were not taken: no number there may reach the Jacobian.
+
+Within a kernel such a branch is masked. Where the branch is computed by an earlier launch, because a sum or a product
+of matrices stands between, its partial derivatives may be infinite or NaN, and meet a zero: here it is found out which
+zeros are those of branches, so that they take part in no product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.interpreter import Interpreter
+from kernels.step import Launch, Schedule
+from kernels.views import view_of
+from sparsejac.partials import branches
+from sparsejac.sparsity import Live
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def without_dead_branches(schedule: Schedule, live: Live, buffers: Sequence[FloatArray]) -> Live | None:
+    """The partials that may be other than zero, less those behind branches that are not taken at these values.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    live : tuple of (array of bool, shape (points, active), or None)
+        See `zeros.live_partials`.
+    buffers : sequence of array
+        With the values of all launches.
+
+    Returns
+    -------
+    tuple of (array of bool, shape (points, active), or None), or None
+        None if no branch is left out.
+    """
+    taken = [_taken(launch, buffers) for launch in schedule.launches]
+    if all(mask is None or mask.all() for mask in taken):
+        return None
+    return tuple(
+        known if mask is None else mask if known is None else mask & known
+        for known, mask in zip(live, taken, strict=True)
+    )
+
+
+def _taken(launch: Launch, buffers: Sequence[FloatArray]) -> npt.NDArray[np.bool_] | None:
+    kernel = branches(launch.kernel, launch.active)
+    if all(kernel.instructions[o - kernel.loads].operation is None for o in kernel.outputs if o >= kernel.loads):
+        return None
+    with np.errstate(all="ignore"):
+        found = Interpreter(kernel)([view_of(load.address).read(buffers[load.buffer]) for load in launch.loads])
+    mask = np.empty((launch.points, len(launch.active)), dtype=np.bool_)
+    for k, truth in enumerate(found):
+        mask[:, k] = np.broadcast_to(truth != 0.0, launch.box).reshape(-1)
+    return mask

@@ -1,0 +1,78 @@
+"""Does f do the same at each call? It is followed twice, and the two are compared."""
+
+from __future__ import annotations
+
+import warnings
+from itertools import zip_longest
+
+import numpy as np
+
+from sparsejac.errors import PurityWarning
+from sparsejac.location import line_of, user_stacklevel
+from sparsejac.program import Node, Program
+from sparsejac.signature import Bound
+from sparsejac.tracing import Traced
+
+
+def check_purity(bound: Bound, first: Traced) -> None:
+    """Follow a call of f once more and warn if that gives something else.
+
+    Parameters
+    ----------
+    bound : Bound
+        The call.
+    first : Traced
+        What it gave at first.
+    """
+    try:
+        found = _difference(first, bound.trace())
+    except Exception as error:  # whatever f raises, it did not do so at its first call
+        found = f"the second run raised {type(error).__name__}: {str(error).strip()}"
+    if found is not None:
+        warnings.warn(
+            f"{bound.signature.call}: f did not do the same when it was followed a second time at the same x: {found}\n"
+            "  The plan keeps what f read at its first run (a random generator, a clock, a file, a counter) as "
+            "constants.\n  Cure: read it outside f and pass it as an argument; or use sparse_jacobian, which follows f "
+            "at every call.",
+            PurityWarning,
+            stacklevel=user_stacklevel(),
+        )
+
+
+def _difference(first: Traced, second: Traced) -> str | None:
+    """What is different, in words; None if nothing is."""
+    if first.program.digest != second.program.digest:
+        return f"it took another way\n  {_first_other_line(first.program, second.program)}"
+    if first.result != second.result:
+        return f"its result has the structure {first.result} and then {second.result}"
+    for slot, one, other in zip(first.program.constants, first.constants, second.constants, strict=True):
+        if not np.array_equal(one, other, equal_nan=True):
+            place = int(np.argmax(one != other))
+            node = next(n for n in first.program.nodes if n.kind == "constant" and n.slot == slot)
+            numbers = f"{one[place]:.6g} and then {other[place]:.6g}"
+            return f"a number that it read was {numbers}\n  {_line_of_reader(first.program, node)}"
+    return None
+
+
+def _first_other_line(first: Program, second: Program) -> str:
+    """The line of the first node in which two programs differ."""
+    for number, (one, other) in enumerate(zip_longest(first.nodes, second.nodes)):
+        if one is None or other is None or repr(one) != repr(other):
+            longer = first if one is not None else second
+            return _line(longer, number)
+    return "<unknown place>"
+
+
+def _line_of_reader(program: Program, constant: Node) -> str:
+    """The line where a constant was first used."""
+    for number, node in enumerate(program.nodes):
+        if node is constant or any(load.node is constant for load in node.operands()):
+            line = _line(program, number)
+            if line != "<unknown place>":
+                return line
+    return "<unknown place>"
+
+
+def _line(program: Program, number: int) -> str:
+    line = line_of(program.sites[number]) if program.sites else None
+    return "<unknown place>" if line is None else str(line)

@@ -1,0 +1,128 @@
+"""What stands in for the names float and complex in the user's code while f runs.
+
+They are types, and stay types: ``isinstance(v, float)``, ``dtype=float``, ``map(float, v)`` and ``float.fromhex`` mean
+what they always mean. Only a call with a traced number gives a traced number. What they cannot pretend is to be the
+very same object: where code of the user compares types by ``is``, they are not put in place (`converters_in`), and
+float() of a traced value is refused there.
+"""
+
+from __future__ import annotations
+
+import dis
+from functools import lru_cache
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from sparsejac.tracing.array import TracedArray
+from sparsejac.tracing.base import is_traced, owner
+from sparsejac.tracing.conversion import as_value, wrap
+from sparsejac.tracing.reals import Value
+from sparsejac.tracing.scalar import TracedScalar, scalar_of
+from sparsejac.tracing.shown import check_text
+
+
+class _StandIn(type):
+    """The type of the stand-ins: whatever is asked of them is asked of the original."""
+
+    original: Any
+    convert: Any
+
+    def __instancecheck__(cls, obj: Any) -> bool:
+        return isinstance(obj, cls.original)
+
+    def __subclasscheck__(cls, other: Any) -> bool:
+        return issubclass(other, cls.original)
+
+    def __eq__(cls, other: Any) -> bool:
+        return other is cls or other is cls.original
+
+    def __hash__(cls) -> int:
+        return hash(cls.original)
+
+    def __repr__(cls) -> str:
+        return repr(cls.original)
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if "original" not in vars(cls):  # a class that f derives from it
+            return type.__call__(cls, *args, **kwargs)
+        if any(is_traced(arg) and not arg.is_plain for arg in (*args, *kwargs.values())):
+            return cls.convert(*args, **kwargs)
+        check_text(args)
+        return cls.original(*args, **kwargs)
+
+
+def _number(obj: Any) -> Any:
+    """One real number."""
+    obj.tracer.begin()
+    if type(obj) is TracedArray:
+        if obj.ndim:
+            raise TypeError("only 0-dimensional arrays can be converted to Python scalars")
+        obj = obj.item()
+    return obj
+
+
+def _as_float(obj: Any) -> Any:
+    number = _number(obj)
+    if number.kind == "c":
+        raise number.tracer.refusal(
+            "float() of a complex value that depends on x", "NumPy would drop the imaginary part", "use value.real"
+        )
+    return scalar_of(number.tracer, Value(number.value.real))
+
+
+def _as_complex(real: Any = 0.0, imag: Any = 0.0) -> Any:
+    real, imag = (_number(part) if type(part) in (TracedArray, TracedScalar) else part for part in (real, imag))
+    trace = owner((real, imag))
+    assert trace is not None
+    a, b = as_value(trace, real), as_value(trace, imag)
+    if "c" in (a.kind, b.kind):
+        return np.add(real, np.multiply(imag, 1j))
+    return wrap(trace, Value(a.real, b.real, "c"))
+
+
+class _Float(float, metaclass=_StandIn):
+    dtype = np.dtype(np.float64)
+    original = float
+    convert = staticmethod(_as_float)
+
+
+class _Complex(complex, metaclass=_StandIn):
+    dtype = np.dtype(np.complex128)
+    original = complex
+    convert = staticmethod(_as_complex)
+
+
+for _stand_in in (_Float, _Complex):
+    _stand_in.__name__ = _stand_in.__qualname__ = _stand_in.original.__name__
+    _stand_in.__module__ = "builtins"
+
+CONVERTERS: dict[str, Any] = {"float": _Float, "complex": _Complex}
+"""Names of builtins -> what stands in for them."""
+
+
+@lru_cache(maxsize=4096)
+def converters_in(code: CodeType) -> tuple[frozenset[str], bool]:
+    """The names of `CONVERTERS` that code uses, functions inside it included, and whether it compares types by ``is``."""
+    used = {name for name in code.co_names if name in CONVERTERS}
+    by_identity = bool(used) and _compares_by_identity(code)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            further, compares = converters_in(constant)
+            used |= further
+            by_identity |= compares
+    return frozenset(used), by_identity
+
+
+def _compares_by_identity(code: CodeType) -> bool:
+    """Whether ``is`` compares anything but with None, True, False or Ellipsis."""
+    before = None
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "IS_OP" and not (
+            before is not None and before.opname == "LOAD_CONST" and before.argval in (None, True, False, ...)
+        ):
+            return True
+        if instruction.opname not in ("CACHE", "EXTENDED_ARG"):
+            before = instruction
+    return False

@@ -1,0 +1,162 @@
+"""NumPy's solvers and inverses, determinants, powers and chains of matrices."""
+
+from __future__ import annotations
+
+from functools import reduce
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from sparsejac.tracing.base import all_plain, plain
+from sparsejac.tracing.calls import derived
+from sparsejac.tracing.conversion import delivered
+from sparsejac.tracing.linalg.operators import (
+    Array,
+    check_size,
+    inverse,
+    is_complex,
+    operand,
+    result,
+    results,
+)
+from sparsejac.tracing.registry import traces
+from sparsejac.tracing.trace import Trace
+
+_SLOGDET = type(np.linalg.slogdet(np.eye(1)))
+
+
+@traces(np.linalg.inv)
+def inv(trace: Trace, a: Any) -> Any:
+    """As `np.linalg.inv`."""
+    a = operand(trace, a)
+    found = result(trace, "np.linalg.inv", np.linalg.inv, a)
+    check_size(trace, "np.linalg.inv", *a.shape, a.shape[-1])
+    return derived(trace, found, -found @ (a @ found))
+
+
+@traces(np.linalg.solve)
+def solve(trace: Trace, a: Any, b: Any) -> Any:
+    """As `np.linalg.solve`."""
+    a, b = operand(trace, a), operand(trace, b)
+    found = result(trace, "np.linalg.solve", np.linalg.solve, a, b)
+    return solved(trace, "np.linalg.solve", found, a, b, None if all_plain(b) and a.ndim < 2 else inverse(trace, a))
+
+
+def solved(trace: Trace, name: str, found: Any, a: Any, b: Any, operator: Any) -> Any:
+    """The solution of ``a @ found == b`` with its derivative.
+
+    Parameters
+    ----------
+    trace : Trace
+    name : str
+    found : array
+        The solution, without a derivative.
+    a, b : array
+        Matrices, and right-hand sides: one vector if one-dimensional.
+    operator : array
+        The inverse of `a` without a derivative; its zeros sharpen the pattern if it is constant.
+    """
+    is_vector = b.ndim == 1
+    columns = 1 if is_vector else b.shape[-1]
+    check_size(trace, name, prod(np.broadcast_shapes(a.shape[:-2], b.shape[:-2])), a.shape[-1], a.shape[-1], columns)
+    unknown, right = (found[..., None], b[:, None]) if is_vector else (found, b)
+    residual = right if all_plain(a) else right - a @ unknown
+    surrogate = operator @ residual
+    return derived(trace, found, surrogate[..., 0] if is_vector else surrogate)
+
+
+@traces(np.linalg.tensorinv)
+def _tensorinv(trace: Trace, a: Any, ind: int = 2) -> Any:
+    a, ind = operand(trace, a), int(plain(ind))
+    if ind <= 0:
+        raise ValueError("Invalid ind argument.")
+    shape = a.shape[ind:] + a.shape[:ind]
+    return np.linalg.inv(a.reshape(prod(a.shape[ind:]), -1)).reshape(shape)
+
+
+@traces(np.linalg.tensorsolve)
+def _tensorsolve(trace: Trace, a: Any, b: Any, axes: Any = None) -> Any:
+    a, b = operand(trace, a), operand(trace, b)
+    if axes is not None:
+        moved = [k % a.ndim for k in axes]
+        a = np.transpose(a, [k for k in range(a.ndim) if k not in moved] + moved)
+    shape = a.shape[b.ndim :]
+    if a.size != prod(shape) ** 2:
+        raise np.linalg.LinAlgError("Input arrays must satisfy the requirement prod(a.shape[b.ndim:]) == prod(b.shape)")
+    return np.linalg.solve(a.reshape(b.size, -1), b.ravel()).reshape(shape)
+
+
+@traces(
+    np.linalg.det,
+    convention="the cofactors, also where the matrix is singular",
+)
+def det(trace: Trace, a: Any) -> Any:
+    """As `np.linalg.det`."""
+    a = operand(trace, a)
+    found = result(trace, "np.linalg.det", np.linalg.det, a)
+    check_size(trace, "np.linalg.det", *a.shape)
+    cofactors = result(trace, "cofactors", cofactors_of, a)
+    return derived(trace, found, np.sum(cofactors * a, axis=(-2, -1)))
+
+
+def cofactors_of(a: Array) -> Array:
+    """The derivative of the determinant, without dividing by it; NaN where a matrix has numbers that are not finite.
+
+    >>> cofactors_of(np.array([[1.0, 2.0], [2.0, 4.0]])).round(12).tolist()
+    [[4.0, -2.0], [-2.0, 1.0]]
+    """
+    finite = np.isfinite(a).all(axis=(-2, -1), keepdims=True)
+    left, values, right = np.linalg.svd(np.where(finite, a, 0.0))
+    ones = np.ones((*values.shape[:-1], 1))
+    before = np.cumprod(np.concatenate([ones, values[..., :-1]], axis=-1), axis=-1)[..., : values.shape[-1]]
+    after = np.cumprod(np.concatenate([ones, values[..., :0:-1]], axis=-1), axis=-1)[..., ::-1]
+    others = before * after[..., : values.shape[-1]]
+    sign = (np.linalg.det(left) * np.linalg.det(right))[..., None, None]
+    return np.asarray(np.where(finite, sign * (np.conj(left) * others[..., None, :]) @ np.conj(right), np.nan))
+
+
+@traces(
+    np.linalg.slogdet,
+    convention="NaN where the matrix is singular; the sign of a real determinant has derivative zero",
+)
+def _slogdet(trace: Trace, a: Any) -> Any:
+    a = operand(trace, a)
+    sign, logarithm = results(trace, "np.linalg.slogdet", lambda m: tuple(np.linalg.slogdet(m)), a)
+    check_size(trace, "np.linalg.slogdet", *a.shape)
+    change = np.sum(np.swapaxes(inverse(trace, a), -1, -2) * a, axis=(-2, -1))
+    if is_complex(a):
+        sign = derived(trace, sign, 1j * sign * np.imag(change))
+        change = np.real(change)
+    return _SLOGDET(sign if sign.ndim else sign[()], derived(trace, logarithm, change))
+
+
+@traces(np.linalg.matrix_power)
+def _matrix_power(trace: Trace, a: Any, n: int) -> Any:
+    a, exponent = operand(trace, a), plain(n).__index__()
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise np.linalg.LinAlgError("Last 2 dimensions of the array must be square")
+    if exponent == 0:
+        return np.array(np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape))
+    base = np.linalg.inv(a) if exponent < 0 else a
+    check_size(trace, "np.linalg.matrix_power", *a.shape, a.shape[-1])
+    power = None
+    for bit in reversed(bin(abs(exponent))[2:]):
+        if bit == "1":
+            power = base if power is None else power @ base
+        base = base @ base
+    return power if power is not a else a.copy()
+
+
+@traces(np.linalg.multi_dot)
+def _multi_dot(trace: Trace, arrays: Any, *, out: Any = None) -> Any:
+    matrices = [operand(trace, a) for a in arrays]
+    if len(matrices) < 2:
+        raise ValueError("Expecting at least two arrays.")
+    if matrices[0].ndim == 1 or matrices[-1].ndim > 1:
+        product = reduce(np.matmul, matrices)
+    else:
+        product = reduce(lambda right, left: np.matmul(left, right), reversed(matrices))
+    return delivered(trace, product, out, "np.linalg.multi_dot")
+
+

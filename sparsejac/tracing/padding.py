@@ -1,0 +1,97 @@
+"""np.pad: borders that are moved in, or computed from the array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sparsejac.tracing.conversion import as_array
+from sparsejac.tracing.differences import along
+from sparsejac.tracing.registry import traces
+from sparsejac.tracing.structural import pad_by_places
+from sparsejac.tracing.trace import Trace
+
+Border = Callable[[Any, int, int, Any], Any]
+"""Function of (the array seen from this side, axis, width, option) that gives the border, inner end first."""
+
+_STATISTICS: dict[str, Any] = {"maximum": np.max, "minimum": np.min, "mean": np.mean, "median": np.median}
+
+
+def _pairs(option: Any, ndim: int) -> list[list[Any]]:
+    """An option as (before, after) for each axis."""
+    return [[pair[0], pair[1]] for pair in np.broadcast_to(np.asarray(option, dtype=object), (ndim, 2))]
+
+
+@traces(np.pad)
+def _pad(trace: Trace, array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
+    if callable(mode):
+        raise trace.refusal("np.pad with a function", "NumPy calls it on ordinary memory", "assign the borders in f")
+    odd = kwargs.get("reflect_type", "even") == "odd" and mode in ("reflect", "symmetric")
+    if not odd and mode not in _BORDERS:
+        kwargs.pop("reflect_type", None)
+        return pad_by_places(trace, array, pad_width, "constant" if mode == "empty" else mode, **kwargs)
+    padded = as_array(trace, array)
+    if isinstance(pad_width, dict):
+        pad_width = [pad_width.get(k, pad_width.get(k - padded.ndim, (0, 0))) for k in range(padded.ndim)]
+        pad_width = [(width, width) if np.ndim(width) == 0 else width for width in pad_width]
+    border = _ODD[mode] if odd else _BORDERS[mode]
+    option = _pairs(kwargs.get({"linear_ramp": "end_values"}.get(mode, "stat_length"), _DEFAULTS.get(mode)), padded.ndim)
+    for axis, widths in enumerate(_pairs(pad_width, padded.ndim)):
+        padded = _pad_axis(trace, padded, axis, widths, border, option[axis])
+    return padded
+
+
+def _pad_axis(trace: Trace, array: Any, axis: int, widths: list[int], border: Border, options: list[Any]) -> Any:
+    parts = [array]
+    backwards = along(axis, array.ndim, slice(None, None, -1))
+    if widths[0]:
+        parts.insert(0, border(array, axis, int(widths[0]), options[0])[backwards])
+    if widths[1]:
+        parts.append(border(array[backwards], axis, int(widths[1]), options[1]))
+    return np.concatenate(parts, axis=axis) if len(parts) > 1 else array.copy()
+
+
+def _ramp(array: Any, axis: int, width: int, end: Any) -> Any:
+    """From the edge to `end` in even steps."""
+    edge = array[along(axis, array.ndim, slice(1))]
+    shape = [1] * array.ndim
+    shape[axis] = width
+    steps = np.arange(width - 1, -1, -1.0).reshape(shape)
+    return steps * ((edge - end) / width) + end
+
+
+def _statistic(function: Any) -> Border:
+    def border(array: Any, axis: int, width: int, length: Any) -> Any:
+        inside = array[along(axis, array.ndim, slice(length))]
+        if length == 0 and function in (np.max, np.min):
+            raise ValueError("stat_length of 0 yields no value for padding")
+        return np.repeat(function(inside, axis=axis, keepdims=True), width, axis=axis)
+
+    return border
+
+
+def _odd(reflected: Callable[[int], slice], shortest: int) -> Border:
+    """The mirror image turned around the edge: twice the edge less the elements inside."""
+
+    def border(array: Any, axis: int, width: int, option: Any) -> Any:
+        if width > array.shape[axis] - shortest:
+            raise array.tracer.refusal(
+                "np.pad with reflect_type='odd' and borders longer than the array", "there is no rule for it", "pad twice"
+            )
+        inside = array[along(axis, array.ndim, reflected(width))]
+        return 2.0 * array[along(axis, array.ndim, slice(1))] - inside
+
+    return border
+
+
+_BORDERS: dict[Any, Border] = {
+    "linear_ramp": _ramp,
+    **{name: _statistic(function) for name, function in _STATISTICS.items()},
+}
+_ODD: dict[str, Border] = {
+    "reflect": _odd(lambda width: slice(1, width + 1), 1),
+    "symmetric": _odd(lambda width: slice(width), 0),
+}
+_DEFAULTS = {"linear_ramp": 0}

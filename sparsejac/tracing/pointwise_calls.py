@@ -1,0 +1,148 @@
+"""Functions of libraries that work point by point: values as the library gives them, derivatives by rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsejac.tracing.base import all_plain, is_traced
+from sparsejac.tracing.calls import called, derived
+from sparsejac.tracing.casting import DTYPES
+from sparsejac.tracing.conversion import as_value, wrap
+from sparsejac.tracing.reals import Value
+from sparsejac.tracing.trace import Trace
+
+Rule = Callable[..., Any] | None
+"""Partial derivative by one argument, as a function of the value and the arguments; None where there is none."""
+
+_PYTHON = (bool, int, float, complex)
+_LIMIT = "write the function with others that have a rule, or keep that argument constant"
+
+
+class _NoComplexRule(Exception):
+    """A rule that knows no complex numbers."""
+
+
+def pointwise(
+    trace: Trace,
+    name: str,
+    function: Callable[..., Any],
+    rules: Sequence[Rule] | Sequence[Sequence[Rule]],
+    inputs: Sequence[Any],
+    key: tuple[object, ...] = (),
+) -> Any:
+    """What a function of numbers or arrays gives, element by element.
+
+    Parameters
+    ----------
+    trace : Trace
+    name : str
+    function : callable
+        Gets the inputs with their dtypes, gives an array or a tuple of arrays of their common shape.
+    rules : sequence
+        The partial derivative by each input; for a function with several results one such sequence for each.
+    inputs : sequence
+        Traced and plain arguments.
+    key : tuple
+        Options that are part of `function`.
+    """
+    several = bool(rules) and isinstance(rules[0], tuple | list)
+    table: Sequence[Any] = rules if several else (rules,)
+    values = [as_value(trace, argument) for argument in inputs]
+    active = [k for k, value in enumerate(values) if any(trace.is_active(part) for part in value.parts)]
+    _check_rules(trace, name, table, active)
+    run = _Run(function, [[row[k] for k in active] for row in table], [_caster(argument) for argument in inputs])
+    operands = [wrap(trace, value) for value in values]
+    try:
+        found = called(trace, name, run, *operands, key=(*key, tuple(active), tuple(map(str, run.casters))))
+    except _NoComplexRule:
+        raise trace.refusal(f"{name} of complex values that depend on x", "there is no rule for it", _LIMIT) from None
+    width = len(active) + 1
+    rows = [found[k : k + width] for k in range(0, len(found), width)]
+    results = tuple(_with_derivative(trace, row, [operands[k] for k in active], _precision(inputs)) for row in rows)
+    return results if several else results[0]
+
+
+def _check_rules(trace: Trace, name: str, table: Sequence[Any], active: list[int]) -> None:
+    for k in active:
+        if any(row[k] is None for row in table):
+            raise trace.refusal(
+                f"{name} whose argument {k + 1} depends on x",
+                "the derivative by this argument has no closed form",
+                _LIMIT,
+            )
+
+
+class _Run:
+    """The function and the partial derivatives by some of its arguments, as one function of arrays."""
+
+    def __init__(self, function: Callable[..., Any], partials: list[list[Any]], casters: list[Any]) -> None:
+        self.function = function
+        self.partials = partials
+        self.casters = casters
+
+    def __call__(self, *arrays: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
+        given = [_cast(array, caster) for array, caster in zip(arrays, self.casters, strict=True)]
+        exact = [np.asarray(a, dtype=_double(np.asarray(a).dtype)) for a in given]
+        with np.errstate(all="ignore"):
+            found = self.function(*given)
+            results = [np.asarray(r, dtype=_double(np.asarray(r).dtype)) for r in _as_list(found)]
+            whole = results if isinstance(found, tuple) else results[0]
+            try:
+                slopes = [[rule(whole, *exact) for rule in row] for row in self.partials]
+            except TypeError as error:
+                if any(np.iscomplexobj(array) for array in arrays):
+                    raise _NoComplexRule from error
+                raise
+        shape = results[0].shape
+        rows = zip(results, slopes, strict=True)
+        return tuple(np.broadcast_to(part, shape) for result, row in rows for part in (result, *row))
+
+
+def _as_list(found: Any) -> list[Any]:
+    return list(found) if isinstance(found, tuple) else [found]
+
+
+def _double(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return DTYPES["c"] if dtype.kind == "c" else dtype if dtype.kind in "iu" else DTYPES["f"]
+
+
+def _caster(argument: Any) -> Any:
+    """The type in which an argument came: the library distinguishes integers."""
+    if type(argument) in _PYTHON:
+        return type(argument).__name__
+    if is_traced(argument):
+        return argument.dtype
+    return np.asarray(argument).dtype if all_plain(argument) else DTYPES["f"]
+
+
+def _cast(array: npt.NDArray[Any], caster: Any) -> Any:
+    if isinstance(caster, str):
+        return next(kind for kind in _PYTHON if kind.__name__ == caster)(array)
+    return array.astype(caster) if caster.kind in "biuf" or array.dtype.kind == "c" else array
+
+
+def _precision(inputs: Sequence[Any]) -> np.dtype[Any]:
+    """The dtype of the results: single where the traced arguments are no more than that."""
+    dtypes = [c for c in map(_caster, inputs) if not isinstance(c, str) and c.kind in "fc"]
+    common = np.result_type(*dtypes) if dtypes else DTYPES["f"]
+    return DTYPES["s"] if common in (DTYPES["s"], DTYPES["h"]) else DTYPES["f"]
+
+
+def _with_derivative(trace: Trace, row: Sequence[Any], operands: Sequence[Any], dtype: np.dtype[Any]) -> Any:
+    """A result, differentiated by its operands."""
+    value, *slopes = row
+    if not slopes:
+        result: Any = wrap(trace, _value_of(value))
+    else:
+        surrogate = sum((s * o for s, o in zip(slopes[1:], operands[1:], strict=True)), slopes[0] * operands[0])
+        result = derived(trace, value, surrogate)
+    return result.astype(dtype) if dtype == DTYPES["s"] and result.dtype.kind == "f" else result
+
+
+def _value_of(array: Any) -> Value:
+    value: Value = array.value
+    return value

@@ -1,0 +1,69 @@
+"""Sums of exponentials of scipy.special: logsumexp, softmax, log_softmax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.lazy import load
+from sparsejac.tracing.base import all_plain, plain
+from sparsejac.tracing.calls import called, derived
+from sparsejac.tracing.conversion import as_array, wrap
+from sparsejac.tracing.registry import follows
+from sparsejac.tracing.trace import Trace
+
+Array = npt.NDArray[Any]
+
+
+@follows("scipy.special", "logsumexp")
+def _logsumexp(
+    trace: Trace, a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False
+) -> Any:
+    array = _real(trace, "logsumexp", a)
+    weights = np.ones(()) if b is None else plain(b) if all_plain(b) else _real(trace, "logsumexp", b)
+
+    def run(a: Array, b: Array) -> tuple[Array, ...]:
+        with np.errstate(all="ignore"):
+            total, sign = load("scipy.special").logsumexp(a, axis=axis, b=b, keepdims=True, return_sign=True)
+            found = load("scipy.special").logsumexp(a, axis=axis, b=b, keepdims=keepdims, return_sign=return_sign)
+            value, signs = found if return_sign else (found, np.sign(found))
+            return np.asarray(value), np.asarray(signs), sign * np.exp(a - total)
+
+    key = (axis, bool(keepdims), bool(return_sign))
+    value, sign, share = called(trace, "scipy.special.logsumexp", run, array, weights, key=key)
+    terms = share * weights * array
+    if not all_plain(b):
+        terms = terms + share * weights
+    total = derived(trace, value, np.sum(terms, axis=axis, keepdims=keepdims))
+    return (total, wrap(trace, sign.value)) if return_sign else total
+
+
+@follows("scipy.special", "softmax")
+def _softmax(trace: Trace, x: Any, axis: Any = None) -> Any:
+    array = _real(trace, "softmax", x)
+    (y,) = called(trace, "scipy.special.softmax", lambda a: load("scipy.special").softmax(a, axis), array, key=(axis,))
+    return derived(trace, y, y * (array - np.sum(y * array, axis=axis, keepdims=True)))
+
+
+@follows("scipy.special", "log_softmax")
+def _log_softmax(trace: Trace, x: Any, axis: Any = None) -> Any:
+    array = _real(trace, "log_softmax", x)
+
+    def run(a: Array) -> tuple[Array, Array]:
+        y = np.asarray(load("scipy.special").log_softmax(a, axis))
+        return y, np.exp(y)
+
+    y, share = called(trace, "scipy.special.log_softmax", run, array, key=(axis,))
+    return derived(trace, y, array - np.sum(share * array, axis=axis, keepdims=True))
+
+
+def _real(trace: Trace, name: str, a: Any) -> Any:
+    """An argument as an array of real numbers."""
+    array = as_array(trace, a)
+    if array.kind in "chs":
+        raise trace.refusal(
+            f"scipy.special.{name} of values of dtype {array.dtype}", "there is no rule for it", "give it as float64"
+        )
+    return array

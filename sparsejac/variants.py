@@ -1,0 +1,186 @@
+"""The ways through f that a plan has met: each is followed once, and taken wherever its decisions hold."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsejac.blocks import Blocks
+from sparsejac.engine import DecisionError, Engine
+from sparsejac.engines import engine_for
+from sparsejac.errors import VariantWarning
+from sparsejac.location import line_of, user_stacklevel
+from sparsejac.signature import Bound
+from sparsejac.structure import Structure
+from sparsejac.tracing import Traced
+
+Floats = npt.NDArray[np.float64]
+T = TypeVar("T")
+
+BOUND = 32
+"""Ways through f that a plan remembers."""
+
+MANY = 8
+"""Ways after which a plan warns; it does so once more when `BOUND` is reached."""
+
+_NAMED = 3
+"""Lines that a warning names."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """One way through f: the decisions, and the arguments that are no operands, under which it holds.
+
+    Parameters
+    ----------
+    traced : Traced
+    engine : Engine
+    inputs : Leaf or Branch
+        How the arrays of x belong together.
+    fixed : object
+        The arguments that are no operands, described.
+    point : list of array, optional
+        x and operands at which f was traced, if it took decisions: for these they hold by definition, even where
+        a kernel rounds a tie differently.
+    """
+
+    traced: Traced
+    engine: Engine
+    inputs: Structure
+    fixed: Any
+    point: list[Floats] | None
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """How the Jacobian is cut into matrices."""
+        return Blocks(self.engine.pattern, self.traced.result, self.inputs)
+
+    def fits(self, fixed: Any, numbers: list[Floats]) -> bool:
+        """Whether the way may be taken with these arguments, decisions aside."""
+        return bool(self.fixed == fixed) and tuple(map(len, numbers)) == self.traced.program.input_sizes
+
+    def was_traced_at(self, numbers: list[Floats]) -> bool:
+        """Whether f was traced with just these numbers."""
+        return self.point is not None and all(
+            np.array_equal(known, given, equal_nan=True) for known, given in zip(self.point, numbers, strict=True)
+        )
+
+    def line(self, error: DecisionError) -> str:
+        """The line of f whose decision came out differently."""
+        if error.guard is None:
+            return "<an error that f may catch>"
+        sites = self.traced.program.decisions[error.guard].sites
+        line = line_of(sites[min(error.place, len(sites) - 1)]) if sites else None
+        return "<unknown place>" if line is None else str(line)
+
+
+class Variants:
+    """The ways through one f, the first one kept for good.
+
+    Parameters
+    ----------
+    bound : Bound
+        The call at which f is followed first.
+    options : mapping
+        Keywords of the engines.
+    """
+
+    def __init__(self, bound: Bound, options: Mapping[str, Any]) -> None:
+        self._options = options
+        self._lock = Lock()
+        self._known: list[Variant] = []
+        self._flips: Counter[str] = Counter()
+        self._follow(bound)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @property
+    def first(self) -> Variant:
+        """The way taken when the plan was made."""
+        return self._known[0]
+
+    def evaluate(self, bound: Bound, evaluate: Callable[..., T], out: Floats | None = None) -> tuple[Variant, T]:
+        """Find the way that f takes with these arguments, and run a method of its engine.
+
+        Parameters
+        ----------
+        bound : Bound
+        evaluate : callable
+            Method of `Engine` that takes inputs, `out` and `check`.
+        out : array, optional
+            Where to write entries; used only where they are those of the first way's pattern.
+        """
+        numbers, fixed = _numbers(bound), bound.fixed
+        candidates = [variant for variant in tuple(self._known) if variant.fits(fixed, numbers)]
+        for variant in candidates:
+            if variant.was_traced_at(numbers):
+                return variant, self._run(variant, evaluate, numbers, out, check=False)
+        flipped = set()
+        for variant in candidates:
+            try:
+                return variant, self._run(variant, evaluate, numbers, out, check=True)
+            except DecisionError as error:
+                flipped.add(variant.line(error))
+        variant = self._follow(bound, flipped)
+        return variant, self._run(variant, evaluate, numbers, out, check=False)
+
+    def _run(
+        self, variant: Variant, evaluate: Callable[..., T], numbers: list[Floats], out: Floats | None, *, check: bool
+    ) -> T:
+        pattern, first = variant.engine.pattern, self.first.engine.pattern
+        target = out if out is not None and (pattern is first or pattern == first) else None
+        return evaluate(variant.engine, [*numbers, *variant.traced.constants], target, check=check)
+
+    def _follow(self, bound: Bound, flipped: set[str] | None = None) -> Variant:
+        """Trace f and remember its way; one that was known already is remembered with its new point."""
+        traced = bound.trace()
+        engine = engine_for(traced.program, self._options, traced.constants)
+        point = _numbers(bound) if traced.program.decisions else None
+        variant = Variant(traced, engine, bound.inputs, bound.fixed, point)
+        with self._lock:
+            warning = self._remember(variant, flipped or set())
+        if warning:
+            warnings.warn(warning, VariantWarning, stacklevel=user_stacklevel())
+        return variant
+
+    def _remember(self, variant: Variant, flipped: set[str]) -> str | None:
+        """Add a way, or replace one that is the same; return what to warn of."""
+        digest = variant.traced.program.digest
+        for k, known in enumerate(self._known):
+            if known.traced.program.digest == digest and known.fixed == variant.fixed:
+                self._known[k] = variant
+                return None
+        self._flips.update(flipped)
+        self._known.append(variant)
+        if len(self._known) > BOUND:
+            del self._known[1]  # the oldest but for the first, whose pattern is the plan's
+            return None
+        return self._warning() if len(self._known) in (MANY, BOUND) else None
+
+    def _warning(self) -> str:
+        count = len(self._known)
+        lines = [f"  {line} (came out otherwise {times} times)" for line, times in self._flips.most_common(_NAMED)]
+        lines = lines or ["  no decision: arguments that are no floats, compared by content"]
+        forgotten = "; from now on the oldest is forgotten for each new one" if count == BOUND else ""
+        return "\n".join(
+            [
+                f"plan: f took {count} different ways so far, each followed and set up anew{forgotten}. They part at",
+                *lines,
+                "  Cure: write the decision as np.where, np.maximum or np.clip, which hold for all x; or use "
+                "sparse_jacobian, if f decides anew at almost every x.",
+            ]
+        )
+
+
+def _numbers(bound: Bound) -> list[Floats]:
+    """Flat copies of x and of the operands."""
+    return [bound.x, *(np.array(a, dtype=np.float64).reshape(-1) for a in bound.operands)]

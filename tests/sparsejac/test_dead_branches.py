@@ -1,0 +1,63 @@
+"""What stands behind a branch that was not taken does not leak, however many stages lie between."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sparsejac import prepare, sparse_jacobian
+
+A = np.array([[1.0, 2.0, 0.5], [0.0, 1.0, 3.0]])
+
+
+def roots_behind_a_product(x):
+    """sqrt has no real value below 0 and no slope at 0."""
+    return np.where(A @ x > 10.0, np.sqrt(A @ x), 1.0) + x[:2]
+
+
+def sums_of_roots(x):
+    return np.where(x.sum() > 0, np.sum(np.sqrt(x)), x[0] ** 2) * np.ones(2)
+
+
+def clipped_norm(x):
+    return np.maximum(np.linalg.norm(x), 1e-3) * np.ones(2)
+
+
+def nested(x):
+    inner = np.where(x > 0, 1.0 / np.cumsum(x), 0.0)
+    return np.where(x[0] > 5.0, A @ inner, x[:2])
+
+
+@pytest.mark.parametrize("strategy", ["forward", "reverse", "identity"])
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize(
+    ("f", "x", "expected"),
+    [
+        (roots_behind_a_product, np.array([0.0, 0.0, 0.0]), np.eye(2, 3)),
+        (roots_behind_a_product, np.array([-3.0, 1.0, 0.0]), np.eye(2, 3)),
+        (sums_of_roots, np.array([-1.0, 0.0, -2.0]), np.array([[-2.0, 0.0, 0.0]] * 2)),
+        (clipped_norm, np.zeros(3), np.zeros((2, 3))),
+        (nested, np.zeros(3), np.eye(2, 3)),
+    ],
+)
+def test_a_dead_branch_of_an_earlier_stage(f, x, expected, strategy, backend):
+    J = sparse_jacobian(f, x, strategy=strategy, backend=backend)
+    np.testing.assert_array_equal(J.toarray(), expected)
+
+
+def test_a_plan_goes_back_and_forth():
+    plan = prepare(sums_of_roots, np.ones(3))
+    for x in (np.zeros(3), np.ones(3), np.array([-1.0, -1.0, 0.0]), np.array([4.0, 1.0, 1.0])):
+        expected = 0.5 / np.sqrt(x) if x.sum() > 0 else np.array([2.0 * x[0], 0.0, 0.0])
+        np.testing.assert_array_equal(plan(x).toarray(), np.stack([expected] * 2))
+
+
+def test_what_is_infinite_in_the_branch_that_is_taken_stays():
+    x = np.array([0.0, 1.0, 4.0])
+    np.testing.assert_array_equal(sparse_jacobian(sums_of_roots, x).toarray(), np.array([[np.inf, 0.5, 0.25]] * 2))
+
+
+def test_a_zero_that_is_no_branch_makes_no_infinity_vanish():
+    """The square of the sum of roots: 0 times infinity is not known to be 0 (for one root it would be 1)."""
+    J = sparse_jacobian(lambda x: np.sum(np.sqrt(x)) ** 2 * np.ones(1), np.zeros(1))
+    assert np.isnan(J.toarray()).all()
