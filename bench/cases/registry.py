@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.cases import bratu, broyden_loop, power_flow, small, strategies, warm_start
+from bench.cases import bratu, broyden_loop, power_flow, small, strategies, tracing, warm_start
 from bench.cases.case import Case
 
 CASES: dict[str, Case] = {
@@ -14,5 +14,6 @@ CASES: dict[str, Case] = {
         warm_start.CASE,
         small.CASE,
         strategies.CASE,
+        tracing.CASE,
     )
 }
