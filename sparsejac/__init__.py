@@ -41,5 +41,6 @@ from sparsejac.errors import VariantWarning as VariantWarning  # noqa: E402
 from sparsejac.errors import WrongJacobianError as WrongJacobianError  # noqa: E402
 from sparsejac.pattern import Pattern as Pattern  # noqa: E402
 from sparsejac.plan import Plan as Plan  # noqa: E402
+from sparsejac.stopping import stop_gradient as stop_gradient  # noqa: E402
 
 __version__ = "0.1.0"

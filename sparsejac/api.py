@@ -75,8 +75,8 @@ def sparse_jacobian(
         Whether f returns a pair ``(result, aux)``. Then `aux` comes back beside the Jacobian, all in it that depends
         on x as ordinary numbers. With `out_argument`, `aux` is all that f returns.
     batch : bool
-        Whether x is many points, along a first axis of (all its) arrays. f is traced at the first, and again only where
-        it takes another way; the result is a list.
+        Whether x is many points, along a first axis of (all its) arrays; further arguments are the same for all. f is
+        traced at the first point, and again only where it takes another way; the result is a list.
     local : bool
         Leave out the entries that are zero at this very x for a reason that can be seen: branches of ``np.where`` that
         are not taken, factors and slopes that are zero. By default the pattern holds for all x.
@@ -152,7 +152,7 @@ def sparse_jacobian(
     """
     check_flags("sparse_jacobian", has_aux=has_aux, batch=batch, local=local)
     request = _Request(
-        Signature("sparse_jacobian", f, argnums, out_argument, out_like, has_aux),
+        Signature("sparse_jacobian", f, argnums, out_argument, out_like, has_aux).checked(),
         format,
         _options("sparse_jacobian", format, strategy, order, backend, pattern, coloring),
         local,
@@ -212,7 +212,7 @@ def value_and_jacobian(
     """
     check_flags("value_and_jacobian", has_aux=has_aux, batch=batch, local=local)
     request = _Request(
-        Signature("value_and_jacobian", f, argnums, out_argument, out_like, has_aux),
+        Signature("value_and_jacobian", f, argnums, out_argument, out_like, has_aux).checked(),
         format,
         _options("value_and_jacobian", format, strategy, order, backend, pattern, coloring),
         local,
@@ -273,7 +273,7 @@ def jacobian(
     """
     check_flags("jacobian", has_aux=has_aux, local=local)
     request = _Request(
-        Signature("jacobian", f, argnums, out_argument, out_like, has_aux),
+        Signature("jacobian", f, argnums, out_argument, out_like, has_aux).checked(),
         format,
         _options("jacobian", format, strategy, order, backend, pattern, coloring),
         local,
@@ -321,7 +321,9 @@ def jacobian_sparsity(
     (4, 3)
     """
     check_flags("jacobian_sparsity", has_aux=has_aux, local=local)
-    request = _Request(Signature("jacobian_sparsity", f, argnums, out_argument, out_like, has_aux), "csr", {}, local)
+    request = _Request(
+        Signature("jacobian_sparsity", f, argnums, out_argument, out_like, has_aux).checked(), "csr", {}, local
+    )
     traced, bound, engine = request.traced((x, *args), kwargs)
     found = engine.pattern
     if local:
@@ -373,7 +375,7 @@ def prepare(
     array([-1.,  1., -1.,  1.])
     """
     check_flags("prepare", has_aux=has_aux)
-    signature = Signature("prepare", f, argnums, out_argument, out_like, has_aux)
+    signature = Signature("prepare", f, argnums, out_argument, out_like, has_aux).checked()
     options = _options("prepare", format, strategy, order, backend, pattern, coloring)
     return Plan(signature.bind("prepare", (x, *args), _NONE if kwargs is None else kwargs), format, options)
 

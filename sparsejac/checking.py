@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +22,9 @@ from sparsejac.signature import Bound, Signature
 from sparsejac.structure import Leaf, flatten, leaves_of, split, unflatten
 
 Kind = Literal["wrong", "missing", "not differentiable", "not finite", "unsettled"]
-_FINE, _HIDDEN, _OUTSIDE = "", "hidden", "outside"
-"""Verdicts without a finding: agreement; a slope below the rounding of f; no finite values of f along a direction."""
+_KINDS: tuple[Kind, ...] = ("wrong", "missing", "not differentiable", "not finite", "unsettled")
+_WRONG, _MISSING, _KINKED, _INFINITE, _UNSETTLED, _OUTSIDE, _HIDDEN, _FINE = range(8)
+"""Verdicts: places in `_KINDS`, and then: no finite values of f along a direction; below the rounding of f; fine."""
 
 NAMED = 10
 """Findings that a report names; the others are counted by their rows."""
@@ -40,8 +41,8 @@ class Finding:
     Parameters
     ----------
     kind : {"wrong", "missing", "not differentiable", "not finite", "unsettled"}
-        A wrong value; no entry where there should be one; one-sided slopes that differ; no finite values of f, or of
-        the Jacobian; differences that do not settle.
+        A wrong value; no entry where there should be one; one-sided slopes that differ; f without finite values on
+        both sides of x, or an infinite entry; differences that do not settle.
     row : int
     column : int, optional
         None where the row alone is known.
@@ -80,7 +81,7 @@ class Finding:
             "missing": f"{where}: no entry where differences of f give {expected}",
             "not differentiable": f"{where}: f is not differentiable near x, its slope is {behind} on one side and "
             f"{ahead} on the other; the Jacobian has {got}",
-            "not finite": f"{where}: not finite, f near x or the Jacobian ({got})",
+            "not finite": f"{where}: f is not finite on both sides of x, or the Jacobian ({got}) is not",
             "unsettled": f"{where}: differences of f do not settle ({expected}), by noise or by a jump near x; the "
             f"Jacobian has {got}",
         }[self.kind]
@@ -105,8 +106,8 @@ class JacobianCheck:
         All rows in which something was found.
     findings : tuple of Finding
         What was found in the first of them.
-    unjudged : tuple of int
-        Rows that could not be compared: f is not finite on both sides of x, or changes by less than its rounding.
+    hidden : tuple of int
+        Rows whose slopes cannot be told from the rounding of f: nothing is wrong beyond that.
     """
 
     shape: tuple[int, int]
@@ -115,11 +116,11 @@ class JacobianCheck:
     accuracy: float
     bad_rows: tuple[int, ...]
     findings: tuple[Finding, ...]
-    unjudged: tuple[int, ...] = ()
+    hidden: tuple[int, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether the Jacobian is what differences of f give, wherever these can tell."""
+        """Whether the Jacobian is what differences of f give, in all rows."""
         return not self.bad_rows
 
     def __bool__(self) -> bool:
@@ -131,15 +132,15 @@ class JacobianCheck:
         rows, columns = self.shape
         compared = f"differences of f in {self.directions} random directions"
         numbers = f"largest relative difference {self.max_error:.1g}, differences good to {self.accuracy:.1g}"
-        left = [f"not compared, for f is not finite on both sides of x or hardly changes: {_rows(self.unjudged)}"]
+        left = [f"slopes below the rounding of f, which tells nothing about them: {_rows(self.hidden)}"]
         if self.ok:
             head = f"Jacobian {rows} x {columns} agrees with {compared}: {numbers}"
-            return "\n".join([head, *left[: len(self.unjudged)]])
+            return "\n".join([head, *left[: len(self.hidden)]])
         head = f"Jacobian {rows} x {columns} does not agree with {compared}, in {len(self.bad_rows)} of {rows} rows"
         named = {finding.row for finding in self.findings}
         rest = tuple(row for row in self.bad_rows if row not in named)
         others = [f"and in {_rows(rest)}"] if rest else []
-        return "\n".join([head, *map(str, self.findings), *others, *left[: len(self.unjudged)]])
+        return "\n".join([head, *map(str, self.findings), *others, *left[: len(self.hidden)]])
 
 
 def check_jacobian(
@@ -174,7 +175,7 @@ def check_jacobian(
         The Jacobian to check, or what computes it, called ``jac(x, *args)``. By default that of `sparse_jacobian`.
         Where x or the result is several arrays: blocks, or one matrix of all outputs by all unknowns.
     directions : int
-        Each costs about 20 evaluations of f. Half of them move each unknown in proportion to its size, the others
+        Each costs about 30 evaluations of f. Half of them move each unknown in proportion to its size, the others
         move small unknowns as well.
     rtol : float
         Difference that is let pass, relative to the size of a row: the sum of the magnitudes of its terms. An entry
@@ -211,7 +212,8 @@ def check_jacobian(
     """
     _check_number("directions", directions, 1)
     _check_number("rtol", rtol, 0.0)
-    bound = Signature("check_jacobian", f, argnums).bind("check_jacobian", (x, *args), kwargs or {}, frozen=True)
+    signature = Signature("check_jacobian", f, argnums).checked()
+    bound = signature.bind("check_jacobian", (x, *args), kwargs or {}, frozen=True)
     problem = _Problem(bound, complex_step=complex_step)
     given = problem.traced_jacobian() if jac is None else jac(*args_of(bound)) if callable(jac) else jac
     report = _Check(problem, _as_matrix(given, problem), rtol).run(directions, np.random.default_rng(seed))
@@ -279,7 +281,7 @@ class _Comparison:
     @property
     def bad(self) -> npt.NDArray[Any]:
         """The rows in which something was found."""
-        return np.flatnonzero(~np.isin(self.verdicts, (_FINE, _HIDDEN, _OUTSIDE)))
+        return np.flatnonzero(self.verdicts < len(_KINDS))
 
 
 class _Check:
@@ -295,22 +297,25 @@ class _Check:
         """Compare, and find out what is wrong."""
         bad: set[int] = set()
         findings: list[Finding] = []
-        unjudged = np.ones(self.matrix.shape[0], dtype=np.bool_)
+        hidden, outside = np.ones((2, self.matrix.shape[0]), dtype=np.bool_)
         largest = accuracy = 0.0
-        compared = None
         for number in range(directions):
             direction = self._direction(number, random)
             compared = self.compare(direction)
             fine = compared.verdicts == _FINE
-            unjudged &= ~fine
+            outside &= compared.verdicts == _OUTSIDE
+            hidden &= ~fine
             largest = max(largest, float(compared.difference[fine].max(initial=0.0)))
             accuracy = max(accuracy, float(compared.error[fine].max(initial=0.0)))
             new = np.array([row for row in compared.bad.tolist() if row not in bad], dtype=np.int64)
             bad.update(new.tolist())
             if len(new) and len(findings) < NAMED:
                 findings += self._locate(direction, compared, new[:NAMED], NAMED - len(findings))
-        unjudged[list(bad)] = False
-        left = tuple(np.flatnonzero(unjudged).tolist())
+        never = np.flatnonzero(outside).tolist()
+        bad.update(never)
+        findings += [self._finding(row, None, compared, 1.0) for row in never[: NAMED - len(findings)]]
+        hidden[list(bad)] = False
+        left = tuple(np.flatnonzero(hidden).tolist())
         found = tuple(self._explained(findings))
         return JacobianCheck(self.problem.shape, directions, largest, accuracy, tuple(sorted(bad)), found, left)
 
@@ -333,10 +338,10 @@ class _Check:
             hidden = (error > _VERIFIED * size) & (np.abs(product) > 0.0)
             verdicts = np.select(
                 [~np.isfinite(product), ~np.isfinite(error), slope.kinked, unsure, apart, hidden],
-                ["not finite", _OUTSIDE, "not differentiable", "unsettled", "wrong", _HIDDEN],
+                [_INFINITE, _OUTSIDE, _KINKED, _UNSETTLED, _WRONG, _HIDDEN],
                 _FINE,
             )
-            scale = np.fmax(size, np.finfo(np.float64).tiny)
+            scale = np.fmax(np.fmax(size, _NEGLIGIBLE * slope.size), np.finfo(np.float64).tiny)
             return _Comparison(slope, product, distance / scale, slope.error / scale, verdicts)
 
     def _product(self, direction: Floats) -> Floats:
@@ -350,7 +355,7 @@ class _Check:
         """Halve the direction until single columns are left in which something is wrong."""
         findings: list[Finding] = []
         # Noise is everywhere; a jump has its column.
-        found = rows if self.problem.repeats else rows[whole.verdicts[rows] != "unsettled"]
+        found = rows if self.problem.repeats else rows[whole.verdicts[rows] != _UNSETTLED]
         open_parts = [(np.arange(len(direction)), found)]
         while open_parts and len(findings) < room:
             columns, wanted = open_parts.pop()
@@ -377,11 +382,11 @@ class _Check:
 
     def _finding(self, row: int, column: int | None, compared: _Comparison, step: float) -> Finding:
         slope = compared.slope
-        kind = str(compared.verdicts[row])
-        if kind == "wrong" and column is not None and column not in self._columns(row):
-            kind = "missing"
+        verdict = int(compared.verdicts[row])
+        if verdict == _WRONG and column is not None and column not in self._columns(row):
+            verdict = _MISSING
         return Finding(
-            kind,  # type: ignore[arg-type]
+            "not finite" if verdict == _OUTSIDE else _KINDS[verdict],
             row,
             column,
             label_of("output", self.problem.outputs, row),
@@ -440,13 +445,13 @@ def _as_matrix(given: Any, problem: _Problem) -> csr_array[Any]:
             f"check_jacobian: the Jacobian has shape {given.shape}, f and x make it {problem.shape}\n  "
             f"{user_location()}\n  Cure: one row for each element of f's result, one column for each element of x."
         )
-    matrix: csr_array[Any] = csr_array(cast("Any", given), dtype=np.float64)
+    matrix: csr_array[Any] = csr_array(given, dtype=np.float64)
     matrix.sum_duplicates()
     return matrix
 
 
 def _as_block(path: str, value: Any) -> tuple[Leaf, Any]:
-    return Leaf(()), csr_array(np.atleast_2d(value) if not issparse(value) else value)
+    return Leaf(()), value if issparse(value) else csr_array(np.atleast_2d(value))
 
 
 def _check_number(option: str, given: Any, least: float) -> None:

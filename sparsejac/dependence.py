@@ -38,6 +38,9 @@ _TOLD: dict[Reason, str] = {
 
 _FOLLOWED: tuple[Follow, ...] = ("live", "active", "all")
 
+_NEAR = 16
+"""Nodes among which the function behind a rule is looked for."""
+
 _WORDS = {
     "select": "np.where",
     "stop": "stop_gradient",
@@ -118,6 +121,8 @@ class Dependence:
         for line, operations in groupby(self.operations, key=lambda o: o.line):
             lines += [f"  {text}" for text in str(line).split("\n")] if line else []
             lines += [f"        {o}{'  <-- here' if o == self.culprit else ''}" for o in operations]
+        if not self.operations and not self.reason:
+            lines.append("      moved there as it is")
         return "\n".join(lines)
 
 
@@ -216,6 +221,8 @@ class Dependences:
 
 def name_of(node: Node, piece: int = 0) -> str:
     """What a node is, in NumPy's words; nothing where it only moves what a buffer holds."""
+    if node.kind in ("input", "constant"):
+        return ""
     if node.kind == "join":
         return "put in place" if node.pieces[piece].site[0] is not None else ""
     if node.routine is not None:
@@ -223,9 +230,22 @@ def name_of(node: Node, piece: int = 0) -> str:
     if node.primitive is None:
         return _WORDS.get(node.kind, node.kind)
     if node.primitive.name == "derived":
-        return next((load.node.routine.name for load in node.loads if load.node.routine is not None), _WORDS["derived"])
+        return _routine_behind(node) or _WORDS["derived"]
     name = node.primitive.name
     return _WORDS.get(name, f"np.{name}" if hasattr(np, name) else name)
+
+
+def _routine_behind(node: Node) -> str:
+    """Name of the library's function that gave a value, if it is what a few inactive steps lead to."""
+    waiting = [node.loads[0].node]
+    for _ in range(_NEAR):
+        if not waiting:
+            break
+        source = waiting.pop()
+        if source.routine is not None:
+            return source.routine.name
+        waiting += [load.node for load in source.operands()]
+    return ""
 
 
 def _with_numbers(nodes: tuple[Node, ...]) -> Iterator[tuple[Node, int]]:

@@ -4,8 +4,7 @@ Central differences of shrinking steps are extrapolated; where f takes complex n
 comes from a complex step, which has no rounding error of differences.
 
 Ridders, Accurate computation of F'(x) and F'(x)F''(x), Advances in Engineering Software 4(2), 1982;
-Squire and Trapp, Using complex variables to estimate derivatives of real functions, SIAM Review 40(1), 1998;
-More and Wild, Estimating computational noise, SIAM Journal on Scientific Computing 33(3), 2011.
+Squire and Trapp, Using complex variables to estimate derivatives of real functions, SIAM Review 40(1), 1998.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import comb
 from typing import Any
 
 import numpy as np
@@ -26,10 +24,14 @@ FIRST_STEP = 2.0**-6
 LEVELS = 10
 COLUMNS = 4
 COMPLEX_STEP = 2.0**-100
-NOISE_STEP = 2.0**-20
+NOISE_STEP, QUANTUM_STEP = 2.0**-20, 2.0**-15
 SAFETY = 10.0
 """Errors may be this many times as large as they are estimated."""
 
+# Places, in steps, at which noise is asked for. With equal distances a quantum of rounding can pass for a slope.
+_PLACES = np.array([-3.0, -1.87, -1.21, -0.43, 0.0, 0.76, 1.58, 2.69])
+_POWERS = np.vander(_PLACES, 4)
+_BESIDE_CUBICS = np.eye(len(_PLACES)) - _POWERS @ np.linalg.pinv(_POWERS)
 _EPS = float(np.finfo(np.float64).eps)
 _AGREEMENT = 1e-6
 _OUTSIDE = (ArithmeticError, ValueError)
@@ -89,8 +91,13 @@ def slope_along(evaluate: Evaluate, x: Floats, value: Floats, direction: Floats,
         size = np.abs(value)
         for met in (*ahead, *behind):
             size = np.fmax(size, np.abs(met))
-        noise = np.fmax(_noise(evaluate, x, value, direction), _EPS * size)
-        best, error = _extrapolated(steps, ahead, behind, noise)
+        central = [(a - b) / (2.0 * h) for h, a, b in zip(steps, ahead, behind, strict=True)]
+        noise = np.fmax(_noise(evaluate, x, value, NOISE_STEP * direction)[0], _EPS * size)
+        # Where f rounds to multiples of a quantum, noise shows only in steps that are long enough.
+        coarse, stuck = _noise(evaluate, x, value, QUANTUM_STEP * direction)
+        changes = [h * np.abs(b - a) for h, a, b in zip(steps[3:], central[2:], central[3:], strict=False)]
+        noise = np.where(stuck, np.fmax(noise, np.fmax.reduce(changes)), noise)
+        best, error = _extrapolated(steps, central, np.fmax(noise, coarse))
         kinked = _kinked(steps, ahead, behind, value, best, noise)
         slopes = (value - behind[-1]) / steps[-1], (ahead[-1] - value) / steps[-1]
         exact = _complex_slope(evaluate, x, value, direction) if complex_step else np.full(value.shape, np.nan)
@@ -109,11 +116,8 @@ def _at(evaluate: Evaluate, x: npt.NDArray[Any], value: Floats) -> Floats:
     return results if results.shape == value.shape else np.full(value.shape, np.nan)
 
 
-def _extrapolated(
-    steps: Sequence[float], ahead: Sequence[Floats], behind: Sequence[Floats], noise: Floats
-) -> tuple[Floats, Floats]:
+def _extrapolated(steps: Sequence[float], central: Sequence[Floats], noise: Floats) -> tuple[Floats, Floats]:
     """For each result the extrapolated difference that has settled best, and the estimate of its error."""
-    central = [(a - b) / (2.0 * h) for h, a, b in zip(steps, ahead, behind, strict=True)]
     best, error = np.zeros(len(noise)), np.full(len(noise), np.inf)
     previous: list[Floats] = []
     for level, (h, difference) in enumerate(zip(steps, central, strict=True)):
@@ -145,17 +149,12 @@ def _kinked(
     return marked
 
 
-def _noise(evaluate: Evaluate, x: Floats, value: Floats, direction: Floats) -> Floats:
-    """The noise of f's results (rounding, mostly), by differences of high order, to which a smooth f adds nothing."""
-    places = [k * NOISE_STEP * direction for k in (-3, -2, -1, 1, 2, 3)]
-    row = np.array([_at(evaluate, x + step, value) for step in places])
-    row = np.insert(row, 3, value, axis=0)
-    noise = np.zeros(len(value))
-    for order in range(1, len(row)):
-        row = row[1:] - row[:-1]
-        if order >= 4:
-            noise = np.fmax(noise, np.sqrt(np.mean(row**2, axis=0) / comb(2 * order, order)))
-    return noise
+def _noise(evaluate: Evaluate, x: Floats, value: Floats, step: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """The noise of f's results (rounding, mostly): how far they are from a cubic; and whether neighbours are equal."""
+    results = np.array([value if place == 0.0 else _at(evaluate, x + place * step, value) for place in _PLACES])
+    distances = _BESIDE_CUBICS @ results
+    noise = np.asarray(np.sqrt(np.sum(distances**2, axis=0) / (len(_PLACES) - 4)), dtype=np.float64)
+    return noise, np.any(results[1:] == results[:-1], axis=0)
 
 
 def _complex_slope(evaluate: Evaluate, x: Floats, value: Floats, direction: Floats) -> Floats:

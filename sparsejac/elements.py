@@ -22,6 +22,8 @@ def number_of(call: str, what: str, structure: Structure, given: Any) -> int:
     total = offsets_of(structure)[-1]
     try:
         if not isinstance(given, tuple):
+            if not -total <= given < total:
+                raise IndexError(f"it has {total} elements")
             return _checked(range(total)[given])
         return _descended(structure, given)
     except (IndexError, KeyError, TypeError, ValueError) as error:

@@ -103,7 +103,8 @@ class Engine:
         self.requested = strategy
         self.backend = Backend(self.schedule, backend)
         self.seconds: dict[str, float] = {}
-        self.recomputed = 0
+        # How often entries were computed again: one by one; without dead branches.
+        self.recomputed = self.unbranched = 0
         self._known: Known = known or {}
         self._given_pattern = pattern
         self._pattern_checked = pattern is None
@@ -298,6 +299,7 @@ class Engine:
         if not prepared.entrywise and not _is_finite(out):
             prepared = self.prepare("identity")
             prepared.data(buffers, self.backend.executor(prepared.variants), out)
+            self.recomputed += 1
         if not _is_finite(out):
             self._leave_dead_branches_out(buffers, out)
 
@@ -307,7 +309,7 @@ class Engine:
         if live is not None:
             prepared = STRATEGIES["identity"].prepare(self.schedule, self.pattern, None, live)
             prepared.data(buffers, NumpyExecutor(self.schedule), out)
-            self.recomputed += 1
+            self.unbranched += 1
 
     def _check_pattern(self, inputs: Sequence[FloatArray]) -> None:
         """Test a given pattern at x, and beside it: what is missing may just happen to be zero at x."""

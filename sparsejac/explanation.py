@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sparsejac.engine import Engine
@@ -91,7 +91,9 @@ class Explanation:
         )
 
 
-def explain(engine: Engine, *, color: bool = False, program: Program | None = None, paths: int = 1) -> Explanation:
+def explain(
+    engine: Engine, *, color: bool = False, program: Program | None = None, others: Sequence[Engine] = ()
+) -> Explanation:
     """Say what an engine does and why.
 
     Parameters
@@ -101,8 +103,8 @@ def explain(engine: Engine, *, color: bool = False, program: Program | None = No
         Whether to color also for strategies that are not in use; otherwise lower bounds stand for their colors.
     program : Program, optional
         What the engine was made for, for the lines of f.
-    paths : int
-        Ways through f that are known.
+    others : sequence of Engine
+        Those of the other ways through f that are known.
     """
     chosen = engine.strategy
     if color:
@@ -121,19 +123,24 @@ def explain(engine: Engine, *, color: bool = False, program: Program | None = No
         engine.backend.chosen,
         engine.setup_seconds(),
         guards_of(program) if program else (),
-        paths,
-        tuple(_fallbacks(engine, program, paths)),
+        1 + len(others),
+        tuple(_fallbacks(engine, program, others)),
     )
 
 
-def _fallbacks(engine: Engine, program: Program | None, paths: int) -> Iterator[str]:
+def _fallbacks(engine: Engine, program: Program | None, others: Sequence[Engine]) -> Iterator[str]:
     if engine.backend.name == "auto" and engine.backend.chosen == "numpy":
         yield "NumPy interprets the kernels: compiling them has not paid so far"
-    if engine.recomputed:
-        points = _times(engine.recomputed, "point")
+    engines = (engine, *others)
+    recomputed, unbranched = sum(e.recomputed for e in engines), sum(e.unbranched for e in engines)
+    if recomputed:
+        points = _times(recomputed, "point")
         yield f"entries were computed one by one at {points}, where some came out as infinite or not a number"
-    if paths > 1:
-        yield f"f was traced again at {_times(paths - 1, 'point')}, where a decision came out otherwise"
+    if unbranched:
+        points = _times(unbranched, "point")
+        yield f"entries were computed again without the branches that f did not take at {points}, for the same reason"
+    if others:
+        yield f"f was traced again at {_times(len(others), 'point')}, where it took another way"
     sites = dict(zip(program.nodes, program.sites, strict=True)) if program and program.sites else {}
     for node in program.nodes if program else ():
         if node.routine is not None:

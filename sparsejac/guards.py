@@ -50,12 +50,19 @@ class Guard:
 
 
 def guards_of(program: Program) -> tuple[Guard, ...]:
-    """What chose the way through f, in the order in which f asked; repeated questions of one line are one."""
+    """What chose the way through f, line by line: decisions on arrays first, then those on single numbers."""
     found: dict[tuple[str, bool, CodeLine | None], list[float]] = {}
-    lines: dict[Site, CodeLine | None] = {}
+    lines: dict[tuple[int, int], CodeLine | None] = {}
+    asked: set[tuple[int, CodeLine | None]] = set()
     for decision in program.decisions:
         for node, site, values in _questions(decision):
-            line = lines.setdefault(site, line_of(site))
+            code, offset = site
+            if (id(code), offset) not in lines:
+                lines[id(code), offset] = line_of(site)
+            line = lines[id(code), offset]
+            if (decision.node.index, line) in asked and len(decision.sites) == 1:
+                continue  # a mask that is read and written through
+            asked.add((decision.node.index, line))
             key = name_of(node) or node.kind, _is_truth(node), line
             found.setdefault(key, []).extend(values.tolist())
     return tuple(

@@ -8,7 +8,7 @@ import sys
 import sysconfig
 from collections.abc import Collection, Set
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from types import CodeType, FrameType
@@ -22,6 +22,12 @@ _LIBRARIES = tuple(
 )
 _STANDARD = f"{Path(sysconfig.get_paths()['stdlib']).resolve()}/"
 _LOADED_LATER = ("/site-packages/numba/", "/site-packages/cupy/", "/dist-packages/numba/", "/dist-packages/cupy/")
+
+_BETWEEN = ("sparsejac.tracing", "sparsejac.location", "kernels", "scipy._lib", "numpy.lib.mixins")
+"""Modules whose functions stand between the user's call and what it does."""
+
+_REMAINDERS = frozenset(k for k, (_, symbol) in enumerate(dis._nb_ops) if symbol in ("%", "%="))  # type: ignore[attr-defined]
+"""Arguments of BINARY_OP that mean ``%``."""
 
 _USER_FILES: dict[str, bool] = {}
 
@@ -67,6 +73,35 @@ def called_by_user() -> bool:
     return is_user_frame(frame) and not instruction.startswith("STORE")
 
 
+def formats_text() -> bool:
+    """Whether the caller's caller is at an operator ``%`` (with text on its left: others do not ask for floats)."""
+    code, at = sys._getframe(2).f_code.co_code, sys._getframe(2).f_lasti
+    return dis.opname[code[at]] == "BINARY_OP" and code[at + 1] in _REMAINDERS
+
+
+def called_library() -> tuple[str, str] | None:
+    """Public module and name of the library's function that the innermost line of the user's code has called.
+
+    None where there is none, and for compiled functions, which leave no frame.
+    """
+    found = None
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not is_user_frame(frame):
+        module = str(frame.f_globals.get("__name__", ""))
+        if not module.startswith(_BETWEEN) and not frame.f_code.co_name.startswith("<"):
+            public = module.partition("._")[0] if not module.startswith("sparsejac") else "sparsejac"
+            found = public, _function_name(frame)
+        frame = frame.f_back
+    return found
+
+
+def _function_name(frame: FrameType) -> str:
+    """The name under which a function was called: methods are those of the object's own class."""
+    owner = type(frame.f_locals.get("self")).__name__
+    public = "." in frame.f_code.co_qualname and "self" in frame.f_locals and not owner.startswith("_")
+    return f"{owner}.{frame.f_code.co_name}" if public else frame.f_code.co_qualname
+
+
 def at_item_assignment() -> bool:
     """Whether the innermost line of the user's code is about to store an item (``y[i] = ...``)."""
     frame: FrameType | None = sys._getframe(1)
@@ -81,17 +116,19 @@ def _callee(code: CodeType, offset: int) -> tuple[str, str] | None:
     call = None
     loads = []
     for instruction in dis.get_instructions(code):
-        if instruction.offset == offset:
-            call = instruction
+        if instruction.offset > offset:
             break
+        call = instruction  # the offset may be that of a cache behind the instruction
         if instruction.opname.startswith("LOAD") and isinstance(instruction.argval, str):
+            loads.append(instruction)
+        elif instruction.opname.startswith("BINARY"):  # a function out of a list or a dict
             loads.append(instruction)
     if call is None or call.positions is None or call.positions.lineno is None:
         return None
     begin = call.positions[0], call.positions[2]
     for load in reversed(loads):
         if load.positions is not None and (load.positions[0], load.positions[2]) == begin:
-            return load.opname, load.argval
+            return load.opname, str(load.argval)
     return None
 
 
@@ -116,8 +153,10 @@ def is_called_directly(names: Set[str], functions: Collection[int]) -> bool:
     how, name = loaded
     if how.startswith(("LOAD_ATTR", "LOAD_METHOD")):
         return name in names
+    if how.startswith("BINARY"):
+        return True
     found = frame.f_locals.get(name, frame.f_globals.get(name))
-    return id(found) in functions
+    return id(found.func if isinstance(found, partial) else found) in functions
 
 
 def is_user_file(name: str) -> bool:
@@ -137,12 +176,36 @@ def _judge(name: str) -> bool:
     return not path.startswith(_STANDARD) or "-packages/" in path
 
 
+def site_key() -> int:
+    """A number for the innermost place in the user's code, the same for each turn of a loop.
+
+    It is made of the identity of the code object: its hash changes while the interpreter specialises its instructions.
+    """
+    code, offset = user_site()
+    return (id(code) << 20) + offset
+
+
+def offset_in_call(site: Site) -> int:
+    """How far a place is from the end of its call instruction, which CPython 3.11 splits into two.
+
+    Calls that the interpreter has specialised run in the first half, others in the second.
+    """
+    code, offset = site
+    if code is None:
+        return 0
+    names = [dis.opname[opcode] for opcode in code.co_code[offset : offset + 16 : 2]]
+    return 2 * names.index("CALL") if names[0] == "PRECALL" and "CALL" in names else 0
+
+
 def user_site() -> Site:
-    """The innermost place in the user's code, as a key: the same for each turn of a loop."""
+    """The innermost place in the user's code; no key of a dict, see `site_key`."""
     frame: FrameType | None = sys._getframe(1)
+    known = _USER_FILES  # looked up here and not by calls: every operation of f asks
     while frame is not None:
-        if is_user_frame(frame):
-            return frame.f_code, frame.f_lasti
+        code = frame.f_code
+        user = known.get(code.co_filename)
+        if user or (user is None and is_user_file(code.co_filename)):
+            return code, frame.f_lasti
         frame = frame.f_back
     return NOWHERE
 

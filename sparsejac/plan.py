@@ -98,11 +98,11 @@ class Plan:
         x : array_like
             Of the shape that the plan was made with. With `argnums` other than 0: the first argument of f.
         *args
-            Further arguments of f; those of `prepare` if none follow the last of x.
+            Further arguments of f; those left out at the end are those of `prepare`.
         kwargs : dict, optional
             Arguments that f takes by name; those of `prepare` if none are given.
         batch : bool
-            Whether x is many points, along a first axis.
+            Whether x is many points, along a first axis; further arguments are the same for all.
         copy_structure : bool
             Give the matrix index arrays of its own. By default it shares the plan's, which are read-only.
 
@@ -133,7 +133,7 @@ class Plan:
         ----------
         x : array_like
         *args
-            Further arguments of f; those of `prepare` if none are given.
+            Further arguments of f; those left out at the end are those of `prepare`.
         kwargs : dict, optional
         batch : bool
             Whether x is many points, along a first axis; the result then has a row for each.
@@ -258,12 +258,12 @@ class Plan:
             Color rows and columns for the comparison even if the strategy in use needs no coloring.
         """
         first = self._variants.first
-        return explain(first.engine, color=color, program=first.traced.program, paths=self.num_variants)
+        return explain(first.engine, color=color, program=first.traced.program, others=self._variants.engines[1:])
 
     def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None, batch: bool) -> list[Bound]:
         """The calls that were asked for: one, or one for each point of a batch."""
         defaults, needed = self._defaults, max(self._signature.positions) + 1
-        args = args + defaults.args[needed:] if len(args) == needed else args
+        args = args + defaults.args[len(args) :] if len(args) >= needed else args
         kwargs = defaults.kwargs if kwargs is None else kwargs
         if batch:
             bound, points = self._signature.bind_many("plan", args, kwargs, frozen=defaults.frozen)

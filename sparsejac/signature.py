@@ -36,6 +36,7 @@ from sparsejac.structure import (
 )
 from sparsejac.tracing import Traced, run
 from sparsejac.tracing.array import plain_array
+from sparsejac.tracing.routing import seen_by_f
 from sparsejac.tracing.trace import current_trace
 
 Floats = npt.NDArray[np.float64]
@@ -67,11 +68,12 @@ class Signature:
     out_like: Any = None
     has_aux: bool = False
 
-    def __post_init__(self) -> None:
-        """Refuse what makes no sense."""
+    def checked(self) -> Signature:
+        """The same, unless it makes no sense."""
         check_function(self.call, self.f)
         check_argnums(self.call, self.argnums)
         _check_out(self.call, self.out_argument, self.out_like)
+        return self
 
     @property
     def positions(self) -> tuple[int, ...]:
@@ -92,6 +94,7 @@ class Signature:
         """
         _check_kwargs(call, kwargs, self.out_argument)
         check_argnums_given(call, self.positions, len(args))
+        _check_place(call, self.out_argument, len(args))
 
         structures, parts = [], [np.empty(0)]
         for k in self.positions:
@@ -178,7 +181,13 @@ class Bound:
         unknown, known = range(len(leaves)), range(len(leaves), len(leaves) + len(given))
         signature = self.signature
         return run(
-            signature.f, [*leaves, *given], list(unknown), list(known), call=self._call, has_aux=signature.has_aux
+            signature.f,
+            [*leaves, *given],
+            list(unknown),
+            list(known),
+            call=self._call,
+            has_aux=signature.has_aux,
+            used=list(self.further.values()),
         )
 
     def _call(self, *parts: Any) -> Any:
@@ -189,12 +198,12 @@ class Bound:
             zip(self.signature.positions, x if isinstance(self.signature.argnums, tuple) else (x,), strict=True)
         )
         further = self.further if self.frozen else with_operands(self.further, iter(parts[count:]))
-        args = [chosen[k] if k in chosen else further[k] for k in range(len(self.args))]
-        kwargs = {name: further[name] for name in self.kwargs}
+        args = [chosen[k] if k in chosen else seen_by_f(further[k]) for k in range(len(self.args))]
+        kwargs = {name: seen_by_f(further[name]) for name in self.kwargs}
         signature = self.signature
         if signature.out_argument is not None:
             return _write_in_place(signature, args, kwargs)
-        result = signature.f(*args, **kwargs)
+        result = seen_by_f(signature.f)(*args, **kwargs)
         return _pair(result) if signature.has_aux else result
 
 
@@ -205,12 +214,12 @@ def _write_in_place(signature: Signature, args: list[Any], kwargs: dict[str, Any
         kwargs[where] = buffer
     else:
         args.insert(int(where or 0), buffer)
-    returned = signature.f(*args, **kwargs)
+    returned = seen_by_f(signature.f)(*args, **kwargs)
     if signature.has_aux:
         return buffer, returned
     if returned is not None and returned is not buffer and not isinstance(returned, int):
         raise InputTypeError(
-            f"sparsejac: f returned a {type(returned).__name__} beside what it wrote into its argument "
+            f"sparsejac: f returned a {returned.__class__.__name__} beside what it wrote into its argument "
             f"{where!r}. Cure: leave out_argument= out if the result is what f returns; pass has_aux=True if both are "
             "wanted."
         )
@@ -229,7 +238,7 @@ def _buffers(out_like: Any) -> Any:
 
 def _pair(result: Any) -> tuple[Any, Any]:
     if not isinstance(result, tuple) or len(result) != 2:
-        what = f"tuple of {len(result)}" if isinstance(result, tuple) else type(result).__name__
+        what = f"tuple of {len(result)}" if isinstance(result, tuple) else result.__class__.__name__
         raise InputTypeError(f"sparsejac: f returned a {what} with has_aux=True. Cure: return a pair, (outputs, aux).")
     return result
 
@@ -267,6 +276,14 @@ def _check_out(call: str, argument: Any, like: Any) -> None:
                 f"{call}: out_like holds a {type(part).__name__}\n  {user_location()}\n  Cure: pass the shape of what "
                 "f writes, or arrays like those that it writes into."
             )
+
+
+def _check_place(call: str, argument: int | str | None, count: int) -> None:
+    if argument is not None and not isinstance(argument, str) and argument > count:
+        raise InputError(
+            f"{call}: out_argument is {argument}, but f was called with {count} other positional arguments\n  "
+            f"{user_location()}\n  Cure: pass the position of the argument that f writes into, or its name."
+        )
 
 
 def _check_kwargs(call: str, kwargs: Any, out_argument: Any) -> None:

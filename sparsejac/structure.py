@@ -184,8 +184,8 @@ def _holds_array(items: Any) -> bool:
     """Whether a list holds, at any depth, more than numbers: an array with dimensions or a container with names."""
     for item in items:
         kind = type(item)
-        if kind is float or kind is int:
-            continue
+        if kind is float or kind is int or getattr(kind, "ndim", None) == 0:
+            continue  # a number, ours among them
         if issubclass(kind, list | tuple) and not hasattr(kind, "_fields"):
             if _holds_array(item):
                 return True

@@ -108,6 +108,11 @@ class Variants:
         """The way taken when the plan was made."""
         return self._known[0]
 
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """Those of all ways, in the order in which they were met."""
+        return tuple(variant.engine for variant in tuple(self._known))
+
     def evaluate(self, bound: Bound, evaluate: Callable[..., T], out: Floats | None = None) -> tuple[Variant, T]:
         """Find the way that f takes with these arguments, and run a method of its engine.
 

@@ -16,7 +16,7 @@ from sparsejac.tracing.base import SAME_AS_FUNCTIONS, TracedBase, plain
 from sparsejac.tracing.casting import check_same_kind, kind_of, peek, truth_of
 from sparsejac.tracing.keys import has_dots, is_basic, with_dots
 from sparsejac.tracing.reals import NumberKind, Value
-from sparsejac.tracing.registry import FUNCTIONS, HOOKS, METHODS
+from sparsejac.tracing.registry import FUNCTIONS, HOOKS, METHODS, REFUSALS
 from sparsejac.tracing.scalar import TracedScalar, scalar_of
 from sparsejac.tracing.shown import ShownText
 from sparsejac.tracing.storage import Storage
@@ -24,6 +24,7 @@ from sparsejac.tracing.trace import Trace, current_trace
 
 _FLOAT = np.dtype(np.float64)
 
+_NO_RULE = ("it has no rule for values that depend on x", "use the NumPy function that gives the same numbers")
 _OBJECT_LIMIT = 100_000
 """Elements that are followed one by one where NumPy's compiled code makes an object array of a traced one."""
 
@@ -76,6 +77,10 @@ class TracedArray(TracedBase):
 
     @shape.setter
     def shape(self, shape: Any) -> None:
+        if self.is_loose and self.ndim > 1:
+            raise self.tracer.refusal(
+                "setting the shape of an array whose memory order is not known", "NumPy may refuse it", "use reshape"
+            )
         window = self.window.reshape(shape)
         if window.size and not np.may_share_memory(window, self.window):
             raise AttributeError("Incompatible shape for in-place modification. Use `.reshape()` to make a copy.")
@@ -185,6 +190,11 @@ class TracedArray(TracedBase):
     def flat(self, value: Any) -> None:
         self[...] = np.resize(HOOKS["as_array"](self.tracer, value), self.shape)
 
+    @property
+    def is_loose(self) -> bool:
+        """Whether NumPy would have laid the numbers in an order that is not known here."""
+        return self.storages[0].is_loose
+
     def at_view(self, window: npt.NDArray[Any]) -> TracedArray:
         """Another view of the same memory."""
         return TracedArray(self.tracer, self.storages, window, self.memory, self.dtype)
@@ -258,7 +268,7 @@ class TracedArray(TracedBase):
             raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
         if self.is_plain:
             return getattr(self._lent(), name)  # y.data, y.base and y.ctypes may be kept
-        raise self.tracer.refusal(f"ndarray.{name}", "it has no rule for values that depend on x", "use another method")
+        raise self.tracer.refusal(f"ndarray.{name}", *REFUSALS.get(("numpy.ndarray", name), _NO_RULE))
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:
         if self.is_plain:
@@ -391,6 +401,26 @@ def plain_array(trace: Trace, array: npt.NDArray[Any]) -> TracedArray:
     parts = (memory.real, memory.imag) if array.dtype.kind == "c" else (memory,)
     storages = tuple(Storage(trace, memory.size, plain=part) for part in parts)
     return TracedArray(trace, storages, array, memory, array.dtype)
+
+
+def loosened(result: Any, *sources: Any) -> Any:
+    """A result that NumPy lays in memory as its operands lie: in an order that is not known if one is not in C order."""
+    if type(result) is TracedArray and result.window.ndim > 1 and not all(map(_is_c_ordered, sources)):
+        if not any(type(source) is TracedArray and source.storages == result.storages for source in sources):
+            for storage in result.storages:
+                storage.is_loose = True
+    return result
+
+
+def _is_c_ordered(source: Any) -> bool:
+    """Whether the places of an array ascend in memory, as those of slices of arrays in C order do."""
+    window = source.window if type(source) is TracedArray else source
+    if not isinstance(window, np.ndarray) or window.ndim < 2:
+        return True
+    if type(source) is TracedArray and source.storages[0].is_loose:
+        return False
+    steps = [abs(s) for s, n in zip(window.strides, window.shape, strict=True) if n > 1 and s]
+    return steps == sorted(steps, reverse=True)
 
 
 def adopted(trace: Trace, result: Any, *sources: Any) -> Any:

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from sparsejac.errors import UntraceableError
-from sparsejac.location import at_item_assignment
-from sparsejac.tracing.registry import HOOKS
+from sparsejac.location import at_item_assignment, called_library
+from sparsejac.tracing.registry import HOOKS, REFUSALS
 
 if TYPE_CHECKING:
     from sparsejac.tracing.trace import Trace
@@ -21,12 +21,25 @@ SAME_AS_FUNCTIONS = frozenset(
     for name in (
         *("all", "any", "argmax", "argmin", "argpartition", "argsort", "clip", "conj", "conjugate"),
         *("cumprod", "cumsum", "diagonal", "dot", "max", "mean", "min", "nonzero", "prod", "ptp", "repeat", "round"),
-        *("searchsorted", "squeeze", "std"),
+        *("choose", "searchsorted", "squeeze", "std"),
         *("sum", "swapaxes", "take", "trace", "var"),
     )
     if hasattr(np.ndarray, name)  # NumPy 2 took some away: hasattr must say of our arrays what it says of NumPy's
 )
 """Methods that do just what the NumPy function of the same name does."""
+
+_AS_IT_IS = (
+    "use the value as it is (NumPy, math and item assignment take it), make buffers inside f by np.zeros, np.empty or "
+    "np.array, and give compiled functions a rule by sparsejac.primitive"
+)
+_PLAIN_NUMBERS = (
+    "it asks for plain numbers, and a value that depends on x would lose its derivative",
+    "write it with functions of NumPy, or give it a rule of its own by sparsejac.primitive",
+)
+REFUSALS["sparsejac", "sparse_jacobian"] = (
+    "it is called inside f at a point that depends on x, and derivatives of derivatives are not there",
+    "call it at a constant point, or write the inner derivative out",
+)
 
 
 class TracedBase(NDArrayOperatorsMixin):
@@ -56,20 +69,20 @@ class TracedBase(NDArrayOperatorsMixin):
         """The trace that a call belongs to: a plain array may be left from an earlier one."""
         return owner(arguments) or self.tracer if self.is_plain else self.tracer
 
-    def _lossy(self, what: str) -> UntraceableError:
+    def _lossy(self, what: str, cure: str = "") -> UntraceableError:
         """The refusal to become a plain number."""
         if at_item_assignment():
-            return self.tracer.refusal(
+            return self.tracer.outside_write(
                 "item assignment of a value that depends on x into an ordinary array",
                 "the array was not made inside f, and would lose the derivative with respect to x",
-                "create the buffer inside f: np.zeros(n), np.empty(n), or np.array(a) in place of a.copy()",
+                "create the buffer inside f, by calling np.zeros(n), np.empty(n), or np.array(a) in place of a.copy(), "
+                "under just these names",
             )
-        return self.tracer.refusal(
-            what,
-            "a plain number would lose the derivative with respect to x",
-            "use the value as it is: NumPy and math functions and item assignment take it; create buffers inside f "
-            "by np.zeros, np.empty or np.array",
-        )
+        library = called_library()
+        if library is not None:
+            name = ".".join(library).replace("numpy.", "np.", 1).removesuffix(".__init__")
+            return self.tracer.refusal(name, *REFUSALS.get(library, _PLAIN_NUMBERS))
+        return self.tracer.refusal(what, "a plain number would lose the derivative with respect to x", cure or _AS_IT_IS)
 
     def __divmod__(self, other: Any) -> Any:
         return self // other, self % other
@@ -81,7 +94,7 @@ class TracedBase(NDArrayOperatorsMixin):
         raise self._lossy("complex() of a value that depends on x")
 
     def __reduce__(self) -> Any:
-        raise self._lossy("pickling of a value that depends on x")
+        raise self._lossy("pickling of a value that depends on x", "use copy.deepcopy, or pass the value on as it is")
 
 
 def is_traced(obj: Any) -> bool:

@@ -171,7 +171,7 @@ def delivered(trace: Trace, result: Any, out: Any, operation: str) -> Any:
 
 def outside_write(trace: Trace, operation: str) -> UntraceableError:
     """The refusal to write a traced value into memory that is not ours."""
-    return trace.refusal(
+    return trace.outside_write(
         operation,
         "a value that depends on x would be written into an ordinary array made outside f",
         "create the buffer inside f by np.zeros, np.empty or np.array(buffer)",

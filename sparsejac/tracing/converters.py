@@ -3,12 +3,13 @@
 They are types, and stay types: ``isinstance(v, float)``, ``dtype=float``, ``map(float, v)`` and ``float.fromhex`` mean
 what they always mean. Only a call with a traced number gives a traced number. What they cannot pretend is to be the
 very same object: where code of the user compares types by ``is``, they are not put in place (`converters_in`), and
-float() of a traced value is refused there.
+float() of a traced value is refused.
 """
 
 from __future__ import annotations
 
 import dis
+import sys
 from functools import lru_cache
 from types import CodeType
 from typing import Any
@@ -98,31 +99,54 @@ for _stand_in in (_Float, _Complex):
     _stand_in.__name__ = _stand_in.__qualname__ = _stand_in.original.__name__
     _stand_in.__module__ = "builtins"
 
-CONVERTERS: dict[str, Any] = {"float": _Float, "complex": _Complex}
+def _evaluate(source: Any, names: Any = None, local: Any = None, /, **given: Any) -> Any:
+    """As eval, but not of text that a traced value was written as."""
+    check_text(source)
+    frame = sys._getframe(1)
+    names = given.get("globals", names)
+    own = names is None
+    local = given.get("locals", local)
+    return eval(source, frame.f_globals if own else names, frame.f_locals if own and local is None else local)
+
+
+_evaluate.original = eval  # type: ignore[attr-defined]
+
+CONVERTERS: dict[str, Any] = {"float": _Float, "complex": _Complex, "eval": _evaluate}
 """Names of builtins -> what stands in for them."""
+
+_NAMES = frozenset(CONVERTERS)
 
 
 @lru_cache(maxsize=4096)
 def converters_in(code: CodeType) -> tuple[frozenset[str], bool]:
-    """The names of `CONVERTERS` that code uses, functions inside it included, and whether it compares types by ``is``."""
+    """The names of `CONVERTERS` that code uses, functions inside it included, and whether it asks who they are."""
     used = {name for name in code.co_names if name in CONVERTERS}
-    by_identity = bool(used) and _compares_by_identity(code)
+    compares = bool(used) and _compares_by_identity(code)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            further, compares = converters_in(constant)
+            further, inner = converters_in(constant)
             used |= further
-            by_identity |= compares
-    return frozenset(used), by_identity
+            compares |= inner
+    return frozenset(used), compares
 
 
 def _compares_by_identity(code: CodeType) -> bool:
-    """Whether ``is`` compares anything but with None, True, False or Ellipsis."""
-    before = None
-    for instruction in dis.get_instructions(code):
-        if instruction.opname == "IS_OP" and not (
-            before is not None and before.opname == "LOAD_CONST" and before.argval in (None, True, False, ...)
-        ):
-            return True
-        if instruction.opname not in ("CACHE", "EXTENDED_ARG"):
-            before = instruction
+    """Whether ``is`` compares one of the names with something, or may compare a variable that holds it."""
+    instructions = [i for i in dis.get_instructions(code) if i.opname not in ("CACHE", "EXTENDED_ARG")]
+    loads = [k for k, i in enumerate(instructions) if i.opname.startswith("LOAD_") and i.argval in _NAMES]
+    kept = any(instructions[k + 1].opname.startswith(("STORE_", "RETURN_")) for k in loads)
+    for k, instruction in enumerate(instructions):
+        if instruction.opname == "IS_OP" and (kept or any(_inside(instructions[j], instruction) for j in loads)):
+            before = instructions[k - 1]
+            if not (before.opname == "LOAD_CONST" and before.argval in (None, True, False, ...)):
+                return True
     return False
+
+
+def _inside(part: dis.Instruction, whole: dis.Instruction) -> bool:
+    """Whether an instruction stands inside the expression of another one; if that is not known, it may."""
+    inner, outer = part.positions, whole.positions
+    if inner is None or outer is None or None in (*inner, *outer):
+        return True
+    first, last = (inner.lineno, inner.col_offset), (inner.end_lineno, inner.end_col_offset)
+    return (outer.lineno, outer.col_offset) <= first and last <= (outer.end_lineno, outer.end_col_offset)  # type: ignore[operator]

@@ -9,8 +9,9 @@ import numpy as np
 
 from sparsejac.tracing.array import TracedArray, plain_array
 from sparsejac.tracing.base import is_traced, plain
-from sparsejac.tracing.conversion import as_array, as_value
-from sparsejac.tracing.registry import FUNCTIONS, traces
+from sparsejac.tracing.casting import peek
+from sparsejac.tracing.conversion import as_array, as_value, settled
+from sparsejac.tracing.registry import FUNCTIONS, follows, refuses, traces
 from sparsejac.tracing.trace import Trace
 
 
@@ -77,3 +78,83 @@ def _full_like(trace: Trace, a: Any, fill_value: Any, dtype: Any = None, *args: 
     result = _zeros_like(trace, a, dtype, *args, **kwargs)
     result[...] = fill_value
     return result
+
+
+@follows("numpy", "asarray_chkfinite")
+def _asarray_chkfinite(trace: Trace, a: Any, dtype: Any = None, order: Any = None) -> Any:
+    array = as_array(trace, a)
+    if not np.isfinite(array).all():
+        raise ValueError("array must not contain infs or NaNs")
+    return array if dtype is None else array.astype(dtype, copy=False)
+
+
+def _of_shape(function: Callable[..., Any]) -> None:
+    """Follow a function that makes indices for an array's shape."""
+
+    def follow(trace: Trace, array: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(np.broadcast_to(0.0, _shape(trace, array)), *args, **kwargs)
+
+    FUNCTIONS[function] = follow
+
+
+for _function in (np.tril_indices_from, np.triu_indices_from, np.diag_indices_from):
+    _of_shape(_function)
+
+
+@traces(np.ix_)
+def _ix(trace: Trace, *args: Any) -> Any:
+    return np.ix_(*(settled(trace, arg) for arg in args))
+
+
+def _of_dtype(function: Callable[..., Any]) -> None:
+    """Follow a function that looks at the dtypes of its operands alone."""
+
+    def follow(trace: Trace, *args: Any, **kwargs: Any) -> Any:
+        return function(*(np.empty(0, a.dtype) if is_traced(a) else a for a in args), **kwargs)
+
+    FUNCTIONS[function] = follow
+
+
+for _asks in (np.can_cast, np.common_type, np.min_scalar_type):
+    _of_dtype(_asks)
+
+
+@traces(np.array_str)
+def _array_str(trace: Trace, a: Any, *args: Any, **kwargs: Any) -> str:
+    return np.array_str(peek(trace, as_value(trace, a)), *args, **kwargs)
+
+
+@traces(np.array_repr)
+def _array_repr(trace: Trace, arr: Any, *args: Any, **kwargs: Any) -> str:
+    return np.array_repr(peek(trace, as_value(trace, arr)), *args, **kwargs)
+
+
+@traces(np.array2string)
+def _array2string(trace: Trace, a: Any, *args: Any, **kwargs: Any) -> str:
+    return np.array2string(peek(trace, as_value(trace, a)), *args, **kwargs)
+
+
+refuses(
+    np.packbits,
+    np.unpackbits,
+    np.ravel_multi_index,
+    np.unravel_index,
+    why="it takes integers, and integers have no derivative",
+    cure="compute it from constants",
+)
+refuses(
+    np.save,
+    np.savetxt,
+    np.savez,
+    np.savez_compressed,
+    why="what depends on x has no value outside f",
+    cure="return it from f and save it there",
+)
+refuses(
+    np.busday_count,
+    np.busday_offset,
+    np.is_busday,
+    np.datetime_as_string,
+    why="it takes dates",
+    cure="compute it from constants",
+)

@@ -30,6 +30,8 @@ def _gradient(trace: Trace, f: Any, *varargs: Any, axis: Any = None, edge_order:
         _slope(array, k, spacing, edge_order)
         for k, spacing in zip(axes, _spacings(array, list(axes), varargs), strict=True)
     ]
+    if array.dtype.kind == "f":
+        slopes = [slope.astype(array.dtype, copy=False) for slope in slopes]
     return slopes[0] if len(axes) == 1 else tuple(slopes)
 
 
@@ -68,8 +70,8 @@ def _slope(array: Any, axis: int, spacing: Any, edge_order: int) -> Any:
         inside = (f[..., 2:] - f[..., :-2]) / (2.0 * steps[0])
     else:
         inside = _uneven(f, steps[:-1], steps[1:])
-    first, last = (_end(f, steps, end, edge_order) for end in (1, -1))
-    return np.moveaxis(np.concatenate([first[..., None], inside, last[..., None]], axis=-1), -1, axis)
+    ends = [_end(f, steps, end, edge_order) for end in (1, -1)]
+    return np.moveaxis(np.concatenate([ends[0], inside, ends[1]], axis=-1), -1, axis)
 
 
 def _uneven(f: Any, before: Any, after: Any) -> Any:
@@ -82,14 +84,15 @@ def _uneven(f: Any, before: Any, after: Any) -> Any:
 
 def _end(f: Any, steps: Any, direction: int, edge_order: int) -> Any:
     """The slope at the first point, or seen from the other side at the last one."""
-    near, second, third = (0, 1, 2) if direction > 0 else (-1, -2, -3)
+    f, steps = (array[..., ::direction] for array in (f, steps))
+    near, second, third = (f[..., k : k + 1] for k in range(3))
     if edge_order == 1:
-        return direction * (f[..., second] - f[..., near]) / steps[near]
-    h, k = steps[near], steps[second]
+        return direction * (second - near) / steps[0]
+    h, k = steps[0], steps[1]
     a = -(2.0 * h + k) / (h * (h + k))
     b = (h + k) / (h * k)
     c = -h / (k * (h + k))
-    return direction * (a * f[..., near] + b * f[..., second] + c * f[..., third])
+    return direction * (a * near + b * second + c * third)
 
 
 @traces(np.ediff1d)

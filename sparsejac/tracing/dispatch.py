@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from sparsejac.errors import UntraceableError
-from sparsejac.tracing.array import adopted, plain_result
+from sparsejac.tracing.array import TracedArray, adopted, loosened, plain_result
 from sparsejac.tracing.base import all_plain, given, is_traced, plain
 from sparsejac.tracing.casting import DTYPES, LOW, computed_in, promoted
 from sparsejac.tracing.conversion import as_value, delivered, wrap
 from sparsejac.tracing.reals import Value
-from sparsejac.tracing.registry import FUNCTIONS, HOOKS, REFUSALS, UFUNC_METHODS, UFUNCS, hook
+from sparsejac.tracing.registry import DOUBLE, FUNCTIONS, HOOKS, REFUSALS, UFUNC_METHODS, UFUNCS, hook
 from sparsejac.tracing.trace import Trace
 
 _VIEWS_OF_PARTS = (np.real, np.imag)
@@ -21,6 +21,10 @@ _NO_RULE = (
     "it has no rule for values that depend on x",
     "write it with elementwise functions, indexing, sums and products, or move it out of f if it does not depend on x",
 )
+_OF_ANY_ORDER = frozenset([np.einsum, np.tensordot, np.cross, np.kron, np.vander, np.apply_along_axis, np.inner])
+"""Functions whose result may lie in any order, also for operands in C order."""
+
+_NO_ORDER = np.empty((2, 2)).T
 _WITHOUT_EFFECT = frozenset(["casting", "order", "subok"])
 
 
@@ -34,7 +38,22 @@ def follow_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: 
     if follow is None:
         why, cure = REFUSALS.get(function, _NO_RULE)
         raise trace.refusal(f"{function.__module__}.{function.__name__}".replace("numpy.", "np.", 1), why, cure)
-    return _narrowed(trace, (args, kwargs), follow(trace, *args, **kwargs))
+    result = follow(trace, *args, **kwargs)
+    if function not in DOUBLE:
+        result = _narrowed(trace, (args, kwargs), result)
+    return _loosened(result, args, kwargs, function in _OF_ANY_ORDER)
+
+
+def _loosened(result: Any, args: tuple[Any, ...], kwargs: dict[str, Any], always: bool) -> Any:
+    """Results of a function, marked where NumPy's memory order is not known."""
+    results = result if isinstance(result, list | tuple) else (result,)
+    if any(type(part) is TracedArray and part.window.ndim > 1 for part in results):
+        sources = list(_operands((args, kwargs)))
+        if always:
+            sources.append(_NO_ORDER)
+        for part in results:
+            loosened(part, *sources)
+    return result
 
 
 @hook("ufunc")
@@ -69,6 +88,8 @@ def _call(trace: Trace, ufunc: Any, inputs: tuple[Any, ...], kwargs: dict[str, A
         raise _unknown(trace, f"{name} with {', '.join(sorted(unknown))}=")
     if ufunc is np.matmul:
         result = _narrowed(trace, (inputs, {}), FUNCTIONS[np.matmul](trace, *inputs, dtype=dtype))
+    elif ufunc.types == ["O" * ufunc.nin + "->" + "O" * ufunc.nout] and not given(out):
+        return HOOKS["frompyfunc"](trace, ufunc, *inputs)
     elif getattr(np, ufunc.__name__, None) is not ufunc and ufunc not in UFUNCS:
         result = HOOKS["library_ufunc"](trace, ufunc, inputs, dtype)
     else:
@@ -81,11 +102,11 @@ def _call(trace: Trace, ufunc: Any, inputs: tuple[Any, ...], kwargs: dict[str, A
             value = computed_in(trace, value, dtype)
         elif any(operand.kind in "bihs" for operand in operands):
             value = promoted(trace, ufunc, inputs, operands, value)
-        result = wrap(trace, value)
+        result = loosened(wrap(trace, value), *inputs)
     if where is not True:
         if not given(out):
             raise trace.refusal(f"{name} with where= but without out=", "the other elements are random", "give out=")
-        result = FUNCTIONS[np.where](trace, where, result, out[0])
+        result = np.where(where, result, out[0])
     return delivered(trace, result, out, name)
 
 
@@ -106,10 +127,15 @@ def _narrowed(trace: Trace, arguments: tuple[Any, dict[str, Any]], result: Any) 
     return narrow(result)
 
 
+_LISTS_OF_DOUBLES = ({float}, {int, float})
+
+
 def _operands(obj: Any) -> Iterator[Any]:
     """The numbers and arrays inside arguments."""
     if is_traced(obj) or isinstance(obj, np.ndarray | float | complex):
         yield obj
+    elif type(obj) is list and {type(item) for item in obj} in _LISTS_OF_DOUBLES:
+        yield np.asarray(obj)  # unlike a number alone, which takes the precision of the others
     elif isinstance(obj, list | tuple):
         for item in obj:
             yield from _operands(item)

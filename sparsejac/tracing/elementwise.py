@@ -10,7 +10,7 @@ from sparsejac.tracing import complex_rules as pairs
 from sparsejac.tracing.casting import truth_of
 from sparsejac.tracing.complex_rules import is_complex
 from sparsejac.tracing.reals import NumberKind, Real, Value, Vector
-from sparsejac.tracing.registry import CONVENTIONS, UFUNCS
+from sparsejac.tracing.registry import CONVENTIONS, HOOKS, UFUNCS
 from sparsejac.tracing.trace import Trace
 
 _INVERSE = ["arcsin", "arccos", "arctan", "arctan2", "arcsinh", "arccosh", "arctanh"]
@@ -25,11 +25,8 @@ _COMPARISONS = ["less", "less_equal", "greater", "greater_equal", "signbit"]
 def _real_rule(name: str, kind: NumberKind = "f") -> Callable[..., Value]:
     def follow(trace: Trace, *values: Value) -> Value:
         if is_complex(*values):
-            raise trace.refusal(
-                f"np.{name} of complex values that depend on x",
-                "there is no rule for it",
-                "write it in terms of real and imaginary parts",
-            )
+            found: Value = HOOKS["complex_ufunc"](trace, name, *values)
+            return found
         return Value(trace.apply(name, *(value.real for value in values)), None, kind)
 
     return follow

@@ -15,8 +15,8 @@ import numpy as np
 from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.conversion import as_array, delivered
-from sparsejac.tracing.linear_maps import linear_call
-from sparsejac.tracing.registry import follows
+from sparsejac.tracing.linear_maps import described, linear_call
+from sparsejac.tracing.registry import follows, unfollowed
 from sparsejac.tracing.trace import Trace
 
 Reach = Sequence[int | None]
@@ -56,9 +56,9 @@ def _gaussian_radius(sigma: float, truncate: float, radius: Any) -> int:
 
 def _of_gaussian(options: dict[str, Any], ndim: int) -> Reach:
     axes = _axes(options, ndim)
-    sigmas, radii = _by_axis(options["sigma"], axes), _by_axis(options["radius"], axes)
-    pairs = zip(sigmas, radii, strict=True)
-    return _spread(ndim, axes, [_gaussian_radius(s, options["truncate"], r) for s, r in pairs])
+    sigmas, radii = _by_axis(options["sigma"], axes), _by_axis(options.get("radius"), axes)
+    truncate = float(options.get("truncate", 4.0))
+    return _spread(ndim, axes, [_gaussian_radius(s, truncate, r) for s, r in zip(sigmas, radii, strict=True)])
 
 
 def _of_gaussian_along(options: dict[str, Any], ndim: int) -> Reach:
@@ -79,12 +79,6 @@ def _next(options: dict[str, Any], ndim: int) -> Reach:
     return [1] * ndim
 
 
-def _of_gaussian_laplace(options: dict[str, Any], ndim: int) -> Reach:
-    sigmas = _by_axis(options["sigma"], range(ndim))
-    truncate = float(options.get("truncate", 4.0))
-    return [_gaussian_radius(s, truncate, options.get("radius")) for s in sigmas]
-
-
 def _anywhere(options: dict[str, Any], ndim: int) -> Reach:
     return [None] * ndim
 
@@ -101,7 +95,7 @@ _REACH: dict[str, Callable[[dict[str, Any], int], Reach]] = {
     "laplace": _next,
     "sobel": _next,
     "prewitt": _next,
-    "gaussian_laplace": _of_gaussian_laplace,
+    "gaussian_laplace": _of_gaussian,
     "shift": _anywhere,
     "zoom": _anywhere,
     "rotate": _anywhere,
@@ -128,7 +122,7 @@ def _filter(name: str, trace: Trace, *args: Any, **kwargs: Any) -> Any:
     if _wraps(options):
         reach = [None if r else r for r in reach]
     call = partial(_run, function, options)
-    key = tuple((k, _text(option)) for k, option in options.items())
+    key = described(trace, f"{_MODULE}.{name}", options)
     result = linear_call(trace, f"{_MODULE}.{name}", call, array, reach, key)
     return delivered(trace, result, _output(trace, name, out), f"{_MODULE}.{name}")
 
@@ -153,12 +147,6 @@ def _wraps(options: dict[str, Any]) -> bool:
     return any(mode in _CUTS for mode in ([modes] if isinstance(modes, str) else modes))
 
 
-def _text(option: Any) -> Any:
-    """An option for the digest."""
-    array = np.asarray(option) if isinstance(option, np.ndarray | list | tuple) else None
-    return option if array is None or array.dtype.kind == "U" else (array.shape, array.dtype.str, array.tobytes())
-
-
 def _output(trace: Trace, name: str, out: Any) -> Any:
     """An array to write to; a dtype is allowed where it is double precision anyway."""
     if out is None or isinstance(out, np.ndarray):
@@ -170,7 +158,7 @@ def _output(trace: Trace, name: str, out: Any) -> Any:
 
 _NONLINEAR = {
     **dict.fromkeys(
-        ["median_filter", "rank_filter", "percentile_filter"], "stack shifted slices and take np.sort along the new axis"
+        ["median_filter", "rank_filter", "percentile_filter"], "stack shifted slices, take np.sort along the new axis"
     ),
     **dict.fromkeys(
         ["maximum_filter", "minimum_filter", "maximum_filter1d", "minimum_filter1d", "grey_dilation", "grey_erosion"],
@@ -184,11 +172,7 @@ _NONLINEAR = {
 """What is no constant matrix -> what to write instead."""
 
 
-def _refused(name: str, cure: str, trace: Trace, *args: Any, **kwargs: Any) -> Any:
-    raise trace.refusal(f"{_MODULE}.{name}", "it has no rule for values that depend on x", cure)
-
-
 for _name in _REACH:
     follows(_MODULE, _name)(partial(_filter, _name))
 for _name, _cure in _NONLINEAR.items():
-    follows(_MODULE, _name)(partial(_refused, _name, _cure))
+    unfollowed(_MODULE, _name, cure=_cure)

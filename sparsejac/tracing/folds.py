@@ -1,4 +1,4 @@
-"""Ufuncs over whole axes: ``reduce`` of those without a function of their own, and ``reduceat``."""
+"""Methods of ufuncs: ``reduce`` of those without a function of their own, ``reduceat``, ``outer``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from sparsejac.tracing.base import given, plain
 from sparsejac.tracing.casting import computed_in
-from sparsejac.tracing.conversion import as_value, wrap
-from sparsejac.tracing.registry import UFUNC_METHODS, UFUNCS
+from sparsejac.tracing.conversion import as_array, as_value, wrap
+from sparsejac.tracing.registry import UFUNC_METHODS
 from sparsejac.tracing.trace import Trace
 
 Axis = int | tuple[int, ...] | None
@@ -25,10 +25,10 @@ BINARY: tuple[Any, ...] = tuple(
     dict.fromkeys(
         ufunc
         for ufunc in vars(np).values()
-        if isinstance(ufunc, np.ufunc) and ufunc.nin == 2 and ufunc.nout == 1 and ufunc in UFUNCS
+        if isinstance(ufunc, np.ufunc) and ufunc.nin == 2 and ufunc.nout == 1 and ufunc.signature is None
     )
 )
-"""Ufuncs of two operands that are followed."""
+"""NumPy's ufuncs of two operands. Those that are not followed are refused when they are called."""
 
 FOLDING: tuple[Any, ...] = tuple(ufunc for ufunc in BINARY if ufunc not in _COMPARISONS)
 """Those whose result may be an operand again."""
@@ -44,6 +44,7 @@ ASSOCIATIVE = frozenset(
 _COUNTING = (np.add, np.multiply)
 _LOGICAL = (np.logical_and, np.logical_or, np.logical_xor)
 _NEUTRAL: dict[Any, float] = {
+    np.multiply: 1.0,
     np.maximum: -np.inf,
     np.minimum: np.inf,
     np.fmax: np.nan,
@@ -79,44 +80,62 @@ def tree(ufunc: Any, array: Any) -> Any:
     return array[0]
 
 
-def left(ufunc: Any, array: Any) -> Any:
-    """All elements along the first axis combined from the left, as NumPy's order is."""
-    if ufunc is np.subtract and len(array) > 1:
+def left(ufunc: Any, array: Any, where: Any = True) -> Any:
+    """All elements along the first axis combined from the left, as NumPy's order is; those that `where` leaves out not."""
+    if ufunc is np.subtract and len(array) > 1 and where is True:
         return array[0] - np.sum(array[1:], axis=0)
     total = array[0]
-    for element in array[1:]:
-        total = ufunc(total, element)
+    for k in range(1, len(array)):
+        following = ufunc(total, array[k])
+        total = following if where is True else np.where(where[k], following, total)
     return total
 
 
-def _folded(ufunc: Any, array: Any) -> Any:
+def _folded(ufunc: Any, array: Any, where: Any) -> Any:
     if ufunc is np.hypot and len(array) == 1:
         return np.absolute(array[0])  # NumPy starts from the identity
-    return tree(ufunc, array) if ufunc in ASSOCIATIVE else left(ufunc, array)
+    return tree(ufunc, array) if ufunc in ASSOCIATIVE else left(ufunc, array, where)
 
 
-def _reduce(ufunc: Any) -> Callable[..., Any]:
+def _checked_by_numpy(ufunc: Any, array: Any, axis: Axis, keepdims: bool, initial: Any, where: Any) -> Any:
+    """What NumPy gives for zeros of the same shape: its errors, and the identity where nothing is combined."""
+    started = given(initial)
+    mask = True if where is True else np.broadcast_to(True, np.shape(where))
+    options = {"initial": 1.0} if started else {}
+    result = ufunc.reduce(np.zeros(array.shape, array.dtype), axis, where=mask, keepdims=keepdims, **options)
+    return np.full_like(result, 0.0) + initial if started else result
+
+
+def _lines(array: Any, gone: tuple[int, ...]) -> Any:
+    """The array with the axes `gone` as one, which comes first."""
+    moved = np.moveaxis(array, gone, range(len(gone))) if gone else array[None]
+    count = max(len(gone), 1)
+    return moved.reshape((prod(moved.shape[:count]), *moved.shape[count:]))
+
+
+def reduction(ufunc: Any) -> Callable[..., Any]:
+    """How ``ufunc.reduce`` is followed."""
+
     def follow(
         trace: Trace, a: Any, axis: Axis = 0, dtype: Any = None, keepdims: bool = False,
         initial: Any = np._NoValue, where: Any = True,
     ) -> Any:  # fmt: skip
         array = operand(trace, ufunc, a, dtype)
         gone = _gone(array.ndim, axis)
-        limits = {"initial": 1.0} if given(initial) else {}
         if where is not True or 0 in array.shape or (len(gone) > 1 and ufunc not in ASSOCIATIVE):
-            # What NumPy says of empty axes and of combinations that it does not take.
-            mask = True if where is True else np.broadcast_to(True, np.shape(where))
-            empty = ufunc.reduce(np.zeros(array.shape, array.dtype), axis, where=mask, keepdims=keepdims, **limits)
+            empty = _checked_by_numpy(ufunc, array, axis, keepdims, initial, where)
             if not prod(array.shape[k] for k in gone):
-                return np.full_like(empty, 0.0) + initial if given(initial) else empty
-        if where is not True:
+                return empty
+        chosen: Any = True
+        if where is not True and ufunc in _NEUTRAL:
             array = np.where(where, array, _NEUTRAL[ufunc])
-        lines = np.moveaxis(array, gone, range(len(gone))) if gone else array[None]
-        rest = lines.shape[max(len(gone), 1) :]
-        lines = lines.reshape((prod(lines.shape[: max(len(gone), 1)]), *rest))
+        elif where is not True:
+            mask = _lines(np.broadcast_to(where, array.shape), gone)
+            chosen = np.concatenate([mask[:1], mask])  # NumPy asks for a start then
+        lines = _lines(array, gone)
         if given(initial):
-            lines = np.concatenate([np.broadcast_to(initial, (1, *rest)), lines])
-        result = _folded(ufunc, lines)
+            lines = np.concatenate([np.broadcast_to(initial, (1, *lines.shape[1:])), lines])
+        result = _folded(ufunc, lines, chosen)
         return np.expand_dims(result, gone) if keepdims else result
 
     return follow
@@ -133,7 +152,7 @@ def _reduceat(ufunc: Any) -> Callable[..., Any]:
         array = np.moveaxis(operand(trace, ufunc, a, dtype), axis, 0)
         starts = np.asarray(plain(indices))
         stops = np.append(starts[1:], len(array))
-        if starts.size and not (0 <= starts.min() and starts.max() < len(array)):
+        if starts.size and not (starts.min() >= 0 and starts.max() < len(array)):
             raise IndexError(f"index out-of-bounds in {ufunc.__name__}.reduceat [0, {len(array)})")
         return np.moveaxis(stretches(ufunc, array, starts, np.maximum(stops - starts, 1)), 0, axis)
 
@@ -151,6 +170,17 @@ def stretches(ufunc: Any, array: Any, starts: npt.NDArray[Any], lengths: npt.NDA
     return np.concatenate(parts)[np.argsort(np.concatenate(order))]
 
 
+def _outer(ufunc: Any) -> Callable[..., Any]:
+    def follow(trace: Trace, a: Any, b: Any, **kwargs: Any) -> Any:
+        first, second = as_array(trace, a), as_array(trace, b)
+        return ufunc(first.reshape(first.shape + (1,) * second.ndim), second, **kwargs)
+
+    return follow
+
+
+for _ufunc in BINARY:
+    UFUNC_METHODS[(_ufunc, "outer")] = _outer(_ufunc)
+
 for _ufunc in FOLDING:
-    UFUNC_METHODS.setdefault((_ufunc, "reduce"), _reduce(_ufunc))
+    UFUNC_METHODS.setdefault((_ufunc, "reduce"), reduction(_ufunc))
     UFUNC_METHODS[(_ufunc, "reduceat")] = _reduceat(_ufunc)

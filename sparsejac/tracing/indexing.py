@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from kernels.address import Address
 from sparsejac.addressing import broadcast, composed, reboxed, recognised
-from sparsejac.tracing.array import TracedArray, adopted, plain_array
+from sparsejac.tracing.array import TracedArray, adopted, loosened, plain_array
 from sparsejac.tracing.base import all_plain, is_traced, plain
 from sparsejac.tracing.casting import LOW, truth_of
 from sparsejac.tracing.conversion import as_value, outside_write, settled, stored, wrap
 from sparsejac.tracing.keys import is_basic, with_dots
 from sparsejac.tracing.pointwise import choose
 from sparsejac.tracing.reals import Value, Vector
-from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, hook, traces
+from sparsejac.tracing.registry import UFUNC_METHODS, hook, traces
 from sparsejac.tracing.scalar import TracedScalar
 from sparsejac.tracing.storage import Storage
 from sparsejac.tracing.trace import Trace
@@ -43,7 +43,8 @@ def take(trace: Trace, array: TracedArray, key: Any) -> Any:
         return array.scalar_at(int(chosen))
     address = recognised(chosen)
     parts = [storage.read(address) for storage in array.storages]
-    return wrap(trace, Value.of(parts, array.kind), scalar=False)
+    mixed = type(key) is tuple and any(part is Ellipsis or isinstance(part, slice) for part in key)
+    return loosened(wrap(trace, Value.of(parts, array.kind), scalar=False), array.T if mixed else array)
 
 
 @hook("assign")

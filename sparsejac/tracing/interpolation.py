@@ -1,91 +1,276 @@
-"""Piecewise linear interpolation: np.interp."""
+"""Interpolators of scipy.interpolate in one variable, evaluated at points that depend on x.
+
+Values are the interpolator's own; its derivative there is the interpolator's derivative. At a knot it is the one from
+the right, as the pieces are half-open.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
-from sparsejac.tracing.calls import called, derived
-from sparsejac.tracing.conversion import as_array, as_value, wrap
-from sparsejac.tracing.registry import traces
-from sparsejac.tracing.trace import Trace
+from sparsejac.tracing.calls import called, derived, stopped
+from sparsejac.tracing.conversion import as_array
+from sparsejac.tracing.registry import follows
+from sparsejac.tracing.trace import Trace, untraced
 
-_CONVENTION = (
-    "at a knot the slope to its right, at the last one that to its left, outside 0; no decision where the table is "
-    "constant, otherwise the segment of each point is one"
-)
+Array = npt.NDArray[Any]
+_NAME = "scipy.interpolate"
 
 
-@traces(np.interp, convention=_CONVENTION)
-def _interp(
-    trace: Trace, x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
-) -> Any:
-    points, knots, heights = (as_array(trace, a) for a in (x, xp, fp))
-    if knots.ndim != 1 or heights.ndim != 1:
-        raise ValueError("Data points must be 1-D sequences")
-    if len(knots) != len(heights):
-        raise ValueError("fp and xp are not of the same length.")
-    if not len(knots):
-        raise ValueError("array of sample points is empty")
-    if period is not None:
-        points, knots, heights = _periodic(points, knots, heights, period)
-        left = right = None
-    result = _inside(trace, points, knots, heights)
-    result = np.where(points < knots[0], heights[0] if left is None else left, result)
-    result = np.where(points > knots[-1], heights[-1] if right is None else right, result)
-    return result if np.ndim(x) else result[()]
+def points_of(trace: Trace, name: str, x: Any) -> Any:
+    """The points as an array of real numbers."""
+    array = as_array(trace, x)
+    if array.kind == "c":
+        raise trace.refusal(f"{name} at complex points", "there is no rule for it", "use real points")
+    return array * 1.0 if array.kind in "bi" else array
 
 
-def _periodic(points: Any, knots: Any, heights: Any, period: Any) -> tuple[Any, Any, Any]:
-    """The table over one period, with a knot more at either end."""
-    if not all_plain(period) or period == 0:
-        raise ValueError("period must be a non-zero value")
-    period = abs(period)
-    points, knots = np.mod(points, period), np.mod(knots, period)
-    order = np.argsort(knots)
-    knots, heights = knots[order], heights[order]
-    knots = np.concatenate([knots[-1:] - period, knots, knots[:1] + period])
-    return points, knots, np.concatenate([heights[-1:], heights, heights[:1]])
-
-
-def _inside(trace: Trace, points: Any, knots: Any, heights: Any) -> Any:
-    """The interpolant at points between the first and the last knot; anything elsewhere."""
-    if all_plain((knots, heights)):
-        return _by_table(trace, points, plain(knots), plain(heights))
-    if len(knots) == 1:
-        return np.broadcast_to(heights[0], points.shape)
-    segment = _segments(trace, points, knots)
-    low, high = heights[segment], heights[segment + 1]
-    slope = (high - low) / (knots[segment + 1] - knots[segment])
-    return np.where(np.equal(points, knots[segment]), low, slope * (points - knots[segment]) + low)
-
-
-def _segments(trace: Trace, points: Any, knots: Any) -> npt.NDArray[np.int64]:
-    """For each point the segment in which it lies: a decision."""
-    passed = np.sum(np.greater_equal(points[..., None], knots), axis=-1)
-    if not all_plain(passed):
-        passed = trace.decide(as_value(trace, passed).real)
-    return np.clip(np.asarray(plain(passed)).astype(np.int64) - 1, 0, len(knots) - 2)
-
-
-def _by_table(trace: Trace, points: Any, knots: npt.NDArray[Any], heights: npt.NDArray[Any]) -> Any:
-    """A constant table: NumPy's own values, and the slope of the segment, which does not depend on x, as derivative."""
-    if len(knots) == 1:
-        return np.broadcast_to(heights[0], points.shape)
-    if not (np.diff(knots) >= 0.0).all():
+def frozen(trace: Trace, name: str, interpolator: Any) -> tuple[Any, str]:
+    """A copy of an interpolator that nobody changes, and a digest of what it holds."""
+    try:
+        content = pickle.dumps(interpolator)
+    except Exception as error:
         raise trace.refusal(
-            "np.interp with a table that is not sorted", "NumPy's result means nothing then", "sort xp, and fp with it"
+            f"{name}, an interpolator that cannot be copied", str(error), "give the data to scipy.interpolate itself"
+        ) from None
+    with untraced():
+        return pickle.loads(content), hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def options_of(trace: Trace, name: str, **options: Any) -> dict[str, Any]:
+    """Options as they are; those that depend on x are refused."""
+    for key, option in options.items():
+        if not all_plain(option):
+            raise trace.refusal(
+                f"{name} with {key} that depends on x", "there is no rule for it", f"keep {key} constant"
+            )
+    return {key: plain(option) for key, option in options.items()}
+
+
+def at_points(
+    trace: Trace, name: str, run: Callable[..., tuple[Any, Any]], x: Any, axis: int, key: tuple[Any, ...],
+    *arrays: Any, steps: bool = False,
+) -> Any:  # fmt: skip
+    """The interpolator at points.
+
+    Parameters
+    ----------
+    trace : Trace
+    name : str
+    run : callable
+        Takes the points and the arrays, gives the values and their derivatives by the points.
+    x : array_like
+        The points.
+    axis : int
+        Where the axes of the points stand in the result.
+    key : tuple
+        Whatever `run` depends on besides its arguments.
+    *arrays : ndarray
+        Data of the interpolator.
+    steps : bool
+        Whether the interpolator consists of constant pieces, so that nothing of its derivative is an entry.
+    """
+    points = points_of(trace, name, x)
+
+    def both(p: Array, *data: Array) -> tuple[Array, Array]:
+        with np.errstate(all="ignore"):
+            y, slope = (np.asarray(part) for part in run(p, *data))
+        return y, np.broadcast_to(slope, y.shape)
+
+    y, slope = called(trace, name, both, points, *arrays, key=(axis, *key))
+    if steps:
+        return stopped(trace, y)
+    place = points.reshape((1,) * axis + points.shape + (1,) * (y.ndim - axis - points.ndim)) if points.ndim else points
+    return derived(trace, y, slope * place)
+
+
+@follows("scipy.interpolate._interpolate", "_PPolyBase.__call__")
+def _piecewise(trace: Trace, spline: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
+    """PPoly, BPoly and the splines that are such: cubic, Hermite, PCHIP, Akima."""
+    chosen = options_of(trace, _NAME, nu=nu, extrapolate=extrapolate)
+    library = load(_NAME)
+    kind = library.BPoly if isinstance(spline, library.BPoly) else library.PPoly
+    rule = spline.extrapolate if chosen["extrapolate"] is None else chosen["extrapolate"]
+    order = int(chosen["nu"])
+
+    def run(p: Array, c: Array, knots: Array) -> tuple[Any, Any]:
+        pieces = kind.construct_fast(np.ascontiguousarray(c), np.ascontiguousarray(knots), rule, spline_axis)
+        return pieces(p, order), pieces(p, order + 1)
+
+    spline_axis = int(spline.axis)
+    key = (kind.__name__, order, rule)
+    return at_points(trace, f"{_NAME}.{type(spline).__name__}", run, x, spline_axis, key, spline.c, spline.x)
+
+
+@follows(_NAME, "BSpline.__call__")
+def _bspline(trace: Trace, spline: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
+    chosen = options_of(trace, _NAME, nu=nu, extrapolate=extrapolate)
+    kind = load(_NAME).BSpline
+    rule = spline.extrapolate if chosen["extrapolate"] is None else chosen["extrapolate"]
+    order, degree, axis = int(chosen["nu"]), int(spline.k), int(spline.axis)
+
+    def run(p: Array, t: Array, c: Array) -> tuple[Any, Any]:
+        pieces = kind.construct_fast(np.ascontiguousarray(t), np.ascontiguousarray(c), degree, rule, axis)
+        y = pieces(p, order)
+        return y, pieces(p, order + 1) if order < degree else np.where(np.isnan(y), np.nan, 0.0)
+
+    key = (order, degree, rule)
+    return at_points(trace, f"{_NAME}.BSpline", run, x, axis, key, spline.t, spline.c, steps=order >= degree)
+
+
+@follows(_NAME, "UnivariateSpline.__call__")
+def _univariate(trace: Trace, spline: Any, x: Any, nu: int = 0, ext: Any = None) -> Any:
+    chosen = options_of(trace, _NAME, nu=nu, ext=ext)
+    mode = spline.ext if chosen["ext"] is None else chosen["ext"]
+    t, c, k = spline._eval_args
+    return _fitpack(trace, f"{_NAME}.UnivariateSpline", x, t, c, int(k), int(chosen["nu"]), mode)
+
+
+@follows(_NAME, "splev")
+def _splev(trace: Trace, x: Any, tck: Any, der: int = 0, ext: int = 0) -> Any:
+    if isinstance(tck, load(_NAME).BSpline):
+        return tck(x, der, extrapolate=True)
+    chosen = options_of(trace, f"{_NAME}.splev", tck=tck, der=der, ext=ext)
+    t, c, k = chosen["tck"]
+    if isinstance(c, list) or np.ndim(c) > 1:
+        return [_splev(trace, x, (t, part, k), der, ext) for part in c]
+    return _fitpack(trace, f"{_NAME}.splev", x, t, c, int(k), int(chosen["der"]), chosen["ext"])
+
+
+_MODES = {"extrapolate": 0, "zeros": 1, "raise": 2, "const": 3}
+
+
+def _fitpack(trace: Trace, name: str, x: Any, t: Any, c: Any, degree: int, order: int, ext: Any) -> Any:
+    """A spline of FITPACK; beyond its ends it may be extended by zeros or by its last values."""
+    mode = _MODES.get(ext, ext)
+
+    def run(p: Array, t: Array, c: Array) -> tuple[Any, Any]:
+        splev = load(_NAME).splev
+        if not p.size:
+            return np.empty(0 if name.endswith("UnivariateSpline") else p.shape), np.zeros(())
+        y = splev(p, (t, c, degree), order, mode)
+        if order >= degree:
+            return y, np.zeros(())
+        # The last values are kept for the spline alone: FITPACK extrapolates its derivatives.
+        outside = ((p < t[degree]) | (p > t[-degree - 1])) & (mode == 3) & (order == 0)
+        return y, np.where(outside, 0.0, splev(p, (t, c, degree), order + 1, mode))
+
+    data = np.asarray(t), np.asarray(c)
+    return at_points(trace, name, run, x, 0, (degree, order, mode), *data, steps=order >= degree)
+
+
+@follows("scipy.interpolate._polyint", "_Interpolator1D.__call__", "BarycentricInterpolator.__call__")
+def _one_dimensional(trace: Trace, interpolator: Any, x: Any) -> Any:
+    """interp1d, BarycentricInterpolator, KroghInterpolator."""
+    name = f"{_NAME}.{type(interpolator).__name__}"
+    interpolant, digest = frozen(trace, name, interpolator)
+    kind = str(getattr(interpolant, "_kind", ""))
+    if hasattr(interpolant, "derivative"):
+        slope: Any = interpolant.derivative
+    elif isinstance(interpolant, load(_NAME).interp1d):
+        slope = _SLOPES.get(kind, _spline_slope)(interpolant)
+    else:
+        raise trace.refusal(name, "there is no rule for it", "use PPoly, CubicSpline or BSpline")
+
+    def run(p: Array) -> tuple[Any, Any]:
+        return interpolant(p), slope(p)
+
+    return at_points(trace, name, run, x, int(interpolant._y_axis), (digest,), steps=_SLOPES.get(kind) is _no_slope)
+
+
+@follows("scipy.interpolate._polyint", "_Interpolator1DWithDerivatives.derivative")
+def _derivative(trace: Trace, interpolator: Any, x: Any, der: int = 1) -> Any:
+    name = f"{_NAME}.{type(interpolator).__name__}.derivative"
+    interpolant, digest = frozen(trace, name, interpolator)
+    order = int(options_of(trace, name, der=der)["der"])
+
+    def run(p: Array) -> tuple[Any, Any]:
+        return interpolant.derivative(p, order), interpolant.derivative(p, order + 1)
+
+    return at_points(trace, name, run, x, int(interpolant._y_axis), (digest, order))
+
+
+def _linear_slope(interpolant: Any) -> Callable[[Array], Array]:
+    """Slopes of straight pieces."""
+    y = np.moveaxis(interpolant.y, interpolant.axis, 0)
+    steps = np.diff(interpolant.x).reshape(-1, *[1] * (y.ndim - 1))
+    slopes = np.diff(y, axis=0) / steps
+
+    def slope(p: Array) -> Array:
+        piece = np.clip(np.searchsorted(interpolant.x, p, side="right") - 1, 0, len(slopes) - 1)
+        return _placed(interpolant, p, slopes[piece])
+
+    return slope
+
+
+def _no_slope(interpolant: Any) -> Callable[[Array], Array]:
+    return lambda p: np.zeros(())
+
+
+def _spline_slope(interpolant: Any) -> Callable[[Array], Array]:
+    """Slopes of a spline, whose values have the points first."""
+
+    def slope(p: Array) -> Array:
+        found = interpolant._spline(p.reshape(-1), 1)
+        return _placed(interpolant, p, found.reshape(p.shape + interpolant._y_extra_shape))
+
+    return slope
+
+
+def _placed(interpolant: Any, p: Array, slopes: Array) -> Array:
+    """Slopes with the axes of the points where the interpolator has them, and zeros where it fills in."""
+    if not interpolant._extrapolate:
+        outside = (p < interpolant.x[0]) | (p > interpolant.x[-1])
+        slopes = np.where(outside.reshape(p.shape + (1,) * (slopes.ndim - p.ndim)), 0.0, slopes)
+    axes = range(p.ndim)
+    return np.moveaxis(slopes, axes, [interpolant._y_axis + k for k in axes]) if p.ndim else slopes
+
+
+_SLOPES: dict[str, Callable[[Any], Callable[[Array], Array]]] = {
+    "linear": _linear_slope,
+    **dict.fromkeys(["nearest", "nearest-up", "previous", "next", "zero"], _no_slope),
+}
+
+
+_MATRIX_CURE = "for constant points, multiply by a constant matrix: B = CubicSpline(t, np.eye(len(t)))(points); B @ y"
+_BUILDERS = {
+    **dict.fromkeys(
+        [
+            *("CubicSpline.__init__", "CubicHermiteSpline.__init__", "BSpline.__init__", "make_interp_spline"),
+            *("make_lsq_spline", "splrep", "UnivariateSpline.__init__", "InterpolatedUnivariateSpline.__init__"),
+            *("LSQUnivariateSpline.__init__", "BarycentricInterpolator.__init__", "KroghInterpolator.__init__"),
+            *("barycentric_interpolate", "krogh_interpolate", "pchip_interpolate"),
+        ],
+        _MATRIX_CURE,
+    ),
+    "interp1d.__init__": "np.interp(points, t, y), or " + _MATRIX_CURE,
+    **dict.fromkeys(
+        ["PchipInterpolator.__init__", "Akima1DInterpolator.__init__", "make_smoothing_spline", "splprep"],
+        "write the interpolation with slices and np.where",
+    ),
+}
+"""What makes an interpolator of values that must not depend on x -> what to write instead."""
+
+
+def builder(name: str, cure: str) -> None:
+    """Refuse an interpolator that is made of values that depend on x."""
+
+    @follows(_NAME, name)
+    def follow(trace: Trace, *args: Any, **kwargs: Any) -> Any:
+        raise trace.refusal(
+            f"{_NAME}.{name.removesuffix('.__init__')} made of values that depend on x",
+            "there is a rule for interpolators of constant data alone",
+            cure,
         )
-    value, slope = called("np.interp", _value_and_slope, points, knots, heights)
-    return derived(trace, value, slope * points)
 
 
-def _value_and_slope(
-    points: npt.NDArray[Any], knots: npt.NDArray[Any], heights: npt.NDArray[Any]
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    segment = np.clip(np.searchsorted(knots, points, side="right") - 1, 0, len(knots) - 2)
-    slope = (heights[segment + 1] - heights[segment]) / (knots[segment + 1] - knots[segment])
-    return np.asarray(np.interp(points, knots, heights)), np.asarray(slope)
+for _name, _cure in _BUILDERS.items():
+    builder(_name, _cure)

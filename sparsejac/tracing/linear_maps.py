@@ -5,6 +5,8 @@ The value is the library's own; the derivative is that of a product with the spa
 
 from __future__ import annotations
 
+import hashlib
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -15,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from sparsejac.errors import UntraceableError
 from sparsejac.tracing.calls import called, derived
 from sparsejac.tracing.conversion import as_array
 from sparsejac.tracing.products import sparse_product
@@ -26,11 +29,14 @@ Function = Callable[[Array], Any]
 LIMIT = 4_000_000
 """The most entries that the matrix of one call may have."""
 
+_PROBING = 64_000_000
+"""The most numbers that the probes for one matrix may look at."""
+
 _NOISE = 1e-13
 """Entries of transforms that are smaller than this part of the largest one are zeros that were rounded."""
 
 _KEPT: OrderedDict[Any, tuple[Any, Any]] = OrderedDict()
-_KEPT_MATRICES = 32
+_LOCK = threading.Lock()
 
 
 def along_axis(
@@ -85,8 +91,9 @@ def _cleaned(dense: Array, clean: bool) -> Any:
 
 
 def linear_call(
-    trace: Trace, name: str, function: Function, array: Any, reach: Sequence[int | None], key: tuple[Any, ...]
-) -> Any:
+    trace: Trace, name: str, function: Function, array: Any, reach: Sequence[int | None], key: tuple[Any, ...], *,
+    clean: bool = False,
+) -> Any:  # fmt: skip
     """A function of an array that is linear but for an added constant, by its matrix.
 
     Parameters
@@ -101,12 +108,16 @@ def linear_call(
         For each axis how far an element's influence goes; None if it may go anywhere.
     key : tuple
         Options of the function.
+    clean : bool
+        Whether rounded zeros of the matrix are taken for the zeros that they are.
     """
     array = real_array(trace, name, array)
     (value,) = called(trace, name, function, array, key=key)
-    matrix, shape = _kept(
-        (name, key, array.shape, tuple(reach)), lambda: _matrix(trace, name, function, array.shape, reach)
-    )
+
+    def find() -> tuple[Any, Any]:
+        return _matrix(trace, name, function, array.shape, reach, _NOISE if clean else 0.0)
+
+    matrix, shape = _kept((name, key, array.shape, tuple(reach)), find)
     return derived(trace, value, sparse_product(trace, matrix, array.reshape(-1)).reshape(shape))
 
 
@@ -123,37 +134,42 @@ def real_array(trace: Trace, name: str, obj: Any) -> Any:
 
 
 def _matrix(
-    trace: Trace, name: str, function: Function, shape: tuple[int, ...], reach: Sequence[int | None]
+    trace: Trace, name: str, function: Function, shape: tuple[int, ...], reach: Sequence[int | None], noise: float
 ) -> tuple[Any, tuple[int, ...]]:
     """The sparse matrix, and the shape of the result."""
-    with untraced():
-        offset = np.asarray(function(np.zeros(shape)))
-        periods = [n if r is None else min(2 * r + 1, n) for n, r in zip(shape, reach, strict=True)]
-        rows: list[Array] = []
-        columns: list[Array] = []
-        entries: list[Array] = []
-        found = 0
-        for start in product(*map(range, periods)):
-            seeds = np.zeros(shape)
-            seeds[tuple(slice(s, None, p) for s, p in zip(start, periods, strict=True))] = 1.0
-            response = np.asarray(function(seeds)) - offset
-            where = np.nonzero(response)
-            sources = [_nearest(*args) for args in zip(where, start, periods, shape, strict=True)]
-            rows.append(np.ravel_multi_index(where, response.shape))
-            columns.append(np.ravel_multi_index(sources, shape))
-            entries.append(response[where])
-            found += len(entries[-1])
-            _check_size(trace, name, found)
-        size = (offset.size, prod(shape))
-        everything = [np.concatenate(part) if part else np.empty(0, dtype) for part, dtype in _typed(rows, columns)]
-        data = np.concatenate(entries) if entries else np.empty(0)
-        matrix = sp.csr_array(sp.coo_array((data, tuple(everything)), shape=size))
-        _check_matrix(trace, name, function, matrix, offset, shape)
+    offset = np.asarray(function(np.zeros(shape)))
+    periods = [n if r is None else min(2 * r + 1, n) for n, r in zip(shape, reach, strict=True)]
+    if prod(periods) * max(offset.size, prod(shape)) > _PROBING:
+        raise _too_large(trace, name)
+    parts = []
+    for start in product(*map(range, periods)):
+        seeds = np.zeros(shape)
+        seeds[tuple(slice(s, None, p) for s, p in zip(start, periods, strict=True))] = 1.0
+        response = np.asarray(function(seeds)) - offset
+        parts.append(_entries(response, start, periods, shape, noise))
+        _check_size(trace, name, sum(len(part[0]) for part in parts))
+    data, rows, columns = (np.concatenate(part) for part in zip(*parts, strict=True)) if parts else np.zeros((3, 0))
+    places = rows.astype(np.int64), columns.astype(np.int64)
+    matrix = sp.csr_array(sp.coo_array((data, places), shape=(offset.size, prod(shape))))
+    _check_matrix(trace, name, function, matrix, offset, shape)
     return matrix, offset.shape
 
 
-def _typed(rows: list[Array], columns: list[Array]) -> list[tuple[list[Array], Any]]:
-    return [(rows, np.int64), (columns, np.int64)]
+def _entries(
+    response: Array, start: Sequence[int], periods: Sequence[int], shape: tuple[int, ...], noise: float
+) -> tuple[Array, Array, Array]:
+    """Entries, rows and columns that one probe shows."""
+    if noise and response.size:
+        response[np.abs(response) <= noise * np.abs(response).max()] = 0.0
+    rows = np.flatnonzero(response)
+    if tuple(periods) == shape:
+        column = np.ravel_multi_index(tuple(start), shape) if shape else 0
+        columns = np.full(len(rows), column)
+    else:
+        where = np.unravel_index(rows, response.shape)
+        sources = [_nearest(*places) for places in zip(where, start, periods, shape, strict=True)]
+        columns = np.ravel_multi_index(sources, shape)
+    return response.reshape(-1)[rows], rows, columns
 
 
 def _nearest(places: Array, start: int, period: int, length: int) -> Array:
@@ -162,7 +178,8 @@ def _nearest(places: Array, start: int, period: int, length: int) -> Array:
         return np.full(len(places), start)
     half = period // 2
     nearest = places - half + (start - (places - half)) % period
-    return np.clip(nearest, 0, length - 1)
+    inside: Array = np.clip(nearest, 0, length - 1)
+    return inside
 
 
 def _check_matrix(
@@ -181,18 +198,43 @@ def _check_matrix(
 
 def _check_size(trace: Trace, name: str, entries: int) -> None:
     if entries > LIMIT:
-        raise trace.refusal(
-            f"{name} of so many values that depend on x",
-            f"the matrix of its derivative has more than {LIMIT} entries",
-            "use shorter pieces, a shorter filter, or add the result to the unknowns and its equations to f",
-        )
+        raise _too_large(trace, name)
+
+
+def _too_large(trace: Trace, name: str) -> UntraceableError:
+    return trace.refusal(
+        f"{name} of so many values that depend on x",
+        f"the matrix of its derivative would need more than {LIMIT} entries, or too many probes",
+        "use shorter pieces, a shorter filter, or add the result to the unknowns and its equations to f",
+    )
 
 
 def _kept(key: Any, find: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
     """Matrices of this and of earlier traces."""
     key = repr(key)
-    if key not in _KEPT:
-        _KEPT[key] = find()
-        while len(_KEPT) > _KEPT_MATRICES:
-            _KEPT.popitem(last=False)
-    return _KEPT[key]
+    known = _KEPT.get(key)
+    if known is None:
+        with untraced(), np.errstate(all="ignore"):
+            known = find()
+        with _LOCK:
+            _KEPT[key] = known
+            while len(_KEPT) > 1 and sum(matrix.nnz for matrix, _ in _KEPT.values()) > LIMIT:
+                _KEPT.popitem(last=False)
+    return known
+
+
+def described(trace: Trace, name: str, options: dict[str, Any]) -> tuple[Any, ...]:
+    """Options of a function as a key: arrays by their content."""
+    return tuple((key, _described(trace, name, key, option)) for key, option in sorted(options.items()))
+
+
+def _described(trace: Trace, name: str, key: str, option: Any) -> Any:
+    if option is None or isinstance(option, str | int | float | complex | np.generic):
+        return option
+    if isinstance(option, tuple) and any(isinstance(part, str) for part in option):
+        return tuple(_described(trace, name, key, part) for part in option)
+    if isinstance(option, np.ndarray | list | tuple):
+        array = np.asarray(option)
+        if array.dtype.kind in "biufcU":
+            return array.shape, array.dtype.str, hashlib.blake2b(array.tobytes(), digest_size=16).hexdigest()
+    raise trace.refusal(f"{name} with this {key}", "its matrix could not be kept", "give numbers, arrays or names")

@@ -20,7 +20,7 @@ import scipy.special
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.base import all_plain, is_traced, owner
 from sparsejac.tracing.calls import called, derived, stopped
-from sparsejac.tracing.conversion import as_value, wrap
+from sparsejac.tracing.conversion import as_array, as_value, wrap
 from sparsejac.tracing.dispatch import follow_ufunc
 from sparsejac.tracing.reals import Scalar, Value
 from sparsejac.tracing.registry import hook
@@ -131,6 +131,12 @@ def _ieee_remainder(x: Any, y: Any) -> Any:
     return derived(trace, value, x - stopped(trace, np.rint(x / y)) * y)
 
 
+def _exact_sum(numbers: Any) -> Any:
+    trace = owner(numbers)
+    assert trace is not None
+    return np.sum(as_array(trace, numbers))
+
+
 def _product_sum(p: Any, q: Any) -> Any:
     return sum(a * b for a, b in zip(p, q, strict=True))
 
@@ -165,7 +171,7 @@ _SAME: dict[str, Any] = {
     "acosh": np.arccosh, "atanh": np.arctanh, "fabs": np.fabs, "pow": np.power, "cbrt": np.cbrt,
     "copysign": np.copysign, "radians": np.radians, "degrees": np.degrees, "log": _logarithm, "fmod": np.fmod,
     "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite, "hypot": _length, "isclose": _is_close,
-    "ldexp": _scaled, "modf": _parts, "remainder": _ieee_remainder, "fma": lambda x, y, z: x * y + z,
+    "ldexp": _scaled, "frexp": np.frexp, "modf": _parts, "remainder": _ieee_remainder, "fma": lambda x, y, z: x * y + z,
     "erf": scipy.special.erf, "erfc": scipy.special.erfc, "gamma": scipy.special.gamma,
     "lgamma": scipy.special.gammaln,
 }  # fmt: skip
@@ -176,9 +182,8 @@ MATH: dict[str, Maker] = {
     "ceil": _to_integer(np.ceil),
     "trunc": _to_integer(np.trunc),
     "dist": of_sequences(_distance),
-    "fsum": of_sequences(lambda numbers: np.sum(np.asarray(numbers))),
+    "fsum": of_sequences(_exact_sum),
     "sumprod": of_sequences(_product_sum),
-    "frexp": _refused("it takes the bits of a float apart", "use np.log2"),
     "ulp": _refused("it takes the bits of a float apart", "use sparsejac.stop_gradient"),
     "nextafter": _refused("it takes the bits of a float apart", "use sparsejac.stop_gradient"),
 }

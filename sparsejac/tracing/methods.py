@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from sparsejac.tracing.array import TracedArray, plain_array
-from sparsejac.tracing.conversion import as_value, in_dtype, settled, wrap
-from sparsejac.tracing.registry import hook, method
+from sparsejac.tracing.array import TracedArray, loosened, plain_array
+from sparsejac.tracing.conversion import as_array, as_value, in_dtype, settled, wrap
+from sparsejac.tracing.watched import make_twins
+from sparsejac.tracing.registry import REFUSALS, hook, method, traces
+from sparsejac.tracing.trace import Trace
 
 
 @method("reshape")
@@ -19,10 +22,26 @@ def _reshape(array: TracedArray, *shape: Any, order: Any = "C", copy: bool | Non
     _check_order(array, order)
     view = array.window.reshape(*shape, order=order)
     if not array.size or np.may_share_memory(view, array.window):
+        if array.is_loose and _lengths(view) != _lengths(array.window):
+            return _maybe_view(array, *shape, order=order)
         return array.at_view(view)
     if copy is False:
         raise ValueError("Unable to avoid creating a copy while reshaping.")
+    if array.is_loose:
+        return _maybe_view(array, *shape, order=order)
     return _reshape(_copy(array, order), *shape, order=order)
+
+
+def _maybe_view(array: TracedArray, *shape: Any, order: Any) -> Any:
+    """A copy which in NumPy may be a view, as long as nobody can tell."""
+    copied = _copy(array, order)
+    make_twins(array.storages, copied.storages)
+    return _reshape(copied, *shape, order=order)
+
+
+def _lengths(window: npt.NDArray[Any]) -> list[int]:
+    """The lengths of those axes that have several places: a reshape that keeps them gives a view in any memory order."""
+    return [n for n in window.shape if n != 1]
 
 
 def _check_order(array: TracedArray, order: Any) -> None:
@@ -35,8 +54,23 @@ def _check_order(array: TracedArray, order: Any) -> None:
 
 @method("ravel")
 def _ravel(array: TracedArray, order: Any = "C") -> Any:
+    """A view of memory without gaps, otherwise a copy, also where a reshape would be a view."""
     _check_order(array, order)
-    return _reshape(array, -1, order="F" if order == "F" else "C")
+    order = "F" if order == "F" else "C"
+    if array.is_loose:
+        return _maybe_view(array, -1, order=order)
+    is_view = not array.size or np.may_share_memory(array.window.ravel(order), array.window)
+    return _reshape(array if is_view else _copy(array, order), -1, order=order)
+
+
+@traces(np.reshape)
+def _reshape_function(trace: Trace, a: Any, shape: Any, order: Any = "C", copy: bool | None = None) -> Any:
+    return _reshape(as_array(trace, a), shape, order=order, copy=copy)
+
+
+@traces(np.ravel)
+def _ravel_function(trace: Trace, a: Any, order: Any = "C") -> Any:
+    return _ravel(as_array(trace, a), order)
 
 
 @method("flatten")
@@ -91,7 +125,7 @@ def _astype(
         raise TypeError(f"Cannot cast array data from {array.dtype!r} to {wanted!r} according to the rule {casting!r}")
     if wanted == object:
         return array._objects()
-    return _copy(array) if wanted == array.dtype else in_dtype(array.tracer, array.value, wanted)
+    return loosened(_copy(array) if wanted == array.dtype else in_dtype(array.tracer, array.value, wanted), array)
 
 
 def _conjugate(array: TracedArray, *args: Any, **kwargs: Any) -> Any:
@@ -154,3 +188,11 @@ class _Flat:
 
 
 hook("flat")(_Flat)
+
+_BITS = ("it reads the bits of the numbers, which would lose the derivative", "use the array itself, or x.copy()")
+_FIXED = ("other arrays of f may share its memory", "make a new array by np.resize, np.pad or np.concatenate")
+
+for _name in ("byteswap", "dump", "dumps", "getfield", "setfield", "tobytes", "tofile"):
+    REFUSALS["numpy.ndarray", _name] = _BITS
+for _name in ("resize", "setflags"):
+    REFUSALS["numpy.ndarray", _name] = _FIXED

@@ -11,7 +11,7 @@ from sparsejac.tracing.casting import computed_in
 from sparsejac.tracing.conversion import as_value, delivered, wrap
 from sparsejac.tracing.orders import Axes
 from sparsejac.tracing.reductions import folding, without_dtype
-from sparsejac.tracing.registry import FUNCTIONS, traces
+from sparsejac.tracing.registry import traces
 from sparsejac.tracing.statistics import degrees_of_freedom, squared
 from sparsejac.tracing.trace import Trace
 
@@ -69,5 +69,5 @@ def _nanvar(
 def _nanstd(
     trace: Trace, a: Any, axis: Axes = None, dtype: Any = None, out: Any = None, *args: Any, **kwargs: Any
 ) -> Any:
-    deviation = np.sqrt(FUNCTIONS[np.nanvar](trace, a, axis, dtype, None, *args, **kwargs))
+    deviation = np.sqrt(np.nanvar(a, axis, dtype, None, *args, **kwargs))
     return delivered(trace, deviation, out, "np.nanstd")

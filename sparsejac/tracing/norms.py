@@ -14,7 +14,7 @@ _AT_ZERO = "the 2-norm (and every p-norm) of a zero vector has derivative 0"
 
 
 def _root(total: Any, order: Any = 2) -> Any:
-    """The root of a sum of powers. At zero its slope is infinite and each power's is 0: by convention the product is 0."""
+    """The root of a sum of powers, with derivative 0 where the sum is 0 (the slopes there are infinite and 0)."""
     root = np.sqrt(total) if order == 2 else total ** (1.0 / order)
     if order < 0:
         return root
@@ -71,7 +71,7 @@ def _by_singular_values(values: Any, order: Any) -> Any:
 
 @traces(np.linalg.norm, convention=_AT_ZERO)
 def _norm(trace: Trace, x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    array = as_array(trace, x)
+    array: Any = as_array(trace, x)
     if axis is None and (ord is None or (ord == 2 and array.ndim == 1) or (ord in ("f", "fro") and array.ndim == 2)):
         return _vector(trace, array, None, None, keepdims)
     axes = tuple(range(array.ndim)) if axis is None else axis if isinstance(axis, tuple) else (int(axis),)
@@ -85,15 +85,17 @@ def _norm(trace: Trace, x: Any, ord: Any = None, axis: Any = None, keepdims: boo
 
 @traces(np.linalg.vector_norm, convention=_AT_ZERO)
 def _vector_norm(trace: Trace, x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
-    array = as_array(trace, x)
+    array: Any = as_array(trace, x)
     axes = range(array.ndim) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, array.ndim)
     gone = tuple(axes)
-    line = np.moveaxis(array, gone, range(-len(gone), 0)).reshape([n for k, n in enumerate(array.shape) if k not in gone] + [-1])
+    line = np.moveaxis(array, gone, range(-len(gone), 0)).reshape(
+        [n for k, n in enumerate(array.shape) if k not in gone] + [-1]
+    )
     result = _vector(trace, line, ord, -1, False)
     return np.expand_dims(result, gone) if keepdims else result
 
 
 @traces(np.linalg.matrix_norm, convention=_AT_ZERO)
 def _matrix_norm(trace: Trace, x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    array = as_array(trace, x)
+    array: Any = as_array(trace, x)
     return _matrix(trace, array, ord, (array.ndim - 2, array.ndim - 1), keepdims)

@@ -107,11 +107,23 @@ def _array_equiv(trace: Trace, a1: Any, a2: Any) -> bool:
 
 @traces(np.real_if_close, convention="whether the imaginary parts are small is a decision")
 def _real_if_close(trace: Trace, a: Any, tol: Any = 100) -> Any:
-    array = as_array(trace, a)
+    array: Any = as_array(trace, a)
     if array.dtype.kind != "c":
         return array
     limit = tol * np.finfo(np.float64).eps if tol > 1 else tol
     return array.real if bool(np.all(np.absolute(array.imag) < limit)) else array
+
+
+if hasattr(np, "astype"):  # came with NumPy 2.1, as unstack did
+
+    @traces(np.astype)
+    def _astype(trace: Trace, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+        return as_array(trace, x).astype(dtype, copy=copy)
+
+    @traces(np.unstack)
+    def _unstack(trace: Trace, x: Any, /, *, axis: int = 0) -> Any:
+        array: Any = as_array(trace, x)
+        return tuple(np.moveaxis(array, axis, 0))
 
 
 @traces(np.isposinf)
@@ -141,7 +153,7 @@ def _fix(trace: Trace, x: Any, out: Any = None) -> Any:
 
 @traces(np.apply_over_axes)
 def _apply_over_axes(trace: Trace, func: Callable[..., Any], a: Any, axes: Any) -> Any:
-    array = as_array(trace, a)
+    array: Any = as_array(trace, a)
     ndim = array.ndim
     for axis in np.atleast_1d(axes).tolist():
         axis += ndim * (axis < 0)
@@ -191,7 +203,8 @@ def _frexp(trace: Trace, x: Any) -> tuple[Any, Any]:
     number = _real_operand(trace, x, "frexp")
     mantissa, exponent, scale = called(trace, "np.frexp", _binary_parts, number)
     kept = derived(trace, mantissa, as_array(trace, number) * scale)
-    whole = wrap(trace, Value(exponent.value.real, None, "i"), scalar=False)
+    whole: Any = wrap(trace, Value(exponent.value.real, None, "i"), scalar=False)
+    whole.dtype = np.dtype(np.intc)
     return (kept, whole) if np.ndim(x) else (kept[()], whole[()])
 
 

@@ -37,7 +37,9 @@ def _pad(trace: Trace, array: Any, pad_width: Any, mode: Any = "constant", **kwa
         pad_width = [pad_width.get(k, pad_width.get(k - padded.ndim, (0, 0))) for k in range(padded.ndim)]
         pad_width = [(width, width) if np.ndim(width) == 0 else width for width in pad_width]
     border = _ODD[mode] if odd else _BORDERS[mode]
-    option = _pairs(kwargs.get({"linear_ramp": "end_values"}.get(mode, "stat_length"), _DEFAULTS.get(mode)), padded.ndim)
+    option = _pairs(
+        kwargs.get({"linear_ramp": "end_values"}.get(mode, "stat_length"), _DEFAULTS.get(mode)), padded.ndim
+    )
     for axis, widths in enumerate(_pairs(pad_width, padded.ndim)):
         padded = _pad_axis(trace, padded, axis, widths, border, option[axis])
     return padded
@@ -78,7 +80,9 @@ def _odd(reflected: Callable[[int], slice], shortest: int) -> Border:
     def border(array: Any, axis: int, width: int, option: Any) -> Any:
         if width > array.shape[axis] - shortest:
             raise array.tracer.refusal(
-                "np.pad with reflect_type='odd' and borders longer than the array", "there is no rule for it", "pad twice"
+                "np.pad with reflect_type='odd' and borders longer than the array",
+                "there is no rule for it",
+                "pad twice",
             )
         inside = array[along(axis, array.ndim, reflected(width))]
         return 2.0 * array[along(axis, array.ndim, slice(1))] - inside

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import numpy as np
 
 from sparsejac.tracing.base import all_plain
-from sparsejac.tracing.conversion import as_array
-from sparsejac.tracing.registry import refuses, traces
+from sparsejac.tracing.conversion import as_array, settled
+from sparsejac.tracing.registry import DOUBLE, refuses, traces
 from sparsejac.tracing.trace import Trace
 
 _SHORT = 24
@@ -30,7 +31,9 @@ def _convolve(trace: Trace, a: Any, v: Any, mode: Any = "full") -> Any:
 def _correlate(trace: Trace, a: Any, v: Any, mode: Any = "valid") -> Any:
     first, second = (np.atleast_1d(as_array(trace, operand)) for operand in (a, v))
     if not len(first) or not len(second):
-        raise ValueError("first array argument cannot be empty" if len(second) else "second array argument cannot be empty")
+        raise ValueError(
+            "first array argument cannot be empty" if len(second) else "second array argument cannot be empty"
+        )
     reverse = np.conjugate(second[::-1])
     if len(first) >= len(second):
         return convolved(trace, first, reverse, _mode(mode))
@@ -86,7 +89,9 @@ def _by_pairs(long: Any, short: Any) -> Any:
 @traces(np.polyval)
 def _polyval(trace: Trace, p: Any, x: Any) -> Any:
     if isinstance(x, np.poly1d):
-        raise trace.refusal("np.polyval at a polynomial", "there is no rule for it", "compose the two functions yourself")
+        raise trace.refusal(
+            "np.polyval at a polynomial", "there is no rule for it", "compose the two functions yourself"
+        )
     points = x if np.ndim(x) == 0 else as_array(trace, x)
     value = points * 0
     for coefficient in as_array(trace, p.coeffs if isinstance(p, np.poly1d) else p):
@@ -126,7 +131,7 @@ def _polymul(trace: Trace, a1: Any, a2: Any) -> Any:
 def _polyder(trace: Trace, p: Any, m: int = 1) -> Any:
     if m < 0:
         raise ValueError("Order of derivative must be positive (see polyint)")
-    coefficients = _coefficients(trace, p)
+    coefficients: Any = _coefficients(trace, p)
     for _ in range(m):
         coefficients = coefficients[:-1] * np.arange(len(coefficients) - 1, 0, -1)
     return coefficients
@@ -141,7 +146,7 @@ def _polyint(trace: Trace, p: Any, m: int = 1, k: Any = None) -> Any:
         constants = np.broadcast_to(constants, (m,))
     if len(constants) < m:
         raise ValueError("k must be a scalar or a rank-1 array of length 1 or >m.")
-    coefficients = _coefficients(trace, p)
+    coefficients: Any = _coefficients(trace, p)
     for step in range(m):
         divided = coefficients / np.arange(len(coefficients), 0, -1)
         coefficients = np.concatenate([divided, constants[step : step + 1]])
@@ -153,7 +158,7 @@ def _poly(trace: Trace, seq_of_zeros: Any) -> Any:
     zeros = np.atleast_1d(as_array(trace, seq_of_zeros))
     if zeros.ndim != 1:
         raise trace.refusal("np.poly of a matrix", "it goes through the eigenvalues", "give the zeros")
-    coefficients = as_array(trace, np.ones(1))
+    coefficients: Any = as_array(trace, np.ones(1))
     for zero in zeros:
         coefficients = np.convolve(coefficients, np.stack([np.ones_like(zero), -zero]))
     return coefficients if len(zeros) else 1.0
@@ -172,13 +177,45 @@ def _vander(trace: Trace, x: Any, N: int | None = None, increasing: bool = False
     return matrix if increasing else matrix[:, ::-1]
 
 
+@traces(np.polyfit)
+def _polyfit(
+    trace: Trace, x: Any, y: Any, deg: int, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False
+) -> Any:
+    if full or cov:
+        raise trace.refusal("np.polyfit with full= or cov=", "there is no rule for it", "use np.linalg.lstsq")
+    points, heights = as_array(trace, x) * 1.0, as_array(trace, y) * 1.0
+    if points.ndim != 1 or not len(points) or heights.ndim not in (1, 2) or len(points) != len(heights):
+        raise TypeError("expected x and y to have same length")
+    matrix = np.vander(points, index(deg) + 1)
+    if w is not None:
+        matrix = matrix * w[:, np.newaxis]
+        heights = (heights.T * w).T
+    scale = np.sqrt(np.sum(np.square(matrix), axis=0))
+    tolerance = len(points) * np.finfo(np.float64).eps if rcond is None else rcond
+    coefficients = np.linalg.lstsq(matrix / scale, heights, tolerance)[0]
+    return (coefficients.T / scale).T
+
+
+DOUBLE.add(np.vander)
 refuses(
     np.polydiv,
     why="how many coefficients the remainder has depends on their values",
     cure="write the division for the degree that you have",
 )
-refuses(
-    np.roots,
-    why="it goes through the eigenvalues of the companion matrix",
-    cure="add the roots to the unknowns and np.polyval(p, roots) to the equations",
-)
+
+
+@traces(np.roots, convention="NaN where roots coincide; leading and trailing zeros of the coefficients are a decision")
+def _roots(trace: Trace, p: Any) -> Any:
+    """Eigenvalues of the companion matrix, as NumPy computes them."""
+    p = np.atleast_1d(as_array(trace, p))
+    if p.ndim != 1:
+        raise ValueError("Input must be a rank-1 array.")
+    places = np.flatnonzero(np.asarray(settled(trace, p != 0)))
+    if not places.size:
+        return np.zeros(0)
+    at_zero = np.zeros(len(p) - places[-1] - 1)
+    p = p[places[0] : places[-1] + 1]
+    if len(p) < 2:
+        return at_zero
+    companion = np.concatenate([(-p[1:] / p[0])[None], np.eye(len(p) - 2, len(p) - 1)])
+    return np.concatenate([np.linalg.eigvals(companion), at_zero])

@@ -18,7 +18,7 @@ from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.casting import computed_in
 from sparsejac.tracing.conversion import array_value, as_array, as_value, delivered, wrap
 from sparsejac.tracing.reals import Real, Value, Vector
-from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, UFUNCS, traces
+from sparsejac.tracing.registry import UFUNCS, traces
 from sparsejac.tracing.trace import Trace
 
 
@@ -227,11 +227,11 @@ def _dot_product(trace: Trace, a: Any, b: Any) -> Any:
     if not left.shape or not right.shape:
         return np.multiply(a, b)
     axis = -2 if len(right.shape) > 1 else -1
-    return _tensordot(trace, a, b, ([len(left.shape) - 1], [len(right.shape) + axis]))
+    return _tensordot(trace, a, b, ([len(left.shape) - 1], [len(right.shape) + axis]), scalar=True)
 
 
 @traces(np.tensordot)
-def _tensordot(trace: Trace, a: Any, b: Any, axes: Any = 2) -> Any:
+def _tensordot(trace: Trace, a: Any, b: Any, axes: Any = 2, *, scalar: bool = False) -> Any:
     left, right = as_value(trace, a), as_value(trace, b)
     if isinstance(axes, int):
         axes = (list(range(len(left.shape) - axes, len(left.shape))), list(range(axes)))
@@ -244,7 +244,8 @@ def _tensordot(trace: Trace, a: Any, b: Any, axes: Any = 2) -> Any:
         label_b[q] = label_a[p]
     shared = {label_a[p] for p in first}
     result = "".join(c for c in label_a + label_b if c not in shared)
-    return wrap(trace, contract(trace, ["".join(label_a), "".join(label_b)], result, [left, right]))
+    product = contract(trace, ["".join(label_a), "".join(label_b)], result, [left, right])
+    return wrap(trace, product, scalar=scalar)
 
 
 @traces(np.inner)
@@ -252,7 +253,7 @@ def _inner(trace: Trace, a: Any, b: Any) -> Any:
     left, right = as_value(trace, a), as_value(trace, b)
     if not left.shape or not right.shape:
         return np.multiply(a, b)
-    return _tensordot(trace, a, b, ([len(left.shape) - 1], [len(right.shape) - 1]))
+    return _tensordot(trace, a, b, ([len(left.shape) - 1], [len(right.shape) - 1]), scalar=True)
 
 
 @traces(np.vdot)
@@ -283,7 +284,7 @@ def _kron(trace: Trace, a: Any, b: Any) -> Any:
 def _trace_of(
     trace: Trace, a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None
 ) -> Any:
-    diagonal = FUNCTIONS[np.diagonal](trace, as_array(trace, a), offset, axis1, axis2)
+    diagonal = np.diagonal(as_array(trace, a), offset, axis1, axis2)
     return np.sum(diagonal, axis=-1, dtype=dtype, out=out)
 
 
@@ -330,16 +331,3 @@ def _parsed(subscripts: str, dimensions: list[int]) -> tuple[list[str], str]:
         joined = "".join(spelled)
         output = dots + "".join(sorted(c for c in set(joined) if joined.count(c) == 1 and c not in dots))
     return spelled, output.replace("...", dots)
-
-
-def _outer_method(ufunc: Any) -> Any:
-    def follow(trace: Trace, a: Any, b: Any, **kwargs: Any) -> Any:
-        left, right = as_array(trace, a), as_array(trace, b)
-        return ufunc(left.reshape(left.shape + (1,) * right.ndim), right, **kwargs)
-
-    return follow
-
-
-for _ufunc in UFUNCS:
-    if _ufunc.nin == 2 and _ufunc.nout == 1:
-        UFUNC_METHODS[(_ufunc, "outer")] = _outer_method(_ufunc)

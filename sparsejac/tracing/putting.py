@@ -12,7 +12,7 @@ from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.base import all_plain, is_traced, plain
 from sparsejac.tracing.conversion import as_array, outside_write, settled
 from sparsejac.tracing.folds import ASSOCIATIVE, FOLDING, stretches
-from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, UFUNCS, method, traces
+from sparsejac.tracing.registry import UFUNC_METHODS, method, traces
 from sparsejac.tracing.trace import Trace
 
 Places = npt.NDArray[np.int64]
@@ -41,12 +41,16 @@ def _repeated(trace: Trace, values: Any, count: int) -> Any:
 @traces(np.copyto)
 def _copyto(trace: Trace, dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
     array = _target(trace, dst, "np.copyto")
-    source = src.dtype if is_traced(src) or isinstance(src, np.ndarray) else np.asarray(src).dtype if all_plain(src) else array.dtype
+    source = (
+        src.dtype
+        if is_traced(src) or isinstance(src, np.ndarray)
+        else np.asarray(src).dtype
+        if all_plain(src)
+        else array.dtype
+    )
     if type(src) not in (int, float, complex, bool) and not np.can_cast(source, array.dtype, casting):
-        raise TypeError(
-            f"Cannot cast array data from {source!r} to {array.dtype!r} according to the rule {casting!r}"
-        )
-    array[...] = src if where is True else FUNCTIONS[np.where](trace, where, src, array)
+        raise TypeError(f"Cannot cast array data from {source!r} to {array.dtype!r} according to the rule {casting!r}")
+    array[...] = src if where is True else np.where(where, src, array)
 
 
 @traces(np.put)
@@ -64,7 +68,7 @@ def _put(trace: Trace, a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
 
 
 @method("put")
-def _put_method(array: TracedArray, indices: Any, values: Any, mode: str = "raise") -> None:
+def _put_method(array: Any, indices: Any, values: Any, mode: Any = "raise") -> None:
     np.put(array, indices, values, mode)
 
 
@@ -130,7 +134,7 @@ def _at(ufunc: Any) -> Callable[..., None]:
     def follow(trace: Trace, array: Any, indices: Any, values: Any = None) -> None:
         target = _target(trace, array, f"np.{ufunc.__name__}.at")
         if target.is_plain and all_plain((indices, values)):
-            getattr(ufunc, "at")(target.window, plain(indices), *([] if ufunc.nin == 1 else [plain(values)]))
+            ufunc.at(target.window, plain(indices), *([] if ufunc.nin == 1 else [plain(values)]))
             return
         places = np.asarray(np.arange(target.size).reshape(target.shape)[settled(trace, indices)])
         order = np.argsort(places.reshape(-1), kind="stable")
@@ -159,7 +163,9 @@ def _update(ufunc: Any, array: TracedArray, places: Places, operands: Any) -> No
     array[index] = ufunc(array[index]) if operands is None else ufunc(array[index], operands)
 
 
-_UNARY = tuple(dict.fromkeys(ufunc for ufunc in UFUNCS if ufunc.nin == ufunc.nout == 1))
+_UNARY = tuple(
+    dict.fromkeys(ufunc for ufunc in vars(np).values() if isinstance(ufunc, np.ufunc) and ufunc.nin == ufunc.nout == 1)
+)
 
 for _ufunc in (*FOLDING, *_UNARY):
     UFUNC_METHODS.setdefault((_ufunc, "at"), _at(_ufunc))

@@ -24,13 +24,15 @@ def _linspace(
     first, last = np.broadcast_arrays(*(as_array(trace, end) * 1.0 for end in (start, stop)))
     intervals = count - 1 if endpoint else count
     distance = last - first
-    step = distance / intervals if intervals > 0 else np.nan
+    step: Any = distance / intervals if intervals > 0 else np.nan
     numbers = np.arange(count, dtype=np.float64).reshape((count,) + (1,) * first.ndim)
     points = numbers * (step if intervals > 0 else distance) + first
     if endpoint and count > 1:
         points = np.concatenate([points[:-1], last[None]])
     points = _in_dtype(trace, np.moveaxis(points, 0, axis), dtype)
-    return (points, step if np.ndim(step) else step[()] if intervals > 0 else step) if retstep else points
+    if not retstep:
+        return points
+    return points, step if np.ndim(step) or intervals <= 0 else step[()]
 
 
 def _in_dtype(trace: Trace, array: Any, dtype: Any) -> Any:

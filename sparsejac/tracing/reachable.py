@@ -69,6 +69,11 @@ class Search:
         Called with each function that is found in the user's code.
     on_package : callable, optional
         Called with the names of each installed package that the user's code leads to. Such code is searched no further.
+
+    Attributes
+    ----------
+    on_object : callable, optional
+        Called with the attributes of each object of a class of the user's.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class Search:
         self._waiting: list[Any] = []
         self._on_function = on_function
         self._on_package = on_package
+        self.on_object: Callable[[dict[str, Any]], None] | None = None
 
     def places(self, *roots: Any) -> Iterator[Place]:
         """The places that can be reached."""
@@ -181,6 +187,8 @@ class Search:
         self._enqueue(kind)
         names = getattr(obj, "__dict__", None)
         if type(names) is dict:
+            if self.on_object is not None:
+                self.on_object(names)
             yield from _items(names)
         for cls in kind.__mro__:
             for name in _slots(cls):

@@ -12,8 +12,8 @@ from sparsejac.program import Load
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.base import given
 from sparsejac.tracing.casting import computed_in, nonzero
-from sparsejac.tracing.complex_rules import absolute, is_complex
 from sparsejac.tracing.conversion import as_value, delivered, wrap
+from sparsejac.tracing.folds import reduction
 from sparsejac.tracing.reals import Real, Value, Vector
 from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, UFUNCS, traces
 from sparsejac.tracing.trace import Trace
@@ -64,7 +64,7 @@ def _reshaped(value: Value, shape: tuple[int, ...]) -> Value:
 def _masked(trace: Trace, value: Value, where: Any, initial: float) -> Value:
     if _everywhere(where):
         return value
-    chosen = FUNCTIONS[np.where](trace, where, wrap(trace, value), initial)
+    chosen = np.where(where, wrap(trace, value), initial)
     return as_value(trace, chosen)
 
 
@@ -181,6 +181,9 @@ def folding(name: str, what: str) -> Any:
     ) -> Any:  # fmt: skip
         _check_initial(trace, a, initial)
         value = computed_in(trace, as_value(trace, a), dtype)
+        if value.kind == "c" and name == "multiply":
+            product = reduction(np.multiply)(trace, a, axis, dtype, _keeps(keepdims), initial, where)
+            return delivered(trace, product, out, f"np.{what}")
         if value.kind == "c":
             raise trace.refusal(f"np.{what} of complex values", "there is no rule for it", "write it with a loop")
         value = _masked(trace, value, where, _neutral(name, initial, where))

@@ -25,11 +25,21 @@ LIBRARY: dict[tuple[str, str], Callable[..., Any]] = {}
 The modules are not imported for this; their names are routed while f runs if someone imported them before.
 """
 
+MAKERS: dict[tuple[str, str], Callable[[Any], Any]] = {}
+"""(module, dotted name in it) -> function from the original to what leads there while f runs, also where no argument
+depends on x."""
+
+STAND_INS: dict[tuple[str, str], Callable[[Any], Any]] = {}
+"""(module, name) of a compiled type -> function from an object that f captured to what stands for it while f runs."""
+
 REFUSALS: dict[Any, tuple[str, str]] = {}
-"""NumPy function or ufunc that is not followed -> (why, what to write instead)."""
+"""NumPy function or ufunc, or (module, name), that is not followed -> (why, what to write instead)."""
 
 CONVENTIONS: dict[Any, str] = {}
 """Function -> what its derivative is where mathematics leaves a choice, or another remark for the table of calls."""
+
+DOUBLE: set[Any] = set()
+"""NumPy functions that compute in double precision, whatever the precision of their operands."""
 
 HOOKS: dict[str, Callable[..., Any]] = {}
 """Steps that arrays and scalars need from files that are built on them: found by name when they are called."""
@@ -66,6 +76,20 @@ def follows(module: str, *names: str, convention: str = "") -> Callable[[_F], _F
         return follow
 
     return register
+
+
+def unfollowed(module: str, *names: str, why: str = "it has no rule for values that depend on x", cure: str) -> None:
+    """Declare functions of a library without dispatch that are refused by name if an argument depends on x."""
+
+    def refusing(name: str) -> Callable[..., Any]:
+        def follow(trace: Any, *args: Any, **kwargs: Any) -> Any:
+            raise trace.refusal(f"{module}.{name}".removesuffix(".__init__"), why, cure)
+
+        return follow
+
+    for name in names:
+        REFUSALS[module, name] = (why, cure)
+        LIBRARY[module, name] = refusing(name)
 
 
 def refuses(*functions: Any, why: str, cure: str) -> None:

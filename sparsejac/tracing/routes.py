@@ -12,14 +12,17 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sparsejac.location import is_called_directly
 from sparsejac.tracing.array import TracedArray, adopted, plain_array
 from sparsejac.tracing.base import all_plain, is_traced, owner, plain
 from sparsejac.tracing.conversion import as_array, as_value, in_dtype, list_value
 from sparsejac.tracing.dispatch import follow_function
+from sparsejac.tracing.mapping import elements
 from sparsejac.tracing.products import matmul
 from sparsejac.tracing.registry import FUNCTIONS
+from sparsejac.tracing.shown import check_text
 from sparsejac.tracing.trace import Trace, current_trace
 
 Function = Callable[..., Any]
@@ -52,9 +55,16 @@ def constructor(original: Function, from_traced: Function | None = None) -> Func
         array = original(*plain(args), **plain(kwargs))
         if undefined:
             array[...] = np.zeros((), array.dtype)
-        return plain_array(trace, array) if array.dtype.kind in "biufc" else array
+        return _buffer(trace, array) if array.dtype.kind in "biufc" else array
 
     return route
+
+
+def _buffer(trace: Trace, array: npt.NDArray[Any]) -> TracedArray:
+    made = plain_array(trace, array)
+    for storage in made.storages:
+        storage.is_buffer = True
+    return made
 
 
 def like(original: Function) -> Function:
@@ -92,6 +102,7 @@ def converter(original: Function) -> Function:
             return original(*args, **kwargs)
         obj = args[0] if args else kwargs.get("object", kwargs.get("a"))
         if all_plain(obj):
+            check_text(obj)
             array = original(plain(obj), *plain(args[1:]), **plain(kwargs))
             if type(obj) is TracedArray:
                 return obj if array is obj.window else adopted(trace, array, obj)
@@ -125,6 +136,17 @@ def _converted(trace: Trace, obj: Any, dtype: Any, convert: Function) -> Any:
         return array.at_view(view)
     copied = array.copy(order="C" if view.flags.c_contiguous else "F")
     return copied.reshape(view.shape)
+
+
+def from_text(original: Function) -> Function:
+    """np.fromstring: not of text that a traced value was written as."""
+
+    @wraps(original)
+    def route(string: Any, *args: Any, **kwargs: Any) -> Any:
+        check_text(string)
+        return original(string, *args, **kwargs)
+
+    return route
 
 
 def from_iterator(original: Function) -> Function:
@@ -190,6 +212,19 @@ def columns(original: Any) -> Concatenation:
 
 def _side_by_side(parts: list[Any]) -> Any:
     return np.concatenate([part[:, None] if part.ndim == 1 else part for part in parts], axis=-1)
+
+
+def iterated(original: Any) -> Function:
+    """np.nditer of arrays of ours, plain ones included: f may write traced values through it."""
+
+    @wraps(original, updated=())
+    def route(op: Any, *args: Any, **kwargs: Any) -> Any:
+        trace = current_trace()
+        if trace is None or not any(map(is_traced, op if isinstance(op, list | tuple) else (op,))):
+            return original(op, *args, **kwargs)
+        return elements(trace, op, *args, **kwargs)
+
+    return route
 
 
 def of_lists(original: Function) -> Function:

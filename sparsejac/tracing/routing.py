@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
-from types import FunctionType, ModuleType
+from types import BuiltinMethodType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from sparsejac.tracing.compiled import stand_in
 from sparsejac.tracing.converters import CONVERTERS, converters_in
 from sparsejac.tracing.math_routes import CMATH, MATH
 from sparsejac.tracing.reachable import Place, Search
-from sparsejac.tracing.registry import FUNCTIONS, LIBRARY
+from sparsejac.tracing.registry import FUNCTIONS, LIBRARY, MAKERS, STAND_INS
 from sparsejac.tracing.trace import ACTIVE, Trace
 
 _LOCK = threading.RLock()
@@ -41,8 +41,11 @@ _PACKAGES: dict[int, tuple[int, list[str], list[dict[str, Any]]]] = {}
 
 
 @contextmanager
-def routed(trace: Trace, *used: Any) -> Iterator[None]:
-    """Routes for `trace` in this thread, also for names that f, or whatever else is `used`, bound before."""
+def routed(trace: Trace, *used: Any) -> Iterator[list[dict[str, Any]]]:
+    """Routes for `trace` in this thread, also for names that f, or whatever else is `used`, bound before.
+
+    Gives the attributes of the objects that f can reach.
+    """
     global _DEPTH
     stack = ACTIVE.__dict__.setdefault("stack", [])
     with _LOCK:
@@ -50,13 +53,13 @@ def routed(trace: Trace, *used: Any) -> Iterator[None]:
         try:
             if _DEPTH == 1:
                 _place_routes()
-            _route_bound_names(*used)
+            attributes = _route_bound_names(*used)
         except BaseException:
             _leave()
             raise
     stack.append(trace)
     try:
-        yield
+        yield attributes
     finally:
         stack.pop()
         with _LOCK:
@@ -87,8 +90,11 @@ def _place_routes() -> None:
 
 
 def _put(place: Place, route: Any) -> None:
+    bound = route
+    if isinstance(place.holder, type) and type(route) is FunctionType and type(place.value) is not FunctionType:
+        bound = staticmethod(route)  # what is compiled makes no methods
     try:
-        place.put(route)
+        place.put(bound)
     except (AttributeError, TypeError):  # a class that forbids it
         return
     _PLACED.append((place, route))
@@ -96,13 +102,14 @@ def _put(place: Place, route: Any) -> None:
 
 def _library_routes() -> Iterator[tuple[Any, str, Callable[[Any], Any]]]:
     """Routes for functions and methods of those libraries that someone has imported."""
-    for (module, path), follow in LIBRARY.items():
+    makers = {place: routes.of_library(follow) for place, follow in LIBRARY.items()} | MAKERS
+    for (module, path), make in makers.items():
         owner = sys.modules.get(module)
         *outer, name = path.split(".")
         for part in outer:
             owner = getattr(owner, part, None)
         if owner is not None and name in vars(owner):
-            yield owner, name, routes.of_library(follow)
+            yield owner, name, make
 
 
 @cache
@@ -113,7 +120,7 @@ def _list_routes() -> tuple[tuple[Any, str, Callable[[Any], Any]], ...]:
         for module in (np, np.linalg, np.fft)
         for name, function in vars(module).items()
         if callable(function) and getattr(function, "__hash__", None) and function in FUNCTIONS
-        if name not in _NUMPY and not isinstance(function, np.ufunc)
+        if name not in NUMPY_ROUTES and not isinstance(function, np.ufunc)
     )
 
 
@@ -132,27 +139,34 @@ def _restore() -> None:
                     setattr(module, name, _ORIGINALS[id(value)])
 
 
-def _route_bound_names(*used: Any) -> None:
-    """Replace originals that were bound before (``from numpy import zeros``) wherever f can reach them."""
-    converters: dict[int, tuple[dict[str, Any], set[str], list[bool]]] = {}
+def _route_bound_names(*used: Any) -> list[dict[str, Any]]:
+    """Replace originals that were bound before (``from numpy import zeros``) wherever f can reach them.
+
+    Returns the attributes of the objects that were found.
+    """
+    converters: dict[int, tuple[dict[str, Any], set[str]]] = {}
+    asked = []
 
     def on_function(function: FunctionType) -> None:
         names, by_identity = converters_in(function.__code__)
         if names:
-            _, wanted, compares = converters.setdefault(id(function.__globals__), (function.__globals__, set(), []))
+            _, wanted = converters.setdefault(id(function.__globals__), (function.__globals__, set()))
             wanted |= names
-            compares.append(by_identity)
+            asked.append(by_identity)
 
     search = Search(on_function, _route_package)
+    attributes: list[dict[str, Any]] = []
+    search.on_object = attributes.append
     for place in search.places(*used):
         route = _replacement(place.value)
         if route is not None:
             _put(place, route)
             if isinstance(place.key, str):
                 routes.ROUTED_NAMES.add(place.key)
-    for names, wanted, compares in converters.values():
-        if not any(compares):
+    if not any(asked):
+        for names, wanted in converters.values():
             _put_converters(names, wanted)
+    return attributes
 
 
 def _put_converters(names: dict[str, Any], wanted: set[str]) -> None:
@@ -168,8 +182,13 @@ def _replacement(value: Any) -> Any:
         return route
     kind = type(value)
     if kind is partial:
-        inner = _replacement(value.func)
-        return None if inner is None else partial(inner, *value.args, **value.keywords)
+        parts = [value.func, *value.args, *value.keywords.values()]
+        items = [_replacement(part) for part in parts]
+        if all(item is None for item in items):
+            return None
+        inner, *rest = (old if new is None else new for old, new in zip(parts, items, strict=True))
+        args, named = rest[: len(value.args)], rest[len(value.args) :]
+        return partial(inner, *args, **dict(zip(value.keywords, named, strict=True)))
     if kind is staticmethod:
         inner = _replacement(value.__func__)
         return None if inner is None else staticmethod(inner)
@@ -177,7 +196,22 @@ def _replacement(value: Any) -> Any:
         items = [_replacement(item) for item in value]
         if any(item is not None for item in items):
             return tuple(old if new is None else new for old, new in zip(value, items, strict=True))
-    return stand_in(value) if kind.__module__.startswith("numba.") else None
+    if kind is BuiltinMethodType:
+        inner = _captured(value.__self__)
+        return None if inner is None else getattr(inner, value.__name__)
+    return stand_in(value) if kind.__module__.startswith("numba.") else _captured(value)
+
+
+def seen_by_f(argument: Any) -> Any:
+    """An argument of f, or what stands for it while f runs."""
+    route = _replacement(argument)
+    return argument if route is None else route
+
+
+def _captured(value: Any) -> Any:
+    """What stands for an object of a compiled type."""
+    make = STAND_INS.get((type(value).__module__, type(value).__name__))
+    return None if make is None else make(value)
 
 
 def _route_package(names: dict[str, Any], visited: set[int] | None = None) -> None:
@@ -215,13 +249,16 @@ def _searched(names: dict[str, Any]) -> tuple[int, list[str], list[dict[str, Any
     return len(names), bound, list(further.values())
 
 
-_NUMPY: dict[str, Callable[[Any], Any]] = {
+NUMPY_ROUTES: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(["zeros", "empty", "ones", "eye", "identity", "copy"], routes.constructor),
     **dict.fromkeys(["zeros_like", "empty_like", "ones_like", "full_like"], routes.like),
-    **dict.fromkeys(["array", "asarray", "asanyarray", "ascontiguousarray"], routes.converter),
+    **dict.fromkeys(["array", "asarray", "asanyarray", "require"], routes.converter),
+    **dict.fromkeys(["ascontiguousarray", "asfortranarray"], routes.converter),
     "full": routes.full,
     "fromiter": routes.from_iterator,
+    "fromstring": routes.from_text,
     "ndenumerate": routes.enumerated,
+    "nditer": routes.iterated,
     "r_": routes.rows,
     "c_": routes.columns,
 }
@@ -233,10 +270,10 @@ _SPARSE: dict[str, Callable[[Any], Any]] = {
 }
 
 _ROUTES: list[tuple[Any, str, Callable[[Any], Any]]] = [
-    *((np, name, make) for name, make in _NUMPY.items()),
+    *((np, name, make) for name, make in NUMPY_ROUTES.items()),
     *((math, name, make) for name, make in MATH.items() if hasattr(math, name)),
     *((cmath, name, make) for name, make in CMATH.items()),
     *((sp._base._spbase, name, make) for name, make in _SPARSE.items()),
 ]
 
-routes.ROUTED_NAMES.update(_NUMPY)
+routes.ROUTED_NAMES.update(NUMPY_ROUTES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,20 +12,23 @@ import numpy.typing as npt
 
 from kernels.address import Affine
 from sparsejac.addressing import c_strides
-from sparsejac.errors import UntraceableError
+from sparsejac.errors import SparsejacError, UntraceableError
 from sparsejac.location import NOWHERE, location_of
 from sparsejac.program import Node, Program, program
 from sparsejac.structure import Leaf, Structure
+from sparsejac.tracing.array import TracedArray
+from sparsejac.tracing.casting import peek
 from sparsejac.tracing.conversion import wrap
 from sparsejac.tracing.reals import Scalar, Value, Vector
 from sparsejac.tracing.results import Rebuild, auxiliary, outputs
-from sparsejac.tracing.routing import routed
+from sparsejac.tracing.routing import routed, seen_by_f
 from sparsejac.tracing.scalar import TracedScalar
 from sparsejac.tracing.trace import Trace
+from sparsejac.tracing.work import WorkArrays
 
 Floats = npt.NDArray[np.float64]
 
-_MET_BY_COMPILED_CODE = ("TracedArray", "TracedScalar", "NPY_ITER_REFS_OK")
+_MET_BY_COMPILED_CODE = ("TracedArray", "TracedScalar", "NPY_ITER_REFS_OK", "loop of ufunc does not support argument")
 """What the messages of compiled code hold when it got one of ours where it wants an ordinary array."""
 
 
@@ -62,6 +66,7 @@ def run(
     *,
     call: Callable[..., Any] | None = None,
     has_aux: bool = False,
+    used: Sequence[Any] = (),
 ) -> Traced:
     """Trace one call ``f(*arguments)``.
 
@@ -78,33 +83,107 @@ def run(
         What calls f with the arguments, if they are but parts of its own.
     has_aux : bool
         Whether the call returns a pair: the result, and something beside it.
+    used : sequence
+        Further arguments that `call` hands to f.
     """
-    trace = Trace()
-    trace.graph.site = NOWHERE
     chosen = [differentiated] if isinstance(differentiated, int) else differentiated
-    placed = _placed(trace, arguments, chosen, operands)
+    following = _Following(f, call, arguments, chosen, operands, has_aux, used)
+    trace = Trace()
     try:
-        with routed(trace, f):
-            trace.graph.site = None
-            try:
-                result = (call or f)(*placed)
-            except Exception as error:
-                told = _told(trace, error)
-                if told is error:
-                    raise
-                raise told from error
-            trace.graph.site = NOWHERE
+        return following.once(trace)
+    except Exception:
+        if not trace.wrote_outside:
+            raise
+        traced = following.with_work_arrays()
+        if traced is None:
+            raise
+        return traced
+
+
+@dataclass(frozen=True, eq=False)
+class _Following:
+    """How f is called: see `run`."""
+
+    f: Callable[..., Any]
+    call: Callable[..., Any] | None
+    arguments: Sequence[Any]
+    differentiated: Sequence[int]
+    operands: Sequence[int]
+    has_aux: bool
+    used: Sequence[Any]
+
+    def once(self, trace: Trace, work: WorkArrays | None = None) -> Traced:
+        """One run of f, or two: where a function of the math module raises, a second one raises in its place."""
+        try:
+            return self._observed(trace, work)
+        except _MathError:
+            trace = Trace(strict=True)
+            return self._observed(trace, work)
+
+    def with_work_arrays(self) -> Traced | None:
+        """Runs of f with arrays of ours in the places of arrays that it captured; None if that is of no use."""
+        work = WorkArrays.of(self.f, *self.used)
+        with suppress(Exception):
+            self.once(Trace(), work)
+        if not work.written:
+            return None
+        work.chosen = work.written.copy()
+        trace = Trace()
+        try:
+            return self.once(trace, work)
+        except UntraceableError:
+            raise
+        except Exception:
+            return None
+
+    def _observed(self, trace: Trace, work: WorkArrays | None) -> Traced:
+        trace.graph.site = NOWHERE
+        placed = _placed(trace, self.arguments, self.differentiated, self.operands)
+        try:
+            with routed(trace, self.f, *self.used) as attributes:
+                with nullcontext() if work is None else work.replaced(trace):
+                    result = self._result(trace, placed)
+                output, structure = outputs(trace, result[0])
+                aux, rebuild = auxiliary(trace, result[1])
             if trace.first_refusal is not None:
                 raise trace.first_refusal
-            result, beside = result if has_aux else (result, None)
-            output, structure = outputs(trace, result)
-            aux, rebuild = auxiliary(trace, beside)
+            made = program(trace.graph, output, trace.all_decisions(), aux)
+            _leave_numbers(trace, attributes)
+            return Traced(made, [trace.graph.constants[slot] for slot in made.constants], structure, rebuild)
+        finally:
+            trace.close()
+
+    def _result(self, trace: Trace, placed: list[Any]) -> tuple[Any, Any]:
+        """What f returned, and what it returned beside that."""
+        trace.graph.site = None
+        try:
+            result = (self.call or seen_by_f(self.f))(*placed)
+        except Exception as error:
+            if not trace.strict and trace.math_errors():
+                raise _MathError from None
+            told = _told(trace, error)
+            if told is error:
+                raise
+            raise told from error
+        trace.graph.site = NOWHERE
         if trace.first_refusal is not None:
             raise trace.first_refusal
-        made = program(trace.graph, output, trace.all_decisions(), aux)
-        return Traced(made, [trace.graph.constants[slot] for slot in made.constants], structure, rebuild)
-    finally:
-        trace.close()
+        if trace.math_errors():
+            raise _MathError
+        return result if self.has_aux else (result, None)
+
+
+class _MathError(Exception):
+    """Somewhere in f a function of the math module raises."""
+
+
+def _leave_numbers(trace: Trace, attributes: list[dict[str, Any]]) -> None:
+    """Put ordinary arrays in the place of buffers that f made and keeps for its next call."""
+    for names in attributes:
+        for name, value in names.items():
+            if type(value) is TracedArray and value.tracer is trace and not value.is_plain:
+                if value.storages[0].is_buffer:
+                    names[name] = peek(trace, value.value)
 
 
 def _placed(
@@ -136,6 +215,8 @@ def _told(trace: Trace, error: Exception) -> Exception:
     """What to raise for an error of f: our own refusal if there was one, or if compiled code met a traced value."""
     if trace.first_refusal is not None and trace.first_refusal is not error:
         return trace.first_refusal
+    if isinstance(error, SparsejacError):
+        return error
     if isinstance(error, TypeError | ValueError) and any(sign in str(error) for sign in _MET_BY_COMPILED_CODE):
         return UntraceableError(
             f"sparsejac cannot follow a call of compiled code that takes ordinary arrays only ({error})\n  "

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.location import called_by_user, user_site
+from sparsejac.location import called_by_user, formats_text, site_key
 from sparsejac.tracing.base import SAME_AS_FUNCTIONS, TracedBase
 from sparsejac.tracing.casting import DTYPES, peek, truth_of
 from sparsejac.tracing.reals import NumberKind, Scalar, Value
@@ -115,7 +115,7 @@ class TracedScalar(TracedBase):
         if code is not None and not kwargs and method == "__call__" and not self.tracer.finished:
             rows = [self._row_of(operand) for operand in inputs]
             if min(rows) >= 0:
-                return TracedScalar(self.tracer, None, self.tracer.tape.apply_code(code, rows, user_site()))
+                return TracedScalar(self.tracer, None, self.tracer.tape.apply_code(code, rows, site_key()))
         return HOOKS["ufunc"](self.tracer, ufunc, method, inputs, kwargs)
 
     def _row_of(self, operand: Any) -> int:
@@ -157,9 +157,8 @@ class TracedScalar(TracedBase):
     def __getitem__(self, key: Any) -> Any:
         if key == ():
             return self
-        if key is Ellipsis or key is None:
-            array = HOOKS["as_array"](self.tracer, self)
-            return array if key is Ellipsis else array[None]
+        if all(part is Ellipsis or part is None for part in (key if type(key) is tuple else (key,))):
+            return HOOKS["as_array"](self.tracer, self)[key]
         raise IndexError("invalid index to scalar variable.")
 
     def __getattr__(self, name: str) -> Any:
@@ -177,11 +176,18 @@ class TracedScalar(TracedBase):
         raise self._lossy("the conversion of a value that depends on x to an ordinary array")
 
     def __float__(self) -> float:
+        if formats_text():
+            raise self.tracer.refusal(
+                "the formatting of a value that depends on x by %",
+                "it makes a plain number of it first",
+                "write f'{value:.3f}', or %s in place of %f",
+            )
         raise self._lossy("float() of a value that depends on x")
 
     def __hash__(self) -> int:
         raise self._lossy(
-            "hash() of a value that depends on x (as a key of a dict, a member of a set, a cached argument)"
+            "hash() of a value that depends on x (as a key of a dict, a member of a set, a cached argument)",
+            "use an integer or a text as the key, a list in place of the set, and no cache",
         )
 
     def __bool__(self) -> bool:

@@ -44,7 +44,7 @@ def _one_by_one(ufunc: Any, array: Any, axis: int) -> Any:
 
 
 def _differences(array: Any, axis: int) -> Any:
-    """a - b - c as a + (-b) + (-c)."""
+    """A - b - c as a + (-b) + (-c)."""
     before = (slice(None),) * axis
     return doubled(np.add, np.concatenate([array[(*before, slice(1))], -array[(*before, slice(1, None))]], axis), axis)
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
-from sparsejac.tracing.calls import called, derived
+from sparsejac.tracing.calls import called, derived, stopped
 from sparsejac.tracing.conversion import as_array, wrap
 from sparsejac.tracing.registry import follows
 from sparsejac.tracing.trace import Trace
@@ -35,7 +35,7 @@ def _logsumexp(
     value, sign, share = called(trace, "scipy.special.logsumexp", run, array, weights, key=key)
     terms = share * weights * array
     if not all_plain(b):
-        terms = terms + share * weights
+        terms = share * (stopped(trace, weights) * array + weights)
     total = derived(trace, value, np.sum(terms, axis=axis, keepdims=keepdims))
     return (total, wrap(trace, sign.value)) if return_sign else total
 

@@ -9,13 +9,15 @@ import numpy as np
 
 from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
+from sparsejac.tracing.calls import stopped
 from sparsejac.tracing.pointwise_calls import Rule, pointwise
-from sparsejac.tracing.registry import follows, hook
+from sparsejac.tracing.registry import follows, hook, unfollowed
 from sparsejac.tracing.special_functions import NOT_ANALYTIC, PHYSICAL, SEVERAL, STEPS
 from sparsejac.tracing.special_partials import ELEMENTARY, special
+from sparsejac.tracing.special_statistics import STATISTICAL
 from sparsejac.tracing.trace import Trace
 
-RULES: dict[str, Any] = {**ELEMENTARY, **PHYSICAL, **SEVERAL}
+RULES: dict[str, Any] = {**ELEMENTARY, **STATISTICAL, **PHYSICAL, **SEVERAL}
 """Ufunc of scipy.special -> its partial derivatives, for each result if there are several."""
 
 _CURE = "write it with functions that have a rule, or give its derivative as a rule of your own"
@@ -41,8 +43,9 @@ def follow_special(trace: Trace, name: str, *inputs: Any) -> Any:
     if name in NOT_ANALYTIC and any(np.iscomplexobj(argument) for argument in inputs):
         raise trace.refusal(f"scipy.special.{name} of complex values", "it has no complex derivative", _CURE)
     ufunc = getattr(special, name)
-    rows = rules if rules is not None else [_no_slope] * len(inputs)
-    return pointwise(trace, f"scipy.special.{name}", ufunc, rows, inputs)
+    if rules is None:
+        return stopped(trace, pointwise(trace, f"scipy.special.{name}", ufunc, [_no_slope] * len(inputs), inputs))
+    return pointwise(trace, f"scipy.special.{name}", ufunc, rules, inputs)
 
 
 def _no_slope(y: Any, *arguments: Any) -> Any:
@@ -192,12 +195,4 @@ _UNFOLLOWED = [
     "obl_cv_seq", "mathieu_even_coef", "mathieu_odd_coef",
 ]  # fmt: skip
 
-
-def _refused(name: str) -> None:
-    @follows("scipy.special", name)
-    def follow(trace: Trace, *args: Any, **kwargs: Any) -> Any:
-        raise trace.refusal(f"scipy.special.{name}", "there is no rule for its derivative", _CURE)
-
-
-for _name in _UNFOLLOWED:
-    _refused(_name)
+unfollowed("scipy.special", *_UNFOLLOWED, why="there is no rule for its derivative", cure=_CURE)

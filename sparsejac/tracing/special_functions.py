@@ -88,13 +88,26 @@ def _from_zero(n: Any, slope: Any) -> Any:
     return np.where(n == 0, 0.0, slope)
 
 
+def _positive(n: Any, slope: Any) -> Any:
+    """Zero for polynomials of degree zero, and for those of negative degree, which are zero."""
+    return np.where(n <= 0, 0.0, slope)
+
+
 def _jacobi_slope(n: Any, a: Any, b: Any, x: Any) -> Any:
     return _from_zero(n, 0.5 * (n + a + b + 1.0) * special.eval_jacobi(_lower(n), a + 1.0, b + 1.0, x))
 
 
 def _second_slope(n: Any, x: Any) -> Any:
-    """Of the Chebyshev polynomials of the second kind."""
-    return _from_zero(n, 2.0 * special.eval_gegenbauer(_lower(n), 2.0, x))
+    """Of the Chebyshev polynomials of the second kind, for which U(-n) = -U(n - 2)."""
+    reflected = (n < 0) & (n == np.floor(n))
+    degree = np.where(reflected, -n - 2, n)
+    slope = np.where(degree == -1, 0.0, _from_zero(degree, 2.0 * special.eval_gegenbauer(_lower(degree), 2.0, x)))
+    return np.where(reflected, -slope, slope)
+
+
+def _legendre_slope(n: Any, x: Any) -> Any:
+    """Of the Legendre polynomials, for which P(-n) = P(n - 1)."""
+    return _jacobi_slope(np.where((n < 0) & (n == np.floor(n)), -n - 1, n), 0.0, 0.0, x)
 
 
 def _first_slope(n: Any, x: Any) -> Any:
@@ -183,8 +196,8 @@ PHYSICAL: dict[str, tuple[Partial, ...]] = {
     "hyp1f1": (None, None, lambda y, a, b, z: a / b * special.hyp1f1(a + 1.0, b + 1.0, z)),
     "hyp0f1": (None, lambda y, v, z: special.hyp0f1(v + 1.0, z) / v),
     "hyperu": (None, None, lambda y, a, b, x: -a * special.hyperu(a + 1.0, b + 1.0, x)),
-    "eval_legendre": (None, lambda y, n, x: _jacobi_slope(n, 0.0, 0.0, x)),
-    "eval_sh_legendre": (None, lambda y, n, x: 2.0 * _jacobi_slope(n, 0.0, 0.0, 2.0 * x - 1.0)),
+    "eval_legendre": (None, lambda y, n, x: _legendre_slope(n, x)),
+    "eval_sh_legendre": (None, lambda y, n, x: 2.0 * _legendre_slope(n, 2.0 * x - 1.0)),
     "eval_jacobi": (None, None, None, lambda y, n, a, b, x: _jacobi_slope(n, a, b, x)),
     "eval_sh_jacobi": (None, None, None, _shifted_jacobi),
     "eval_chebyt": (None, lambda y, n, x: _first_slope(n, x)),
@@ -204,8 +217,8 @@ PHYSICAL: dict[str, tuple[Partial, ...]] = {
         lambda y, n, a, x: _from_zero(n, -special.eval_genlaguerre(_lower(n), a + 1.0, x)),
     ),
     "eval_laguerre": (None, lambda y, n, x: _from_zero(n, -special.eval_genlaguerre(_lower(n), 1.0, x))),
-    "eval_hermite": (None, lambda y, n, x: _from_zero(n, 2.0 * n * special.eval_hermite(_lower(n), x))),
-    "eval_hermitenorm": (None, lambda y, n, x: _from_zero(n, n * special.eval_hermitenorm(_lower(n), x))),
+    "eval_hermite": (None, lambda y, n, x: _positive(n, 2.0 * n * special.eval_hermite(_lower(n), x))),
+    "eval_hermitenorm": (None, lambda y, n, x: _positive(n, n * special.eval_hermitenorm(_lower(n), x))),
     "lpmv": (None, None, _lpmv),
     "expn": (None, _expn),
 }

@@ -1,4 +1,4 @@
-"""Derivatives of the elementary functions of scipy.special: exponential, error and gamma functions, statistics.
+"""Derivatives of the elementary functions of scipy.special: exponentials, error and gamma functions, losses.
 
 A rule gives the partial derivative by one argument; it gets the function's value and then its arguments. None stands
 for a derivative that has no closed form; such an argument must not depend on x.
@@ -113,64 +113,13 @@ def _huber_by_r(y: Any, delta: Any, r: Any) -> Any:
 
 
 def _ratio(a: Any, b: Any) -> Any:
-    """a / b, and 0 where a is 0."""
+    """The quotient a / b, and 0 where a is 0."""
     return np.where(a == 0.0, 0.0, a / np.where(a == 0.0, 1.0, b))
 
 
-def _tukey(y: Any, x: Any, shape: Any) -> Any:
-    outside = (shape > 0.0) & (np.abs(shape * x) >= 1.0)
-    return np.where(outside, 0.0, 1.0 / (y ** (shape - 1.0) + (1.0 - y) ** (shape - 1.0)))
-
-
-def beta_density(a: Any, b: Any, x: Any) -> Any:
-    """The derivative of betainc by x."""
-    return np.exp(special.xlogy(a - 1.0, x) + special.xlog1py(b - 1.0, -x) - special.betaln(a, b))
-
-
-def gamma_density(a: Any, x: Any) -> Any:
-    """The derivative of gammainc by x."""
-    return np.exp(special.xlogy(a - 1.0, x) - x - special.gammaln(a))
-
-
-def _f_density(a: Any, b: Any, x: Any) -> Any:
-    total = a * x + b
-    return beta_density(0.5 * a, 0.5 * b, a * x / total) * a * b / total**2
-
-
-def _t_density(df: Any, t: Any) -> Any:
-    scale = special.gammaln(0.5 * (df + 1.0)) - special.gammaln(0.5 * df)
-    return np.exp(scale - 0.5 * (df + 1.0) * np.log1p(t * t / df)) / np.sqrt(df * np.pi)
-
-
-def _chi2_density(df: Any, x: Any) -> Any:
-    return 0.5 * gamma_density(0.5 * df, 0.5 * x)
-
-
-def _noncentral_density(x: Any, df: Any, nc: Any) -> Any:
-    """Of the noncentral chi-square distribution."""
-    safe = np.where(nc == 0.0, 1.0, nc)
-    gap = np.exp(-0.5 * (np.sqrt(x) - np.sqrt(safe)) ** 2)
-    density = 0.5 * gap * (x / safe) ** (0.25 * df - 0.5) * special.ive(0.5 * df - 1.0, np.sqrt(safe * x))
-    return np.where(nc == 0.0, _chi2_density(df, x), density)
-
-
-def _binomial_density(k: Any, n: Any, p: Any) -> Any:
-    """The derivative of bdtrc by p."""
-    k = np.floor(k)
-    return np.where(k >= n, 0.0, beta_density(np.where(k >= n, 1.0, n - k), k + 1.0, 1.0 - p))
-
-
-def _normal_density(x: Any) -> Any:
+def normal_density(x: Any) -> Any:
+    """The standard normal density."""
     return np.exp(-0.5 * x * x) / _ROOT_TWO_PI
-
-
-def _kolmogorov(y: Any, x: Any) -> Any:
-    k = np.arange(1.0, 12.0).reshape(-1, *[1] * np.ndim(x))
-    safe = np.where(x > 0.0, x, 1.0)
-    large = -8.0 * safe * ((-1.0) ** (k - 1.0) * k**2 * np.exp(-2.0 * (k * safe) ** 2)).sum(axis=0)
-    odd = ((2.0 * k - 1.0) * np.pi) ** 2
-    small = -_ROOT_TWO_PI * (np.exp(-odd / (8.0 * safe**2)) * (odd / (4.0 * safe**4) - 1.0 / safe**2)).sum(axis=0)
-    return np.where(x <= 0.0, 0.0, np.where(x < 0.8, small, large))
 
 
 ELEMENTARY: dict[str, tuple[Partial, ...]] = {
@@ -208,7 +157,7 @@ ELEMENTARY: dict[str, tuple[Partial, ...]] = {
     "expit": (lambda y, x: y * special.expit(-x),),
     "logit": (lambda y, x: 1.0 / (x * (1.0 - x)),),
     "log_expit": (lambda y, x: special.expit(-x),),
-    "ndtr": (lambda y, x: _normal_density(x),),
+    "ndtr": (lambda y, x: normal_density(x),),
     "ndtri": (lambda y, x: _ROOT_TWO_PI * np.exp(0.5 * y * y),),
     "log_ndtr": (lambda y, x: 2.0 / (_ROOT_TWO_PI * special.erfcx(-x / _ROOT_TWO)),),
     "ndtri_exp": (lambda y, x: 0.5 * _ROOT_TWO_PI * special.erfcx(-y / _ROOT_TWO),),
@@ -256,68 +205,5 @@ ELEMENTARY: dict[str, tuple[Partial, ...]] = {
     ),
     "expi": (lambda y, x: np.exp(x) / x,),
     "exp1": (lambda y, x: -np.exp(-x) / x,),
-    "betainc": (None, None, lambda y, a, b, x: beta_density(a, b, x)),
-    "betaincc": (None, None, lambda y, a, b, x: -beta_density(a, b, x)),
-    "betaincinv": (None, None, lambda y, a, b, p: 1.0 / beta_density(a, b, y)),
-    "betainccinv": (None, None, lambda y, a, b, p: -1.0 / beta_density(a, b, y)),
-    "gammainc": (None, lambda y, a, x: gamma_density(a, x)),
-    "gammaincc": (None, lambda y, a, x: -gamma_density(a, x)),
-    "gammaincinv": (None, lambda y, a, p: 1.0 / gamma_density(a, y)),
-    "gammainccinv": (None, lambda y, a, p: -1.0 / gamma_density(a, y)),
-    "tklmbda": (_tukey, None),
-    "chdtr": (None, lambda y, v, x: _chi2_density(v, x)),
-    "chdtrc": (None, lambda y, v, x: -_chi2_density(v, x)),
-    "chdtri": (None, lambda y, v, p: -1.0 / _chi2_density(v, y)),
-    "chndtr": (
-        lambda y, x, df, nc: _noncentral_density(x, df, nc),
-        None,
-        lambda y, x, df, nc: -_noncentral_density(x, df + 2.0, nc),
-    ),
-    "gdtr": (
-        lambda y, a, b, x: x * gamma_density(b, a * x),
-        None,
-        lambda y, a, b, x: a * gamma_density(b, a * x),
-    ),
-    "gdtrc": (
-        lambda y, a, b, x: -x * gamma_density(b, a * x),
-        None,
-        lambda y, a, b, x: -a * gamma_density(b, a * x),
-    ),
-    "gdtria": (
-        lambda y, p, b, x: 1.0 / (x * gamma_density(b, y * x)),
-        None,
-        lambda y, p, b, x: -y / x,
-    ),
-    "gdtrix": (
-        lambda y, a, b, p: -y / a,
-        None,
-        lambda y, a, b, p: 1.0 / (a * gamma_density(b, a * y)),
-    ),
-    "fdtr": (None, None, lambda y, a, b, x: _f_density(a, b, x)),
-    "fdtrc": (None, None, lambda y, a, b, x: -_f_density(a, b, x)),
-    "fdtri": (None, None, lambda y, a, b, p: 1.0 / _f_density(a, b, y)),
-    "stdtr": (None, lambda y, df, t: _t_density(df, t)),
-    "stdtrit": (None, lambda y, df, p: 1.0 / _t_density(df, y)),
-    "bdtr": (None, None, lambda y, k, n, p: -_binomial_density(k, n, p)),
-    "bdtrc": (None, None, lambda y, k, n, p: _binomial_density(k, n, p)),
-    "bdtri": (None, None, lambda y, k, n, p: -1.0 / _binomial_density(k, n, y)),
-    "nbdtr": (None, None, lambda y, k, n, p: beta_density(n, np.floor(k) + 1.0, p)),
-    "nbdtrc": (None, None, lambda y, k, n, p: -beta_density(n, np.floor(k) + 1.0, p)),
-    "nbdtri": (None, None, lambda y, k, n, p: 1.0 / beta_density(n, np.floor(k) + 1.0, y)),
-    "pdtr": (None, lambda y, k, m: -gamma_density(np.floor(k) + 1.0, m)),
-    "pdtrc": (None, lambda y, k, m: gamma_density(np.floor(k) + 1.0, m)),
-    "pdtri": (None, lambda y, k, p: -1.0 / gamma_density(np.floor(k) + 1.0, y)),
-    "nrdtrimn": (
-        lambda y, p, sd, x: -sd / _normal_density(special.ndtri(p)),
-        lambda y, p, sd, x: -special.ndtri(p),
-        constant(1.0),
-    ),
-    "nrdtrisd": (
-        lambda y, mean, p, x: -1.0 / special.ndtri(p),
-        lambda y, mean, p, x: -y / (special.ndtri(p) * _normal_density(special.ndtri(p))),
-        lambda y, mean, p, x: 1.0 / special.ndtri(p),
-    ),
-    "kolmogorov": (_kolmogorov,),
-    "kolmogi": (lambda y, p: 1.0 / _kolmogorov(p, y),),
 }
 """Function of scipy.special with one result -> partial derivatives by its arguments."""

@@ -40,9 +40,18 @@ class Storage:
         Traced content.
     plain : array, optional
         Content that nothing traced was written to yet: flat memory that is shared with ordinary arrays.
+
+    Attributes
+    ----------
+    guard : object
+        What is told of reads and writes, see `watched`.
+    is_buffer : bool
+        Whether it was made by np.zeros or its kin.
+    is_loose : bool
+        Whether NumPy would have laid the numbers in an order that is not known here.
     """
 
-    __slots__ = ("_loans", "_log", "_scalars", "node", "plain", "size", "trace")
+    __slots__ = ("_loans", "_log", "_scalars", "guard", "is_buffer", "is_loose", "node", "plain", "size", "trace")
 
     def __init__(
         self, trace: Trace, size: int, node: Node | None = None, plain: npt.NDArray[Any] | None = None
@@ -54,6 +63,9 @@ class Storage:
         self._log: list[Piece] = []
         self._scalars: dict[int, int] = {}
         self._loans: list[ref[_Loan]] = []
+        self.guard: Any = None
+        self.is_buffer = False
+        self.is_loose = False
 
     @property
     def is_plain(self) -> bool:

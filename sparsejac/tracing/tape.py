@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from kernels.address import Address, Affine
 from sparsejac.addressing import contiguous, reboxed, recognised
-from sparsejac.location import Site, user_site
+from sparsejac.location import Site, offset_in_call, user_site
 from sparsejac.primitives import PRIMITIVES
 from sparsejac.program import Graph, Load, Node, Piece
 
@@ -165,8 +165,19 @@ class ScalarTape:
         return False
 
     def _new_site(self, site: object) -> int:
-        number = self._sites[site] = len(self._places)
-        self._places.append(user_site())
+        """The number of a place that is new; a call that CPython has specialised meanwhile is where it was before."""
+        place = user_site()
+        moved = offset_in_call(place)
+        known = site
+        if moved and isinstance(site, int):
+            known = site + moved
+        elif moved and isinstance(site, tuple):
+            known = (site[0] + moved, *site[1:])
+        number = self._sites.get(known)
+        if number is None:
+            number = self._sites[known] = len(self._places)
+            self._places.append(place)
+        self._sites[site] = number
         return number
 
     def _leaf(self, code: int, first: int, second: int) -> int:

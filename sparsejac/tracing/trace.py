@@ -14,7 +14,7 @@ from kernels.address import Affine
 from kernels.views import view_of
 from sparsejac.addressing import broadcast, contiguous
 from sparsejac.errors import UntraceableError
-from sparsejac.location import Site, user_location, user_site
+from sparsejac.location import Site, site_key, user_location, user_site
 from sparsejac.primitives import PRIMITIVES
 from sparsejac.program import Decision, Graph, Load, Node
 from sparsejac.tracing.reals import Real, Scalar, Vector
@@ -61,6 +61,7 @@ class Trace:
         self.first_refusal: UntraceableError | None = None
         self.finished = False
         self.strict = strict
+        self.wrote_outside = False
         self.texts: set[str] = set()
         self.unchecked = array("q")
         self._values: dict[int, Floats] = {}
@@ -84,6 +85,12 @@ class Trace:
         error = UntraceableError(message)
         if self.first_refusal is None:
             self.first_refusal = error
+        return error
+
+    def outside_write(self, operation: str, why: str, cure: str) -> UntraceableError:
+        """The refusal to write into an array that is not ours; f may be run again with one that is."""
+        error = self.refusal(operation, why, cure)
+        self.wrote_outside = self.first_refusal is error
         return error
 
     def close(self) -> None:
@@ -115,7 +122,7 @@ class Trace:
         if any(isinstance(o, Scalar) for o in operands):
             rows = tuple(o.row if isinstance(o, Scalar) else self.tape.constant(float(o)) for o in operands)  # type: ignore[arg-type]
             self._step += 1
-            return Scalar(self.tape.apply(name, rows, (user_site(), self._step)))
+            return Scalar(self.tape.apply(name, rows, (site_key(), self._step)))
         with np.errstate(all="ignore"):
             return float(primitive.operation.evaluate(*(np.float64(o) for o in operands)))  # type: ignore[arg-type]
 

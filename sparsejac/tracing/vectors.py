@@ -12,11 +12,17 @@ from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.casting import computed_in
 from sparsejac.tracing.conversion import as_array, as_value, delivered, wrap
 from sparsejac.tracing.products import contract
-from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, UFUNCS, traces
 from sparsejac.tracing.reals import Value
+from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, UFUNCS, traces
 from sparsejac.tracing.trace import Trace
 
 _BATCH = "defghijkl"
+
+
+def _last(trace: Trace, vectors: Any, axis: int) -> Any:
+    """The array with one axis moved to the end."""
+    array: Any = as_array(trace, vectors)
+    return np.moveaxis(array, axis, -1)
 
 
 def _labels(value: Value, core: str, name: str) -> str:
@@ -38,14 +44,16 @@ def _whole(name: str, first: str, second: str, result: str, conjugate: bool) -> 
         if any(key not in ("casting", "order", "subok") for key in others):
             raise trace.refusal(f"np.{name} with {', '.join(others)}=", "there is no rule for it", "use np.moveaxis")
         if axis is not None:
-            a, b = (np.moveaxis(as_array(trace, operand), axis, -1) for operand in (a, b))
+            a, b = (_last(trace, operand, axis) for operand in (a, b))
         left, right = (computed_in(trace, as_value(trace, operand), dtype) for operand in (a, b))
         if conjugate:
             left = UFUNCS[np.conjugate](trace, left)
         labels = [_labels(left, first, name), _labels(right, second, name)]
         if _lengths(left, first)["c"] != _lengths(right, second)["c"]:
             raise ValueError(f"{name}: dimension mismatch of {left.shape} and {right.shape}")
-        batch = max((label[: len(label) - len(core)] for label, core in zip(labels, (first, second), strict=True)), key=len)
+        batch = max(
+            (label[: len(label) - len(core)] for label, core in zip(labels, (first, second), strict=True)), key=len
+        )
         product = wrap(trace, contract(trace, labels, batch + result, [left, right]))
         return np.expand_dims(product, -1 if axis is None else axis) if keepdims else product
 
@@ -65,7 +73,7 @@ _whole("vecmat", "c", "cb", "b", conjugate=True)
 def _cross(trace: Trace, a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:
     if axis is not None:
         axisa = axisb = axisc = axis
-    p, q = (np.moveaxis(as_array(trace, vectors), k, -1) for vectors, k in ((a, axisa), (b, axisb)))
+    p, q = (_last(trace, vectors, k) for vectors, k in ((a, axisa), (b, axisb)))
     lengths = p.shape[-1], q.shape[-1]
     if not set(lengths) <= {2, 3}:
         raise ValueError("incompatible dimensions for cross product\n(dimension must be 2 or 3)")
@@ -111,7 +119,7 @@ def _tensordot(trace: Trace, x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
 
 @traces(np.linalg.vecdot)
 def _vecdot(trace: Trace, x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    left, right = (np.moveaxis(as_array(trace, operand), axis, -1) for operand in (x1, x2))
+    left, right = (_last(trace, operand, axis) for operand in (x1, x2))
     return np.sum(np.conjugate(left) * right, axis=-1)
 
 
@@ -169,7 +177,7 @@ def _chain(factors: list[Any], cut: dict[tuple[int, int], int], low: int, high: 
 
 @traces(np.linalg.matrix_power)
 def _matrix_power(trace: Trace, a: Any, n: Any) -> Any:
-    matrix = as_array(trace, a)
+    matrix: Any = as_array(trace, a)
     exponent = index(n)
     if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
         raise np.linalg.LinAlgError("Last 2 dimensions of the array must be square")

@@ -38,7 +38,7 @@ def prepared(number: int) -> Builder:
     """A builder that already has variables of all kinds."""
     builder = Builder(number)
     x = builder.names["x"]
-    ready = {"v1": x.sum(), "v2": np.resize(x, (3, 3)) * 1.0, "v3": np.resize(x, 5), "v4": np.resize(x, (2, 2, 2)) * 1.0}
+    ready = {"v1": x.sum(), "v2": np.resize(x, (3, 3)), "v3": np.resize(x, 5), "v4": np.resize(x, (2, 2, 2))}
     builder.names.update(ready)
     builder.variables += ready
     return builder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import cmath
 import math
+import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from math import exp
@@ -88,7 +89,7 @@ def interrupted(x: Array) -> Any:
 
 def refused(x: Array) -> Any:
     """Do what cannot be traced."""
-    return np.frexp(uses_bound_names(x))[0]
+    return pickle.dumps(uses_bound_names(x))
 
 
 # One warm call, so that what is imported lazily on first use is there before the snapshots.

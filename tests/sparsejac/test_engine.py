@@ -231,6 +231,20 @@ def test_guards() -> None:
     assert np.isfinite(engine.data(other, check=False)).all()
 
 
+def test_an_error_of_a_guard_names_the_first_number_that_is_another_one() -> None:
+    schedule = stencil(4, 5)
+    inputs = sample(schedule)
+    value = dense(schedule, inputs)[0]
+    other, missing = value.copy(), value.copy()
+    other[[2, 3]] += 1.0
+    missing[1] = np.nan
+    for expected, place in ((other, 2), (missing, 1)):
+        engine = Engine(replace(schedule, guards=(Guard(1, value.copy()), Guard(1, expected))), backend="numpy")
+        with pytest.raises(DecisionError) as caught:
+            engine.value(inputs)
+        assert (caught.value.guard, caught.value.place) == (1, place)
+
+
 def test_threads_share_an_engine() -> None:
     schedule = stencil(30, 40)
     xs = [sample(schedule, seed)[0] for seed in range(16)]

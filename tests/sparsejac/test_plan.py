@@ -222,12 +222,16 @@ def test_a_path_is_remembered_with_its_arguments() -> None:
 def test_more_paths_than_a_plan_remembers() -> None:
     """Old paths are forgotten, none is mistaken for another; two warnings name the line."""
     plan = sparsejac.prepare(lambda x: x[: int(x[0])] * 2.0, np.full(60, 1.0))
-    with pytest.warns(sparsejac.VariantWarning) as caught:
+
+    def visit() -> None:
         for count in (*range(1, 60), 3, 17, 59):
             x = np.full(60, 0.5)
             x[0] = count
             assert plan(x).shape == (count, 60)
             assert plan(x).nnz == count
+
+    with pytest.warns(sparsejac.VariantWarning) as caught:
+        visit()
     assert plan.num_variants == 32
     assert [str(w.message).split(" different")[0] for w in caught] == ["plan: f took 8", "plan: f took 32"]
     for warning in caught:
@@ -452,3 +456,73 @@ def test_an_object_that_changes_in_place_is_not_taken_for_itself() -> None:
     plan = sparsejac.prepare(lambda x, a: a @ x, np.ones(3), matrix)
     matrix.data[:] = 5.0
     assert plan(np.ones(3), matrix).data.tolist() == [5.0] * 3
+
+
+def test_guards_are_not_asked_where_f_was_followed() -> None:
+    """Its trace is what holds at x, whatever a kernel makes of the decision, and whatever other ways would fit."""
+    x, total = tie()
+    f = Counted(lambda x: x * 2.0 if np.sum(x) >= total else x * 3.0)
+    below = x.copy()
+    below[0] -= 1e-3
+    plan = sparsejac.prepare(f, below)
+    for _ in range(3):
+        assert plan(x).data[0] == 2.0
+        assert plan(below).data[0] == 3.0
+        assert plan.value_and_jacobian(x)[0][0] == 2.0 * x[0]
+        assert plan.values(x)[0] == 2.0
+    assert f.calls == 3
+    assert plan.num_variants == 2
+
+
+def two_decisions(x: Any) -> Any:
+    y = x * 2.0 if x[1] > 0 else x * 3.0
+    for k in range(4):
+        if x[2] > k:
+            y = y + x[k]
+    return y * np.floor(x[0]) if int(x[3]) else y[: int(x[4])]
+
+
+def test_the_warning_names_the_line_that_multiplies_the_ways() -> None:
+    """Seven other outcomes of one line: it is named, and how often; the second warning comes at the bound."""
+    plan = sparsejac.prepare(two_decisions, np.array([1.0, 1.0, 2.5, 0.0, 1.0]))
+    points = [np.array([1.0, 1.0, 2.5, 0.0, float(count)]) for count in range(1, 9)]
+    with pytest.warns(sparsejac.VariantWarning) as caught:
+        list(map(plan, points))
+    (warning,) = caught
+    message = str(warning.message)
+    assert "took 8 different ways" in message
+    assert "return y * np.floor(x[0]) if int(x[3]) else y[: int(x[4])] (came out otherwise 7 times)" in message
+    assert f'File "{__file__}", line ' in message
+    assert "if x[2] > k" not in message
+    assert "Cure: " in message
+    assert warning.filename == __file__
+
+
+def test_the_warning_of_arguments_that_are_no_floats() -> None:
+    plan = sparsejac.prepare(lambda x, k: x**k, np.ones(3), 1)
+    with pytest.warns(sparsejac.VariantWarning, match="arguments that are no floats"):
+        [plan(np.ones(3), k) for k in range(1, 9)]
+
+
+def test_few_ways_are_no_reason_to_warn() -> None:
+    """Seven ways, again and again."""
+    plan = sparsejac.prepare(lambda x: x[: int(x[0])] * 2.0, np.full(9, 1.0))
+    for _ in range(3):
+        for count in range(1, 8):
+            plan(np.array([float(count), *[0.5] * 8]))
+    assert plan.num_variants == 7
+
+
+def test_a_pattern_without_entries_takes_no_others() -> None:
+    plan = sparsejac.prepare(lambda x: np.ones(3) if x[0] > 0 else x, np.ones(3))
+    assert plan.values(np.ones(3)).shape == (0,)
+    with pytest.raises(sparsejac.InputError, match=r"outside plan\.pattern"):
+        plan.values(-np.ones(3))
+
+
+def test_arguments_left_out_at_the_end_are_those_of_prepare() -> None:
+    plan = sparsejac.prepare(lambda x, a, b, c: a * x + b * x[::-1] + c, np.ones(2), 2.0, 3.0, 4.0)
+    for given in ((), (2.0,), (2.0, 3.0), (2.0, 3.0, 4.0)):
+        assert plan(np.ones(2), *given).toarray().tolist() == [[2.0, 3.0], [3.0, 2.0]]
+    assert plan.value_and_jacobian(np.ones(2), 5.0)[0].tolist() == [12.0, 12.0]
+    assert plan.num_variants == 1

@@ -17,7 +17,6 @@ from oracles import Array, differences
 X = np.array([0.75, 1.5, -0.625, 2.25])
 CAPTURED = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 
-OUTSIDE = np.zeros(2)
 
 Programs = dict[str, Callable[[Any], Any]]
 
@@ -116,16 +115,12 @@ REFUSED: Programs = {
     "hash": lambda x: {x[0]: x[1]}[x[0]],
     "fraction": lambda x: float(Fraction(x[0])),
     "hex": lambda x: float.fromhex(x[0].hex()),
-    "nditer": lambda x: np.array([np.square(v) for v in np.nditer(x)]),
     "sum as integers": lambda x: np.sum(x, dtype=int) * x,
     "mean as integers": lambda x: np.mean(x, dtype=int) * x,
     "full of integers": lambda x: np.full(3, x[1], dtype=int) * x[0],
-    "single precision": lambda x: np.add(x, x, dtype=np.float32) * 1.0,
-    "single precision of a function": lambda x: np.concatenate([x, x], dtype=np.float32, casting="same_kind"),
     "complex of single precision": filled(lambda x, y: put(y, slice(None), x), 4, dtype=np.complex64),
     "where= without out=": lambda x: np.multiply(x, 2.0, where=[True] * 4),
     "axes= of matmul": lambda x: np.matmul(np.ones((2, 3, 4)), x.reshape(1, 4, 1), axes=[(0, 2), (1, 2), (0, 1)]),
-    "out= made outside f": lambda x: np.dot(CAPTURED, x[1:], out=OUTSIDE),
     "a number as an option": lambda x: np.full(x[:2], 1.0) * x[0],
 }
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from oracles import Array, differences
 
+from oracles import Array, differences
 from sparsejac import prepare, sparse_jacobian, value_and_jacobian
 
 STRATEGIES = ("forward", "reverse", "identity")

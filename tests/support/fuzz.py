@@ -169,10 +169,11 @@ def settles(f: Callable[[Array], Any], x: Array, place: Any, estimated: float) -
 
 
 def minimize(program: FuzzProgram, verdict: Verdict) -> FuzzProgram:
-    """Leave out statements and parts of the result while the program stays wrong."""
+    """Leave out statements and parts of the result while the verdict stays the same."""
 
     def fails(candidate: FuzzProgram) -> bool:
-        return judge(candidate).kind == verdict.kind
+        found = judge(candidate)
+        return found.kind == verdict.kind and (found.kind == "wrong" or found.reason == verdict.reason)
 
     for name in program.variables:
         candidate = dataclasses.replace(program, result=name)
@@ -203,7 +204,7 @@ def outcomes(numbers: range, jobs: int) -> Iterable[tuple[int, Verdict]]:
 
 
 def report(number: int, verdict: Verdict) -> None:
-    """Print a wrong program, as small as it can be made."""
+    """Print a wrong or refused program, as small as it can be made."""
     smallest = minimize(draw_program(number), verdict)
     print(f"# program {number}: {judge(smallest).reason or verdict.reason}\n{smallest}", flush=True)
 
@@ -215,20 +216,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="which series of programs")
     parser.add_argument("--start", type=int, default=0, help="the first one of the series")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--refused", action="store_true", help="also print one program for each refused call")
     options = parser.parse_args(arguments)
     first = options.seed * BLOCK + options.start
-    kinds: collections.Counter[str] = collections.Counter()
     reasons: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     begin = time.perf_counter()
     for number, verdict in outcomes(range(first, first + options.count), options.jobs):
-        kinds[verdict.kind] += 1
-        if verdict.kind == "wrong":
+        reasons[verdict.kind][verdict.reason] += 1
+        first_of_kind = reasons[verdict.kind][verdict.reason] == 1
+        if verdict.kind == "wrong" or (options.refused and verdict.kind == "refused" and first_of_kind):
             report(number, verdict)
-        elif verdict.reason:
-            reasons[verdict.kind][verdict.reason] += 1
-    for kind, counted in reasons.items():
-        print(f"{kind}:", *(f"{n:7d}  {reason}" for reason, n in counted.most_common()), sep="\n")
-    counts = ", ".join(f"{kinds[kind]} {kind}" for kind in ("right", "refused", "unjudged", "wrong"))
+    for kind in ("refused", "unjudged"):
+        print(f"{kind}:", *(f"{n:7d}  {reason}" for reason, n in reasons[kind].most_common()), sep="\n")
+    kinds = {kind: reasons[kind].total() for kind in ("right", "refused", "unjudged", "wrong")}
+    counts = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
     print(f"{options.count} programs in {time.perf_counter() - begin:.0f} s: {counts}")
     return 1 if kinds["wrong"] else 0
 

@@ -22,7 +22,7 @@ TRIES = 40
 SLICES = ("1:", ":-1", "::2", "::-1", "1:-1", "-2:", ":2", "1::2", "-1:0:-1", ":", "...", ":3")
 PLACE = re.compile(r"\{([a-z])(\d?)\}")
 
-HEADER = '''
+HEADER = """
 import functools
 import itertools
 import math
@@ -44,7 +44,7 @@ BAND = scipy.sparse.csc_array(scipy.sparse.diags_array([0.3, 2.0, -0.4], offsets
 FACTORS = scipy.sparse.linalg.splu(BAND)
 SPLINE = scipy.interpolate.CubicSpline([-1.0, -0.3, 0.2, 1.0], [0.3, -0.5, 0.9, 0.1])
 PCHIP = scipy.interpolate.PchipInterpolator([-1.0, -0.3, 0.2, 1.0], [0.3, -0.5, 0.9, 0.1])
-'''
+"""
 
 
 def header_of(body: str) -> str:
@@ -269,7 +269,8 @@ def _number(b: Builder, drawn: dict[str, str]) -> str:
     if numbers and b.rng.random() < 0.4:
         return str(b.choose(numbers))
     vector = _vector(b, drawn)
-    return str(b.choose([f"{vector}[0]", f"{vector}[-1]", f"{vector}.sum()", f"{vector}[{vector}.size // 2]", f"{_array(b, drawn)}.mean()"]))
+    taken = str(b.choose(("[0]", "[-1]", ".sum()", ".mean()", f"[{vector}.size // 2]")))
+    return vector + taken
 
 
 def _literal(b: Builder, drawn: dict[str, str]) -> str:

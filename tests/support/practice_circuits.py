@@ -17,7 +17,14 @@ from oracles import Array
 collect = Collector()
 
 BUSES = 6
-LINES = [(0, 1, 0.02, 0.2), (0, 3, 0.03, 0.3), (1, 2, 0.01, 0.15), (2, 5, 0.02, 0.25), (3, 4, 0.05, 0.4), (4, 5, 0.02, 0.2)]
+LINES = [
+    (0, 1, 0.02, 0.2),
+    (0, 3, 0.03, 0.3),
+    (1, 2, 0.01, 0.15),
+    (2, 5, 0.02, 0.25),
+    (3, 4, 0.05, 0.4),
+    (4, 5, 0.02, 0.2),
+]
 
 
 def _admittance() -> Any:
@@ -40,7 +47,9 @@ def grid_structure() -> NDArray[np.bool_]:
     return np.block([[near, near], [near, near]])
 
 
-@collect(10, np.r_[np.full(5, -0.3), np.full(5, 0.9)], np.r_[np.full(5, 0.3), np.full(5, 1.1)], structure=grid_structure)
+@collect(
+    10, np.r_[np.full(5, -0.3), np.full(5, 0.9)], np.r_[np.full(5, 0.3), np.full(5, 1.1)], structure=grid_structure
+)
 def power_flow_polar_loops(z: Array) -> Any:
     """Sums over neighbours with cosines and sines, bus 0 as slack."""
     theta, v = [0.0, *z[:5]], [1.02, *z[5:]]
@@ -55,7 +64,9 @@ def power_flow_polar_loops(z: Array) -> Any:
     return np.concatenate((p[1:] + 0.2, q[1:] + 0.1))
 
 
-@collect(10, np.r_[np.full(5, -0.3), np.full(5, 0.9)], np.r_[np.full(5, 0.3), np.full(5, 1.1)], structure=grid_structure)
+@collect(
+    10, np.r_[np.full(5, -0.3), np.full(5, 0.9)], np.r_[np.full(5, 0.3), np.full(5, 1.1)], structure=grid_structure
+)
 def power_flow_complex_sparse(z: Array) -> Any:
     """V * conj(Y @ V) with a complex sparse matrix."""
     voltage = np.ones(BUSES, dtype=complex)
@@ -114,7 +125,9 @@ def _limited_exp(u: Any, top: float = 3.0) -> Any:
 @collect(6, -0.2, 0.5, branches=True)
 def ebers_moll_amplifier(v: Array) -> Any:
     """Two transistors with limited exponentials, resistors as a constant matrix."""
-    g = np.array([[3, -1, 0, 0, -1, 0], [-1, 2, 0, 0, 0, 0], [0, 0, 2, -1, 0, 0], [0, 0, -1, 3, -1, 0.0], [-1, 0, 0, -1, 2, 0]])
+    g = np.array(
+        [[3, -1, 0, 0, -1, 0], [-1, 2, 0, 0, 0, 0], [0, 0, 2, -1, 0, 0], [0, 0, -1, 3, -1, 0.0], [-1, 0, 0, -1, 2, 0]]
+    )
     out = g @ v - np.array([0.5, 0, 0.1, 0, 0])
     for base, collector, emitter in ((0, 1, 2), (3, 4, 5)):
         f = 0.01 * (_limited_exp((v[base] - v[emitter]) / 0.1) - 1)
@@ -140,7 +153,12 @@ def cable_structure() -> NDArray[np.bool_]:
     return np.block([[chain, one, one, one], [one, one, none, none], [one, none, one, none], [one, none, none, one]])
 
 
-@collect((4, 5), np.array([[-70.0], [0.1], [0.1], [0.1]]), np.array([[-20.0], [0.9], [0.9], [0.9]]), structure=cable_structure)
+@collect(
+    (4, 5),
+    np.array([[-70.0], [0.1], [0.1], [0.1]]),
+    np.array([[-20.0], [0.9], [0.9], [0.9]]),
+    structure=cable_structure,
+)
 def hodgkin_huxley_cable(y: Array) -> Any:
     """Five compartments with gates m, h, n."""
     v, m, h, n = y
@@ -179,7 +197,9 @@ def friction_factors(logs: Array) -> Any:
     def turbulent(r: Any) -> Any:
         return 0.25 / np.log10(0.001 / 3.7 + 5.74 / r**0.9) ** 2
 
-    f = np.piecewise(re, [re < 2300.0, re > 4000.0], [lambda r: 64.0 / r, turbulent, lambda r: 0.028 + 4e-6 * (r - 2300)])
+    f = np.piecewise(
+        re, [re < 2300.0, re > 4000.0], [lambda r: 64.0 / r, turbulent, lambda r: 0.028 + 4e-6 * (r - 2300)]
+    )
     drop = f * re**2 * 1e-6
     hot = np.select([re < 2300.0, re < 1e5], [1.0 + 0 * re, 1.0 + 1e-6 * re], 1.1)
     return (drop * hot)[:7]

@@ -71,7 +71,7 @@ def blind_deconvolution(z: Array) -> Any:
     return scipy.signal.convolve(signal, kernel, mode="full") - np.linspace(0.0, 1.0, 11)
 
 
-@collect(12)
+@collect(12, exact=False)
 def fft_convolution(z: Array) -> Any:
     """The same by products of transforms, zero padded."""
     n = 16

@@ -125,7 +125,9 @@ def camera_calibration(p: Array) -> Any:
     return np.concatenate(residuals).ravel()
 
 
-SATELLITES = np.array([[15.0, 8.0, 20.0], [-12.0, 5.0, 22.0], [3.0, -18.0, 19.0], [9.0, 14.0, -21.0], [-16.0, -9.0, 18.0]])
+SATELLITES = np.array(
+    [[15.0, 8.0, 20.0], [-12.0, 5.0, 22.0], [3.0, -18.0, 19.0], [9.0, 14.0, -21.0], [-16.0, -9.0, 18.0]]
+)
 
 
 @collect(8, -1.0, 1.0)

@@ -1,5 +1,31 @@
 """Linear algebra: solvers, factorizations, spectra, functions of matrices."""
 
-from sparsejac.tracing.linalg import factorizations, scipy_solving, singular, solving, spectral, structured
+from sparsejac.tracing.linalg import (
+    factorizations,
+    matrix_equations,
+    matrix_functions,
+    refused,
+    scipy_factorizations,
+    scipy_solving,
+    scipy_spectral,
+    singular,
+    solving,
+    sparse_solving,
+    spectral,
+    structured,
+)
 
-__all__ = ["factorizations", "scipy_solving", "singular", "solving", "spectral", "structured"]
+__all__ = [
+    "factorizations",
+    "matrix_equations",
+    "matrix_functions",
+    "refused",
+    "scipy_factorizations",
+    "scipy_solving",
+    "scipy_spectral",
+    "singular",
+    "solving",
+    "sparse_solving",
+    "spectral",
+    "structured",
+]

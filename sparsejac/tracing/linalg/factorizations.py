@@ -120,4 +120,3 @@ def lu_derived(trace: Trace, name: str, lower: Any, upper: Any, permuted: Any) -
         further = permuted[..., size:] - triangle(below, lower=True) @ upper[..., size:]
         above = np.concatenate([above, left @ further], axis=-1)
     return derived(trace, lower, below), derived(trace, upper, above)
-

@@ -51,9 +51,7 @@ def results(
     return tuple(map(np.asarray, found if isinstance(found, tuple) else (found,)))
 
 
-def result(
-    trace: Trace, name: str, function: Callable[..., Any], *operands: Any, key: tuple[object, ...] = ()
-) -> Any:
+def result(trace: Trace, name: str, function: Callable[..., Any], *operands: Any, key: tuple[object, ...] = ()) -> Any:
     """The one array that a function gives, without a derivative; see `results`."""
     return results(trace, name, function, *operands, key=key)[0]
 

@@ -192,5 +192,3 @@ def _det(trace: Trace, a: Any, overwrite_a: Any = False, check_finite: Any = Tru
     a = operand(trace, a)
     found = result(trace, "scipy.linalg.det", _call("det"), a)
     return derived(trace, found, np.linalg.det(a))
-
-

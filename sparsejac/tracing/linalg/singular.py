@@ -112,13 +112,14 @@ def _pinv(trace: Trace, a: Any, rcond: Any = None, hermitian: Any = False, *, rt
     key = (None if cut is None else np.asarray(cut).tolist(),)
     options = {} if cut is None else {"rcond": cut}
     found = result(trace, "np.linalg.pinv", lambda m: np.linalg.pinv(m, **options), a, key=key)
-    return pseudoinverse_derived(trace, "np.linalg.pinv", found, a)
+    return pseudoinverse_derived(trace, "np.linalg.pinv", found, a)[0]
 
 
-def pseudoinverse_derived(trace: Trace, name: str, found: Any, a: Any) -> Any:
-    """A pseudoinverse with the derivative that it has among matrices of its rank."""
+def pseudoinverse_derived(trace: Trace, name: str, found: Any, a: Any) -> tuple[Any, Array]:
+    """A pseudoinverse with the derivative that it has among matrices of its rank, and the rank."""
     check_size(trace, name, *a.shape, max(a.shape[-2:]))
-    full = _check_cut(trace, name, found, a)
+    rank = _check_cut(trace, name, found, a)
+    full = bool(np.all(rank == min(a.shape[-2:])))
     raised, turned = found @ adjoint(found), adjoint(found) @ found
     surrogate = -found @ (a @ found)
     rows, columns = a.shape[-2:]
@@ -128,11 +129,11 @@ def pseudoinverse_derived(trace: Trace, name: str, found: Any, a: Any) -> Any:
     if not full or rows < columns:
         outside = np.eye(columns) - found @ operators.held(trace, a)
         surrogate = surrogate + outside @ adjoint(a) @ turned
-    return derived(trace, found, surrogate)
+    return derived(trace, found, surrogate), rank
 
 
-def _check_cut(trace: Trace, name: str, found: Any, a: Any) -> bool:
-    """Decide on the rank; refuse where singular values were cut that are not zero. Whether it is full."""
+def _check_cut(trace: Trace, name: str, found: Any, a: Any) -> Array:
+    """Decide on the rank; refuse where singular values were cut that are not zero."""
     rank, cut = decided(trace, result(trace, "rank of the pseudoinverse", _rank_of, a, found)).T
     if cut.any():
         raise trace.refusal(
@@ -140,7 +141,7 @@ def _check_cut(trace: Trace, name: str, found: Any, a: Any) -> bool:
             "there is no rule for it",
             "compose it from np.linalg.svd(a, full_matrices=False)",
         )
-    return bool(np.all(rank == min(a.shape[-2:])))
+    return np.asarray(rank)
 
 
 def _rank_of(a: Array, found: Array) -> Array:
@@ -158,23 +159,23 @@ def _lstsq(trace: Trace, a: Any, b: Any, rcond: Any = None) -> Any:
     a, b, cut = operand(trace, a), operand(trace, b), plain(rcond)
     found = results(trace, "np.linalg.lstsq", lambda m, r: np.linalg.lstsq(m, r, rcond=cut), a, b, key=(cut,))
     values = singular_values(trace, "np.linalg.lstsq", a, np.linalg.svdvals)
-    return least_squares(trace, "np.linalg.lstsq", found, a, b, values, np.linalg.pinv)
+    return least_squares(trace, "np.linalg.lstsq", found, a, b, values)
 
 
 def least_squares(
-    trace: Trace, name: str, found: tuple[Any, ...], a: Any, b: Any, values: Any, pseudoinverse: Callable[..., Any]
+    trace: Trace, name: str, found: tuple[Any, ...], a: Any, b: Any, values: Any
 ) -> tuple[Any, Any, int, Any]:
     """Solution, residuals, rank and singular values with their derivatives; `found` holds them without."""
     rank = int(decided(trace, found[2]))
     rows, columns = a.shape
     right, solution = (part[:, None] if part.ndim == 1 else part for part in (b, found[0]))
     check_size(trace, name, rows, columns, max(rows, columns, right.shape[1]))
-    inverse = result(trace, "np.linalg.pinv", pseudoinverse, a)
+    inverse = result(trace, "pseudoinverse", lambda m: _inverse_of_rank(m, rank), a, key=(rank,))
     _check_cut(trace, name, inverse, a)
     residual = right - a @ solution
     surrogate = inverse @ residual
     still = operators.held(trace, residual)
-    if not (rank == rows):
+    if rank < rows:
         surrogate = surrogate + (inverse @ adjoint(inverse)) @ (adjoint(a) @ still)
     if rank < columns:
         outside = np.eye(columns) - inverse @ operators.held(trace, a)
@@ -183,6 +184,12 @@ def least_squares(
     if left.size:
         left = derived(trace, left, np.sum(np.real(np.conj(residual) * residual), axis=0).reshape(left.shape))
     return derived(trace, found[0], surrogate.reshape(found[0].shape)), left, rank, values
+
+
+def _inverse_of_rank(a: Array, rank: int) -> Array:
+    """The pseudoinverse by the largest singular values."""
+    left, values, right = np.linalg.svd(a, full_matrices=False)
+    return np.asarray((adjoint(right)[:, :rank] / values[:rank]) @ adjoint(left)[:rank])
 
 
 @traces(np.linalg.matrix_rank, convention="a plain integer; the rank is a decision")

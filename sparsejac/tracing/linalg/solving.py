@@ -40,7 +40,7 @@ def solve(trace: Trace, a: Any, b: Any) -> Any:
     """As `np.linalg.solve`."""
     a, b = operand(trace, a), operand(trace, b)
     found = result(trace, "np.linalg.solve", np.linalg.solve, a, b)
-    return solved(trace, "np.linalg.solve", found, a, b, None if all_plain(b) and a.ndim < 2 else inverse(trace, a))
+    return solved(trace, "np.linalg.solve", found, a, b, inverse(trace, a))
 
 
 def solved(trace: Trace, name: str, found: Any, a: Any, b: Any, operator: Any) -> Any:
@@ -140,12 +140,12 @@ def _matrix_power(trace: Trace, a: Any, n: int) -> Any:
         return np.array(np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape))
     base = np.linalg.inv(a) if exponent < 0 else a
     check_size(trace, "np.linalg.matrix_power", *a.shape, a.shape[-1])
-    power = None
+    power: Any = None
     for bit in reversed(bin(abs(exponent))[2:]):
         if bit == "1":
             power = base if power is None else power @ base
         base = base @ base
-    return power if power is not a else a.copy()
+    return a.copy() if power is a else power
 
 
 @traces(np.linalg.multi_dot)
@@ -158,5 +158,3 @@ def _multi_dot(trace: Trace, arrays: Any, *, out: Any = None) -> Any:
     else:
         product = reduce(lambda right, left: np.matmul(left, right), reversed(matrices))
     return delivered(trace, product, out, "np.linalg.multi_dot")
-
-

@@ -55,7 +55,7 @@ def _eigvalsh(trace: Trace, a: Any, UPLO: str = "L") -> Any:
     return derived(trace, found, np.real(diagonal(change)))
 
 
-def _side(uplo: Any) -> str:
+def _side(uplo: Any) -> Any:
     side = str(plain(uplo)).upper()
     if side not in ("L", "U"):
         raise ValueError("UPLO argument must be 'L' or 'U'")
@@ -93,18 +93,21 @@ def _eigvals(trace: Trace, a: Any) -> Any:
     return eig_derived(trace, "np.linalg.eigvals", a, only_values=np.linalg.eigvals)[0]
 
 
-def eig_derived(trace: Trace, name: str, a: Any, only_values: Any = None) -> tuple[Any, Any]:
+def eig_derived(
+    trace: Trace, name: str, a: Any, function: Any = np.linalg.eig, only_values: Any = None
+) -> tuple[Any, Any]:
     """Eigenvalues and right eigenvectors of general matrices; whether they are complex is a decision.
 
-    The values are those of the function `only_values`, if it is given.
+    `function` computes both. The values are those of the function `only_values`, if it is given.
     """
     turns = bool(decided(trace, result(trace, "complex eigenvalues", _has_complex, a)))
-    found = results(trace, name, lambda m: _eig_of(m, turns, only_values), a, key=(turns, only_values is not None))
+    key = (turns, only_values is not None)
+    found = results(trace, name, lambda m: _eig_of(m, turns, function, only_values), a, key=key)
     values, vectors, left, gaps = found
     check_size(trace, name, *a.shape, a.shape[-1])
     change = left @ (a @ vectors)
-    spread = result(trace, "distinct eigenvalues", _nan_where_coinciding, gaps, values)
-    values = derived(trace, values, diagonal(change) + spread)
+    distinct = result(trace, "distinct eigenvalues", _nan_where_coinciding, gaps)
+    values = derived(trace, values, diagonal(change) * distinct)
     turned = vectors @ (gaps * change)
     length = np.real(np.sum(np.conj(vectors) * turned, axis=-2))[..., None, :]
     if is_complex(vectors):
@@ -120,9 +123,9 @@ def _has_complex(a: Array) -> Array:
     return np.asarray(np.linalg.eigvals(a).dtype.kind == "c")
 
 
-def _eig_of(a: Array, turns: bool, only_values: Any) -> tuple[Array, ...]:
+def _eig_of(a: Array, turns: bool, function: Any, only_values: Any) -> tuple[Array, ...]:
     """Eigenvalues, vectors, inverse of the vectors, inverse gaps."""
-    values, vectors = np.linalg.eig(a)
+    values, vectors = function(a)
     if only_values is not None:
         # LAPACK may order them in another way, where it computes no vectors.
         wanted = only_values(a)
@@ -157,9 +160,9 @@ def _trusted_gaps(a: Array, values: Array, left: Array) -> Array:
     return np.asarray(np.where(np.eye(size, dtype=bool), 0.0, inverse))
 
 
-def _nan_where_coinciding(gaps: Array, values: Array) -> Array:
-    """Zero for each eigenvalue, NaN for those that have another one beside them."""
-    return np.asarray(np.sum(0.0 * gaps, axis=-1))
+def _nan_where_coinciding(gaps: Array) -> Array:
+    """One for each eigenvalue, NaN for those that have another one beside them."""
+    return np.asarray(1.0 + np.sum(0.0 * gaps, axis=-1))
 
 
 def _largest(vectors: Array) -> Array:

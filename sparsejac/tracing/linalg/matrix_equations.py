@@ -1,0 +1,126 @@
+"""SciPy's solvers of matrix equations: Sylvester, Lyapunov, Riccati.
+
+The derivative of a solution solves the equation that is linearised there, with the same linear operator for each
+change of the data. This operator is inverted as a whole, a matrix of n*m rows and columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kernels.lazy import load
+from sparsejac.tracing.calls import derived
+from sparsejac.tracing.linalg.operators import Array, adjoint, check_size, inverse_or_nan, is_complex, operand, result
+from sparsejac.tracing.registry import follows
+from sparsejac.tracing.trace import Trace
+
+
+def _linalg() -> Any:
+    return load("scipy.linalg")
+
+
+def _implicit(trace: Trace, found: Any, operator: Any, residual: Any) -> Any:
+    """A solution whose change is `operator` applied to that of the residual, both with the unknowns in C order."""
+    change = (operator @ residual.reshape(-1, 1)).reshape(found.shape)
+    return derived(trace, found, change if is_complex(found) or not is_complex(change) else np.real(change))
+
+
+def _both_sides(left: Array, right: Array) -> Array:
+    """The inverse of ``X -> left @ X + X @ right``."""
+    return inverse_or_nan(np.kron(left, np.eye(len(right))) + np.kron(np.eye(len(left)), right.T))
+
+
+def _around(left: Array, right: Array) -> Array:
+    """The inverse of ``X -> X - left @ X @ right``."""
+    return inverse_or_nan(np.eye(len(left) * len(right)) - np.kron(left, right.T))
+
+
+def _solved(
+    trace: Trace, name: str, call: Callable[..., Array], operands: list[Any], key: tuple[object, ...] = ()
+) -> Any:
+    """The solution without its derivative, after a look at its size."""
+    found = result(trace, f"scipy.linalg.{name}", call, *operands, key=key)
+    check_size(trace, f"scipy.linalg.{name}", found.size, found.size)
+    return found
+
+
+@follows("scipy.linalg", "solve_sylvester")
+def _solve_sylvester(trace: Trace, a: Any, b: Any, q: Any) -> Any:
+    a, b, q = (operand(trace, m) for m in (a, b, q))
+    found = _solved(trace, "solve_sylvester", lambda *m: _linalg().solve_sylvester(*m), [a, b, q])
+    operator = result(trace, "inverse of both sides", _both_sides, a, b)
+    return _implicit(trace, found, operator, q - a @ found - found @ b)
+
+
+@follows("scipy.linalg", "solve_continuous_lyapunov", "solve_lyapunov")
+def _solve_continuous_lyapunov(trace: Trace, a: Any, q: Any) -> Any:
+    a, q = operand(trace, a), operand(trace, q)
+    found = _solved(trace, "solve_continuous_lyapunov", lambda *m: _linalg().solve_continuous_lyapunov(*m), [a, q])
+    operator = result(trace, "inverse of both sides", lambda m: _both_sides(m, adjoint(m)), a)
+    return _implicit(trace, found, operator, q - a @ found - found @ adjoint(a))
+
+
+@follows("scipy.linalg", "solve_discrete_lyapunov")
+def _solve_discrete_lyapunov(trace: Trace, a: Any, q: Any, method: Any = None) -> Any:
+    a, q = operand(trace, a), operand(trace, q)
+
+    def call(*matrices: Array) -> Any:
+        return _linalg().solve_discrete_lyapunov(*matrices, method=method)
+
+    found = _solved(trace, "solve_discrete_lyapunov", call, [a, q], key=(method,))
+    operator = result(trace, "inverse of X - a @ X @ a.H", lambda m: _around(m, adjoint(m)), a)
+    return _implicit(trace, found, operator, a @ found @ adjoint(a) + q)
+
+
+def _check_plain_riccati(trace: Trace, name: str, e: Any, s: Any) -> None:
+    if e is not None or s is not None:
+        raise trace.refusal(
+            f"scipy.linalg.{name} with e= or s=", "there is no rule for it", "transform the system to one without them"
+        )
+
+
+@follows("scipy.linalg", "solve_continuous_are")
+def _solve_continuous_are(
+    trace: Trace, a: Any, b: Any, q: Any, r: Any, e: Any = None, s: Any = None, balanced: Any = True
+) -> Any:
+    _check_plain_riccati(trace, "solve_continuous_are", e, s)
+    matrices = [operand(trace, m) for m in (a, b, q, r)]
+    a, b, q, r = matrices
+    found = _solved(
+        trace, "solve_continuous_are", lambda *m: _linalg().solve_continuous_are(*m, balanced=balanced), matrices,
+        key=(bool(balanced),),
+    )  # fmt: skip
+    residual = adjoint(a) @ found + found @ a - found @ b @ np.linalg.solve(r, adjoint(b) @ found) + q
+
+    def closed(a: Array, b: Array, r: Array, x: Array) -> Array:
+        loop = a - b @ np.linalg.solve(r, adjoint(b) @ x)
+        return -_both_sides(adjoint(loop), loop)
+
+    operator = result(trace, "inverse of the closed loop", closed, a, b, r, found)
+    return _implicit(trace, found, operator, residual)
+
+
+@follows("scipy.linalg", "solve_discrete_are")
+def _solve_discrete_are(
+    trace: Trace, a: Any, b: Any, q: Any, r: Any, e: Any = None, s: Any = None, balanced: Any = True
+) -> Any:
+    _check_plain_riccati(trace, "solve_discrete_are", e, s)
+    matrices = [operand(trace, m) for m in (a, b, q, r)]
+    a, b, q, r = matrices
+    found = _solved(
+        trace, "solve_discrete_are", lambda *m: _linalg().solve_discrete_are(*m, balanced=balanced), matrices,
+        key=(bool(balanced),),
+    )  # fmt: skip
+    inner = adjoint(b) @ found @ a
+    weight = r + adjoint(b) @ found @ b
+    residual = adjoint(a) @ found @ a - adjoint(a) @ found @ b @ np.linalg.solve(weight, inner) + q
+
+    def closed(a: Array, b: Array, r: Array, x: Array) -> Array:
+        loop = a - b @ np.linalg.solve(r + adjoint(b) @ x @ b, adjoint(b) @ x @ a)
+        return _around(adjoint(loop), loop)
+
+    operator = result(trace, "inverse of the closed loop", closed, a, b, r, found)
+    return _implicit(trace, found, operator, residual)

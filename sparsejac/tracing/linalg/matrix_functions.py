@@ -1,0 +1,124 @@
+"""Exponential, logarithm and square root of matrices, and the trigonometric functions of matrices.
+
+Their derivative at A is a linear map from n*n to n*n numbers, which is computed as a whole.
+
+References
+----------
+Higham: Functions of Matrices, SIAM 2008, chapters 3 and 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kernels.lazy import load
+from sparsejac.tracing.calls import derived
+from sparsejac.tracing.linalg.operators import Array, check_size, decided, inverse_or_nan, is_complex, operand, result
+from sparsejac.tracing.registry import follows
+from sparsejac.tracing.trace import Trace
+
+
+def _linalg() -> Any:
+    return load("scipy.linalg")
+
+
+def _applied(operator: Any, change: Any) -> Any:
+    """Linear maps of matrices, as matrices of n*n rows and columns, applied to matrices."""
+    flat = change.reshape(*change.shape[:-2], -1, 1)
+    return (operator @ flat).reshape(change.shape)
+
+
+def _square(trace: Trace, name: str, a: Any, stacked: bool = False) -> Any:
+    matrix = operand(trace, a)
+    if matrix.ndim > 2 and not stacked:
+        raise trace.refusal(f"{name} of stacked matrices", "there is no rule for it", "write a loop over the matrices")
+    if matrix.ndim >= 2:
+        check_size(trace, name, *matrix.shape, matrix.shape[-1], matrix.shape[-1])
+    return matrix
+
+
+@follows("scipy.linalg", "expm")
+def _expm(trace: Trace, A: Any) -> Any:
+    a = _square(trace, "scipy.linalg.expm", A, stacked=True)
+    found = result(trace, "scipy.linalg.expm", lambda m: _linalg().expm(m), a)
+    return derived(trace, found, _applied(result(trace, "derivative of expm", exponential_slopes, a), a))
+
+
+def exponential_slopes(a: Array) -> Array:
+    """The derivative of the exponential, from the exponential of ``[[A, E], [0, A]]`` for each unit matrix E.
+
+    >>> exponential_slopes(np.zeros((1, 1))).tolist()
+    [[1.0]]
+    """
+    size = a.shape[-1]
+    slopes = np.empty((*a.shape[:-2], size**2, size**2), dtype=a.dtype)
+    blocks = np.zeros((*a.shape[:-2], 2 * size, 2 * size), dtype=a.dtype)
+    blocks[..., :size, :size] = blocks[..., size:, size:] = a
+    for k in range(size**2):
+        blocks[..., :size, size:] = np.eye(1, size**2, k).reshape(size, size)
+        slopes[..., k] = _linalg().expm(blocks)[..., :size, size:].reshape(*a.shape[:-2], size**2)
+    return slopes
+
+
+def _real_or_complex(trace: Trace, name: str, function: Callable[[Array], Array], a: Any) -> Any:
+    """What a function gives that may be complex for a real matrix: which, is a decision."""
+    turns = bool(decided(trace, result(trace, f"{name} is complex", lambda m: np.iscomplexobj(function(m)), a)))
+
+    def call(m: Array) -> Array:
+        found = np.asarray(function(m))
+        return found.astype(np.complex128) if turns else found.real
+
+    return result(trace, name, call, a, key=(turns,))
+
+
+@follows("scipy.linalg", "sqrtm", convention="NaN where two eigenvalues of the root add up to zero")
+def _sqrtm(trace: Trace, A: Any, *options: Any, **further: Any) -> Any:
+    a = _square(trace, "scipy.linalg.sqrtm", A)
+    found = _real_or_complex(trace, "scipy.linalg.sqrtm", _square_root, a)
+    return derived(trace, found, _like(found, _applied(result(trace, "derivative of sqrtm", _root_slopes, found), a)))
+
+
+def _square_root(a: Array) -> Any:
+    return _linalg().sqrtm(a)
+
+
+def _like(found: Any, surrogate: Any) -> Any:
+    """A surrogate that is real where the value is."""
+    return surrogate if is_complex(found) or not is_complex(surrogate) else np.real(surrogate)
+
+
+def _root_slopes(root: Array) -> Array:
+    """From ``root @ change + change @ root``."""
+    unit = np.eye(root.shape[-1])
+    return inverse_or_nan(np.kron(root, unit) + np.kron(unit, root.T))
+
+
+@follows("scipy.linalg", "logm", convention="NaN where the exponential has no inverse function")
+def _logm(trace: Trace, A: Any, *options: Any, **further: Any) -> Any:
+    a = _square(trace, "scipy.linalg.logm", A)
+    found = _real_or_complex(trace, "scipy.linalg.logm", lambda m: _linalg().logm(m), a)
+    slopes = result(trace, "derivative of logm", lambda m: inverse_or_nan(exponential_slopes(m)), found)
+    return derived(trace, found, _like(found, _applied(slopes, a)))
+
+
+def _by_exponentials(name: str, combine: Callable[[Callable[..., Any], Any], Any]) -> None:
+    """Follow a function of matrices that is made of exponentials."""
+
+    @follows("scipy.linalg", name)
+    def follow(trace: Trace, A: Any) -> Any:
+        a = _square(trace, f"scipy.linalg.{name}", A)
+        found = result(trace, f"scipy.linalg.{name}", lambda m: getattr(_linalg(), name)(m), a)
+
+        def exponential(matrix: Any) -> Any:
+            return _expm(trace, matrix)
+
+        return derived(trace, found, _like(found, combine(exponential, a)))
+
+
+_by_exponentials("sinhm", lambda exp, a: (exp(a) - exp(-a)) / 2)
+_by_exponentials("coshm", lambda exp, a: (exp(a) + exp(-a)) / 2)
+_by_exponentials("sinm", lambda exp, a: (exp(1j * a) - exp(-1j * a)) / 2j)
+_by_exponentials("cosm", lambda exp, a: (exp(1j * a) + exp(-1j * a)) / 2)

@@ -1,0 +1,69 @@
+"""Solvers of scipy that f calls on values that depend on x: refused, with what to write instead."""
+
+from __future__ import annotations
+
+from sparsejac.tracing.registry import REFUSALS, unfollowed
+
+_ROOT = (
+    "write Newton's loop in f (`while abs(g(u)) > tol: u = u - g(u) / dg(u)`), or add the solution to x and its "
+    "equations to f"
+)
+_MINIMUM = "add the solution to x and the conditions of the minimum to f"
+_STEPS = "write the time steps as a loop, or add the states to x and the equations of the steps to f"
+_QUADRATURE = "nodes and weights of np.polynomial.legendre.leggauss, and a sum"
+
+CURES: dict[str, dict[str, str]] = {
+    "scipy.optimize": {
+        **dict.fromkeys(
+            [
+                *("root", "root_scalar", "fsolve", "brentq", "brenth", "ridder", "bisect", "toms748", "newton"),
+                *("fixed_point", "broyden1", "broyden2", "newton_krylov", "anderson", "diagbroyden", "linearmixing"),
+            ],
+            _ROOT,
+        ),
+        **dict.fromkeys(
+            [
+                *("minimize", "minimize_scalar", "least_squares", "leastsq", "curve_fit", "fmin", "fmin_bfgs"),
+                *("fmin_cg", "fmin_l_bfgs_b", "fminbound", "brent", "golden", "nnls", "lsq_linear", "linprog", "milp"),
+                *("differential_evolution", "basinhopping", "dual_annealing", "shgo", "linear_sum_assignment"),
+            ],
+            _MINIMUM,
+        ),
+        **dict.fromkeys(["approx_fprime", "check_grad"], "take the derivative outside f, by sparse_jacobian"),
+    },
+    "scipy.integrate": {
+        **dict.fromkeys(["solve_ivp", "odeint", "solve_bvp", "ode.set_initial_value"], _STEPS),
+        **dict.fromkeys(
+            ["quad", "quad_vec", "dblquad", "tplquad", "nquad", "fixed_quad", "tanhsinh", "newton_cotes"], _QUADRATURE
+        ),
+    },
+    "scipy.spatial": {
+        **dict.fromkeys(
+            [*("KDTree.__init__", "KDTree.query", "KDTree.query_ball_point", "distance_matrix", "procrustes")],
+            "scipy.spatial.distance.cdist; indices of neighbours may come from values: np.argmin is a decision",
+        ),
+    },
+    "scipy.stats": {
+        **dict.fromkeys(["gaussian_kde.__init__", "gaussian_kde.__call__"], "write the sum of the kernels"),
+        **dict.fromkeys(["linregress", "pearsonr", "spearmanr", "rankdata"], "write it with sums"),
+    },
+    "scipy.cluster.vq": dict.fromkeys(["kmeans", "kmeans2", "vq"], "write it with cdist and np.argmin"),
+}
+"""Module -> function that is not followed -> what to write instead."""
+
+
+_WHY = "it is an algorithm that runs on plain numbers and would lose the derivative"
+
+for _module, _functions in CURES.items():
+    for _path, _cure in _functions.items():
+        unfollowed(_module, _path, why=_WHY, cure=_cure)
+
+_SPARSE = (
+    "a sparse matrix cannot hold values that depend on x",
+    "multiply the vectors: d * (A @ v) is diags(d) @ A @ v; np.bincount or np.add.at adds up rows * values",
+)
+_FORMATS = [f"{name}_{kind}" for name in ("bsr", "coo", "csc", "csr", "dia", "dok", "lil") for kind in ("array", "matrix")]
+_MAKERS = ["diags", "diags_array", "spdiags", "block_diag", "block_array", "bmat", "hstack", "vstack", "kron", "kronsum"]
+
+for _path in (*_MAKERS, *(f"{name}.__init__" for name in _FORMATS)):
+    REFUSALS["scipy.sparse", _path] = _SPARSE  # named by what asks for plain numbers; no route is needed

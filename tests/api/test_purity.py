@@ -1,0 +1,202 @@
+"""Functions that look impure: what they read is a constant of the call, and a plan says that it keeps it."""
+
+from __future__ import annotations
+
+import random
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sparsejac
+
+X = np.array([0.5, 1.5, 2.5])
+GENERATOR = np.random.default_rng(5)
+COUNTER = {"calls": 0}
+
+
+def noisy(x: Any) -> Any:
+    noise = GENERATOR.uniform(1.0, 2.0, 3)
+    return x * noise
+
+
+def legacy_noise(x: Any) -> Any:
+    return x[1:] * np.random.rand()
+
+
+def python_noise(x: Any) -> Any:
+    return x[1:] * random.random()
+
+
+def clock(x: Any) -> Any:
+    return x * time.perf_counter()
+
+
+def counted(x: Any) -> Any:
+    COUNTER["calls"] += 1
+    return x * float(COUNTER["calls"])
+
+
+def random_branch(x: Any) -> Any:
+    COUNTER["calls"] += 1
+    if COUNTER["calls"] % 2:
+        return np.sin(x)
+    return x * 2.0
+
+
+def random_index(x: Any) -> Any:
+    COUNTER["calls"] += 1
+    return x[[COUNTER["calls"] % 3, 0]] * 2.0
+
+
+def random_shape(x: Any) -> Any:
+    COUNTER["calls"] += 1
+    return x[: 1 + COUNTER["calls"] % 2] * 2.0
+
+
+def random_structure(x: Any) -> Any:
+    COUNTER["calls"] += 1
+    return {f"name {COUNTER['calls']}": x}
+
+
+def exhausted(x: Any, numbers: Any = iter([3.0])) -> Any:  # noqa: B008
+    return x * next(numbers)
+
+
+IMPURE: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "generator": (noisy, "x * noise"),
+    "numpy.random": (legacy_noise, "np.random.rand"),
+    "random": (python_noise, "random.random"),
+    "clock": (clock, "perf_counter"),
+    "counter": (counted, "float(COUNTER"),
+    "branch": (random_branch, "it took another way"),
+    "index": (random_index, "it took another way"),
+    "shape": (random_shape, "it took another way"),
+    "structure": (random_structure, "structure dict"),
+    "iterator": (exhausted, "second run raised StopIteration"),
+}
+
+
+@pytest.mark.parametrize("what", IMPURE)
+def test_a_plan_warns(what: str) -> None:
+    """The warning says what differs, points at the user's call, and names the cure."""
+    f, told = IMPURE[what]
+    with pytest.warns(sparsejac.PurityWarning) as caught:
+        sparsejac.prepare(f, X)
+    (warning,) = caught
+    message = str(warning.message)
+    assert message.startswith("prepare: f did not do the same")
+    assert told in message
+    assert "Cure: " in message
+    assert warning.filename == __file__
+
+
+@pytest.mark.parametrize("what", ["generator", "numpy.random", "random", "counter"])
+def test_a_plan_keeps_what_was_read_at_first(what: str) -> None:
+    """Value and Jacobian belong together, and stay."""
+    f = IMPURE[what][0]
+    seeds = GENERATOR.bit_generator.state, np.random.get_state(), random.getstate(), COUNTER["calls"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sparsejac.PurityWarning)
+        plan = sparsejac.prepare(f, X)
+    GENERATOR.bit_generator.state, COUNTER["calls"] = seeds[0], seeds[3]
+    np.random.set_state(seeds[1])
+    random.setstate(seeds[2])
+    first = f(X)
+    for _ in range(3):
+        value, J = plan.value_and_jacobian(X)
+        np.testing.assert_allclose(value, first, rtol=1e-15)
+        np.testing.assert_allclose(J @ X, first, rtol=1e-14)
+
+
+def test_a_call_reads_anew_and_is_consistent() -> None:
+    """Of sparse_jacobian the numbers read are constants of one call: value and Jacobian agree in each."""
+    seen = set()
+    for _ in range(3):
+        value, J = sparsejac.value_and_jacobian(noisy, X)
+        np.testing.assert_allclose(J @ X, value, rtol=1e-14)
+        seen.add(float(value[0]))
+    assert len(seen) == 3
+
+
+def test_files_that_change(tmp_path: Path) -> None:
+    """A file is read at each call; a plan keeps what it held, and has no way to know."""
+    file = tmp_path / "factor"
+    file.write_text("2.0")
+    plan = sparsejac.prepare(lambda x: x * float(file.read_text()), X)
+    file.write_text("3.0")
+    assert plan(X).data.tolist() == [2.0] * 3
+    assert sparsejac.sparse_jacobian(lambda x: x * float(file.read_text()), X).data.tolist() == [3.0] * 3
+
+
+class Lazy:
+    """Builds a constant at its first call."""
+
+    def __init__(self) -> None:
+        self.matrix: Any = None
+
+    def __call__(self, x: Any) -> Any:
+        if self.matrix is None:
+            self.matrix = np.arange(9.0).reshape(3, 3)
+        return self.matrix @ x
+
+
+def with_nan(x: Any) -> Any:
+    return x * np.array([np.nan, 1.0, np.inf])
+
+
+def with_own_generator(x: Any) -> Any:
+    return x * np.random.default_rng(1).uniform(1.0, 2.0, 3)
+
+
+def with_branches(x: Any) -> Any:
+    y = x[x > 1.0]
+    return y if x[0] > 1.0 else np.sum(y) * x
+
+
+PURE = [Lazy(), with_nan, with_own_generator, with_branches, lambda x: 3.0, lambda x: [*x, 1.0]]
+
+
+@pytest.mark.parametrize("f", PURE)
+def test_no_false_alarm(f: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plan = sparsejac.prepare(f, X)
+    np.testing.assert_array_equal(plan(X).toarray(), sparsejac.sparse_jacobian(f, X).toarray())
+
+
+def test_something_beside_may_count() -> None:
+    """What comes beside the result is no part of the comparison: it is that of the first run."""
+    COUNTER["calls"] = 0
+
+    def f(x: Any) -> Any:
+        COUNTER["calls"] += 1
+        return x * 2.0, COUNTER["calls"]
+
+    plan = sparsejac.prepare(f, X, has_aux=True)
+    assert [plan(X)[1] for _ in range(3)] == [1, 1, 1]
+
+
+def test_one_shot_calls_run_f_once() -> None:
+    COUNTER["calls"] = 0
+
+    def f(x: Any) -> Any:
+        COUNTER["calls"] += 1
+        return x * 2.0
+
+    for call in (sparsejac.sparse_jacobian, sparsejac.value_and_jacobian, sparsejac.jacobian_sparsity):
+        COUNTER["calls"] = 0
+        call(f, X)
+        assert COUNTER["calls"] == 1
+
+
+def test_an_error_of_the_first_run_is_raised() -> None:
+    def f(x: Any) -> Any:
+        raise KeyError("missing")
+
+    with pytest.raises(KeyError):
+        sparsejac.prepare(f, X)

@@ -1,0 +1,137 @@
+"""The table of calls is complete, true, and printed in the docs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sparsejac
+from call_checks import EXAMPLES, NAMES, X, deviation, real_vector
+from oracles import differences
+from sparsejac.coverage import Call, as_markdown, calls
+from sparsejac.coverage.text import versions
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "coverage.md"
+SUPPORTED = {(row.module, row.name) for row in calls() if row.status == "supported"}
+
+
+def test_every_public_callable_is_listed() -> None:
+    """Nothing in NumPy, math or the modules of SciPy is forgotten."""
+    unknown = [f"{row.module}.{row.name}" for row in calls() if row.status == "unknown"]
+    assert not unknown, "give these a rule, refuse them, or list them in sparsejac/coverage"
+
+
+def test_at_least_four_hundred_calls_are_supported() -> None:
+    """Refusals and other names of one function do not count."""
+    assert sum(row.status == "supported" and not row.same_as for row in calls()) >= 400
+
+
+def test_every_supported_call_has_an_example() -> None:
+    """And each example is of a call that the table has."""
+    shown = {(example.module, example.name) for example in EXAMPLES}
+    assert shown - {name for name in shown if "." in name[1]} == SUPPORTED
+
+
+@pytest.mark.parametrize("module", sorted({example.module for example in EXAMPLES}))
+def test_supported_calls_give_the_right_jacobian(module: str) -> None:
+    """Value and Jacobian of all examples, against NumPy and differences."""
+    wrong = {str(e): found for e in EXAMPLES if e.module == module and (found := deviation(e))}
+    assert not wrong
+
+
+def test_examples_depend_on_x() -> None:
+    """An example that is constant would show nothing; results that are steps are among them."""
+    constant = [e for e in EXAMPLES if not np.any(differences(e.function, X).jacobian)]
+    assert {(e.module, e.name) for e in constant} <= STEPS
+
+
+def test_refusals_have_reason_and_cure() -> None:
+    """Both stand in the table."""
+    assert all(row.remark for row in calls() if row.status in ("refused", "no values"))
+
+
+def test_page_is_fresh() -> None:
+    """docs/coverage.md holds what the tables hold now."""
+    if f"For {versions()}." not in PAGE.read_text(encoding="utf-8"):
+        pytest.skip("the page was printed for other versions of NumPy, SciPy or Python")
+    assert PAGE.read_text(encoding="utf-8") == as_markdown(), "run: python -m sparsejac.coverage > docs/coverage.md"
+
+
+STEPS = {
+    ("numpy", name)
+    for name in """
+        sign floor ceil trunc rint fix round around signbit isfinite isinf isnan isneginf isposinf isreal iscomplex
+        isrealobj iscomplexobj greater greater_equal less less_equal equal not_equal isclose allclose array_equal
+        array_equiv isin
+    """.split()
+} | {("scipy.special", "gammasgn"), ("scipy.special", "round"), ("numpy.ndarray", "round")}
+
+ARGUMENTS: list[tuple[str, Callable[[Any], tuple[Any, ...]]]] = [
+    ("x", lambda x: (x,)),
+    ("x[0]", lambda x: (x[0],)),
+    ("m", lambda x: (x.reshape(2, 3),)),
+    ("q", lambda x: (np.outer(x[:3], x[3:]) + np.eye(3),)),
+    ("x, x", lambda x: (x, x[::-1])),
+    ("x[0], x[1]", lambda x: (x[0], x[1])),
+    ("2, x", lambda x: (2, x)),
+    ("x, 2", lambda x: (x, 2)),
+    ("m, 1", lambda x: (x.reshape(2, 3), 1)),
+    ("0.5, 1.5, x", lambda x: (0.5, 1.5, x)),
+    ("knots, x, 0.3", lambda x: (np.arange(6.0), x, 0.3)),
+    ("x, knots, knots", lambda x: (x, np.arange(6.0), np.arange(6.0))),
+]
+"""What a call that has no rule is tried with; most of it makes no sense to most calls."""
+
+HANDS_OFF = {
+    "test", "save", "savetxt", "savez", "savez_compressed", "load", "loadtxt", "fromfile", "fromregex", "genfromtxt",
+    "memmap", "info", "show_config", "show_runtime", "errstate", "seterr", "seterrcall", "setbufsize", "printoptions",
+    "set_printoptions", "set_backend", "set_global_backend", "set_workers", "register_backend", "skip_backend",
+    "dump", "tofile", "use_solver", "__new__", "__init_subclass__", "__setstate__", "__setattr__", "__delattr__",
+    "nested_iters", "from_dlpack", "__sizeof__",
+}  # fmt: skip
+"""Calls with effects, or that are no functions of numbers."""
+
+
+@pytest.mark.parametrize("module", ["numpy", "numpy.linalg", "numpy.fft", "math", "cmath", "scipy.special", "scipy.linalg",
+                                    "scipy.sparse.linalg", "scipy.interpolate", "scipy.ndimage", "scipy.signal", "scipy.fft"])
+def test_other_calls_are_never_silently_wrong(module: str) -> None:
+    """What the table does not call supported raises, or is right all the same."""
+    wrong = []
+    for row in calls():
+        if row.module == module and row.status != "supported" and row.name not in HANDS_OFF:
+            wrong += [f"{row.name}({text})" for text, make in ARGUMENTS if _is_silently_wrong(row, make)]
+    assert not wrong
+
+
+def _is_silently_wrong(row: Call, arguments: Callable[[Any], tuple[Any, ...]]) -> bool:
+    function = getattr(sys.modules[row.module], row.name)
+
+    def f(x: Any) -> Any:
+        return real_vector(function(*arguments(x)))
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        try:
+            value = np.asarray(f(X.copy()), dtype=np.float64)
+            estimate = differences(f, X)
+        except Exception:
+            return False
+        try:
+            found = sparsejac.sparse_jacobian(f, X).toarray()
+        except Exception:
+            return False
+    known = np.isfinite(value)[:, None] & (estimate.error < 1e-6 * (1.0 + np.abs(estimate.jacobian)))
+    return bool(np.any(known & ~(np.abs(found - estimate.jacobian) < 1e-5 * (1.0 + np.abs(estimate.jacobian)))))
+
+
+def test_names_of_examples_are_not_changed() -> None:
+    """No example writes into what the others use."""
+    assert NAMES["A"].sum() == pytest.approx(4.1)

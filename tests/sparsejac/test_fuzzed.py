@@ -1,0 +1,85 @@
+"""Programs that random search found to be followed wrongly: each against NumPy and differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sparsejac
+from oracles import differences, flat_value
+
+X = np.array([0.77, 1.53, -0.61, 2.21, 0.33, 1.13])
+
+Program = Callable[[Any], Any]
+
+
+def written(make: Callable[[Any], Any]) -> Program:
+    """An f that writes through what `make(y)` gives and returns all of both."""
+
+    def f(x: Any) -> Any:
+        y = x.reshape(2, 3) * 1.0
+        part = make(y)
+        part[...] = part * x[1] + 0.5
+        return np.concatenate([y.reshape(-1), np.ravel(part)])
+
+    return f
+
+
+VIEWS: dict[str, Program] = {
+    # ravel copies what has gaps, where a reshape of it is a view.
+    "ravel of a slice with steps": written(lambda y: y[0, ::2].ravel()),
+    "np.ravel of a column": written(lambda y: np.ravel(y[:, 1])),
+    "ravel of a reversed row": written(lambda y: y[1, ::-1].ravel()),
+    "ravel of a row": written(lambda y: y[1].ravel()),
+    "ravel of all": written(lambda y: y.ravel()),
+    "ravel of a block": written(lambda y: y[:, :2].ravel()),
+    "ravel of a transposed array": written(lambda y: y.T.ravel()),
+    "ravel of a transposed array in its own order": written(lambda y: y.T.ravel("F")),
+    "reshape of a slice with steps": written(lambda y: y[0, ::2].reshape(-1)),
+    "ravel of the read-only diagonal": written(lambda y: np.diag(y).ravel()),
+    "asfortranarray copies rows": written(lambda y: np.asfortranarray(y)),
+    "asfortranarray of a transposed array": written(lambda y: np.asfortranarray(y.T)),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_views(name: str) -> None:
+    """What is written through a view or a copy is seen where NumPy sees it."""
+    f = VIEWS[name]
+    value, jacobian = sparsejac.value_and_jacobian(f, X)
+    np.testing.assert_allclose(value, flat_value(f, X), rtol=1e-13)
+    np.testing.assert_allclose(jacobian.toarray(), differences(f, X).jacobian, atol=1e-8)
+
+
+TYPES: dict[str, Program] = {
+    "asfortranarray": lambda x: np.asfortranarray(x.reshape(2, 3)),
+    "asfortranarray of a list": lambda x: np.asfortranarray([x[0], 1.0]),
+    "tensordot to no axes": lambda x: np.tensordot(x, x, 1),
+    "tensordot of all axes": lambda x: np.tensordot(x.reshape(2, 3), x.reshape(2, 3), 2),
+    "tensordot": lambda x: np.tensordot(x.reshape(2, 3), x[:3], 1),
+    "inner": lambda x: np.inner(x, x),
+    "inner of matrices": lambda x: np.inner(x.reshape(2, 3), x.reshape(2, 3)),
+    "dot": lambda x: np.dot(x, x),
+    "dot of matrix and vector": lambda x: np.dot(x.reshape(2, 3), x[:3]),
+    "dot of vector and box": lambda x: np.dot(x[:3], x.reshape(1, 3, 2)),
+}
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_types(name: str) -> None:
+    """An array of no axes is not a number, and no array holds objects."""
+    seen: list[Any] = []
+
+    def f(x: Any) -> Any:
+        y = TYPES[name](x)
+        seen.append((isinstance(y, np.ndarray), isinstance(y, float), np.shape(y), str(y.dtype)))
+        return y * 2.0
+
+    jacobian = sparsejac.sparse_jacobian(f, X)
+    reference = flat_value(f, X)
+    assert seen[0] == seen[-1]
+    assert jacobian.shape == (reference.size, X.size)
+    np.testing.assert_allclose(jacobian.toarray(), differences(f, X).jacobian, atol=1e-8)

@@ -1,0 +1,427 @@
+"""scipy.special: each row of the tables of derivatives against differences, special points, and what is refused."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+import scipy.special as special
+from numpy.testing import assert_allclose, assert_array_equal
+
+from oracles import differences
+from sparsejac import UntraceableError, prepare, sparse_jacobian
+from sparsejac.tracing.special import RULES
+from sparsejac.tracing.special_functions import SEVERAL, STEPS
+
+REAL = [-1.3, 0.4, 2.1]
+POSITIVE = [0.31, 1.7, 3.9]
+UNIT = [0.13, 0.48, 0.86]
+LARGER = [2.2, 1.3, 4.1]
+WHOLE = np.array([0, 1, 4])
+COUNTS = np.array([5, 6, 9])
+
+POINTS = {
+    **dict.fromkeys(
+        [
+            *("erf", "erfc", "erfcx", "erfi", "dawsn", "expit", "log_expit", "ndtr", "log_ndtr", "expm1", "exp2"),
+            *("exp10", "cosm1", "exprel", "sindg", "cosdg", "tandg", "cotdg", "wrightomega", "j0", "j1", "i0", "i1"),
+            *("i0e", "i1e", "ber", "bei", "berp", "beip", "itstruve0", "itmodstruve0", "gamma", "gammaln", "rgamma"),
+            *("psi", "digamma", "airy", "fresnel", "cbrt"),
+        ],
+        (REAL,),
+    ),
+    **dict.fromkeys(
+        [
+            *("loggamma", "log1p", "entr", "spence", "expi", "exp1", "y0", "y1", "k0", "k1", "k0e", "k1e", "ker"),
+            *("kei", "kerp", "keip", "it2struve0", "airye", "itairy", "sici", "shichi", "iti0k0", "itj0y0"),
+            *("it2i0k0", "it2j0y0"),
+        ],
+        (POSITIVE,),
+    ),
+    **dict.fromkeys(["erfinv", "logit", "ndtri", "ellipk", "ellipkm1", "ellipe", "kolmogi"], (UNIT,)),
+    **dict.fromkeys(["jv", "jve", "yv", "yve", "iv", "ive", "kv", "kve"], ([0.0, 1.5, 2.0], POSITIVE)),
+    **dict.fromkeys(["jn", "yn", "kn", "expn"], (WHOLE, POSITIVE)),
+    **dict.fromkeys(["struve", "modstruve"], ([0.0, 0.5, 2.0], POSITIVE)),
+    **dict.fromkeys(["beta", "betaln", "poch", "rel_entr", "kl_div"], (POSITIVE, LARGER)),
+    **dict.fromkeys(["xlogy", "xlog1py", "powm1"], (POSITIVE, LARGER)),
+    **dict.fromkeys(["boxcox", "boxcox1p"], (POSITIVE, [0.0, 0.3, -1.2])),
+    **dict.fromkeys(["inv_boxcox", "inv_boxcox1p"], ([0.2, 0.7, 1.1], [0.0, 0.3, 1.2])),
+    **dict.fromkeys(["huber", "pseudo_huber"], ([1.1, 0.8, 0.5], [0.6, -1.7, 2.4])),
+    **dict.fromkeys(["betainc", "betaincc", "betaincinv", "betainccinv"], (POSITIVE, LARGER, UNIT)),
+    **dict.fromkeys(["gammainc", "gammaincc"], (POSITIVE, LARGER)),
+    **dict.fromkeys(["gammaincinv", "gammainccinv", "chdtri", "stdtrit"], (POSITIVE, UNIT)),
+    **dict.fromkeys(["chdtr", "chdtrc", "pdtr", "pdtrc", "stdtr"], (POSITIVE, LARGER)),
+    **dict.fromkeys(["gdtr", "gdtrc"], (LARGER, POSITIVE, [0.5, 0.9, 1.4])),
+    **dict.fromkeys(["fdtr", "fdtrc"], (LARGER, POSITIVE, LARGER)),
+    "fdtri": (LARGER, POSITIVE, UNIT),
+    "pdtri": (np.array([1, 2, 3]), UNIT),
+    "gdtria": (UNIT, POSITIVE, LARGER),
+    "gdtrix": (LARGER, POSITIVE, UNIT),
+    **dict.fromkeys(["bdtr", "bdtrc", "bdtri"], ([1.0, 2.0, 3.0], COUNTS, UNIT)),
+    **dict.fromkeys(["nbdtr", "nbdtrc", "nbdtri"], (np.array([1, 2, 3]), COUNTS, UNIT)),
+    "chndtr": (LARGER, POSITIVE, [0.7, 1.9, 0.3]),
+    "nrdtrimn": (UNIT, POSITIVE, REAL),
+    "nrdtrisd": (REAL, UNIT, LARGER),
+    "tklmbda": ([-0.4, 0.3, 0.9], [0.0, 0.5, -0.7]),
+    "kolmogorov": ([0.4, 0.95, 1.7],),
+    "erfcinv": ([0.13, 0.9, 1.7],),
+    "ndtri_exp": ([-3.1, -0.8, -0.05],),
+    "owens_t": (REAL, LARGER),
+    "binom": ([5.3, 2.2, 7.1], [1.4, 0.7, 3.2]),
+    "voigt_profile": (REAL, POSITIVE, LARGER),
+    "radian": ([12.0, 3.0, 70.0], POSITIVE, LARGER),
+    "ellipkinc": ([0.4, 1.9, -4.4], UNIT),
+    "ellipeinc": ([0.4, 1.9, -4.4], UNIT),
+    "ellipj": (REAL, UNIT),
+    "elliprc": (POSITIVE, LARGER),
+    "elliprf": (POSITIVE, LARGER, UNIT),
+    "hyp2f1": (POSITIVE, LARGER, [1.4, 2.9, 0.7], [-0.7, 0.3, 0.6]),
+    "hyp1f1": (POSITIVE, LARGER, REAL),
+    "hyp0f1": (POSITIVE, REAL),
+    "hyperu": (POSITIVE, LARGER, UNIT),
+    **dict.fromkeys(
+        ["eval_legendre", "eval_chebyt", "eval_chebyu", "eval_chebyc", "eval_chebys", "eval_laguerre"], (WHOLE, UNIT)
+    ),
+    **dict.fromkeys(["eval_hermite", "eval_hermitenorm"], (WHOLE, REAL)),
+    **dict.fromkeys(["eval_sh_legendre", "eval_sh_chebyt", "eval_sh_chebyu"], (WHOLE, UNIT)),
+    **dict.fromkeys(["eval_gegenbauer", "eval_genlaguerre"], (WHOLE, POSITIVE, UNIT)),
+    "eval_jacobi": (WHOLE, POSITIVE, LARGER, UNIT),
+    "eval_sh_jacobi": (WHOLE, [3.2, 2.9, 4.5], POSITIVE, UNIT),
+    "lpmv": ([0.0, 1.0, 2.0], [0.0, 2.0, 3.0], UNIT),
+    "wright_bessel": (POSITIVE, LARGER, POSITIVE),
+    "log_wright_bessel": (POSITIVE, LARGER, POSITIVE),
+    "pbdv": ([0.5, 1.2, 2.0], REAL),
+    "pbvv": ([0.5, 1.2, 2.0], REAL),
+    "pbwa": ([0.5, 1.2, 2.0], [0.3, -0.7, 1.1]),
+}
+ROUGH = {"itairy": 1e-3}
+"""Functions whose values scipy gives to few digits; the derivative is better."""
+
+COMPLEX_RESULTS = {"wofz", "hankel1", "hankel2", "hankel1e", "hankel2e", "kelvin"}
+ANALYTIC = [
+    *("erf", "erfc", "erfcx", "erfi", "dawsn", "wofz", "gamma", "loggamma", "rgamma", "ndtr", "log_ndtr"),
+    *("spence", "wrightomega", "expi", "exp1", "log1p", "expm1"),
+]
+
+
+def rules_of(name):
+    """The rules by each argument, for the first result where there are several."""
+    return RULES[name][0] if name in SEVERAL else RULES[name]
+
+
+def calls():
+    for name, arguments in POINTS.items():
+        for k, rule in enumerate(rules_of(name)):
+            if rule is not None:
+                yield name, k, arguments
+
+
+def side_by_side(result):
+    return np.concatenate(result) if isinstance(result, tuple) else result
+
+
+def assert_close(f, x, accuracy=1e-9):
+    jacobian, estimate = sparse_jacobian(f, x), differences(f, x)
+    gap = np.abs(jacobian.toarray() - estimate.jacobian)
+    allowed = 20.0 * estimate.error + accuracy * (1.0 + np.abs(estimate.jacobian))
+    assert (gap <= allowed).all(), (jacobian.toarray(), estimate.jacobian)
+    return jacobian
+
+
+def test_every_rule_has_points():
+    assert set(RULES) == set(POINTS) | COMPLEX_RESULTS
+    assert len(RULES) >= 120
+
+
+@pytest.mark.parametrize(("name", "k", "arguments"), [pytest.param(*c, id=f"{c[0]}-{c[1]}") for c in calls()])
+def test_derivative_by_each_argument(name, k, arguments):
+    ufunc = getattr(special, name)
+
+    def f(x):
+        return side_by_side(ufunc(*arguments[:k], x, *arguments[k + 1 :]))
+
+    x = np.array(arguments[k], dtype=float)
+    jacobian = assert_close(f, x, ROUGH.get(name, 1e-9))
+    outputs = f(x).size // 3
+    assert jacobian.nnz == 3 * outputs
+    assert_array_equal(jacobian.indices, np.tile(np.arange(3), outputs))
+    plan = prepare(f, x)
+    other = x * 1.01
+    assert_array_equal(plan(other).toarray(), sparse_jacobian(f, other).toarray())
+    assert plan.num_variants == 1
+
+
+@pytest.mark.parametrize("name", sorted(COMPLEX_RESULTS))
+def test_complex_results_of_real_arguments(name):
+    ufunc = getattr(special, name)
+
+    def f(x):
+        found = ufunc(x) if ufunc.nin == 1 else ufunc(1.5, x)
+        parts = found if isinstance(found, tuple) else (found,)
+        return np.concatenate([part for z in parts for part in (z.real, z.imag)])
+
+    assert_close(f, np.array(POSITIVE))
+
+
+@pytest.mark.parametrize("name", ANALYTIC)
+def test_complex_arguments(name):
+    ufunc = getattr(special, name)
+
+    def f(x):
+        y = ufunc((x[0] + 1j * x[1]) * np.array([1.0, 0.7 - 0.2j]))
+        return np.concatenate([y.real, y.imag])
+
+    assert_close(f, np.array([0.6, 0.35]))
+
+
+@pytest.mark.parametrize(
+    ("name", "points"),
+    [
+        ("erf", [3.0, -6.0]),
+        ("expit", [40.0, -40.0]),
+        ("log_expit", [-800.0, 30.0]),
+        ("expm1", [1e-9, 20.0]),
+        ("log1p", [1e-12, 1e9]),
+        ("exp2", [-3.5, 20.0]),
+        ("cosm1", [1e-5, 3.0]),
+    ],
+)
+def test_tails_against_the_formula(name, points):
+    x = np.array(points)
+    formula = {
+        "erf": lambda: 2 / np.sqrt(np.pi) * np.exp(-(x**2)),
+        "expit": lambda: 0.25 / np.cosh(0.5 * x) ** 2,
+        "log_expit": lambda: 1 / (1 + np.exp(x)),
+        "expm1": lambda: np.exp(x),
+        "log1p": lambda: 1 / (1 + x),
+        "exp2": lambda: np.log(2) * 2.0**x,
+        "cosm1": lambda: -np.sin(x),
+    }[name]()
+    assert_allclose(sparse_jacobian(getattr(special, name), x).data, formula, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [
+        # The slopes of asymptotic series: erfcx = 1/(x sqrt(pi)) (1 - 1/(2x^2)), dawsn = 1/(2x) (1 + 1/(2x^2)).
+        ("erfcx", lambda x: (-1 / x**2 + 1.5 / x**4) / np.sqrt(np.pi)),
+        ("dawsn", lambda x: -0.5 / x**2 - 0.75 / x**4),
+        ("log_ndtr", lambda x: np.where(x < 0, -x - 1 / x, 0.0)),
+    ],
+)
+def test_no_cancellation_far_out(name, limit):
+    x = np.array([3e3, 7e4]) * (-1 if name == "log_ndtr" else 1)
+    assert_allclose(sparse_jacobian(getattr(special, name), x).data, limit(x), rtol=1e-12)
+
+
+def slope(f, *x):
+    return sparse_jacobian(f, np.array(x)).toarray()
+
+
+def test_special_points():
+    assert_array_equal(slope(lambda x: special.xlogy(0.0, x), 0.0), [[0.0]])
+    assert_array_equal(slope(lambda x: special.xlogy(x, [2.0]), 0.0), [[np.log(2.0)]])
+    assert_array_equal(slope(lambda x: special.xlog1py(0.0, x), -1.0), [[0.0]])
+    assert_array_equal(slope(special.entr, 0.0), [[np.inf]])
+    assert_array_equal(slope(special.spence, 1.0), [[-1.0]])
+    assert_allclose(slope(special.exprel, 0.0), [[0.5]])
+    assert_allclose(slope(lambda x: special.sici(x)[0], 0.0), [[1.0]])
+    assert_allclose(slope(lambda x: special.kl_div(x, x), 0.3), [[0.0]], atol=1e-15)
+    assert_array_equal(slope(special.i0e, 0.0), [[0.0]])
+    assert_array_equal(slope(lambda x: special.huber(1.0, x), 0.0), [[0.0]])
+    # 1 / gamma has simple zeros at the poles: with the slopes (-1)^n n!.
+    assert_allclose(np.diag(slope(special.rgamma, 0.0, -1.0, -3.0)), [1.0, -1.0, -6.0])
+    assert_allclose(slope(lambda x: special.eval_legendre(3, x), 1.0), [[6.0]])
+    assert_allclose(slope(lambda x: special.lambertw(x).real, 0.0), [[1.0]])
+    assert_allclose(slope(special.ellipk, 0.0), [[np.pi / 8]])
+    assert np.isnan(slope(special.erf, np.nan)).all()
+
+
+def test_values_are_those_of_scipy():
+    x = np.array([0.3, 1.9, 4.4])
+
+    def f(x):
+        seen = special.erfcx(x) * 1.0
+        branches.append(bool(seen[0] == special.erfcx(0.3)) and bool(seen[2] == special.erfcx(4.4)))
+        return seen
+
+    branches: list[bool] = []
+    sparse_jacobian(f, x)
+    assert branches
+    assert all(branches)
+
+
+def test_shapes():
+    assert sparse_jacobian(special.erf, np.empty(0)).shape == (0, 0)
+    assert sparse_jacobian(special.erf, np.ones((1, 1))).toarray()[0, 0] == 2 / np.sqrt(np.pi) * np.exp(-1.0)
+    x = np.array([[0.2, 0.5, 0.9], [1.1, 1.4, 1.8]])
+    assert_close(lambda x: special.jv(np.array([[0.0], [1.0]]), x), x)
+    assert_close(lambda x: special.betaln(x[:, :1], x[0]), x)
+    assert_close(lambda x: special.beta(x[0], x[1]), x)
+    assert_close(lambda x: [special.gamma(t) + special.xlogy(t, x[0]) for t in x], x[0])
+
+
+@pytest.mark.parametrize("name", ["legendre", "chebyt", "chebyu", "chebys", "sh_legendre", "sh_chebyu", "hermite"])
+@pytest.mark.parametrize("degree", [-1, -2, -3, 0, 1, 1.5, -0.5])
+def test_degrees_that_are_negative_or_broken(name, degree):
+    if name == "hermite" and isinstance(degree, float):
+        pytest.skip("scipy has whole degrees alone")
+    assert_close(lambda x: getattr(special, f"eval_{name}")(degree, x), np.array(UNIT), 1e-8)
+
+
+def test_out():
+    x = np.array([0.2, 0.5, 0.9])
+
+    def f(x):
+        y = np.zeros(3)
+        special.erf(x, out=y)
+        special.gamma(x[:2], out=y[1:])
+        return y
+
+    assert_close(f, x)
+
+
+def test_repeated_argument_and_chain():
+    assert_close(lambda x: special.beta(x, x**2) * special.erf(x[::-1]), np.array([0.4, 1.2, 2.1]))
+
+
+FUNCTIONS = {
+    "polygamma": lambda x: special.polygamma(2, x) + special.polygamma(np.array([0, 1, 3]), x),
+    "zeta": lambda x: special.zeta(2.5, x),
+    "lambertw": lambda x: np.concatenate([special.lambertw(x).real, special.lambertw(-x / 9, -1).real]),
+    "lambertw of complex": lambda x: special.lambertw(x * (1 + 0.5j), 1).imag,
+    "factorial": special.factorial,
+    "comb": lambda x: special.comb(x + 4.0, x) + special.comb(6, x),
+    "comb with repetition": lambda x: special.comb(x + 4.0, x, repetition=True),
+    "perm": lambda x: special.perm(x + 4.0, x),
+    "multigammaln": lambda x: special.multigammaln(x + 2.0, 3),
+    "diric": lambda x: special.diric(x, 5) + special.diric(x, 4),
+    "diric near a multiple of 2 pi": lambda x: special.diric(1e-4 * x, 3) + special.diric(2 * np.pi + 1e-4 * x, 6),
+    "softplus": lambda x: special.softplus(x) if hasattr(special, "softplus") else np.log1p(np.exp(x)),
+    "spherical": lambda x: special.spherical_jn(2, x) * special.spherical_yn(1, x),
+    "modified spherical": lambda x: special.spherical_in(2, x) * special.spherical_kn(1, x),
+    "derivatives of spherical": lambda x: (
+        special.spherical_jn(2, x, derivative=True)
+        + special.spherical_yn(1, x, True)
+        + special.spherical_in(0, x, True)
+        + special.spherical_kn(2, x, True)
+    ),
+    "derivatives of Bessel": lambda x: special.jvp(1, x) + special.yvp(0, x, 2) + special.ivp(2, x) * special.kvp(1, x),
+    "derivatives of Hankel": lambda x: special.h1vp(1, x).real + special.h2vp(0, x, 2).imag,
+    "legendre": lambda x: special.legendre(3)(x),
+    "sinc": special.sinc,
+    "math-like hooks": lambda x: [special.gammaln(t) for t in x],
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions(name):
+    jacobian = assert_close(FUNCTIONS[name], np.array([0.4, 1.3, 2.2]))
+    assert (jacobian.indices < 3).all()
+    assert jacobian.nnz == jacobian.shape[0]
+
+
+SOFT = {
+    "logsumexp": special.logsumexp,
+    "logsumexp along axis": lambda x: special.logsumexp(x, axis=0),
+    "logsumexp keepdims": lambda x: x - special.logsumexp(x, axis=1, keepdims=True),
+    "logsumexp weights": lambda x: special.logsumexp(x, axis=1, b=np.array([0.5, 2.0, 1.5])),
+    "logsumexp traced weights": lambda x: special.logsumexp(x[0], b=x[1]),
+    "logsumexp sign": lambda x: np.multiply(
+        *special.logsumexp(x, b=np.array([1.0, -3.0, 0.5]), axis=1, return_sign=True)
+    ),
+    "softmax": special.softmax,
+    "softmax along axis": lambda x: special.softmax(x, axis=1),
+    "log_softmax": lambda x: special.log_softmax(x, axis=0),
+}
+
+
+@pytest.mark.parametrize("name", SOFT)
+def test_sums_of_exponentials(name):
+    assert_close(SOFT[name], np.array([[0.3, -1.2, 2.1], [1.7, 0.4, 0.9]]))
+
+
+def test_patterns_of_sums_of_exponentials():
+    x = np.array([[0.3, -1.2, 2.1], [1.7, 0.4, 0.9]])
+    assert sparse_jacobian(lambda x: special.softmax(x, axis=1), x).nnz == 2 * 9
+    assert sparse_jacobian(lambda x: special.logsumexp(x, b=np.array([1.0, 0.0, 2.0]), axis=1), x).nnz == 4
+    big = np.array([1000.0, 999.0, -1000.0])
+    share = np.exp([0.0, -1.0, -2000.0]) / (1 + np.exp(-1.0))
+    assert_allclose(sparse_jacobian(special.logsumexp, big).toarray()[0], share)
+
+
+def test_functions_without_slope():
+    for name in STEPS:
+        assert sparse_jacobian(lambda x, name=name: getattr(special, name)(x) * x, np.array([0.4, 1.3])).nnz == 2
+        assert sparse_jacobian(getattr(special, name), np.array([0.4, 1.3])).nnz == 0
+
+
+def without_rule():
+    for name, arguments in POINTS.items():
+        for k, rule in enumerate(rules_of(name)):
+            if rule is None and not np.issubdtype(np.asarray(arguments[k]).dtype, np.integer):
+                yield name, k, arguments
+
+
+@pytest.mark.parametrize(("name", "k", "arguments"), [pytest.param(*c, id=f"{c[0]}-{c[1]}") for c in without_rule()])
+def test_arguments_without_rule_are_refused(name, k, arguments):
+    ufunc = getattr(special, name)
+    with pytest.raises(UntraceableError, match=f"special.{name} whose argument {k + 1}"):
+        sparse_jacobian(lambda x: ufunc(*arguments[:k], x, *arguments[k + 1 :]), np.array(arguments[k], dtype=float))
+
+
+def test_an_order_that_does_not_depend_on_x_differentiably_is_fine():
+    assert_close(lambda x: special.jv(np.floor(x), x), np.array([0.4, 1.3, 2.2]))
+
+
+REFUSED = {
+    "a ufunc without rule": lambda x: special.zetac(x),
+    "another one": lambda x: special.agm(x, 2.0),
+    "exact": lambda x: special.comb(x, 2, exact=True),
+    "zeta": lambda x: special.zeta(x + 2),
+    "sph_harm_y": lambda x: special.sph_harm_y(1, 1, x, 0.3).real,
+    "ive of complex": lambda x: special.ive(1, x + 1j * x).real,
+    "psi of complex": lambda x: special.psi(x + 1j * x).real,
+    "ufunc method": lambda x: special.xlogy.outer(x, x),
+    "logsumexp of complex": lambda x: special.logsumexp(1j * x).real,
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusals(name):
+    with pytest.raises(UntraceableError):
+        sparse_jacobian(REFUSED[name], np.array([0.4, 1.3, 2.2]))
+
+
+def test_every_ufunc_is_followed_or_refused():
+    followed = 0
+    for name in dir(special):
+        ufunc = getattr(special, name)
+        if not isinstance(ufunc, np.ufunc) or name in RULES or name in STEPS:
+            followed += name in RULES
+            continue
+        with pytest.raises(UntraceableError, match=name):
+            sparse_jacobian(lambda x, f=ufunc: f(*[x] * f.nin), np.array([0.4]))
+    assert followed >= 120
+
+
+def test_sparse_in_a_larger_function():
+    def f(x):
+        y = np.zeros(6)
+        y[1:] = special.erf(np.diff(x))
+        y[0] = special.expit(x[0])
+        return y
+
+    x = np.linspace(0.1, 1.4, 6)
+    jacobian = assert_close(f, x)
+    assert jacobian.nnz == 11
+
+
+def test_integers_stay_integers():
+    # The recurrence of integer degrees and the hypergeometric function of real ones differ in the last digits.
+    x = np.array([0.21, 0.77])
+    for n, kind in product((7, 7.0, np.int64(7), np.array([7])), (special.eval_legendre,)):
+        seen = []
+        sparse_jacobian(lambda x, n=n, kind=kind, seen=seen: seen.append(repr(kind(n, x))) or x, x)
+        assert seen == [repr(kind(n, x))]
