@@ -42,6 +42,7 @@ _NEAR = 16
 """Nodes among which the function behind a rule is looked for."""
 
 _WORDS = {
+    "copy": "",
     "select": "np.where",
     "stop": "stop_gradient",
     "sum": "np.sum",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import dis
 import linecache
 import sys
@@ -100,6 +102,24 @@ def _function_name(frame: FrameType) -> str:
     owner = type(frame.f_locals.get("self")).__name__
     public = "." in frame.f_code.co_qualname and "self" in frame.f_locals and not owner.startswith("_")
     return f"{owner}.{frame.f_code.co_name}" if public else frame.f_code.co_qualname
+
+
+def called_text() -> str:
+    """How the call at the innermost place of the user's code is written, without its arguments; empty if it is none.
+
+    Names that are Python's own (``float``) are not given.
+    """
+    code, offset = user_site()
+    position = next(islice(code.co_positions(), offset // 2, None), None) if code is not None else None
+    if code is None or position is None or position[0] is None or position[0] != position[1]:
+        return ""
+    line = linecache.getline(code.co_filename, position[0]).encode()
+    try:
+        call = ast.parse(line[position[2] : position[3]].strip(), mode="eval").body
+    except SyntaxError:
+        return ""
+    name = ast.unparse(call.func) if isinstance(call, ast.Call) else ""
+    return "" if hasattr(builtins, name) or len(name) > 60 else name
 
 
 def at_item_assignment() -> bool:

@@ -320,8 +320,10 @@ class TracedArray(TracedBase):
             return float(self.window)
         raise self._lossy("float() of a value that depends on x")
 
-    def _shown(self) -> npt.NDArray[Any]:
-        return self.window if self.is_plain or self.tracer.finished else peek(self.tracer, self.value)
+    def _shown(self) -> Any:
+        if self.is_plain:
+            return self.window
+        return "<traced array after its trace>" if self.tracer.finished else peek(self.tracer, self.value)
 
     def __repr__(self) -> str:
         return self._noted(repr(self._shown()))

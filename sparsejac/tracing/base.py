@@ -10,7 +10,7 @@ import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from sparsejac.errors import UntraceableError
-from sparsejac.location import at_item_assignment, called_library
+from sparsejac.location import at_item_assignment, called_library, called_text
 from sparsejac.tracing.registry import HOOKS, REFUSALS
 
 if TYPE_CHECKING:
@@ -82,6 +82,9 @@ class TracedBase(NDArrayOperatorsMixin):
         if library is not None:
             name = ".".join(library).replace("numpy.", "np.", 1).removesuffix(".__init__")
             return self.tracer.refusal(name, *REFUSALS.get(library, _PLAIN_NUMBERS))
+        compiled = called_text()
+        if compiled and not cure:
+            return self.tracer.refusal(compiled, *_PLAIN_NUMBERS)
         return self.tracer.refusal(what, "a plain number would lose the derivative with respect to x", cure or _AS_IT_IS)
 
     def __divmod__(self, other: Any) -> Any:

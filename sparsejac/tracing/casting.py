@@ -106,9 +106,24 @@ def computed_in(trace: Trace, value: Value, dtype: Any) -> Value:
     return cast(trace, value, wanted)
 
 
+def adapted(ufunc: Any, operands: Any, values: list[Value]) -> list[Value]:
+    """Operands with Python's own numbers rounded to the precision of the others, in which NumPy computes."""
+    if not any(v.kind in LOW for v in values) or any(is_traced(o) and o.kind in "fc" for o in operands):
+        return values
+    dtypes = ufunc.resolve_dtypes((*map(_dtype_of, operands), *(None,) * ufunc.nout))
+    return [
+        Value(float(dtype.type(v.real))) if type(o) in (int, float) and dtype in _NARROW else v
+        for (o, v), dtype in zip(_pairs(operands, values), dtypes, strict=False)
+    ]
+
+
+def _pairs(operands: Any, values: list[Value]) -> list[tuple[Any, Value]]:
+    return list(zip(operands, values, strict=True))
+
+
 def promoted(trace: Trace, ufunc: Any, operands: Any, values: list[Value], result: Value) -> Value:
     """The result of a ufunc in the dtype that NumPy gives for these operands."""
-    if any(v.kind in "fc" and is_traced(o) for o, v in zip(operands, values, strict=True)):
+    if any(is_traced(o) and o.kind in "fc" for o in operands):
         return result  # computed in double precision already
     dtypes = tuple(_dtype_of(operand) for operand in operands)
     dtype = ufunc.resolve_dtypes((*dtypes, *(None,) * ufunc.nout))[-1]

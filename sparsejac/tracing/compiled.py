@@ -1,4 +1,8 @@
-"""Functions that numba compiled: with traced arguments the Python function in them is followed."""
+"""Functions that numba compiled: with traced arguments the Python function in them is followed.
+
+With ordinary arguments they run as they are, if they are compiled for them. Nothing is compiled while f runs: numba
+would find routes in the place of the functions of NumPy.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from sparsejac.tracing.base import all_plain, plain
+from sparsejac.tracing.mapping import vectorized
 from sparsejac.tracing.trace import current_trace
 
 Function = Callable[..., Any]
@@ -23,20 +28,43 @@ def stand_in(obj: Any) -> Function | None:
     kind = type(obj)
     if not kind.__module__.startswith("numba.") or "numba" not in sys.modules:
         return None
-    if hasattr(obj, "gufunc_builder") or kind.__name__ == "GUFunc":
-        return _routed(obj, _refuse_generalized)
+    if kind.__name__ == "GUFunc":
+        return _routed(obj, _refuse_generalized, lambda *args: True)
     if kind.__name__ == "DUFunc":
-        return _routed(obj, np.vectorize(obj.py_func if hasattr(obj, "py_func") else obj._dispatcher.py_func))
-    return _routed(obj, obj.py_func) if hasattr(obj, "py_func") else None
+        return _routed(obj, _by_elements(obj._dispatcher.py_func), lambda *args: bool(obj._frozen))
+    return _routed(obj, obj.py_func, _has_overload(obj)) if hasattr(obj, "py_func") else None
 
 
-def _routed(original: Any, follow: Function) -> Function:
+def _by_elements(function: Function) -> Function:
+    follow = np.vectorize(function)
+
+    def call(*args: Any) -> Any:
+        trace = current_trace()
+        assert trace is not None
+        return vectorized(trace, follow, *args)
+
+    return call
+
+
+def _has_overload(dispatcher: Any) -> Function:
+    def is_compiled(*args: Any) -> bool:
+        try:
+            return tuple(dispatcher.typeof_pyval(arg) for arg in args) in dispatcher.overloads
+        except Exception:  # of numba's own: it has no type for an argument
+            return False
+
+    return is_compiled
+
+
+def _routed(original: Any, follow: Function, is_compiled: Function) -> Function:
     @wraps(original, updated=())
     def route(*args: Any, **kwargs: Any) -> Any:
         if current_trace() is None:
             return original(*args, **kwargs)
         if all_plain((args, kwargs)):
-            return original(*plain(args), **plain(kwargs))
+            args, kwargs = plain(args), plain(kwargs)
+            if not kwargs and is_compiled(*args):
+                return original(*args)
         return follow(*args, **kwargs)
 
     route.py_func = follow  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ import numpy as np
 from sparsejac.errors import UntraceableError
 from sparsejac.tracing.array import TracedArray, adopted, loosened, plain_result
 from sparsejac.tracing.base import all_plain, given, is_traced, plain
-from sparsejac.tracing.casting import DTYPES, LOW, computed_in, promoted
+from sparsejac.tracing.casting import DTYPES, LOW, adapted, computed_in, promoted, rounded
 from sparsejac.tracing.conversion import as_value, delivered, wrap
 from sparsejac.tracing.reals import Value
 from sparsejac.tracing.registry import DOUBLE, FUNCTIONS, HOOKS, REFUSALS, UFUNC_METHODS, UFUNCS, hook
@@ -86,6 +86,8 @@ def _call(trace: Trace, ufunc: Any, inputs: tuple[Any, ...], kwargs: dict[str, A
     unknown = {key for key, value in kwargs.items() if key not in _WITHOUT_EFFECT and value is not None}
     if unknown:
         raise _unknown(trace, f"{name} with {', '.join(sorted(unknown))}=")
+    if any(type(operand).__module__.startswith("scipy.sparse") for operand in inputs):
+        return HOOKS["sparse_ufunc"](trace, ufunc, *inputs)
     if ufunc is np.matmul:
         result = _narrowed(trace, (inputs, {}), FUNCTIONS[np.matmul](trace, *inputs, dtype=dtype))
     elif ufunc.types == ["O" * ufunc.nin + "->" + "O" * ufunc.nout] and not given(out):
@@ -97,6 +99,7 @@ def _call(trace: Trace, ufunc: Any, inputs: tuple[Any, ...], kwargs: dict[str, A
         if follow is None:
             raise trace.refusal(name, *REFUSALS[ufunc]) if ufunc in REFUSALS else _unknown(trace, name)
         operands = [computed_in(trace, as_value(trace, operand), dtype) for operand in inputs]
+        operands = operands if dtype is not None else adapted(ufunc, inputs, operands)
         value = follow(trace, *operands)
         if dtype is not None and value.kind == "f":
             value = computed_in(trace, value, dtype)
@@ -122,7 +125,14 @@ def _narrowed(trace: Trace, arguments: tuple[Any, dict[str, Any]], result: Any) 
     def narrow(part: Any) -> Any:
         if isinstance(part, list | tuple):
             return type(part)(narrow(item) for item in part)
-        return part.astype(dtype) if is_traced(part) and part.dtype == np.float64 else part
+        if not is_traced(part) or part.is_plain or part.dtype not in (np.float64, dtype):
+            return part
+        if part.dtype == np.float64:
+            return part.astype(dtype)
+        if type(part) is TracedArray and any(getattr(o, "storages", None) == part.storages for o in operands):
+            return part
+        kind = part.kind
+        return wrap(trace, Value(rounded(trace, part.value.real, kind), None, kind), scalar=type(part) is not TracedArray)
 
     return narrow(result)
 

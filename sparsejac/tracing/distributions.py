@@ -13,7 +13,7 @@ import numpy as np
 
 from kernels.lazy import load
 from sparsejac.tracing.pointwise_calls import Rule, pointwise
-from sparsejac.tracing.registry import follows
+from sparsejac.tracing.registry import follows, unfollowed
 from sparsejac.tracing.trace import Trace
 
 SCORES: dict[str, Callable[..., Any]] = {
@@ -121,7 +121,8 @@ def _is_known(distribution: Any, name: str) -> bool:
     return type(distribution) is type(getattr(load("scipy.stats"), name, None))
 
 
-def _follow(method: str, trace: Trace, distribution: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+def _follow(method: str, trace: Trace, distribution: Any, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+    x = kwargs.pop("q", x)  # as ppf and isf call it
     name = str(distribution.name)
     if name not in SCORES or not _is_known(distribution, name):
         raise trace.refusal(
@@ -144,23 +145,10 @@ for _method in _SLOPES:
     follows("scipy.stats", f"rv_continuous.{_method}")(partial(_follow, _method))
 
 
-def _refused(what: str, cure: str, trace: Trace, *args: Any, **kwargs: Any) -> Any:
-    raise trace.refusal(what, "it has no rule for values that depend on x", cure)
-
+_DISCRETE = "write it with xlogy, gammaln, bdtr, pdtr of scipy.special"
+_NORMAL = "write it with np.linalg.solve and np.linalg.slogdet"
 
 for _method in ("pmf", "logpmf", "cdf", "logcdf", "sf", "logsf", "ppf", "isf"):
-    follows("scipy.stats", f"rv_discrete.{_method}")(
-        partial(
-            _refused,
-            f"{_method} of a discrete distribution of scipy.stats",
-            "write it with xlogy, gammaln, bdtr, pdtr of scipy.special",
-        )
-    )
+    unfollowed("scipy.stats", f"rv_discrete.{_method}", cure=_DISCRETE)
 for _method in ("pdf", "logpdf", "cdf", "logcdf"):
-    follows("scipy.stats._multivariate", f"multivariate_normal_gen.{_method}")(
-        partial(
-            _refused,
-            f"scipy.stats.multivariate_normal.{_method}",
-            "write it with np.linalg.solve and np.linalg.slogdet",
-        )
-    )
+    unfollowed("scipy.stats._multivariate", f"multivariate_normal_gen.{_method}", cure=_NORMAL)

@@ -81,7 +81,7 @@ def tree(ufunc: Any, array: Any) -> Any:
 
 
 def left(ufunc: Any, array: Any, where: Any = True) -> Any:
-    """All elements along the first axis combined from the left, as NumPy's order is; those that `where` leaves out not."""
+    """All elements along the first axis combined from the left, as NumPy's order is; `where` may leave some out."""
     if ufunc is np.subtract and len(array) > 1 and where is True:
         return array[0] - np.sum(array[1:], axis=0)
     total = array[0]
@@ -98,11 +98,11 @@ def _folded(ufunc: Any, array: Any, where: Any) -> Any:
 
 
 def _checked_by_numpy(ufunc: Any, array: Any, axis: Axis, keepdims: bool, initial: Any, where: Any) -> Any:
-    """What NumPy gives for zeros of the same shape: its errors, and the identity where nothing is combined."""
+    """What NumPy gives for ones of the same shape: its errors, and the identity where nothing is combined."""
     started = given(initial)
     mask = True if where is True else np.broadcast_to(True, np.shape(where))
     options = {"initial": 1.0} if started else {}
-    result = ufunc.reduce(np.zeros(array.shape, array.dtype), axis, where=mask, keepdims=keepdims, **options)
+    result = ufunc.reduce(np.ones(array.shape, array.dtype), axis, where=mask, keepdims=keepdims, **options)
     return np.full_like(result, 0.0) + initial if started else result
 
 

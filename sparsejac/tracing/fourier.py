@@ -13,7 +13,7 @@ from sparsejac.tracing.base import plain
 from sparsejac.tracing.calls import called, derived
 from sparsejac.tracing.conversion import as_array, delivered
 from sparsejac.tracing.linear_maps import along_axis
-from sparsejac.tracing.registry import FUNCTIONS, follows
+from sparsejac.tracing.registry import FUNCTIONS, follows, unfollowed
 from sparsejac.tracing.structural import structural
 from sparsejac.tracing.trace import Trace
 
@@ -30,11 +30,11 @@ _TRIGONOMETRIC = ("dct", "idct", "dst", "idst")
 
 
 def _one_axis(
-    library: str, name: str, trace: Trace, x: Any, n: Any = None, axis: int = -1, norm: Any = None, *others: Any,
+    library: str, name: str, trace: Trace, x: Any = None, n: Any = None, axis: int = -1, norm: Any = None, *others: Any,
     out: Any = None, **options: Any,
 ) -> Any:  # fmt: skip
     """A transform along one axis; what remains (overwrite_x, workers, plan) has no influence on its values."""
-    array = _input(trace, f"{library}.{name}", x)
+    array = _input(trace, f"{library}.{name}", options.pop("a", x))  # NumPy calls it a, SciPy x
     key = (plain(n), norm)
     function = partial(_transform, library, name, n=plain(n), norm=norm)
     value = _value(trace, f"{library}.{name}", partial(function, axis=int(plain(axis))), array, (*key, axis))
@@ -63,10 +63,10 @@ def _value(trace: Trace, name: str, function: Any, array: Any, key: tuple[Any, .
 
 
 def _several_axes(
-    library: str, name: str, trace: Trace, x: Any, s: Any = None, axes: Any = None, norm: Any = None, *others: Any,
-    out: Any = None, **options: Any,
+    library: str, name: str, trace: Trace, x: Any = None, s: Any = None, axes: Any = None, norm: Any = None,
+    *others: Any, out: Any = None, **options: Any,
 ) -> Any:  # fmt: skip
-    array = _input(trace, f"{library}.{name}", x)
+    array = _input(trace, f"{library}.{name}", options.pop("a", x))  # NumPy calls it a, SciPy x
     s, axes = plain(s), plain(axes)
     if name.endswith("2") and axes is None:
         axes = (-2, -1)
@@ -147,9 +147,5 @@ def _ifftshift(trace: Trace, x: Any, axes: Any = None) -> Any:
     return np.fft.ifftshift(as_array(trace, x), axes)
 
 
-def _legacy(name: str, trace: Trace, x: Any, *args: Any, **kwargs: Any) -> Any:
-    raise trace.refusal(f"scipy.fftpack.{name}", "it is the old interface", f"use scipy.fft.{name}")
-
-
 for _name in ("fft", "ifft", "fft2", "ifft2", "fftn", "ifftn", "rfft", "irfft", "dct", "idct", "dst", "idst"):
-    follows("scipy.fftpack", _name)(partial(_legacy, _name))
+    unfollowed("scipy.fftpack", _name, why="it is the old interface", cure=f"use scipy.fft.{_name}")

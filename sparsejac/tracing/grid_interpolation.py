@@ -12,7 +12,7 @@ from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import called, derived, stopped
 from sparsejac.tracing.interpolation import builder, frozen, options_of, points_of
-from sparsejac.tracing.registry import follows
+from sparsejac.tracing.registry import follows, unfollowed
 from sparsejac.tracing.trace import Trace
 
 Array = npt.NDArray[Any]
@@ -184,21 +184,13 @@ for _name in ("NdPPoly.__init__", "NdBSpline.__init__"):
     builder(_name, _GRID_CURE)
 
 
-def _refused(module: str, path: str, cure: str) -> None:
-    @follows(module, path)
-    def follow(trace: Trace, *args: Any, **kwargs: Any) -> Any:
-        raise trace.refusal(
-            f"{_NAME}.{path.removesuffix('.__init__').removesuffix('.__call__')} with values that depend on x",
-            "there is no rule for it",
-            cure,
-        )
-
-
 _KERNELS = "write the sum of the kernels: (phi(distances(x, centers)) * weights).sum(axis=-1)"
-_refused("scipy.interpolate._interpnd", "NDInterpolatorBase.__call__", _SCATTERED_CURE)
-_refused("scipy.interpolate._ndgriddata", "NearestNDInterpolator.__call__", _SCATTERED_CURE)
-_refused(_NAME, "griddata", _SCATTERED_CURE)
-_refused(_NAME, "bisplev", "use RectBivariateSpline(...).ev")
-_refused("scipy.interpolate._bary_rational", "_BarycentricRational.__call__", "write the quotient of the two sums")
-for _path in ("RBFInterpolator.__call__", "RBFInterpolator.__init__", "Rbf.__call__", "Rbf.__init__"):
-    _refused(_NAME, _path, _KERNELS)
+for _module, _path, _cure in (
+    ("scipy.interpolate._interpnd", "NDInterpolatorBase.__call__", _SCATTERED_CURE),
+    ("scipy.interpolate._ndgriddata", "NearestNDInterpolator.__call__", _SCATTERED_CURE),
+    (_NAME, "griddata", _SCATTERED_CURE),
+    (_NAME, "bisplev", "use RectBivariateSpline(...).ev"),
+    ("scipy.interpolate._bary_rational", "_BarycentricRational.__call__", "write the quotient of the two sums"),
+    *((_NAME, f"{_kind}.__{_step}__", _KERNELS) for _kind in ("RBFInterpolator", "Rbf") for _step in ("call", "init")),
+):
+    unfollowed(_module, _path, cure=_cure)

@@ -18,7 +18,7 @@ from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import called, derived, stopped
 from sparsejac.tracing.conversion import as_array
-from sparsejac.tracing.registry import follows
+from sparsejac.tracing.registry import follows, unfollowed
 from sparsejac.tracing.trace import Trace, untraced
 
 Array = npt.NDArray[Any]
@@ -262,14 +262,7 @@ _BUILDERS = {
 
 def builder(name: str, cure: str) -> None:
     """Refuse an interpolator that is made of values that depend on x."""
-
-    @follows(_NAME, name)
-    def follow(trace: Trace, *args: Any, **kwargs: Any) -> Any:
-        raise trace.refusal(
-            f"{_NAME}.{name.removesuffix('.__init__')} made of values that depend on x",
-            "there is a rule for interpolators of constant data alone",
-            cure,
-        )
+    unfollowed(_NAME, name, why="it is made of values that depend on x; there are rules for constant data", cure=cure)
 
 
 for _name, _cure in _BUILDERS.items():

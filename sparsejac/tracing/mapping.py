@@ -16,8 +16,7 @@ from sparsejac.tracing.trace import Trace
 Function = Callable[..., Any]
 
 
-@follows("numpy", "vectorize.__call__")
-def _vectorized(trace: Trace, self: Any, *args: Any, **kwargs: Any) -> Any:
+def vectorized(trace: Trace, self: Any, *args: Any, **kwargs: Any) -> Any:
     """One call for each element, as np.vectorize does it; its result type is that of the results."""
     names = [name for name in kwargs if name not in self.excluded]
     positions = [k for k in range(len(args)) if k not in self.excluded]
@@ -223,3 +222,26 @@ def elements(
         raise trace.refusal("np.nditer that allocates its result", "it is not followed", "create it by np.zeros")
     arrays = tuple(_as_operand(trace, operand) for operand in operands)
     return Elements(trace, arrays, single, "multi_index" in wanted)
+
+
+def _of_data(function: Function, **options: Any) -> Function:
+    """A function of the statistics module by the NumPy function that does the same."""
+
+    def follow(trace: Trace, data: Any, *args: Any, **kwargs: Any) -> Any:
+        if any(arg is not None for arg in (*args, *kwargs.values())):
+            raise trace.refusal("a function of statistics with options", "there is no rule for them", "use NumPy's")
+        return function(as_array(trace, data), **options)
+
+    return follow
+
+
+for _name, _function, _options in (
+    ("mean", np.mean, {}),
+    ("fmean", np.mean, {}),
+    ("median", np.median, {}),
+    ("pvariance", np.var, {}),
+    ("variance", np.var, {"ddof": 1}),
+    ("pstdev", np.std, {}),
+    ("stdev", np.std, {"ddof": 1}),
+):
+    follows("statistics", _name)(_of_data(_function, **_options))

@@ -61,7 +61,7 @@ def _matrix(trace: Trace, array: Any, order: Any, axes: tuple[int, int], keepdim
     summed, over = (rows, columns) if abs(order) == 1 else (columns, rows)
     sums = np.sum(np.absolute(array), axis=summed, keepdims=True)
     result = (np.max if order > 0 else np.min)(sums, axis=over, keepdims=True)
-    return result if keepdims else np.squeeze(result, axis=axes)
+    return result if keepdims else np.squeeze(result, axis=axes)[()]
 
 
 def _by_singular_values(values: Any, order: Any) -> Any:

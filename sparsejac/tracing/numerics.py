@@ -58,18 +58,25 @@ def _masks(trace: Trace, condlist: Any, ndim: int) -> list[Any]:
     return [np.asarray(settled(trace, np.not_equal(as_array(trace, mask), 0))) for mask in condlist]
 
 
+def _index(trace: Trace, a: Any, count: int) -> Any:
+    """Numbers of choices: ordinary ones, but for truth values, between which np.where can choose."""
+    if not all_plain(a) and as_value(trace, a).kind == "b" and count > 1:
+        return as_array(trace, a)
+    return np.asarray(settled(trace, a))
+
+
 @traces(np.choose)
 def _choose(trace: Trace, a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
-    index = np.asarray(settled(trace, a))
     options = np.broadcast_arrays(*(as_array(trace, choice) for choice in choices))
-    count = len(options)
-    if mode == "raise" and ((index < 0) | (index >= count)).any():
-        raise ValueError("invalid entry in choice array")
-    index = index % count if mode == "wrap" else np.clip(index, 0, count - 1)
+    index, count = _index(trace, a, len(options)), len(options)
+    if all_plain(index):
+        if mode == "raise" and ((index < 0) | (index >= count)).any():
+            raise ValueError("invalid entry in choice array")
+        index = index % count if mode == "wrap" else np.clip(index, 0, count - 1)
     shape = np.broadcast_shapes(index.shape, options[0].shape)
     result = np.broadcast_to(options[0], shape)
     for k in range(1, count):
-        result = np.where(index == k, options[k], result)
+        result = np.where(np.equal(index, k), options[k], result)
     return delivered(trace, as_array(trace, result).copy(), out, "np.choose")
 
 

@@ -30,9 +30,9 @@ def _pad(trace: Trace, array: Any, pad_width: Any, mode: Any = "constant", **kwa
         raise trace.refusal("np.pad with a function", "NumPy calls it on ordinary memory", "assign the borders in f")
     odd = kwargs.get("reflect_type", "even") == "odd" and mode in ("reflect", "symmetric")
     if not odd and mode not in _BORDERS:
-        kwargs.pop("reflect_type", None)
         return pad_by_places(trace, array, pad_width, "constant" if mode == "empty" else mode, **kwargs)
     padded = as_array(trace, array)
+    np.pad(np.zeros((1,) * padded.ndim), 0, mode, **kwargs)  # NumPy says which options it does not take
     if isinstance(pad_width, dict):
         pad_width = [pad_width.get(k, pad_width.get(k - padded.ndim, (0, 0))) for k in range(padded.ndim)]
         pad_width = [(width, width) if np.ndim(width) == 0 else width for width in pad_width]
@@ -41,7 +41,10 @@ def _pad(trace: Trace, array: Any, pad_width: Any, mode: Any = "constant", **kwa
         kwargs.get({"linear_ramp": "end_values"}.get(mode, "stat_length"), _DEFAULTS.get(mode)), padded.ndim
     )
     for axis, widths in enumerate(_pairs(pad_width, padded.ndim)):
-        padded = _pad_axis(trace, padded, axis, widths, border, option[axis])
+        if odd and max(widths) > padded.shape[axis] - (mode == "reflect"):
+            padded = _mirrored_again(padded, axis, widths, mode)
+        else:
+            padded = _pad_axis(trace, padded, axis, widths, border, option[axis])
     return padded
 
 
@@ -74,20 +77,21 @@ def _statistic(function: Any) -> Border:
     return border
 
 
-def _odd(reflected: Callable[[int], slice], shortest: int) -> Border:
+def _odd(reflected: Callable[[int], slice]) -> Border:
     """The mirror image turned around the edge: twice the edge less the elements inside."""
 
     def border(array: Any, axis: int, width: int, option: Any) -> Any:
-        if width > array.shape[axis] - shortest:
-            raise array.tracer.refusal(
-                "np.pad with reflect_type='odd' and borders longer than the array",
-                "there is no rule for it",
-                "pad twice",
-            )
         inside = array[along(axis, array.ndim, reflected(width))]
         return 2.0 * array[along(axis, array.ndim, slice(1))] - inside
 
     return border
+
+
+def _mirrored_again(array: Any, axis: int, widths: list[int], mode: str) -> Any:
+    """Borders that are longer than the array, as a matrix: NumPy's own of the unit vectors."""
+    unit = np.eye(array.shape[axis])
+    matrix = np.pad(unit, (widths, (0, 0)), mode, reflect_type="odd")  # type: ignore[call-overload]
+    return np.moveaxis(np.tensordot(matrix, array, axes=(1, axis)), 0, axis)
 
 
 _BORDERS: dict[Any, Border] = {
@@ -95,7 +99,7 @@ _BORDERS: dict[Any, Border] = {
     **{name: _statistic(function) for name, function in _STATISTICS.items()},
 }
 _ODD: dict[str, Border] = {
-    "reflect": _odd(lambda width: slice(1, width + 1), 1),
-    "symmetric": _odd(lambda width: slice(width), 0),
+    "reflect": _odd(lambda width: slice(1, width + 1)),
+    "symmetric": _odd(lambda width: slice(width)),
 }
 _DEFAULTS = {"linear_ramp": 0}

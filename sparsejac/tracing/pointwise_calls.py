@@ -62,7 +62,8 @@ def pointwise(
         raise trace.refusal(f"{name} of complex values that depend on x", "there is no rule for it", _LIMIT) from None
     width = len(active) + 1
     rows = [found[k : k + width] for k in range(0, len(found), width)]
-    results = tuple(_with_derivative(trace, row, [operands[k] for k in active], _precision(inputs)) for row in rows)
+    chosen = [operands[k] for k in active]
+    results = tuple(_with_derivative(trace, row, chosen, dtype) for row, dtype in zip(rows, run.dtypes, strict=True))
     return results if several else results[0]
 
 
@@ -83,13 +84,16 @@ class _Run:
         self.function = function
         self.partials = partials
         self.casters = casters
+        self.dtypes: list[np.dtype[Any]] = []
 
     def __call__(self, *arrays: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
         given = [_cast(array, caster) for array, caster in zip(arrays, self.casters, strict=True)]
         exact = [np.asarray(a, dtype=_double(np.asarray(a).dtype)) for a in given]
         with np.errstate(all="ignore"):
             found = self.function(*given)
-            results = [np.asarray(r, dtype=_double(np.asarray(r).dtype)) for r in _as_list(found)]
+            results = [np.asarray(r) for r in (found if isinstance(found, tuple) else (found,))]
+            self.dtypes = [r.dtype for r in results]
+            results = [r.astype(_double(r.dtype)) for r in results]
             whole = results if isinstance(found, tuple) else results[0]
             try:
                 slopes = [[rule(whole, *exact) for rule in row] for row in self.partials]
@@ -100,10 +104,6 @@ class _Run:
         shape = results[0].shape
         rows = zip(results, slopes, strict=True)
         return tuple(np.broadcast_to(part, shape) for result, row in rows for part in (result, *row))
-
-
-def _as_list(found: Any) -> list[Any]:
-    return list(found) if isinstance(found, tuple) else [found]
 
 
 def _double(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -125,13 +125,6 @@ def _cast(array: npt.NDArray[Any], caster: Any) -> Any:
     return array.astype(caster) if caster.kind in "biuf" or array.dtype.kind == "c" else array
 
 
-def _precision(inputs: Sequence[Any]) -> np.dtype[Any]:
-    """The dtype of the results: single where the traced arguments are no more than that."""
-    dtypes = [c for c in map(_caster, inputs) if not isinstance(c, str) and c.kind in "fc"]
-    common = np.result_type(*dtypes) if dtypes else DTYPES["f"]
-    return DTYPES["s"] if common in (DTYPES["s"], DTYPES["h"]) else DTYPES["f"]
-
-
 def _with_derivative(trace: Trace, row: Sequence[Any], operands: Sequence[Any], dtype: np.dtype[Any]) -> Any:
     """A result, differentiated by its operands."""
     value, *slopes = row
@@ -140,7 +133,7 @@ def _with_derivative(trace: Trace, row: Sequence[Any], operands: Sequence[Any], 
     else:
         surrogate = sum((s * o for s, o in zip(slopes[1:], operands[1:], strict=True)), slopes[0] * operands[0])
         result = derived(trace, value, surrogate)
-    return result.astype(dtype) if dtype == DTYPES["s"] and result.dtype.kind == "f" else result
+    return result.astype(dtype) if dtype in (DTYPES["s"], DTYPES["h"]) else result
 
 
 def _value_of(array: Any) -> Value:

@@ -124,7 +124,13 @@ def _coefficients(trace: Trace, a: Any) -> Any:
 
 @traces(np.polymul)
 def _polymul(trace: Trace, a1: Any, a2: Any) -> Any:
-    return np.convolve(*(_coefficients(trace, a) for a in (a1, a2)))
+    return np.convolve(*(_trimmed(_coefficients(trace, a)) for a in (a1, a2)))
+
+
+def _trimmed(coefficients: Any) -> Any:
+    """Without leading zeros, as in np.poly1d: whether a coefficient is zero is a decision."""
+    last = len(coefficients) - 1
+    return coefficients[next((k for k in range(last) if coefficients[k] != 0), last) :]
 
 
 @traces(np.polyder)
@@ -188,8 +194,8 @@ def _polyfit(
         raise TypeError("expected x and y to have same length")
     matrix = np.vander(points, index(deg) + 1)
     if w is not None:
-        matrix = matrix * w[:, np.newaxis]
-        heights = (heights.T * w).T
+        weights = as_array(trace, w) * 1.0
+        matrix, heights = matrix * weights[:, np.newaxis], (heights.T * weights).T
     scale = np.sqrt(np.sum(np.square(matrix), axis=0))
     tolerance = len(points) * np.finfo(np.float64).eps if rcond is None else rcond
     coefficients = np.linalg.lstsq(matrix / scale, heights, tolerance)[0]

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from kernels.address import Address
 from sparsejac.addressing import broadcast, composed, contiguous, permuted, reboxed, recognised
-from sparsejac.tracing.base import all_plain, plain
+from sparsejac.tracing.base import all_plain, is_traced, plain
 from sparsejac.tracing.casting import computed_in
 from sparsejac.tracing.conversion import array_value, as_array, as_value, delivered, wrap
 from sparsejac.tracing.reals import Real, Value, Vector
@@ -194,8 +194,10 @@ def _points(csr: Any, columns: tuple[int, ...]) -> tuple[Address, Address, npt.N
 @traces(np.matmul)
 def matmul(trace: Trace, a: Any, b: Any, dtype: Any = None) -> Any:
     """As `np.matmul`, for sparse constants as well."""
+    if is_traced(b) and sp.issparse(b):
+        return b.__rmatmul__(a)
     if sp.issparse(a):
-        return sparse_product(trace, a, b)
+        return a @ b if is_traced(a) else sparse_product(trace, a, b)
     if sp.issparse(b):
         return sparse_product(trace, _transposed(b), as_array(trace, a).T).T
     if all_plain((a, b)):

@@ -6,6 +6,7 @@ and hands everything else to the original.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
 from itertools import islice
@@ -14,14 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.location import is_called_directly
+from sparsejac.location import is_called_directly, is_user_frame
 from sparsejac.tracing.array import TracedArray, adopted, plain_array
 from sparsejac.tracing.base import all_plain, is_traced, owner, plain
 from sparsejac.tracing.conversion import as_array, as_value, in_dtype, list_value
 from sparsejac.tracing.dispatch import follow_function
-from sparsejac.tracing.mapping import elements
+from sparsejac.tracing.mapping import elements, vectorized
 from sparsejac.tracing.products import matmul
-from sparsejac.tracing.registry import FUNCTIONS
+from sparsejac.tracing.registry import FUNCTIONS, HOOKS
 from sparsejac.tracing.shown import check_text
 from sparsejac.tracing.trace import Trace, current_trace
 
@@ -56,6 +57,20 @@ def constructor(original: Function, from_traced: Function | None = None) -> Func
         if undefined:
             array[...] = np.zeros((), array.dtype)
         return _buffer(trace, array) if array.dtype.kind in "biufc" else array
+
+    return route
+
+
+def spaced(original: Function) -> Function:
+    """np.arange and np.linspace: memory of the tracer's where they give floats; whole numbers are mostly indices."""
+
+    @wraps(original)
+    def route(*args: Any, **kwargs: Any) -> Any:
+        trace = current_trace()
+        if trace is None or not is_called_directly(ROUTED_NAMES, ROUTED) or not all_plain((args, kwargs)):
+            return original(*args, **kwargs)
+        array = original(*plain(args), **plain(kwargs))
+        return _buffer(trace, array) if isinstance(array, np.ndarray) and array.dtype.kind in "fc" else array
 
     return route
 
@@ -227,6 +242,19 @@ def iterated(original: Any) -> Function:
     return route
 
 
+def of_elements(original: Function) -> Function:
+    """Calls of what np.vectorize made: the function in it may give traced values for plain ones."""
+
+    @wraps(original)
+    def route(self: Any, *args: Any, **kwargs: Any) -> Any:
+        trace = current_trace()
+        if trace is None or not is_user_frame(sys._getframe(1)):
+            return original(self, *args, **kwargs)
+        return vectorized(trace, self, *args, **kwargs)
+
+    return route
+
+
 def of_lists(original: Function) -> Function:
     """A function that NumPy dispatches for arrays: the same for lists of traced numbers."""
 
@@ -270,7 +298,7 @@ def sparse_times(original: Function) -> Function:
         trace = current_trace()
         if trace is None or all_plain(other):
             return original(self, plain(other) if is_traced(other) else other)
-        return matmul(trace, self, other)
+        return matmul(trace, self, other) if np.ndim(other) else HOOKS["sparse_meets"](trace, "multiply", self, other)
 
     return route
 
@@ -283,23 +311,19 @@ def times_sparse(original: Function) -> Function:
         trace = current_trace()
         if trace is None or all_plain(other):
             return original(self, plain(other) if is_traced(other) else other)
-        return matmul(trace, other, self)
+        return matmul(trace, other, self) if np.ndim(other) else HOOKS["sparse_meets"](trace, "multiply", self, other)
 
     return route
 
 
-def refused_by_sparse(original: Function) -> Function:
-    """Operations whose result would be a sparse matrix of traced values."""
+def followed_by_sparse(original: Function) -> Function:
+    """Operations of constant sparse matrices with traced operands; the results may hold values that depend on x."""
 
     @wraps(original)
     def route(self: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
-        if all_plain(other):
+        trace = current_trace()
+        if trace is None or all_plain(other):
             return original(self, plain(other) if is_traced(other) else other, *args, **kwargs)
-        trace = current_trace() or other.tracer
-        raise trace.refusal(
-            f"{type(self).__name__}.{original.__name__} with a value that depends on x",
-            "a sparse matrix cannot hold traced values",
-            "multiply the vectors instead: A @ (x * v), d * (A @ v)",
-        )
+        return HOOKS["sparse_meets"](trace, original.__name__, self, other)
 
     return route

@@ -62,7 +62,9 @@ def _operators(name: str, ufunc: Any) -> tuple[Callable[..., Any], Callable[...,
 
     def forward(self: TracedScalar, other: Any) -> Any:
         written = write(self, other, False)
-        return ufunc(self, other) if written is None else written
+        if written is None:
+            return NotImplemented if getattr(other, "__array_ufunc__", ufunc) is None else ufunc(self, other)
+        return written
 
     def reflected(self: TracedScalar, other: Any) -> Any:
         written = write(self, other, True)

@@ -62,8 +62,21 @@ _SPARSE = (
     "a sparse matrix cannot hold values that depend on x",
     "multiply the vectors: d * (A @ v) is diags(d) @ A @ v; np.bincount or np.add.at adds up rows * values",
 )
-_FORMATS = [f"{name}_{kind}" for name in ("bsr", "coo", "csc", "csr", "dia", "dok", "lil") for kind in ("array", "matrix")]
-_MAKERS = ["diags", "diags_array", "spdiags", "block_diag", "block_array", "bmat", "hstack", "vstack", "kron", "kronsum"]
+_FORMATS = [
+    f"{name}_{kind}" for name in ("bsr", "coo", "csc", "csr", "dia", "dok", "lil") for kind in ("array", "matrix")
+]
+_MAKERS = [
+    "diags",
+    "diags_array",
+    "spdiags",
+    "block_diag",
+    "block_array",
+    "bmat",
+    "hstack",
+    "vstack",
+    "kron",
+    "kronsum",
+]
 
 for _path in (*_MAKERS, *(f"{name}.__init__" for name in _FORMATS)):
     REFUSALS["scipy.sparse", _path] = _SPARSE  # named by what asks for plain numbers; no route is needed

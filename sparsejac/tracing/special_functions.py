@@ -88,11 +88,6 @@ def _from_zero(n: Any, slope: Any) -> Any:
     return np.where(n == 0, 0.0, slope)
 
 
-def _positive(n: Any, slope: Any) -> Any:
-    """Zero for polynomials of degree zero, and for those of negative degree, which are zero."""
-    return np.where(n <= 0, 0.0, slope)
-
-
 def _jacobi_slope(n: Any, a: Any, b: Any, x: Any) -> Any:
     return _from_zero(n, 0.5 * (n + a + b + 1.0) * special.eval_jacobi(_lower(n), a + 1.0, b + 1.0, x))
 
@@ -217,8 +212,8 @@ PHYSICAL: dict[str, tuple[Partial, ...]] = {
         lambda y, n, a, x: _from_zero(n, -special.eval_genlaguerre(_lower(n), a + 1.0, x)),
     ),
     "eval_laguerre": (None, lambda y, n, x: _from_zero(n, -special.eval_genlaguerre(_lower(n), 1.0, x))),
-    "eval_hermite": (None, lambda y, n, x: _positive(n, 2.0 * n * special.eval_hermite(_lower(n), x))),
-    "eval_hermitenorm": (None, lambda y, n, x: _positive(n, n * special.eval_hermitenorm(_lower(n), x))),
+    "eval_hermite": (None, lambda y, n, x: _from_zero(n, 2.0 * n * special.eval_hermite(_lower(n), x))),
+    "eval_hermitenorm": (None, lambda y, n, x: _from_zero(n, n * special.eval_hermitenorm(_lower(n), x))),
     "lpmv": (None, None, _lpmv),
     "expn": (None, _expn),
 }

@@ -159,6 +159,7 @@ def _dividing(function: Callable[..., Any]) -> None:
 _VIEWING: list[Callable[..., Any]] = [
     np.transpose, np.swapaxes, np.squeeze, np.expand_dims, np.moveaxis, np.rollaxis, np.flip,
     np.fliplr, np.flipud, np.rot90, np.diagonal, np.broadcast_to, np.matrix_transpose, np.diag,
+    np.lib.stride_tricks.sliding_window_view,
 ]  # fmt: skip
 _DIVIDING: list[Callable[..., Any]] = [np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit]
 _MOVING: list[Callable[..., Any]] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import cmath
 import math
@@ -195,3 +196,104 @@ def test_random_state_is_kept() -> None:
     sparsejac.sparse_jacobian(uses_bound_names, X)
     sparsejac.prepare(uses_bound_names, X)(X)
     np.testing.assert_array_equal(np.random.random(3), expected)
+
+
+class Model:
+    """What f captures: an array that it overwrites, and functions of NumPy."""
+
+    make = np.zeros
+
+    def __init__(self) -> None:
+        self.work = np.full(4, 7.0)
+        self.exp = math.exp
+
+    def residual(self, x: Array) -> Any:
+        """Use all of it, and float."""
+        self.work[:] = x
+        y = self.make(3)
+        y[0] = self.exp(x[0])
+        return y * self.work[1:] * float(x[1])
+
+    def stopped(self, x: Array) -> Any:
+        """Raise in the middle."""
+        self.residual(x)
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("method", ["residual", "stopped"])
+def test_what_f_captures_is_restored(method: str) -> None:
+    """Attributes of objects and classes, work arrays, and names that were put in place of builtins."""
+    model = Model()
+    before, held = snapshot(), dict(vars(model))
+    try:
+        sparsejac.sparse_jacobian(getattr(model, method), X)
+    except KeyboardInterrupt:
+        assert method == "stopped"
+    assert_same(before)
+    assert vars(model).keys() == held.keys()
+    assert all(vars(model)[name] is value for name, value in held.items())
+    assert vars(Model)["make"] is np.zeros
+    assert model.work.tolist() == [7.0] * 4 or method == "stopped"
+
+
+def test_nested_calls() -> None:
+    """A call inside f leaves the outer one its routes, and nothing behind."""
+    before = snapshot()
+
+    def f(x: Array) -> Any:
+        inner = sparsejac.sparse_jacobian(uses_bound_names, X).toarray()
+        y = zeros(3)
+        y[0] = exp(x[0]) * float(x[1])
+        return y + inner[0, 0] * x[1:]
+
+    found = sparsejac.sparse_jacobian(f, X).toarray()
+    assert_same(before)
+    assert found[0, 0] == pytest.approx(np.exp(0.5) * 1.5)
+
+
+def test_asyncio_tasks() -> None:
+    """Tasks that trace and tasks that compute take turns; f itself is never interrupted."""
+    before = snapshot()
+
+    async def traces(k: int) -> Any:
+        await asyncio.sleep(0)
+        found = sparsejac.sparse_jacobian((uses_bound_names, Model().residual)[k % 2], X)
+        await asyncio.sleep(0)
+        return found.shape
+
+    async def computes() -> Any:
+        kinds = []
+        for _ in range(4):
+            kinds.append((type(zeros(2)), type(exp(1.0)), type(float("1.5"))))
+            await asyncio.sleep(0)
+        return set(kinds)
+
+    async def everything() -> Any:
+        return await asyncio.gather(*(traces(k) for k in range(4)), computes())
+
+    *shapes, kinds = asyncio.run(everything())
+    assert shapes == [(3, 4)] * 4
+    assert kinds == {(np.ndarray, float, float)}
+    assert_same(before)
+
+
+def test_other_threads_use_names_of_this_module_meanwhile() -> None:
+    """While one thread traces, functions of the same module are plain ones elsewhere."""
+    inside, checked = threading.Event(), threading.Event()
+    seen: list[Any] = []
+
+    def watcher() -> None:
+        assert inside.wait(20.0)
+        seen.extend((type(float("1.5")), isinstance(1.5, float), type(zeros(2)), Model().residual(X.copy()).dtype))
+        checked.set()
+
+    def f(x: Array) -> Any:
+        inside.set()
+        assert checked.wait(20.0)
+        return uses_bound_names(x) * float(x[0])
+
+    thread = threading.Thread(target=watcher)
+    thread.start()
+    sparsejac.sparse_jacobian(f, X)
+    thread.join()
+    assert seen == [float, True, np.ndarray, np.dtype(np.float64)]

@@ -88,7 +88,7 @@ def test_solve_ivp_takes_the_jacobian_by_y() -> None:
         return np.array([-50.0 * (y[0] - np.cos(t)) + y[1], -y[1] * y[0]])
 
     plan = sparsejac.prepare(rhs, 0.0, np.ones(2), argnums=1)
-    own = solve_ivp(rhs, (0.0, 2.0), [1.0, 0.5], method="BDF", jac=lambda t, y: plan(t, y), rtol=1e-8)
+    own = solve_ivp(rhs, (0.0, 2.0), [1.0, 0.5], method="BDF", jac=plan, rtol=1e-8)
     reference = solve_ivp(rhs, (0.0, 2.0), [1.0, 0.5], method="BDF", rtol=1e-8)
     assert own.success
     np.testing.assert_allclose(own.y[:, -1], reference.y[:, -1], rtol=1e-6)

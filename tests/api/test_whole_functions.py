@@ -123,6 +123,7 @@ def test_structure_does_not_depend_on_x(case: Case) -> None:
     np.testing.assert_array_equal(first.indices, second.indices)
 
 
+@pytest.mark.filterwarnings("ignore::sparsejac.VariantWarning")
 @pytest.mark.parametrize("case", [case for case in CASES if case.branches], ids=lambda case: case.name)
 def test_branches_at_many_points(case: Case) -> None:
     """Whatever way the branches go, one plan and fresh calls are right."""

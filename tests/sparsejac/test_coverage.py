@@ -17,6 +17,7 @@ import sparsejac
 from call_checks import EXAMPLES, NAMES, X, deviation, real_vector
 from oracles import differences
 from sparsejac.coverage import Call, as_markdown, calls
+from sparsejac.coverage.table import MODULES
 from sparsejac.coverage.text import versions
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "coverage.md"
@@ -95,13 +96,12 @@ HANDS_OFF = {
     "memmap", "info", "show_config", "show_runtime", "errstate", "seterr", "seterrcall", "setbufsize", "printoptions",
     "set_printoptions", "set_backend", "set_global_backend", "set_workers", "register_backend", "skip_backend",
     "dump", "tofile", "use_solver", "__new__", "__init_subclass__", "__setstate__", "__setattr__", "__delattr__",
-    "nested_iters", "from_dlpack", "__sizeof__",
+    "nested_iters", "from_dlpack", "__sizeof__", "clarkson_woodruff_transform",
 }  # fmt: skip
-"""Calls with effects, or that are no functions of numbers."""
+"""Calls with effects, with random results, or that are no functions of numbers."""
 
 
-@pytest.mark.parametrize("module", ["numpy", "numpy.linalg", "numpy.fft", "math", "cmath", "scipy.special", "scipy.linalg",
-                                    "scipy.sparse.linalg", "scipy.interpolate", "scipy.ndimage", "scipy.signal", "scipy.fft"])
+@pytest.mark.parametrize("module", [module for module in MODULES if module not in ("numpy.ndarray", "numpy.ufunc")])
 def test_other_calls_are_never_silently_wrong(module: str) -> None:
     """What the table does not call supported raises, or is right all the same."""
     wrong = []
@@ -120,12 +120,12 @@ def _is_silently_wrong(row: Call, arguments: Callable[[Any], tuple[Any, ...]]) -
     with warnings.catch_warnings(), np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         try:
-            value = np.asarray(f(X.copy()), dtype=np.float64)
-            estimate = differences(f, X)
+            found = sparsejac.sparse_jacobian(f, X).toarray()
         except Exception:
             return False
         try:
-            found = sparsejac.sparse_jacobian(f, X).toarray()
+            value = np.asarray(f(X.copy()), dtype=np.float64)
+            estimate = differences(f, X)
         except Exception:
             return False
     known = np.isfinite(value)[:, None] & (estimate.error < 1e-6 * (1.0 + np.abs(estimate.jacobian)))

@@ -7,8 +7,8 @@ import pytest
 import scipy.fft
 import scipy.fftpack
 from numpy.testing import assert_allclose, assert_array_equal
-from oracles import differences
 
+from oracles import differences
 from sparsejac import UntraceableError, prepare, sparse_jacobian
 
 LIBRARIES = {"numpy": np.fft, "scipy": scipy.fft}
@@ -19,13 +19,16 @@ def parts(z):
     return np.concatenate([np.real(z).ravel(), np.imag(z).ravel()])
 
 
-def assert_right(f, x, pattern=None):
-    """Values, and a pattern that is that of the nonzeros unless another is given."""
+def assert_right(f, x, pattern=None, sharp=True):
+    """Values, and a pattern: the given one, or that of the nonzeros, which a transform of several axes may exceed."""
     jacobian, expected = sparse_jacobian(f, x), differences(f, x).jacobian
     assert_allclose(jacobian.toarray(), expected, rtol=1e-9, atol=1e-9)
     found = np.zeros(jacobian.shape, dtype=bool)
     found[np.repeat(np.arange(jacobian.shape[0]), np.diff(jacobian.indptr)), jacobian.indices] = True
-    assert_array_equal(found, np.abs(expected) > 1e-7 if pattern is None else pattern)
+    nonzero = np.abs(expected) > 1e-7
+    assert found[nonzero].all()
+    if sharp:
+        assert_array_equal(found, nonzero if pattern is None else pattern)
     plan = prepare(f, x)
     assert_allclose(plan(x + 1.0).toarray(), expected, rtol=1e-9, atol=1e-9)
     assert plan.num_variants == 1
@@ -54,18 +57,8 @@ def test_complex_input(library, name):
 def test_several_axes(library, name):
     transform = getattr(LIBRARIES[library], name)
     x = X[:3, :4]
-    assert_right(lambda x: parts(transform(x)), x, pattern=reached(transform, x))
-    assert_right(lambda x: parts(transform(x, s=(2, 5), axes=(1, 0))), x, pattern=reached(transform, x, (2, 5), (1, 0)))
-
-
-def reached(transform, x, *options):
-    """Where the sums over both axes, done one after the other, have a term: real and imaginary parts of the factors."""
-    jacobian = differences(lambda x: parts(transform(x, *options)), x).jacobian
-    found = sparse_jacobian(lambda x: parts(transform(x, *options)), x)
-    pattern = np.zeros(found.shape, dtype=bool)
-    pattern[np.repeat(np.arange(found.shape[0]), np.diff(found.indptr)), found.indices] = True
-    assert pattern[np.abs(jacobian) > 1e-7].all()
-    return pattern
+    assert_right(lambda x: parts(transform(x)), x, sharp=False)
+    assert_right(lambda x: parts(transform(x, s=(2, 5), axes=(1, 0))), x, sharp=False)
 
 
 @pytest.mark.parametrize("name", ["irfft2", "irfftn"])
@@ -76,15 +69,7 @@ def test_several_axes_back(library, name):
     def f(x):
         return transform(x[:, :3] + 1j * x[:, 3:])
 
-    assert_right(f, X, pattern=reached_by(f, X))
-
-
-def reached_by(f, x):
-    found = sparse_jacobian(f, x)
-    pattern = np.zeros(found.shape, dtype=bool)
-    pattern[np.repeat(np.arange(found.shape[0]), np.diff(found.indptr)), found.indices] = True
-    assert pattern[np.abs(differences(f, x).jacobian) > 1e-7].all()
-    return pattern
+    assert_right(f, X, sharp=False)
 
 
 @pytest.mark.parametrize("name", ["hfft2", "hfftn", "ihfft2", "ihfftn"])
@@ -94,7 +79,7 @@ def test_hermitian_over_several_axes(name):
     def f(x):
         return parts(transform(x if name.startswith("i") else x[:, :3] + 1j * x[:, 3:]))
 
-    assert_right(f, X, pattern=reached_by(f, X))
+    assert_right(f, X, sharp=False)
 
 
 @pytest.mark.parametrize("norm", [None, "ortho", "forward"])
@@ -109,7 +94,7 @@ def test_trigonometric(name, kind, norm):
     def f(x):
         return several(x, kind, norm=norm)
 
-    assert_right(f, X[:3, :4], pattern=reached_by(f, X[:3, :4]))
+    assert_right(f, X[:3, :4], sharp=False)
 
 
 def test_local_along_one_axis():
@@ -160,7 +145,7 @@ def test_values_and_forms():
 
     def f(x):
         seen.append(repr(np.fft.rfft(x)) + repr(scipy.fft.dct(x)))
-        return abs(scipy.fft.rfft([x[0], 2.0, x[1] * x[2]]))
+        return abs(scipy.fft.rfft([x[0], 2.0, x[1] * x[2]])) + np.fft.irfft(a=x, n=2) + scipy.fft.irfft(x=x, n=2)
 
     assert_allclose(sparse_jacobian(f, x).toarray(), differences(f, x).jacobian, atol=1e-9)
     assert seen[0] == repr(np.fft.rfft(x)) + repr(scipy.fft.dct(x))

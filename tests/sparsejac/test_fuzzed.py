@@ -40,6 +40,7 @@ VIEWS: dict[str, Program] = {
     "ravel of a transposed array in its own order": written(lambda y: y.T.ravel("F")),
     "reshape of a slice with steps": written(lambda y: y[0, ::2].reshape(-1)),
     "ravel of the read-only diagonal": written(lambda y: np.diag(y).ravel()),
+    "ravel of windows": written(lambda y: np.lib.stride_tricks.sliding_window_view(y[0], 2).ravel()),
     "asfortranarray copies rows": written(lambda y: np.asfortranarray(y)),
     "asfortranarray of a transposed array": written(lambda y: np.asfortranarray(y.T)),
 }
@@ -55,6 +56,16 @@ def test_views(name: str) -> None:
 
 
 TYPES: dict[str, Program] = {
+    "norms of a matrix": lambda x: np.linalg.norm(x.reshape(2, 3), 1),
+    "norms of a matrix, largest row": lambda x: np.linalg.norm(x.reshape(2, 3), np.inf),
+    "norms of matrices": lambda x: np.linalg.norm(x.reshape(2, 1, 3), 1, axis=(1, 2)),
+    "windows": lambda x: np.lib.stride_tricks.sliding_window_view(x, 3),
+    "windows of a matrix": lambda x: np.lib.stride_tricks.sliding_window_view(x.reshape(2, 3), (2, 2)),
+    "windows along an axis": lambda x: np.lib.stride_tricks.sliding_window_view(x.reshape(2, 3), 2, axis=1),
+    "polymul trims zeros": lambda x: np.polymul(np.concatenate([[0.0, 0.0], x[:2]]), [0.0, 2.0, 1.0]),
+    "polymul trims zeros that depend on x": lambda x: np.polymul(np.floor(0.5 * x[:2]) + x[:2] * [0.0, 1.0], x[:3]),
+    "polymul of zeros": lambda x: np.polymul([0.0, 0.0], x[:2]),
+    "polymul": lambda x: np.polymul(x[:2], x[2:]),
     "asfortranarray": lambda x: np.asfortranarray(x.reshape(2, 3)),
     "asfortranarray of a list": lambda x: np.asfortranarray([x[0], 1.0]),
     "tensordot to no axes": lambda x: np.tensordot(x, x, 1),
@@ -66,6 +77,34 @@ TYPES: dict[str, Program] = {
     "dot of matrix and vector": lambda x: np.dot(x.reshape(2, 3), x[:3]),
     "dot of vector and box": lambda x: np.dot(x[:3], x.reshape(1, 3, 2)),
 }
+
+
+BUFFERS: dict[str, Program] = {
+    "arange": lambda x: filled(np.arange(4.0), x),
+    "arange with a step": lambda x: filled(np.arange(0.0, 1.0, 0.25), x),
+    "linspace": lambda x: filled(np.linspace(0.0, 1.0, 5), x),
+    "linspace that also gives its step": lambda x: np.linspace(0.0, 1.0, 5, retstep=True)[0] * x[0],
+    "logspace": lambda x: filled(np.logspace(0.0, 1.0, 5), x),
+    "geomspace": lambda x: filled(np.geomspace(1.0, 2.0, 5), x),
+    "arange as index": lambda x: x[np.arange(4)] * np.arange(4),
+    "arange in compiled code": lambda x: np.interp(0.3, np.arange(4.0), np.linspace(0.0, 2.0, 4)) * x,
+}
+
+
+def filled(buffer: Any, x: Any) -> Any:
+    """A buffer that is partly overwritten by x."""
+    buffer[1:-1] = x[: len(buffer) - 2]
+    buffer[::2] *= x[0]
+    return buffer
+
+
+@pytest.mark.parametrize("name", BUFFERS)
+def test_buffers(name: str) -> None:
+    """Evenly spaced floats are memory that can be written to."""
+    f = BUFFERS[name]
+    value, jacobian = sparsejac.value_and_jacobian(f, X)
+    np.testing.assert_allclose(value, flat_value(f, X), rtol=1e-13)
+    np.testing.assert_allclose(jacobian.toarray(), differences(f, X).jacobian, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", TYPES)

@@ -211,8 +211,8 @@ def ladder_filter_impedance(p: Array) -> Any:
     out = []
     for w in (0.5, 1.0, 2.0):
         z = complex(1.0, 0.0)
-        for r, l, c in p.reshape(3, 3):
-            series = r + 1j * w * l
+        for r, ind, c in p.reshape(3, 3):
+            series = r + 1j * w * ind
             shunt = 1j * w * c
             z = series + 1.0 / (shunt + 1.0 / (z + 0.1))
         gain = 1.0 / (1.0 + z)

@@ -152,7 +152,7 @@ def seir_by_age(y: Array) -> Any:
     s, e, i, r = y
     n = y.sum(axis=0)
     force = 0.05 * np.array([0.4, 1.0, 1.2]) * (CONTACTS @ (i / n))
-    change = {"s": -force * s, "e": force * s - e / 5.2, "i": e / 5.2 - i / 7.0, "r": i / 7.0}
+    change = {"s": -force * s, "e": force * s - e / 5.2, "i": e / 5.2 - i / 7.0, "r": i / 7.0 - 0.01 * r}
     return np.array([change[k] for k in "seir"])[:, :2]
 
 

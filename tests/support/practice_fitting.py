@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,12 @@ class Network:
 
     def __init__(self, *sizes: int) -> None:
         self.sizes = sizes
-        self.number = sum((a + 1) * b for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        self.number = sum((a + 1) * b for a, b in pairwise(sizes))
 
     def unpack(self, theta: Any) -> list[tuple[Any, Any]]:
         """Weights and biases of all layers."""
         layers, start = [], 0
-        for a, b in zip(self.sizes[:-1], self.sizes[1:], strict=True):
+        for a, b in pairwise(self.sizes):
             w = theta[start : start + a * b].reshape(a, b)
             layers.append((w, theta[start + a * b : start + (a + 1) * b]))
             start += (a + 1) * b
@@ -118,11 +119,10 @@ def roots_and_coefficients(z: Array) -> Any:
 
 @collect(7, -1.0, 1.0)
 def chebyshev_fit(c: Array) -> Any:
-    """A Chebyshev series and its derivative by Clenshaw, a rational tail."""
+    """Chebyshev series by Clenshaw's recurrence, a rational tail."""
     x = np.linspace(-0.9, 0.9, 6)
     series = cheb.chebval(x, c[:5])
-    slope = cheb.chebval(x, cheb.chebder(c[:5]))
-    return series / (1.0 + c[5] ** 2 * x**2) + 0.1 * slope * c[6]
+    return series / (1.0 + c[5] ** 2 * x**2) + 0.1 * cheb.chebval(x, c[3:]) * c[6]
 
 
 @collect(6, 0.3, 2.0)

@@ -105,7 +105,7 @@ def river_tree(q: Array) -> Any:
     return np.array([outlet, *(losses[k] for k in sorted(losses))])
 
 
-@lru_cache(maxsize=None)
+@lru_cache
 def _binomial(n: int, k: int) -> int:
     return 1 if k in (0, n) else _binomial(n - 1, k - 1) + _binomial(n - 1, k)
 
@@ -137,7 +137,7 @@ def polyline_energy(p: Array) -> Any:
     """A pipeline of generators over rows; lengths, turns, and a shoelace area."""
     steps = [d for _, d in _segments(p)]
     lengths = [np.sqrt(d @ d + 0.1) for d in steps]
-    turns = (a[0] * b[1] - a[1] * b[0] for a, b in zip(steps, steps[1:], strict=False))
+    turns = (a[0] * b[1] - a[1] * b[0] for a, b in pairwise(steps))
     area = sum(a[0] * d[1] - a[1] * d[0] for a, d in _segments(p)) / 2
     return np.fromiter(chain(lengths, turns, [area]), dtype=float)
 

@@ -51,7 +51,7 @@ def upwind_by_if(u: Array) -> Any:
     res[0] = u[0] - 1.0
     res[-1] = u[-1] - u[-2]
     for i in range(1, n - 1):
-        if u[i] > 0:
+        if u[i] > 0:  # noqa: SIM108 (as people write it)
             slope = (u[i] - u[i - 1]) / h
         else:
             slope = (u[i + 1] - u[i]) / h

@@ -1,4 +1,4 @@
-"""Linear algebra: solvers, factorizations, spectra, functions of matrices."""
+"""Linear algebra: solvers, factorizations, spectra, functions of matrices, sparse matrices."""
 
 from sparsejac.tracing.linalg import (
     factorizations,
@@ -10,6 +10,8 @@ from sparsejac.tracing.linalg import (
     scipy_spectral,
     singular,
     solving,
+    sparse_construction,
+    sparse_matrices,
     sparse_solving,
     spectral,
     structured,
@@ -25,6 +27,8 @@ __all__ = [
     "scipy_spectral",
     "singular",
     "solving",
+    "sparse_construction",
+    "sparse_matrices",
     "sparse_solving",
     "spectral",
     "structured",

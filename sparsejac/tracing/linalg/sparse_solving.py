@@ -20,6 +20,7 @@ from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import derived
 from sparsejac.tracing.linalg.operators import Array, check_size, operand, result
+from sparsejac.tracing.linalg.sparse_matrices import TracedSparse
 from sparsejac.tracing.products import sparse_product
 from sparsejac.tracing.registry import MAKERS, STAND_INS, follows
 from sparsejac.tracing.trace import Trace, current_trace
@@ -193,6 +194,8 @@ class _Systems:
 @follows("scipy.sparse.linalg", "spsolve")
 def _spsolve(trace: Trace, A: Any, b: Any, permc_spec: Any = None, use_umfpack: Any = True) -> Any:
     name = "scipy.sparse.linalg.spsolve"
+    if type(A) is TracedSparse:
+        return _solved_traced(trace, name, A, operand(trace, b), permc_spec)
     if not all_plain(A):
         return np.linalg.solve(operand(trace, A), operand(trace, b))
     matrix, right = sp.csc_array(plain(A)), operand(trace, b)
@@ -205,6 +208,23 @@ def _spsolve(trace: Trace, A: Any, b: Any, permc_spec: Any = None, use_umfpack: 
     key = _digest((data, matrix.indices, matrix.indptr), matrix.shape, permc_spec, dtype)
     inverse = _inverse(trace, name, lambda unit: systems(data, unit), size, dtype, key)
     return _with_inverse(trace, name, found, inverse, right)
+
+
+def _solved_traced(trace: Trace, name: str, matrix: TracedSparse, right: Any, permc_spec: Any) -> Any:
+    """The solution of a system whose matrix has a constant pattern and entries that depend on x."""
+    size, columns = matrix.shape[0], 1 if right.ndim == 1 else right.shape[1]
+    check_size(trace, name, size, size, columns)
+    places = sp.csc_array(
+        sp.coo_array((np.arange(1.0, len(matrix.rows) + 1), (matrix.rows, matrix.columns)), matrix.shape)
+    )
+    data = matrix.entries[places.data.astype(np.int64) - 1]
+    systems = _Systems(places, {"permc_spec": permc_spec})
+    structure = _digest((places.indices, places.indptr), matrix.shape, permc_spec)
+    found = result(trace, name, systems, data, right, key=(structure,))
+    inverse = result(trace, f"inverse by {name}", lambda d: systems(d, np.eye(size)), data, key=(structure,))
+    unknown, residual = (part.reshape(size, columns) for part in (found, right))
+    surrogate = inverse.reshape(size, size) @ (residual - matrix @ unknown)
+    return derived(trace, found, surrogate.reshape(found.shape))
 
 
 def _by_matrix(name: str) -> None:

@@ -1,0 +1,153 @@
+"""Sparse matrices whose entries depend on x: how they are built, and what can be done with them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import scipy.sparse.linalg as solvers
+from scipy.sparse import csr_matrix
+
+from dense_checks import check
+from sparsejac import UntraceableError, sparse_jacobian
+
+rng = np.random.default_rng(0)
+x = rng.normal(size=6)
+y = rng.normal(size=6)
+C = sp.random_array((4, 6), density=0.4, rng=1, format="csr")
+M = sp.csr_matrix(C)
+SQUARE = sp.csr_array(np.diag(np.arange(3.0, 9.0)) + np.diag(np.ones(5), 1))
+ROWS = np.array([0, 1, 2, 2, 3, 1])
+COLUMNS = np.array([1, 0, 2, 4, 3, 0])
+
+
+def coo(x):
+    return sp.coo_array((x, (ROWS, COLUMNS)), shape=(4, 6))
+
+
+CASES = {
+    "diags @ v": lambda x: sp.diags(x) @ np.arange(6.0),
+    "diags @ x": lambda x: sp.diags(x**2) @ x,
+    "diags with offsets": lambda x: sp.diags([x, x[:5], x[1:]], [0, 1, -1]).toarray(),
+    "diags with a number": lambda x: sp.diags([x, np.ones(5)], [0, 2], shape=(6, 7), format="csc") @ np.arange(7.0),
+    "diags_array": lambda x: sp.diags_array([x, x[:4]], offsets=[0, -2]) @ x,
+    "spdiags": lambda x: sp.spdiags(np.stack([x, x**2]), [0, 1], 6, 6).toarray(),
+    "dia_array": lambda x: sp.dia_array((np.stack([x, x**2]), [0, -1]), shape=(6, 6)) @ x,
+    "coo with sums": lambda x: coo(x) @ np.arange(1.0, 7.0),
+    "coo to csr": lambda x: coo(x).tocsr().toarray(),
+    "csr_matrix bound before": lambda x: csr_matrix((x, (ROWS, COLUMNS))) @ x[:5],
+    "csr parts": lambda x: sp.csr_array((x, COLUMNS, [0, 2, 3, 6]), shape=(3, 6)) @ x,
+    "csc parts": lambda x: sp.csc_array((x, COLUMNS, [0, 2, 3, 6])).toarray(),
+    "of a dense matrix": lambda x: sp.csr_array(x.reshape(2, 3)) @ x[:3],
+    "transposed": lambda x: coo(x).T @ x[:4],
+    "matrix @ columns": lambda x: coo(x) @ x.reshape(6, 1) ** 2,
+    "row @ matrix": lambda x: x[:4] @ coo(x),
+    "dense @ matrix": lambda x: np.arange(8.0).reshape(2, 4) @ coo(x),
+    "constant @ matrix": lambda x: (C @ sp.diags_array(x)).toarray(),
+    "matrix @ constant": lambda x: (coo(x) @ C.T).toarray(),
+    "matrix @ matrix": lambda x: (coo(x).T @ coo(x)).toarray(),
+    "scaling of rows and columns": lambda x: sp.diags_array(x[:4]) @ C @ sp.diags_array(x) @ x,
+    "sum": lambda x: (C + coo(x) - 2 * coo(x**2)).toarray(),
+    "sum with dense": lambda x: coo(x) + np.ones((4, 6)) + (C + np.outer(x[:4], x)),
+    "difference": lambda x: (SQUARE - sp.diags_array(x)).toarray(),
+    "negative": lambda x: (-coo(x) / 2.0).toarray(),
+    "number": lambda x: (x[0] * C * x[1]).toarray() + (C / x[2]).toarray(),
+    "number times matrix": lambda x: (x[0] * M * x[1]) @ x,
+    "multiply": lambda x: C.multiply(np.outer(x[:4], x)) @ x,
+    "multiply by a row": lambda x: (C * x).toarray() + C.multiply(x[:4, None]).toarray(),
+    "multiply sparse": lambda x: coo(x).multiply(C).toarray(),
+    "star of old matrices": lambda x: csr_matrix((x, (ROWS, COLUMNS)), shape=(4, 6)) * x,
+    "star from the left": lambda x: x[:4] * csr_matrix((x, (ROWS, COLUMNS)), shape=(4, 6)),
+    "kron": lambda x: (
+        sp.kron(sp.diags_array(x[:2]), C[:2, :3]).toarray() + sp.kron(np.eye(2), x.reshape(2, 3)).toarray()
+    ),
+    "blocks": lambda x: sp.bmat([[sp.diags(x), None], [C, coo(x) * 2]]).toarray(),
+    "stacks": lambda x: sp.hstack([coo(x), sp.vstack([sp.diags_array(x[:2]), np.ones((2, 2))])]).toarray(),
+    "block_diag": lambda x: sp.block_diag([coo(x), x[:2].reshape(1, 2), 3.0 * np.eye(1)]).toarray(),
+    "sums": lambda x: coo(x).sum(axis=1) * coo(x).sum() + coo(x).sum(axis=0)[:4] + coo(x).diagonal(),
+    "dot": lambda x: coo(x).dot(x) + C.dot(x),
+    "python sum": lambda x: sum([coo(x), C, coo(x)]).toarray(),
+    "spsolve": lambda x: solvers.spsolve(SQUARE + sp.diags_array(x**2), x),
+    "spsolve of columns": lambda x: solvers.spsolve(
+        (SQUARE + sp.diags_array(x**2)).tocsc(), x.reshape(6, 1) * [1.0, 2.0]
+    ),
+    "complex": lambda x: abs((sp.diags_array(x * 1j) + SQUARE) @ x),
+    "empty": lambda x: sp.coo_array((x[:0], ([], [])), shape=(3, 6)) @ x,
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_value_and_jacobian_are_those_of_dense_differences(name):
+    check(CASES[name], x, y)
+
+
+def test_the_pattern_is_that_of_the_entries():
+    assert sparse_jacobian(lambda x: sp.diags_array(x) @ np.ones(6), x).nnz == 6
+    J_ = sparse_jacobian(lambda x: coo(x) @ np.arange(1.0, 7.0), x)
+    assert J_.nnz == 6
+    assert sparse_jacobian(lambda x: (C @ sp.diags_array(x)) @ np.ones(6), x).nnz == C.nnz
+
+
+def test_they_look_like_those_of_scipy():
+    seen = []
+
+    def f(x):
+        for matrix in (sp.csr_matrix((x, (ROWS, COLUMNS))), sp.diags(x), coo(x).tocsc(), C.multiply(x)):
+            plain = isinstance(matrix, sp.csr_matrix), sp.issparse(matrix), matrix.shape, matrix.ndim
+            seen.append((*plain, isinstance(matrix, sp.csc_array)))
+        return coo(x) @ x
+
+    f(x)
+    expected, seen[:] = list(seen), []
+    sparse_jacobian(f, x)
+    assert seen[:3] == expected[:3]
+
+
+def test_classes_are_still_classes_while_f_runs():
+    def f(x):
+        assert isinstance(C, sp.csr_array)
+        assert not isinstance(C, (csr_matrix, sp.coo_array))
+        assert issubclass(type(M), csr_matrix)
+        return sp.csr_array(C) @ x
+
+    check(f, x)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: coo(x).data,
+        lambda x: coo(x).power(2).toarray(),
+        lambda x: coo(x)[0, 1],
+        lambda x: np.asarray(coo(x)),
+        lambda x: np.sin(coo(x)),
+        lambda x: np.maximum(x, SQUARE),
+        lambda x: sp.csr_matrix((x, (ROWS, COLUMNS))).todense(),
+        lambda x: sp.csr_matrix((x, (ROWS, COLUMNS))).sum(axis=0),
+        lambda x: coo(x),
+        lambda x: solvers.splu(sp.diags_array(x, format="csc")).solve(np.ones(6)),
+        lambda x: sp.csr_array((x, (ROWS, COLUMNS)), dtype=np.float32) @ x,
+        lambda x: solvers.spsolve(SQUARE, sp.csc_array(x.reshape(6, 1))),
+    ],
+)
+def test_what_is_not_followed_is_refused(f):
+    with pytest.raises((UntraceableError, TypeError)):
+        sparse_jacobian(f, x)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: coo(x) @ x[:3],
+        lambda x: coo(x) + sp.diags_array(x),
+        lambda x: sp.coo_array((x, (ROWS, COLUMNS)), shape=(2, 2)),
+        lambda x: sp.coo_array((x[:3], (ROWS, COLUMNS)), shape=(4, 6)),
+        lambda x: coo(x).multiply(SQUARE),
+        lambda x: coo(x) @ coo(x),
+    ],
+)
+def test_shapes_that_do_not_fit_raise_as_in_scipy(f):
+    with pytest.raises(ValueError, match=r".+"):
+        f(x)
+    with pytest.raises(ValueError, match=r".+"):
+        sparse_jacobian(f, x)
