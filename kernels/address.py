@@ -32,12 +32,11 @@ class Affine:
 
     def table(self) -> npt.NDArray[np.int64]:
         """All places, in C order of the box."""
-        places = np.full((1,) * len(self.box), self.offset, dtype=np.int64)
-        for axis, (length, stride) in enumerate(zip(self.box, self.strides, strict=True)):
-            shape = [1] * len(self.box)
-            shape[axis] = length
-            places = places + (np.arange(length, dtype=np.int64) * stride).reshape(shape)
-        return np.ascontiguousarray(np.broadcast_to(places, self.box)).reshape(-1)
+        places = np.arange(1, dtype=np.int64) + self.offset
+        for length, stride in zip(self.box, self.strides, strict=True):
+            steps = np.arange(length, dtype=np.int64) * stride
+            places = (places[:, np.newaxis] + steps).reshape(-1)
+        return places
 
     @cached_property
     def key(self) -> tuple[object, ...]:

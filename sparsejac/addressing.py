@@ -6,6 +6,7 @@ costs no memory however large x is.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -33,17 +34,21 @@ def c_strides(box: Box) -> tuple[int, ...]:
     return tuple(reversed(strides))
 
 
+@lru_cache(maxsize=1024)
 def contiguous(box: Box) -> Affine:
-    """The map of a C-ordered box onto a whole flat buffer."""
-    return Affine(box, 0, c_strides(box))
+    """The map of a C-ordered box onto a whole flat buffer; one object for each box, of which most nodes are."""
+    lengths = tuple(map(int, box))  # those of NumPy are equal, but are written in another way in digests
+    return Affine(lengths, 0, c_strides(lengths))
 
 
 def covers(address: Address, size: int) -> bool:
     """Whether the address reads a buffer of `size` whole and in order."""
-    if not isinstance(address, Affine) or address.points != size:
+    if not isinstance(address, Affine) or address.offset != 0 or address.points != size:
         return False
-    steps = zip(address.box, address.strides, c_strides(address.box), strict=True)
-    return address.offset == 0 and all(length <= 1 or stride == full for length, stride, full in steps)
+    full = contiguous(address.box).strides
+    if address.strides == full:
+        return True
+    return all(n <= 1 or stride == step for n, stride, step in zip(address.box, address.strides, full, strict=True))
 
 
 def of_view(view: npt.NDArray[Any], origin: int, unit: int | None = None) -> Affine:
@@ -137,6 +142,12 @@ def broadcast(address: Address, box: Box) -> Address:
         strides = tuple(0 if n == 1 and m != 1 else s for n, s, m in old)
         return Affine(box, address.offset, (0,) * lead + strides)
     return table(box, np.broadcast_to(address.places.reshape(address.box), box))
+
+
+def broadcast_box(boxes: list[Box]) -> Box:
+    """As `numpy.broadcast_shapes`, which makes an array for each shape, also where they are all the same."""
+    first = boxes[0]
+    return first if boxes.count(first) == len(boxes) else np.broadcast_shapes(*boxes)
 
 
 def permuted(address: Address, axes: tuple[int, ...]) -> Address:

@@ -165,7 +165,9 @@ def is_called_directly(names: Set[str], functions: Collection[int]) -> bool:
         Identities of the functions that lead to it, for plain names.
     """
     frame = sys._getframe(2)
-    if not is_user_frame(frame):
+    file = frame.f_code.co_filename
+    # Looked up here before by a call: every call of np.empty asks while f runs.
+    if _USER_FILES.get(file) is False or not is_user_file(file):
         return False
     loaded = _callee(frame.f_code, frame.f_lasti)
     if loaded is None:

@@ -25,6 +25,14 @@ WITHOUT_VALUES: dict[str, dict[str, str]] = {
         "makes a matrix from plain numbers": "dft hadamard helmert hilbert invhilbert invpascal pascal",
         "asks for the structure": "bandwidth ishermitian issymmetric",
     },
+    "scipy.sparse": {
+        "types, warnings and files": """
+            SparseEfficiencyWarning SparseWarning sparray spmatrix load_npz save_npz test""",
+        "asks for the kind": """
+            get_index_dtype issparse isspmatrix isspmatrix_bsr isspmatrix_coo isspmatrix_csc isspmatrix_csr
+            isspmatrix_dia isspmatrix_dok isspmatrix_lil safely_cast_index_arrays""",
+        "makes a matrix from plain numbers": "eye eye_array identity rand random random_array",
+    },
     "scipy.sparse.linalg": {
         "errors, settings and structure": """
             ArpackError ArpackNoConvergence MatrixRankWarning test use_solver is_sptriangular spbandwidth LaplacianNd""",
@@ -73,6 +81,7 @@ REFUSED: dict[str, dict[tuple[str, str], str]] = {
             hessenberg ldl matmul_toeplitz matrix_balance null_space ordqz orth orthogonal_procrustes pinvh polar
             qr_delete qr_insert qr_multiply qr_update qz rq rsf2csf schur signm subspace_angles tanhm tanm""",
     },
+    "scipy.sparse": {NO_RULE: "expand_dims find kronsum permute_dims swapaxes tril triu"},
     "scipy.sparse.linalg": {
         _OPAQUE: "funm_multiply_krylov",
         NO_RULE: "expm inv matrix_power onenormest norm aslinearoperator LinearOperator",

@@ -62,7 +62,7 @@ REFUSED: dict[str, dict[tuple[str, str], str]] = {
 """Module -> (reason, cure) -> names: what has no entry of its own in the tables of the tracer, and raises."""
 
 THROUGH_OTHERS: dict[str, str] = {
-    "numpy": "broadcast ndindex fromfunction frompyfunc isscalar iterable row_stack",
+    "numpy": "broadcast ndindex fromfunction frompyfunc isscalar iterable row_stack vectorize",
     "numpy.ndarray": "__contains__ __array_ufunc__ __array_function__ __copy__ __deepcopy__ __format__",
     "math": "prod",
 }

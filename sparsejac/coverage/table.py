@@ -14,7 +14,7 @@ from sparsejac.coverage import library_calls, plain_calls
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.base import SAME_AS_FUNCTIONS
 from sparsejac.tracing.math_routes import CMATH, MATH
-from sparsejac.tracing.registry import CONVENTIONS, FUNCTIONS, LIBRARY, METHODS, REFUSALS, UFUNC_METHODS, UFUNCS
+from sparsejac.tracing.registry import CONVENTIONS, FUNCTIONS, LIBRARY, MAKERS, METHODS, REFUSALS, UFUNC_METHODS, UFUNCS
 from sparsejac.tracing.routing import NUMPY_ROUTES
 from sparsejac.tracing.special import RULES, STEPS
 
@@ -22,7 +22,7 @@ Status = Literal["supported", "refused", "no values", "unknown"]
 
 MODULES = (
     "numpy", "numpy.ndarray", "numpy.ufunc", "numpy.linalg", "numpy.fft", "math", "cmath", "scipy.special",
-    "scipy.linalg", "scipy.sparse.linalg", "scipy.interpolate", "scipy.ndimage", "scipy.signal", "scipy.fft",
+    "scipy.linalg", "scipy.sparse", "scipy.sparse.linalg", "scipy.interpolate", "scipy.ndimage", "scipy.signal", "scipy.fft",
 )  # fmt: skip
 """What is walked; `numpy.ndarray` and `numpy.ufunc` stand for their methods."""
 
@@ -84,6 +84,9 @@ def _owner(module: str) -> Any:
 
 
 def _status(module: str, name: str, function: Any) -> tuple[Status, str]:
+    made = _listed(library_calls.OBJECTS.get(module, {}), name)
+    if made:
+        return "supported", made
     refused = _entry(REFUSALS, function) or REFUSALS.get((module, name)) or _listed(_refused(module), name)
     if refused:
         return "refused", f"{refused[0]}; instead: {refused[1]}"
@@ -106,11 +109,10 @@ def _supported(module: str, name: str, function: Any) -> str | None:
         return _convention(getattr(np, name, None)) if known or listed else None
     if _entry(FUNCTIONS, function) or _entry(UFUNCS, function) or _has_ufunc_rule(function):
         return _convention(function)
-    if name in _by_name(module) or (module, name) in LIBRARY:
+    if name in _by_name(module) or (module, name) in LIBRARY or (module, name) in MAKERS:
         return CONVENTIONS.get((module, name), "")
-    if any(place[0] == module and place[1].startswith(f"{name}.") for place in LIBRARY):
-        return _listed(library_calls.OBJECTS.get(module, {}), name) or ""
-    return _listed(library_calls.OBJECTS.get(module, {}), name)
+    methods = any(place[0] == module and place[1].startswith(f"{name}.") for place in (*LIBRARY, *MAKERS))
+    return "" if methods else None
 
 
 def _by_name(module: str) -> Any:

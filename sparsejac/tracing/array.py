@@ -12,8 +12,9 @@ import numpy.typing as npt
 from kernels.address import Affine
 from sparsejac.addressing import of_view
 from sparsejac.location import called_by_user
-from sparsejac.tracing.base import SAME_AS_FUNCTIONS, TracedBase, plain
-from sparsejac.tracing.casting import check_same_kind, kind_of, peek, truth_of
+from sparsejac.tracing.base import SAME_AS_FUNCTIONS, plain
+from sparsejac.tracing.casting import kind_of, peek, truth_of
+from sparsejac.tracing.in_place import InPlaceOperators
 from sparsejac.tracing.keys import has_dots, is_basic, with_dots
 from sparsejac.tracing.reals import NumberKind, Value
 from sparsejac.tracing.registry import FUNCTIONS, HOOKS, METHODS, REFUSALS
@@ -29,7 +30,7 @@ _OBJECT_LIMIT = 100_000
 """Elements that are followed one by one where NumPy's compiled code makes an object array of a traced one."""
 
 
-class TracedArray(TracedBase):
+class TracedArray(InPlaceOperators):
     """An array that may depend on x.
 
     What is here is memory, indexing and Python's own protocols; ndarray's named methods are in the table `METHODS`.
@@ -47,7 +48,7 @@ class TracedArray(TracedBase):
     dtype : numpy.dtype
     """
 
-    __slots__ = ("_is_flat", "_line", "dtype", "memory", "storages", "window")
+    __slots__ = ("_address", "_is_flat", "_line", "dtype", "memory", "storages", "window")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(
@@ -63,6 +64,7 @@ class TracedArray(TracedBase):
         self.window = window
         self.memory = memory
         self.dtype = dtype
+        self._address: Affine | None = None
         self._line: tuple[int, int, int] | None = None
         self._is_flat = False
 
@@ -85,7 +87,7 @@ class TracedArray(TracedBase):
         if window.size and not np.may_share_memory(window, self.window):
             raise AttributeError("Incompatible shape for in-place modification. Use `.reshape()` to make a copy.")
         self.window = window
-        self._line = None
+        self._address = self._line = None
 
     @property
     def ndim(self) -> int:
@@ -115,7 +117,8 @@ class TracedArray(TracedBase):
     @property
     def is_plain(self) -> bool:
         """Whether nothing traced was written into the array's memory."""
-        return all(storage.is_plain for storage in self.storages)
+        storages = self.storages
+        return storages[0].is_plain and (len(storages) == 1 or storages[1].is_plain)
 
     @property
     def plain_form(self) -> npt.NDArray[Any]:
@@ -127,7 +130,9 @@ class TracedArray(TracedBase):
     @property
     def address(self) -> Affine:
         """Where the elements lie in the storages."""
-        return self._address_of(self.window)
+        if self._address is None:
+            self._address = self._address_of(self.window)
+        return self._address
 
     def _address_of(self, view: npt.NDArray[Any]) -> Affine:
         return of_view(view, self.memory.__array_interface__["data"][0], self.memory.strides[0])
@@ -171,10 +176,8 @@ class TracedArray(TracedBase):
         if len(self.storages) == 1:
             return self
         storage = self.storages[number : number + 1]
-        if not storage[0].is_plain:
-            return TracedArray(self.tracer, storage, self.window, self.memory, _FLOAT)
         window, memory = (a.imag if number else a.real for a in (self.window, self.memory))
-        return TracedArray(self.tracer, storage, window, memory, window.dtype)
+        return TracedArray(self.tracer, storage, window, memory, window.dtype if storage[0].is_plain else _FLOAT)
 
     @property
     def flat(self) -> Any:
@@ -344,50 +347,11 @@ class TracedArray(TracedBase):
     def __deepcopy__(self, memo: Any) -> TracedArray:
         return self.__copy__()
 
-    def _in_place(self, ufunc: Any, other: Any) -> TracedArray:
-        result = ufunc(self, other)
-        check_same_kind(ufunc.__name__, result.dtype, self.dtype)
-        self[...] = result
-        return self
-
-    def __iadd__(self, other: Any) -> TracedArray:
-        return self._in_place(np.add, other)
-
-    def __isub__(self, other: Any) -> TracedArray:
-        return self._in_place(np.subtract, other)
-
-    def __imul__(self, other: Any) -> TracedArray:
-        return self._in_place(np.multiply, other)
-
-    def __itruediv__(self, other: Any) -> TracedArray:
-        return self._in_place(np.true_divide, other)
-
-    def __ifloordiv__(self, other: Any) -> TracedArray:
-        return self._in_place(np.floor_divide, other)
-
-    def __imod__(self, other: Any) -> TracedArray:
-        return self._in_place(np.remainder, other)
-
-    def __ipow__(self, other: Any) -> TracedArray:
-        return self._in_place(np.power, other)
-
-    def __iand__(self, other: Any) -> TracedArray:
-        return self._in_place(np.bitwise_and, other)
-
-    def __ior__(self, other: Any) -> TracedArray:
-        return self._in_place(np.bitwise_or, other)
-
-    def __ixor__(self, other: Any) -> TracedArray:
-        return self._in_place(np.bitwise_xor, other)
-
     def __matmul__(self, other: Any) -> Any:
         return FUNCTIONS[np.matmul](self.tracer, self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
         return FUNCTIONS[np.matmul](self.tracer, other, self)
-
-    def __imatmul__(self, other: Any) -> TracedArray:
-        return self._in_place(np.matmul, other)
 
 
 def plain_array(trace: Trace, array: npt.NDArray[Any]) -> TracedArray:
@@ -403,26 +367,6 @@ def plain_array(trace: Trace, array: npt.NDArray[Any]) -> TracedArray:
     parts = (memory.real, memory.imag) if array.dtype.kind == "c" else (memory,)
     storages = tuple(Storage(trace, memory.size, plain=part) for part in parts)
     return TracedArray(trace, storages, array, memory, array.dtype)
-
-
-def loosened(result: Any, *sources: Any) -> Any:
-    """A result that NumPy lays in memory as its operands lie: in an order that is not known if one is not in C order."""
-    if type(result) is TracedArray and result.window.ndim > 1 and not all(map(_is_c_ordered, sources)):
-        if not any(type(source) is TracedArray and source.storages == result.storages for source in sources):
-            for storage in result.storages:
-                storage.is_loose = True
-    return result
-
-
-def _is_c_ordered(source: Any) -> bool:
-    """Whether the places of an array ascend in memory, as those of slices of arrays in C order do."""
-    window = source.window if type(source) is TracedArray else source
-    if not isinstance(window, np.ndarray) or window.ndim < 2:
-        return True
-    if type(source) is TracedArray and source.storages[0].is_loose:
-        return False
-    steps = [abs(s) for s, n in zip(window.strides, window.shape, strict=True) if n > 1 and s]
-    return steps == sorted(steps, reverse=True)
 
 
 def adopted(trace: Trace, result: Any, *sources: Any) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -32,10 +33,15 @@ _AS_IT_IS = (
     "use the value as it is (NumPy, math and item assignment take it), make buffers inside f by np.zeros, np.empty or "
     "np.array, and give compiled functions a rule by sparsejac.primitive"
 )
-_PLAIN_NUMBERS = (
-    "it asks for plain numbers, and a value that depends on x would lose its derivative",
-    "write it with functions of NumPy, or give it a rule of its own by sparsejac.primitive",
-)
+_ASKED = "it asks for plain numbers, and a value that depends on x would lose its derivative"
+_OF_LIBRARIES = "write it with functions of NumPy, or give it a rule of its own by sparsejac.primitive"
+_OF_COMPILED = {
+    "np.random.": "draw with constant parameters, outside f if the numbers shall stay the same: mean + sigma * noise",
+    "np.": _AS_IT_IS,
+    "": _OF_LIBRARIES,
+}
+"""Beginning of a call, as it is written -> the cure."""
+
 REFUSALS["sparsejac", "sparse_jacobian"] = (
     "it is called inside f at a point that depends on x, and derivatives of derivatives are not there",
     "call it at a constant point, or write the inner derivative out",
@@ -71,6 +77,10 @@ class TracedBase(NDArrayOperatorsMixin):
 
     def _lossy(self, what: str, cure: str = "") -> UntraceableError:
         """The refusal to become a plain number."""
+        library = called_library()
+        if library is not None:
+            name = ".".join(library).replace("numpy.", "np.", 1).removesuffix(".__init__").removesuffix(".__new__")
+            return self.tracer.refusal(name, *REFUSALS.get(library, (_ASKED, _OF_LIBRARIES)))
         if at_item_assignment():
             return self.tracer.outside_write(
                 "item assignment of a value that depends on x into an ordinary array",
@@ -78,13 +88,10 @@ class TracedBase(NDArrayOperatorsMixin):
                 "create the buffer inside f, by calling np.zeros(n), np.empty(n), or np.array(a) in place of a.copy(), "
                 "under just these names",
             )
-        library = called_library()
-        if library is not None:
-            name = ".".join(library).replace("numpy.", "np.", 1).removesuffix(".__init__")
-            return self.tracer.refusal(name, *REFUSALS.get(library, _PLAIN_NUMBERS))
         compiled = called_text()
         if compiled and not cure:
-            return self.tracer.refusal(compiled, *_PLAIN_NUMBERS)
+            cure = next(text for start, text in _OF_COMPILED.items() if compiled.startswith(start))
+            return self.tracer.refusal(compiled, _ASKED, cure)
         return self.tracer.refusal(what, "a plain number would lose the derivative with respect to x", cure or _AS_IT_IS)
 
     def __divmod__(self, other: Any) -> Any:
@@ -100,6 +107,12 @@ class TracedBase(NDArrayOperatorsMixin):
         raise self._lossy("pickling of a value that depends on x", "use copy.deepcopy, or pass the value on as it is")
 
 
+_SINGLE = frozenset([int, float, complex, bool, str, bytes, type(None), np.float64, np.int64, np.bool_])
+"""Types of objects that hold nothing, which arguments often are; there are others."""
+
+_SEQUENCES = (list, tuple)
+
+
 def is_traced(obj: Any) -> bool:
     """Whether an object is one of ours (and may hold traced values)."""
     return issubclass(type(obj), TracedBase)
@@ -107,23 +120,37 @@ def is_traced(obj: Any) -> bool:
 
 def all_plain(obj: Any) -> bool:
     """Whether nothing inside nested lists, tuples and dicts depends on x."""
-    if issubclass(type(obj), TracedBase):
+    kind = type(obj)
+    if kind in _SINGLE:
+        return True
+    if issubclass(kind, TracedBase):
         return bool(obj.is_plain)
-    if isinstance(obj, list | tuple):
-        return all(all_plain(item) for item in obj)
-    if type(obj) is np.ndarray and obj.dtype.hasobject:
+    if kind is np.ndarray:
         return all_plain(obj.tolist()) if obj.dtype.kind == "O" else True
-    return all(all_plain(item) for item in obj.values()) if isinstance(obj, dict) else True
+    return all(map(all_plain, _items(obj)))
 
 
 def owner(obj: Any) -> Trace | None:
     """The trace of the first value inside nested lists, tuples and dicts that depends on x."""
-    if issubclass(type(obj), TracedBase):
+    kind = type(obj)
+    if kind in _SINGLE:
+        return None
+    if issubclass(kind, TracedBase):
         return None if obj.is_plain else obj.tracer
-    if type(obj) is np.ndarray and obj.dtype.kind == "O":
-        return owner(obj.tolist())
-    items = obj.values() if isinstance(obj, dict) else obj if isinstance(obj, list | tuple) else ()
-    return next((found for found in map(owner, items) if found is not None), None)
+    if kind is np.ndarray:
+        return owner(obj.tolist()) if obj.dtype.kind == "O" else None
+    for item in _items(obj):
+        found = owner(item)
+        if found is not None:
+            return found
+    return None
+
+
+def _items(obj: Any) -> Iterable[Any]:
+    """What is inside a list, a tuple or a dict; nothing for all else."""
+    if isinstance(obj, _SEQUENCES):
+        return cast(Iterable[Any], obj)
+    return obj.values() if isinstance(obj, dict) else ()
 
 
 def plain(obj: Any) -> Any:

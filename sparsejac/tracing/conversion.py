@@ -88,7 +88,8 @@ def wrap(trace: Trace, value: Value, *, scalar: bool = True) -> Any:
     shape = value.shape
     if not shape and scalar:
         return TracedScalar(trace, value.each(lambda part: _tape_scalar(trace, part)))
-    memory = np.empty(value.size, dtype=np.int8)
+    # Only where places lie matters; the parts of a complex array have gaps, as in NumPy.
+    memory = np.empty(value.size, dtype=np.complex64 if value.kind == "c" else np.int8)
     nodes = [flat_node(trace, trace.vector(part, shape)) for part in value.parts]
     storages = tuple(Storage(trace, value.size, node=node) for node in nodes)
     return TracedArray(trace, storages, memory.reshape(shape), memory, DTYPES[value.kind])

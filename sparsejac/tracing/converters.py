@@ -99,6 +99,7 @@ for _stand_in in (_Float, _Complex):
     _stand_in.__name__ = _stand_in.__qualname__ = _stand_in.original.__name__
     _stand_in.__module__ = "builtins"
 
+
 def _evaluate(source: Any, names: Any = None, local: Any = None, /, **given: Any) -> Any:
     """As eval, but not of text that a traced value was written as."""
     check_text(source)
@@ -156,4 +157,4 @@ def _inside(part: dis.Instruction, whole: dis.Instruction) -> bool:
     if inner is None or outer is None or None in (*inner, *outer):
         return True
     first, last = (inner.lineno, inner.col_offset), (inner.end_lineno, inner.end_col_offset)
-    return (outer.lineno, outer.col_offset) <= first and last <= (outer.end_lineno, outer.end_col_offset)  # type: ignore[operator]
+    return (outer.lineno, outer.col_offset) <= first and last <= (outer.end_lineno, outer.end_col_offset)

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from sparsejac.errors import UntraceableError
-from sparsejac.tracing.array import TracedArray, adopted, loosened, plain_result
+from sparsejac.tracing.array import TracedArray, adopted, plain_result
 from sparsejac.tracing.base import all_plain, given, is_traced, plain
 from sparsejac.tracing.casting import DTYPES, LOW, adapted, computed_in, promoted, rounded
 from sparsejac.tracing.conversion import as_value, delivered, wrap
+from sparsejac.tracing.memory_order import loosened
 from sparsejac.tracing.reals import Value
 from sparsejac.tracing.registry import DOUBLE, FUNCTIONS, HOOKS, REFUSALS, UFUNC_METHODS, UFUNCS, hook
 from sparsejac.tracing.trace import Trace
@@ -132,7 +133,8 @@ def _narrowed(trace: Trace, arguments: tuple[Any, dict[str, Any]], result: Any) 
         if type(part) is TracedArray and any(getattr(o, "storages", None) == part.storages for o in operands):
             return part
         kind = part.kind
-        return wrap(trace, Value(rounded(trace, part.value.real, kind), None, kind), scalar=type(part) is not TracedArray)
+        exact = Value(rounded(trace, part.value.real, kind), None, kind)
+        return wrap(trace, exact, scalar=type(part) is not TracedArray)
 
     return narrow(result)
 

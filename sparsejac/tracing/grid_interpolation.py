@@ -20,7 +20,7 @@ _NAME = "scipy.interpolate"
 _SPLINES = ("slinear", "cubic", "quintic")
 
 
-def _coordinates(trace: Trace, name: str, xi: Any, ndim: int) -> Any:
+def coordinates(trace: Trace, name: str, xi: Any, ndim: int) -> Any:
     """Points as one array whose last axis is that of the coordinates."""
     if isinstance(xi, tuple) and len(xi) == 1:
         xi = xi[0]
@@ -55,7 +55,7 @@ def _on_grid(trace: Trace, interpolator: Any, xi: Any, method: Any = None, *, nu
         raise trace.refusal(f"{name} with nu=", "there is no rule for its derivative", "leave nu out")
     interpolant, digest = frozen(trace, name, interpolator)
     chosen = interpolator.method if method is None else method
-    points = _coordinates(trace, name, xi, len(interpolator.grid))
+    points = coordinates(trace, name, xi, len(interpolator.grid))
     if chosen == "nearest":
         (value,) = called(trace, name, lambda p: interpolant(p, method=chosen), points, key=(digest, chosen))
         return stopped(trace, value)
@@ -112,14 +112,14 @@ def _interpn(
     fill_value: Any = np.nan,
 ) -> Any:  # fmt: skip
     name = f"{_NAME}.interpn"
-    if not all_plain((points, values)):
-        raise trace.refusal(f"{name} of data that depend on x", "there is a rule for constant data alone", _GRID_CURE)
+    if not all_plain(points):
+        raise trace.refusal(f"{name} on a grid that depends on x", "there is no rule for it", _GRID_CURE)
     if method == "splinef2d":
         raise trace.refusal(f"{name} with method='splinef2d'", "there is no rule", "use RectBivariateSpline(...).ev")
     grid = load(_NAME).RegularGridInterpolator(
-        plain(points), plain(values), method=method, bounds_error=bounds_error, fill_value=fill_value
+        plain(points), values, method=method, bounds_error=bounds_error, fill_value=fill_value
     )
-    return _on_grid(trace, grid, xi)
+    return grid(xi)
 
 
 @follows("scipy.interpolate._fitpack2", "_BivariateSplineBase.__call__")
@@ -178,7 +178,7 @@ def _several_variables(trace: Trace, spline: Any, x: Any, nu: Any = None, extrap
 _GRID_CURE = "interpolate by hand: indices from np.searchsorted, weights, and fancy indexing"
 _SCATTERED_CURE = "find the simplex of a point with scipy.spatial.Delaunay, and write the weights of its corners"
 
-for _name in ("RegularGridInterpolator", "RectBivariateSpline", "SmoothBivariateSpline", "LSQBivariateSpline"):
+for _name in ("RectBivariateSpline", "SmoothBivariateSpline", "LSQBivariateSpline"):
     builder(f"{_name}.__init__", _GRID_CURE)
 for _name in ("NdPPoly.__init__", "NdBSpline.__init__"):
     builder(_name, _GRID_CURE)

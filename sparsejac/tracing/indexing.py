@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from kernels.address import Address
 from sparsejac.addressing import broadcast, composed, reboxed, recognised
-from sparsejac.tracing.array import TracedArray, adopted, loosened, plain_array
-from sparsejac.tracing.base import all_plain, is_traced, plain
+from sparsejac.tracing.array import TracedArray, adopted, plain_array
+from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.casting import LOW, truth_of
 from sparsejac.tracing.conversion import as_value, outside_write, settled, stored, wrap
 from sparsejac.tracing.keys import is_basic, with_dots
+from sparsejac.tracing.memory_order import loosened
 from sparsejac.tracing.pointwise import choose
 from sparsejac.tracing.reals import Value, Vector
 from sparsejac.tracing.registry import UFUNC_METHODS, hook, traces

@@ -176,7 +176,7 @@ def _one_dimensional(trace: Trace, interpolator: Any, x: Any) -> Any:
     if hasattr(interpolant, "derivative"):
         slope: Any = interpolant.derivative
     elif isinstance(interpolant, load(_NAME).interp1d):
-        slope = _SLOPES.get(kind, _spline_slope)(interpolant)
+        slope = slope_of(interpolant)
     else:
         raise trace.refusal(name, "there is no rule for it", "use PPoly, CubicSpline or BSpline")
 
@@ -196,6 +196,11 @@ def _derivative(trace: Trace, interpolator: Any, x: Any, der: int = 1) -> Any:
         return interpolant.derivative(p, order), interpolant.derivative(p, order + 1)
 
     return at_points(trace, name, run, x, int(interpolant._y_axis), (digest, order))
+
+
+def slope_of(interpolant: Any) -> Callable[[Array], Array]:
+    """The derivative of an interp1d as a function of the points."""
+    return _SLOPES.get(str(interpolant._kind), _spline_slope)(interpolant)
 
 
 def _linear_slope(interpolant: Any) -> Callable[[Array], Array]:
@@ -244,14 +249,13 @@ _MATRIX_CURE = "for constant points, multiply by a constant matrix: B = CubicSpl
 _BUILDERS = {
     **dict.fromkeys(
         [
-            *("CubicSpline.__init__", "CubicHermiteSpline.__init__", "BSpline.__init__", "make_interp_spline"),
+            *("CubicHermiteSpline.__init__", "BSpline.__init__"),
             *("make_lsq_spline", "splrep", "UnivariateSpline.__init__", "InterpolatedUnivariateSpline.__init__"),
             *("LSQUnivariateSpline.__init__", "BarycentricInterpolator.__init__", "KroghInterpolator.__init__"),
             *("barycentric_interpolate", "krogh_interpolate", "pchip_interpolate"),
         ],
         _MATRIX_CURE,
     ),
-    "interp1d.__init__": "np.interp(points, t, y), or " + _MATRIX_CURE,
     **dict.fromkeys(
         ["PchipInterpolator.__init__", "Akima1DInterpolator.__init__", "make_smoothing_spline", "splprep"],
         "write the interpolation with slices and np.where",

@@ -101,7 +101,7 @@ def _objects(trace: Trace, value: Any) -> Any:
 
 @traces(np.apply_along_axis)
 def _apply_along_axis(trace: Trace, func1d: Function, axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
-    array = as_array(trace, arr)
+    array: Any = as_array(trace, arr)
     axis = range(array.ndim)[axis]
     rows = np.moveaxis(array, axis, -1)
     outer = rows.shape[:-1]
@@ -140,7 +140,7 @@ class Elements:
         self.itersize = int(np.prod(shape))
         self.shape = shape
         self._single = single
-        self._arrays = [array if array.shape == shape else np.broadcast_to(array, shape) for array in arrays]
+        self._arrays: list[Any] = [array if array.shape == shape else np.broadcast_to(array, shape) for array in arrays]
         self._indices = _in_memory_order(trace, self._arrays, shape)
         self._position = 0
 
@@ -199,7 +199,7 @@ def _in_memory_order(trace: Trace, arrays: list[Any], shape: tuple[int, ...]) ->
         return list(np.ndindex(shape))[:: -1 if backward else 1]
     if any(type(array) is TracedArray and array.is_loose for array in arrays):
         raise trace.refusal("np.nditer", "the memory order of the array is not known", "use np.ndindex(array.shape)")
-    iterator = np.nditer(windows, ["multi_index"], [["readonly"]] * len(windows))  # type: ignore[arg-type]
+    iterator = np.nditer(windows, ["multi_index"], [["readonly"]] * len(windows))
     indices = []
     while not iterator.finished:
         indices.append(iterator.multi_index)
@@ -212,7 +212,12 @@ def elements(
 ) -> Any:
     """As np.nditer for operands of which some are ours."""
     wanted = set(flags or ())
-    if wanted - {"multi_index", "zerosize_ok", "refs_ok"} or op_dtypes is not None or order != "K" or any(rest.values()):
+    if (
+        wanted - {"multi_index", "zerosize_ok", "refs_ok"}
+        or op_dtypes is not None
+        or order != "K"
+        or any(rest.values())
+    ):
         raise trace.refusal(
             "np.nditer with these options", "only multi_index is followed", "loop over np.ndindex(array.shape)"
         )

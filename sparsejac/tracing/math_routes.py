@@ -55,7 +55,11 @@ def _followed(trace: Trace, follow: Function, args: tuple[Any, ...], kwargs: dic
         if any(np.size(arg) != 1 for arg in args):
             raise TypeError("only 0-dimensional arrays can be converted to Python scalars")
         args = tuple(arg.item() if type(arg) is TracedArray else arg for arg in args)
-        return follow_ufunc(trace, follow, "__call__", args, {}) if isinstance(follow, np.ufunc) else follow(*args, **kwargs)
+        return (
+            follow_ufunc(trace, follow, "__call__", args, {})
+            if isinstance(follow, np.ufunc)
+            else follow(*args, **kwargs)
+        )
     number = next(arg for arg in args if type(arg) is TracedScalar)
     return number.__array_ufunc__(follow, "__call__", *args)
 

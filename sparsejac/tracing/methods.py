@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.tracing.array import TracedArray, loosened, plain_array
+from sparsejac.tracing.array import TracedArray, plain_array
 from sparsejac.tracing.conversion import as_array, as_value, in_dtype, settled, wrap
-from sparsejac.tracing.watched import make_twins
+from sparsejac.tracing.memory_order import loosened
 from sparsejac.tracing.registry import REFUSALS, hook, method, traces
 from sparsejac.tracing.trace import Trace
+from sparsejac.tracing.watched import make_twins
 
 
 @method("reshape")
@@ -40,7 +41,7 @@ def _maybe_view(array: TracedArray, *shape: Any, order: Any) -> Any:
 
 
 def _lengths(window: npt.NDArray[Any]) -> list[int]:
-    """The lengths of those axes that have several places: a reshape that keeps them gives a view in any memory order."""
+    """The lengths of the axes with several places: a reshape that keeps them gives a view in any memory order."""
     return [n for n in window.shape if n != 1]
 
 
@@ -123,7 +124,7 @@ def _astype(
         return plain_array(array.tracer, array.window.astype(wanted, order, casting))
     if not np.can_cast(array.dtype, wanted, casting):
         raise TypeError(f"Cannot cast array data from {array.dtype!r} to {wanted!r} according to the rule {casting!r}")
-    if wanted == object:
+    if wanted.kind == "O":
         return array._objects()
     return loosened(_copy(array) if wanted == array.dtype else in_dtype(array.tracer, array.value, wanted), array)
 

@@ -60,6 +60,7 @@ def pointwise(
         found = called(trace, name, run, *operands, key=(*key, tuple(active), tuple(map(str, run.casters))))
     except _NoComplexRule:
         raise trace.refusal(f"{name} of complex values that depend on x", "there is no rule for it", _LIMIT) from None
+    found = tuple(wrap(trace, _value_of(part)) for part in found)  # numbers go to the tape of scalars
     width = len(active) + 1
     rows = [found[k : k + width] for k in range(0, len(found), width)]
     chosen = [operands[k] for k in active]
@@ -129,7 +130,7 @@ def _with_derivative(trace: Trace, row: Sequence[Any], operands: Sequence[Any], 
     """A result, differentiated by its operands."""
     value, *slopes = row
     if not slopes:
-        result: Any = wrap(trace, _value_of(value))
+        result: Any = value
     else:
         surrogate = sum((s * o for s, o in zip(slopes[1:], operands[1:], strict=True)), slopes[0] * operands[0])
         result = derived(trace, value, surrogate)

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache, partial
 from types import BuiltinMethodType, FunctionType, ModuleType
 from typing import Any
@@ -76,17 +77,45 @@ def _leave() -> None:
 def _place_routes() -> None:
     global _MODULES
     _MODULES = len(sys.modules)
+    if _KNOWN.modules != _MODULES or any(names.get(name) is not original for names, name, original, _ in _KNOWN.names):
+        _prepare_routes()
+    for names, name, _, route in _KNOWN.names:
+        names[name] = route
+    for place, route in _KNOWN.attributes:
+        place.put(route)
+
+
+@dataclass
+class _Known:
+    """The routes for the modules that are loaded: how many these are, names in modules, and attributes of classes."""
+
+    modules: int = -1
+    names: list[tuple[dict[str, Any], str, Any, Any]] = field(default_factory=list)
+    attributes: list[tuple[Place, Any]] = field(default_factory=list)
+
+
+_KNOWN = _Known()
+
+
+def _prepare_routes() -> None:
+    """Find what is to be replaced; this is done again if another module was imported, or a name bound anew."""
+    _KNOWN.modules, _KNOWN.names, _KNOWN.attributes = _MODULES, [], []
+    seen: set[tuple[int, str]] = set()
     for owner, name, make in (*_ROUTES, *_library_routes(), *_list_routes()):
         original = vars(owner).get(name, _ABSENT)
-        if original is _ABSENT or id(original) in _ORIGINALS:
+        if original is _ABSENT or (id(owner), name) in seen:
             continue
+        seen.add((id(owner), name))
         route = _MADE.get(id(original))
         if route is None:
             route = make(original)
             _MADE[id(original)] = route
             _ORIGINALS[id(route)] = original
             routes.ROUTED.update((id(original), id(route)))
-        _put(Place(vars(owner) if type(owner) is ModuleType else owner, name, original), route)
+        if type(owner) is ModuleType:
+            _KNOWN.names.append((vars(owner), name, original, route))
+        else:
+            _KNOWN.attributes.append((Place(owner, name, original), route))
 
 
 def _put(place: Place, route: Any) -> None:
@@ -132,6 +161,10 @@ def _restore() -> None:
                 del place.holder[place.key]
         else:
             place.put(place.value)
+    for place, _ in _KNOWN.attributes:
+        place.put(place.value)
+    for names, name, original, _ in _KNOWN.names:
+        names[name] = original
     if len(sys.modules) != _MODULES:  # modules that f imported have bound routes
         for module in list(sys.modules.values())[_MODULES:]:
             for name, value in list(getattr(module, "__dict__", {}).items()):

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine
-from sparsejac.addressing import c_strides
+from sparsejac.addressing import c_strides, contiguous
 from sparsejac.errors import SparsejacError, UntraceableError
 from sparsejac.location import NOWHERE, location_of
 from sparsejac.program import Node, Program, program
@@ -179,11 +179,22 @@ class _MathError(Exception):
 
 def _leave_numbers(trace: Trace, attributes: list[dict[str, Any]]) -> None:
     """Put ordinary arrays in the place of buffers that f made and keeps for its next call."""
+    memories: dict[int, npt.NDArray[Any]] = {}
     for names in attributes:
         for name, value in names.items():
-            if type(value) is TracedArray and value.tracer is trace and not value.is_plain:
-                if value.storages[0].is_buffer:
-                    names[name] = peek(trace, value.value)
+            if type(value) is TracedArray and value.tracer is trace and value.storages[0].is_buffer:
+                names[name] = value.window if value.is_plain else _numbers(trace, value, memories)
+
+
+def _numbers(trace: Trace, array: TracedArray, memories: dict[int, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """What an array holds, as an ordinary array; views of one array share memory."""
+    key = id(array.storages[0])
+    if key not in memories:
+        whole = Value.of([storage.read(contiguous((storage.size,))) for storage in array.storages], array.kind)
+        memories[key] = peek(trace, whole).astype(array.dtype)
+    address, item = array.address, array.itemsize
+    strides = tuple(stride * item for stride in address.strides)
+    return np.ndarray(array.shape, array.dtype, memories[key], address.offset * item, strides)
 
 
 def _placed(

@@ -59,24 +59,10 @@ for _module, _functions in CURES.items():
         unfollowed(_module, _path, why=_WHY, cure=_cure)
 
 _SPARSE = (
-    "a sparse matrix cannot hold values that depend on x",
-    "multiply the vectors: d * (A @ v) is diags(d) @ A @ v; np.bincount or np.add.at adds up rows * values",
+    "this kind of sparse matrix cannot be made of values that depend on x",
+    "collect rows, columns and values, and make csr_array((values, (rows, columns)), shape=shape)",
 )
-_FORMATS = [
-    f"{name}_{kind}" for name in ("bsr", "coo", "csc", "csr", "dia", "dok", "lil") for kind in ("array", "matrix")
-]
-_MAKERS = [
-    "diags",
-    "diags_array",
-    "spdiags",
-    "block_diag",
-    "block_array",
-    "bmat",
-    "hstack",
-    "vstack",
-    "kron",
-    "kronsum",
-]
-
-for _path in (*_MAKERS, *(f"{name}.__init__" for name in _FORMATS)):
-    REFUSALS["scipy.sparse", _path] = _SPARSE  # named by what asks for plain numbers; no route is needed
+for _format in ("bsr", "dok", "lil"):
+    for _name in (f"{_format}_array", f"{_format}_matrix"):
+        for _path in (_name, f"{_name}.__init__", f"{_name}.__setitem__"):
+            REFUSALS["scipy.sparse", _path] = _SPARSE  # found by what asks for plain numbers; no route is needed

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from kernels.address import Affine
 from kernels.views import view_of
-from sparsejac.addressing import broadcast, contiguous
+from sparsejac.addressing import broadcast, broadcast_box, contiguous
 from sparsejac.errors import UntraceableError
 from sparsejac.location import Site, site_key, user_location, user_site
 from sparsejac.primitives import PRIMITIVES
@@ -115,8 +115,7 @@ class Trace:
         """An elementwise primitive on numbers of any sort."""
         primitive = PRIMITIVES[name]
         if any(isinstance(o, Vector) for o in operands):
-            shapes = [o.address.box if isinstance(o, Vector) else () for o in operands]
-            box = np.broadcast_shapes(*shapes)
+            box = broadcast_box([o.address.box for o in operands if isinstance(o, Vector)])
             loads = tuple(self.vector(o, box).load for o in operands)
             return Vector(self.graph.map(primitive, box, loads), contiguous(box))
         if any(isinstance(o, Scalar) for o in operands):

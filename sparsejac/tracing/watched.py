@@ -16,7 +16,7 @@ Places = Any
 
 
 class WatchedStorage(Storage):
-    """A storage that tells its guard what is read and written. Others become one by a change of class, and pay nothing."""
+    """A storage that tells its guard what is read and written. Others become one by a change of their class."""
 
     __slots__ = ()
 

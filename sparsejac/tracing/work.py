@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsejac.tracing.array import TracedArray, plain_array
-from sparsejac.tracing.watched import WatchedStorage, WorkGuard
 from sparsejac.tracing.reachable import Place, Search
 from sparsejac.tracing.trace import Trace
+from sparsejac.tracing.watched import WatchedStorage, WorkGuard
 
 _LOCK = threading.RLock()
 _PATIENCE = 60.0

@@ -181,16 +181,24 @@ FLATTENED: dict[str, Callable[[Any], Any]] = {
 }
 
 
+PLAIN_ORDERS = ("in C order", "slices in C order", "stacked", "method copy", "matmul")
+
+
+def _is_refused(f: Callable[[Any], Any]) -> bool:
+    try:
+        sparse_jacobian(f, X)
+    except UntraceableError as error:
+        return "memory order" in str(error)
+    return False
+
+
 @pytest.mark.parametrize("flatten", FLATTENED)
 @pytest.mark.parametrize("name", ORDERS)
 def test_memory_order_of_results(name: str, flatten: str) -> None:
     """Through a flattened result is written as in NumPy, or not at all."""
     f = _then(ORDERS[name], FLATTENED[flatten])
-    try:
+    if name in PLAIN_ORDERS or not _is_refused(f):
         check(f, X)
-    except UntraceableError as error:
-        assert "memory order" in str(error)
-        assert name not in ("in C order", "slices in C order", "stacked", "method copy", "matmul")
 
 
 @pytest.mark.parametrize("name", ORDERS)

@@ -214,7 +214,8 @@ def test_other_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Modules that f calls, that f imports, and that these import."""
     (tmp_path / "inner_tool.py").write_text("from numpy import *\ndef make(n):\n    return zeros(n)\n")
     (tmp_path / "outer_tool.py").write_text(
-        "import inner_tool\nfrom math import exp\ndef fill(x):\n    y = inner_tool.make(3)\n    y[0] = exp(x[1])\n    return y\n"
+        "import inner_tool\nfrom math import exp\n"
+        "def fill(x):\n    y = inner_tool.make(3)\n    y[0] = exp(x[1])\n    return y\n"
     )
     (tmp_path / "late_tool.py").write_text("from numpy import zeros, array\nfrom math import exp as e\n")
     monkeypatch.syspath_prepend(str(tmp_path))

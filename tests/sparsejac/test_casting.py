@@ -26,9 +26,9 @@ INTEGERS: dict[str, Callable[[Any], Any]] = {
     "division of integers": lambda x: x * (np.ceil(x).astype(int) / 2),
     "masks as integers": lambda x: x * ((x > 0).astype(int) + 1),
     "masks as small integers": lambda x: x * ((x > 0).astype(np.uint8) - 1),
-    "division by no mask": lambda x: x * (np.array([4, 5, 6, 7, 8]) // (x > 0)[::-1].astype(int)).sum()
-    if (x > 0).all()
-    else x,
+    "division by no mask": lambda x: (
+        x * (np.array([4, 5, 6, 7, 8]) // (x > 0)[::-1].astype(int)).sum() if (x > 0).all() else x
+    ),
     "counts as numbers": lambda x: x * (x > 0).sum() / 2,
     "counts as ends": lambda x: x[: (x > 0).sum()] * 2.0,
     "counts divided": lambda x: x * ((x > 0).sum() // 3),
@@ -151,7 +151,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "pickling": (lambda x: pickle.loads(pickle.dumps(x)), "pickling"),
     "pickling of a number": (lambda x: pickle.loads(pickle.dumps(x[0])), "pickling"),
     "a key of a dict": (lambda x: {x[0]: 1.0}, "hash"),
-    "% of text": (lambda x: x if "%g" % x[0] else x, "formatting"),  # noqa: UP031
+    "% of text": (lambda x: (x, "%g" % x[0])[0], "formatting"),  # noqa: UP031
     "text and back": (lambda x: float(str(x[0])) * x, "text"),
     "text in pieces and back": (lambda x: float(f"a {x[0]}".split()[1]) * x, "text"),
     "text of an array and back": (lambda x: np.array(str(x)[1:-1].split()).astype(float) * x, "text"),
@@ -240,8 +240,8 @@ CONVERTED: dict[str, Callable[[Any], Any]] = {
     "not isinstance": lambda x: x * (2.0 if isinstance(1, float) or isinstance("1", (float, complex)) else 3.0),
     "issubclass": lambda x: x * (2.0 if issubclass(np.float64, float) else 3.0),
     "dtype=float": lambda x: np.zeros(5, dtype=float) + np.asarray(x, dtype=float) + x.astype(float),
-    "float as a key": lambda x: x * {float: 2.0, int: 3.0}[type(1.5)],
-    "types compared": lambda x: x * (2.0 if type(1.5) == float else 3.0),  # noqa: E721
+    "float as a key": lambda x: x * {float: 2.0, int: 3.0}[float],
+    "types compared": lambda x: x * (2.0 if float == float else 3.0),  # noqa: E721
     "float.fromhex": lambda x: x * float.fromhex("0x1.8p+1"),
     "float as an argument": lambda x: np.array([_applied(float, v) for v in x]),
     "complex": lambda x: abs(complex(x[0], x[1])) * x,

@@ -28,7 +28,28 @@ def written(make: Callable[[Any], Any]) -> Program:
     return f
 
 
+def part_written(make: Callable[[Any], Any]) -> Program:
+    """The same for parts of a complex array."""
+
+    def f(x: Any) -> Any:
+        z = (x[:3] + 1j * x[3:]) * (1.0 + 0.5j)
+        part = make(z)
+        part[...] = part * x[1] + 0.5
+        return np.concatenate([z.real, z.imag, np.ravel(part)])
+
+    return f
+
+
 VIEWS: dict[str, Program] = {
+    "real": part_written(lambda z: z.real),
+    "some of the imaginary part": part_written(lambda z: z.imag[1:]),
+    "ravel of the real part": part_written(lambda z: z.real.ravel()),
+    "ravel of the imaginary part": part_written(lambda z: np.ravel(z.imag)),
+    "reshape of the imaginary part": part_written(lambda z: z.imag.reshape(-1)),
+    "ascontiguousarray of the real part": part_written(lambda z: np.ascontiguousarray(z.real)),
+    "asarray of the imaginary part": part_written(lambda z: np.asarray(z.imag)),
+    "real part of a buffer": part_written(lambda z: filled(np.zeros(3, dtype=complex), z).real.ravel()),
+    "real part of one": part_written(lambda z: z[:1].real.ravel()),
     # ravel copies what has gaps, where a reshape of it is a view.
     "ravel of a slice with steps": written(lambda y: y[0, ::2].ravel()),
     "np.ravel of a column": written(lambda y: np.ravel(y[:, 1])),

@@ -221,14 +221,14 @@ def test_an_interpolator_that_changes_later():
 
 
 REFUSED = {
-    "CubicSpline": lambda x: si.CubicSpline(T[:3], x)(1.0),
-    "interp1d": lambda x: si.interp1d(T[:3], x)(1.0),
+    "CubicSpline with x": lambda x: si.CubicSpline(x, Y[:3])(1.0),
+    "CubicSpline of 2-dimensional": lambda x: si.CubicSpline(T[:3], np.stack([x, x], axis=1))(1.0),
+    "CubicSpline.roots": lambda x: si.CubicSpline(T[:3], x).roots(),
+    "CubicSpline.integrate": lambda x: si.CubicSpline(T[:3], x).integrate(0.0, x[0]),
+    "RegularGridInterpolator of values and at": lambda x: si.RegularGridInterpolator((T[:3],), x)(x[:, None] * 0.1),
     "PchipInterpolator": lambda x: si.PchipInterpolator(T[:3], x)(1.0),
-    "make_interp_spline": lambda x: si.make_interp_spline(T[:3], x, k=1)(1.0),
     "splrep": lambda x: si.splrep(T[:3], x, k=1)[1],
     "UnivariateSpline": lambda x: si.UnivariateSpline(T[:3], x, k=1)(1.0),
-    "RegularGridInterpolator": lambda x: si.RegularGridInterpolator((T[:3],), x)([1.0]),
-    "interpn": lambda x: si.interpn((T[:3],), x, np.array([1.0])),
     "RBFInterpolator": lambda x: si.RBFInterpolator(T[:, None], Y)(x[:, None]),
     "griddata": lambda x: si.griddata(T, Y, x),
     "NDInterpolatorBase": lambda x: si.LinearNDInterpolator([[0, 0], [0, 3], [3, 0.0]], [1.0, 2.0, 4.0])(x, x),
@@ -242,6 +242,65 @@ REFUSED = {
 def test_refusals(name):
     with pytest.raises(UntraceableError, match=name):
         sparse_jacobian(REFUSED[name], INSIDE)
+
+
+LINEAR = {
+    "CubicSpline": si.CubicSpline,
+    "natural": lambda t, y: si.CubicSpline(t, y, bc_type="natural"),
+    "make_interp_spline": si.make_interp_spline,
+    "cubic": lambda t, y: si.interp1d(t, y, "cubic"),
+}
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_data_that_depend_on_x(name):
+    make = LINEAR[name]
+    assert_right(lambda y: make(T, y)(INSIDE), Y, np.ones((3, 8)))
+    assert_right(lambda y: make(T, y**2)(INSIDE.reshape(3, 1)), Y + 1.0, np.ones((3, 8)))
+    assert_right(lambda y: [make(T, y)(1.3)], Y, np.ones((1, 8)))
+
+    def both(x):
+        return make(T, x**2)(x[:3])
+
+    # The points pick other data elsewhere: with each point all data count.
+    assert_right(both, Y + 0.4, np.ones((3, 8)))
+    seen = []
+    sparse_jacobian(lambda y: seen.append(repr(make(T, y)(INSIDE))) or y, Y)
+    assert seen == [repr(make(T, Y)(INSIDE))]
+
+
+def test_methods_of_splines_of_data_that_depend_on_x():
+    for make in (si.CubicSpline, si.make_interp_spline):
+
+        def f(y, make=make):
+            spline = make(T, y)
+            assert isinstance(spline, type(make(T, Y)))
+            slopes = spline.derivative()(INSIDE) + spline(INSIDE, 2) + spline.antiderivative()(INSIDE)
+            return np.append(slopes, spline.integrate(0.1, 2.0))
+
+        assert_right(f, Y, np.ones((4, 8)))
+    near = [[k in (0, 1) for k in range(8)], [k in (2, 3) for k in range(8)], [k in (6, 7) for k in range(8)]]
+    assert_right(lambda y: si.interp1d(T, y)(INSIDE), Y, near)
+    assert_right(lambda y: si.make_interp_spline(T, y, 1)(INSIDE), Y, near)
+    filled = np.array([0.31, -1.0, 9.0])
+    assert_right(
+        lambda y: si.interp1d(T, y, bounds_error=False, fill_value=2.0)(filled), Y, [near[0], [False] * 8, [False] * 8]
+    )
+    assert_right(lambda y: si.interp1d(T, y, "nearest")(INSIDE), Y, [[k == j for k in range(8)] for j in (1, 3, 7)])
+
+
+@pytest.mark.parametrize("method", ["linear", "nearest", "slinear"])
+def test_fields_that_depend_on_x(method):
+    def f(z):
+        grid = si.RegularGridInterpolator((U, V), z, method=method)
+        return np.append(grid(POINTS), grid((POINTS[:2, 0], 0.1)))
+
+    jacobian = sparse_jacobian(f, Z)
+    assert_allclose(jacobian.toarray(), differences(f, Z).jacobian, atol=1e-9)
+    assert jacobian.nnz == 5 * (1 if method == "nearest" else 4)
+    assert_allclose(prepare(f, Z)(2 * Z).toarray(), jacobian.toarray())
+    jacobian = sparse_jacobian(lambda z: si.interpn((U, V), z, POINTS, method=method), Z)
+    assert_allclose(jacobian.toarray(), sparse_jacobian(f, Z).toarray()[:3])
 
 
 def test_the_cure_for_data_that_depend_on_x():

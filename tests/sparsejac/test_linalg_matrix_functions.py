@@ -152,3 +152,19 @@ def test_the_cure_for_powers_works():
 
     np.testing.assert_allclose(power(S.reshape(3, 3), 0.3), linalg.fractional_matrix_power(S.reshape(3, 3), 0.3))
     check(lambda x: power(x.reshape(2, 2), 0.3), [3.0, 0.5, 1.0, 2.0])
+
+
+def test_equations_of_both_sorts_in_one_function_are_told_apart():
+    def f(x):
+        a, q = x[:4].reshape(2, 2) / 3, sym(x[4:8].reshape(2, 2))
+        b, r = x[8:10].reshape(2, 1), np.eye(1)
+        riccati = linalg.solve_continuous_are(a, b, q, r) + 2 * linalg.solve_discrete_are(a, b, q, r)
+        return riccati + linalg.solve_continuous_lyapunov(a, q) + 3 * linalg.solve_sylvester(a, a, q)
+
+    check(f, x12)
+
+
+@pytest.mark.parametrize("call", [linalg.sqrtm, linalg.logm])
+def test_options_that_change_the_result_are_refused(call):
+    with pytest.raises(UntraceableError, match="leave the options out"):
+        sparse_jacobian(lambda x: getattr(linalg, call.__name__)(x.reshape(3, 3), False)[0], S)

@@ -88,6 +88,14 @@ def test_the_pattern_is_that_of_the_entries():
     assert sparse_jacobian(lambda x: (C @ sp.diags_array(x)) @ np.ones(6), x).nnz == C.nnz
 
 
+def test_systems_that_do_not_hang_together_have_a_sparse_inverse():
+    def f(x):
+        matrix = sp.block_diag([x[:4].reshape(2, 2), x[4:].reshape(1, 2).T @ np.ones((1, 2)) + np.diag([3.0, 4.0])])
+        return solvers.spsolve(matrix.tocsc(), np.ones(4))
+
+    check(f, [1.0, 2.0, 3.0, 5.0, 0.5, 0.7], nnz=2 * 4 + 2 * 2)
+
+
 def test_they_look_like_those_of_scipy():
     seen = []
 
@@ -151,3 +159,40 @@ def test_shapes_that_do_not_fit_raise_as_in_scipy(f):
         f(x)
     with pytest.raises(ValueError, match=r".+"):
         sparse_jacobian(f, x)
+
+
+def test_in_place_operations_do_what_those_of_scipy_do():
+    def scaled(x):
+        matrix = coo(x).tocsr()
+        same = matrix
+        matrix *= x[0]
+        matrix /= 2.0
+        return same @ x
+
+    def added(x):
+        matrix = coo(x).tocsr()
+        same = matrix
+        matrix += C
+        matrix -= coo(x**2)
+        return same @ x + matrix @ x
+
+    check(scaled, x, y)
+    check(added, x, y)
+
+
+@pytest.mark.parametrize("kind", [sp.lil_array, sp.dok_array, sp.csr_array])
+@pytest.mark.filterwarnings("ignore:Changing the sparsity structure")
+def test_traced_numbers_are_not_written_into_constant_matrices(kind):
+    def f(x):
+        matrix = kind((4, 6))
+        matrix[0, 1] = x[0]
+        return matrix @ x
+
+    def g(x):
+        matrix = kind((6, 6))
+        matrix.setdiag(x)
+        return matrix @ x
+
+    for function in (f, g):
+        with pytest.raises(UntraceableError):
+            sparse_jacobian(function, x)

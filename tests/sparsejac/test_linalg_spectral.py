@@ -124,6 +124,8 @@ CASES = {
     "scipy svd g": (lambda x: cat(*linalg.svd(x.reshape(3, 3), lapack_driver="gesvd")), x9, y9),
     "scipy svd n": (lambda x: linalg.svd(tall(x), compute_uv=False), x12, y12),
     "scipy svdvals": (lambda x: linalg.svdvals(wide(x)), x12, y12),
+    "scipy pinvh": (lambda x: linalg.pinvh(x.reshape(3, 3)), x9, y9),
+    "scipy pinvh upper": (lambda x: linalg.pinvh(x.reshape(3, 3), lower=False, return_rank=True)[0], x9, y9),
     "scipy pinv": (lambda x: linalg.pinv(tall(x)), x12, y12),
     "scipy pinv r": (
         lambda x: linalg.pinv(tall(x), return_rank=True)[0] * linalg.pinv(tall(x), return_rank=True)[1],
@@ -240,3 +242,13 @@ def test_all_strategies_agree(call):
 def test_what_has_no_derivative_is_refused_with_a_cure(call, cure):
     with pytest.raises(UntraceableError, match=cure):
         sparse_jacobian(lambda x: call(tall(x)), x12)
+
+
+def test_values_alone_and_with_vectors_in_one_function_are_told_apart():
+    def f(x):
+        m = x[:9].reshape(3, 3)
+        values = np.linalg.svd(m)[1]
+        alone = np.linalg.svd(m, compute_uv=False) * linalg.svdvals(m) * np.linalg.eigvals(m @ m.T).real
+        return np.linalg.svdvals(m) * values * np.linalg.eigvalsh(m) + np.linalg.eigh(m)[0] + alone
+
+    check(f, x9, y9)

@@ -133,6 +133,7 @@ CASES = {
     "inv": (lambda x: linalg.inv(x.reshape(3, 3)), x9, y9),
     "inv pos": (lambda x: linalg.inv(x.reshape(3, 3), assume_a="pos"), S, S2),
     "det": (lambda x: linalg.det(x.reshape(3, 3)), x9, y9),
+    "diagsvd": (lambda x: linalg.diagsvd(x[:3], 4, 3), x9, y9),
     "blk": (lambda x: linalg.block_diag(x[:4].reshape(2, 2), x[4], x[5:8], np.ones((1, 2))), x9, y9),
     "circulant": (lambda x: linalg.circulant(x[:3]), x9, y9),
     "toeplitz": (lambda x: linalg.toeplitz(x[:3], x[3:7]), x9, y9),

@@ -94,7 +94,7 @@ ITERATING: dict[str, Callable[[Any], Any]] = {
     "ndenumerate": lambda x: [i[0] * t for i, t in np.ndenumerate(x)],
     "ndindex": lambda x: [x.reshape(2, 2)[i] * i[1] for i in np.ndindex(2, 2)],
     "fromiter": lambda x: np.fromiter((t * t for t in x), float),
-    "zip": lambda x: [a * b for a, b in zip(x, x[1:], strict=False)],
+    "zip": lambda x: [a * b for a, b in zip(x, x[::-1], strict=True)],
     "enumerate": lambda x: [k * t for k, t in enumerate(x)],
     "reversed": lambda x: list(reversed(x)),
     "sum": lambda x: sum(x) * sum([x[0], x[1]], start=1.0) * x,
@@ -296,7 +296,7 @@ def test_text(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixtu
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "bits of a float": (lambda x: math.ulp(x[0]) * x, "ulp"),
     "next float": (lambda x: math.nextafter(x[0], 2.0) * x, "nextafter"),
-    "nditer with a buffer": (lambda x: list(np.nditer(x, flags=["external_loop"]))[0], "nditer"),
+    "nditer with a buffer": (lambda x: next(iter(np.nditer(x, flags=["external_loop"]))), "nditer"),
     "nditer that allocates": (lambda x: np.nditer([x, None]).operands[1], "nditer"),
     "objects as floats": (lambda x: np.array([x[0], x[1]], dtype=object).astype(float) * x[0], "float"),
     "mixed lists": (lambda x: np.exp([x[0], 1.0]), "ordinary arrays only"),

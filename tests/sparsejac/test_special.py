@@ -297,6 +297,22 @@ def test_single_precision(f):
     assert_allclose(jacobian.toarray(), differences(f, x).jacobian, rtol=1e-6)
 
 
+def test_scalars_in_a_loop():
+    def f(x):
+        y = np.zeros(3)
+        for i, t in enumerate(x):
+            if t > 1.0:
+                t = 0.5 * t
+            y[i] = special.gamma(t) * special.erf(t) + abs(special.hankel1(1, t)) + special.airy(t)[2]
+            y[i] += special.lambertw(t).real + special.round(t) + special.logsumexp([t, x[0]])
+        return y
+
+    x = np.array([0.4, 1.2, 2.3])
+    jacobian = assert_close(f, x)
+    assert jacobian.nnz == 5
+    assert_allclose(prepare(f, x)(1.1 * x).toarray(), differences(f, 1.1 * x).jacobian, rtol=1e-8, atol=1e-8)
+
+
 def test_repeated_argument_and_chain():
     assert_close(lambda x: special.beta(x, x**2) * special.erf(x[::-1]), np.array([0.4, 1.2, 2.1]))
 

@@ -209,6 +209,33 @@ def test_made_at_the_first_call() -> None:
     np.testing.assert_array_equal(model.residual(X), 2.0 * X[::-1] * X)
 
 
+class LazyViews:
+    """A model that makes a work array and views of it, and constants, at its first call."""
+
+    work: Any = None
+
+    def residual(self, x: Any) -> Any:
+        if self.work is None:
+            self.work = np.zeros((3, 4))
+            self.row, self.column = self.work[1], self.work.T[2]
+            self.weights = np.ones(4)
+            self.weights[1:] = 2.0
+        self.row[:] = x
+        self.column[:] = x[0]
+        return self.work * x[1] * self.weights
+
+
+def test_views_made_at_the_first_call() -> None:
+    model = LazyViews()
+    first = sparse_jacobian(model.residual, X).toarray()
+    assert np.shares_memory(model.work, model.row)
+    assert np.shares_memory(model.work, model.column)
+    assert type(model.weights) is np.ndarray
+    np.testing.assert_array_equal(sparse_jacobian(model.residual, X).toarray(), first)
+    np.testing.assert_array_equal(model.residual(X + 1.0), LazyViews().residual(X + 1.0))
+    check(LazyViews().residual, X)
+
+
 def _dense(x: Any) -> Any:
     dense = np.zeros((4, 4))
     for k in range(4):

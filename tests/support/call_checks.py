@@ -25,6 +25,7 @@ import scipy.special
 import call_examples
 import scipy_examples
 import sparsejac
+from call_probe import real_vector
 from oracles import Array, differences
 
 X = np.array([0.31, 0.74, 0.52, 0.93, 0.18, 0.66])
@@ -60,14 +61,14 @@ _PRELUDE = {
 PREFIXES = {
     "numpy": "np.", "numpy.ndarray": "", "numpy.ufunc": "", "numpy.linalg": "np.linalg.", "numpy.fft": "np.fft.",
     "math": "math.", "cmath": "cmath.", **{f"scipy.{name}": f"scipy.{name}." for name in (
-        "special", "linalg", "sparse.linalg", "interpolate", "ndimage", "signal", "fft")},
+        "special", "linalg", "sparse", "sparse.linalg", "interpolate", "ndimage", "signal", "fft")},
 }  # fmt: skip
 
 TEXTS = {
     "numpy": call_examples.NUMPY, "numpy.ndarray": call_examples.NDARRAY, "numpy.ufunc": call_examples.UFUNC,
     "numpy.linalg": call_examples.LINALG, "numpy.fft": call_examples.FFT, "math": call_examples.MATH,
     "cmath": call_examples.CMATH, "scipy.special": scipy_examples.SPECIAL, "scipy.linalg": scipy_examples.LINALG,
-    "scipy.sparse.linalg": scipy_examples.SPARSE_LINALG, "scipy.interpolate": scipy_examples.INTERPOLATE,
+    "scipy.sparse": scipy_examples.SPARSE, "scipy.sparse.linalg": scipy_examples.SPARSE_LINALG, "scipy.interpolate": scipy_examples.INTERPOLATE,
     "scipy.ndimage": scipy_examples.NDIMAGE, "scipy.signal": scipy_examples.SIGNAL, "scipy.fft": scipy_examples.FFT,
 }  # fmt: skip
 
@@ -94,15 +95,6 @@ class Example:
         exec(compile("def f(x):\n    " + "\n    ".join(body), f"example of {self.module}", "exec"), namespace)
         found: Callable[[Array], Any] = namespace["f"]
         return found
-
-
-def real_vector(result: Any) -> Any:
-    """All numbers of a result, real and imaginary parts apart."""
-    if isinstance(result, tuple | list):
-        parts = [real_vector(part) for part in result]
-        return np.concatenate(parts) if parts else np.zeros(0)
-    flat = np.ravel(result)
-    return np.concatenate([flat.real, flat.imag]) if np.iscomplexobj(flat) else flat * 1.0
 
 
 def _example(module: str, line: str) -> Example:

@@ -390,11 +390,11 @@ __array_ufunc__: np.sin(x)
 __array_function__: np.sum(x)
 __bool__: x if x[0] > 0.2 else 2.0 * x
 __complex__: complex(x[0])
-__contains__: (0.37 in x) * x
+__contains__: (1.0 + (0.37 in x)) * x
 __copy__: copy.copy(x)
 __deepcopy__: copy.deepcopy(x)
 __divmod__: divmod(x, 0.2)
-__eq__: (x == y) * x
+__eq__: (1.0 + (x == y)) * x
 __float__: float(x[0]) * x
 __floordiv__: x // 0.2
 __format__: (len(f'{x[0]:.3f}') > 0) * x
@@ -407,7 +407,7 @@ __ifloordiv__: b = x.copy(); b //= 0.2; b
 __imatmul__: b = m.copy(); b @= q; b
 __imod__: b = x.copy(); b %= 0.2; b
 __imul__: b = x.copy(); b *= y; b
-__int__: int(3.0 * x[0]) * x
+__int__: int(5.0 * x[0]) * x
 __invert__: ~(x > 0.3) * x
 __ior__: b = x < 0.3; b |= x > 0.8; b * x
 __ipow__: b = x.copy(); b **= 2; b
@@ -518,7 +518,7 @@ atan(x[0])
 atan2(x[0], x[1])
 atanh(x[0])
 cbrt(x[0])
-ceil(3.0 * x[0]) * x[0]
+ceil(5.0 * x[0]) * x[0]
 copysign(x[0], -1.0)
 cos(x[0])
 cosh(x[0])
@@ -530,16 +530,16 @@ exp(x[0])
 exp2(x[0])
 expm1(x[0])
 fabs(x[0])
-floor(3.0 * x[0]) * x[0]
+floor(5.0 * x[0]) * x[0]
 fma(x[0], x[1], x[2])
 fmod(x[0], 0.2)
 fsum(x)
 gamma(x[0])
 hypot(x[0], x[1])
-isclose(x[0], x[1]) * x[0]
-isfinite(x[0]) * x[0]
-isinf(x[0]) * x[0]
-isnan(x[0]) * x[0]
+isclose: (1.0 + math.isclose(x[0], x[1])) * x[0]
+isfinite: (1.0 + math.isfinite(x[0])) * x[0]
+isinf: (1.0 + math.isinf(x[0])) * x[0]
+isnan: (1.0 + math.isnan(x[0])) * x[0]
 ldexp(x[0], 2)
 lgamma(x[0])
 log(x[0])
@@ -558,7 +558,7 @@ sqrt(x[0])
 sumprod(x[:3], x[3:])
 tan(x[0])
 tanh(x[0])
-trunc(3.0 * x[0]) * x[0]
+trunc(5.0 * x[0]) * x[0]
 """
 
 CMATH = """
@@ -571,9 +571,9 @@ atanh(c)
 cos(c)
 cosh(c)
 exp(c)
-isfinite(c) * c
-isinf(c) * c
-isnan(c) * c
+isfinite: (1.0 + cmath.isfinite(c)) * c
+isinf: (1.0 + cmath.isinf(c)) * c
+isnan: (1.0 + cmath.isnan(c)) * c
 log(c)
 log10(c)
 phase(c)

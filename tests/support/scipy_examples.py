@@ -97,21 +97,21 @@ cholesky(h)
 circulant(x[:3])
 companion(1.0 + x[:4])
 convolution_matrix(x[:3], 4)
-coshm(q)
-cosm(q)
+coshm(q[:2, :2])
+cosm(q[:2, :2])
 det(q)
 eig(q)[0]
 eigh(h)[0]
 eigvals(q)
 eigvalsh(h)
-expm(q)
+expm(q[:2, :2])
 fiedler(x[:4])
 hankel(x[:3], x[3:])
 inv(q)
 khatri_rao(m, q)
 kron(m, q)
 leslie(x[:3], x[3:5])
-logm(h)
+logm(h[:2, :2])
 lstsq(A.T * x[:, None], y)[0]
 lu(q)
 lu_factor(q)[0]
@@ -119,8 +119,8 @@ lu_solve(scipy.linalg.lu_factor(q), x[:3])
 norm(x)
 pinv(m)
 qr(q)
-sinhm(q)
-sinm(q)
+sinhm(q[:2, :2])
+sinm(q[:2, :2])
 solve(q, x[:3])
 solve_banded((1, 1), np.stack([0.1 * x, 2.0 + x, 0.2 * y]), x)
 solve_circulant(1.0 + x[:3] ** 2, x[3:])
@@ -133,10 +133,30 @@ solve_sylvester(q, h, q)
 solve_toeplitz(2.0 + x[:3].cumsum()[::-1], x[3:])
 solve_triangular(q, x[:3], lower=True)
 solveh_banded(np.stack([0.1 * x, 2.0 + x]), x)
-sqrtm(h)
+sqrtm(h[:2, :2])
 svd(m, full_matrices=False)[1]
 svdvals(m)
 toeplitz(x[:3], x[3:])
+"""
+
+SPARSE = """
+block_array([[scipy.sparse.diags_array(x), None], [None, BAND]]) @ np.concatenate([x, y])
+block_diag([m, q]) @ x
+bmat([[scipy.sparse.diags(x), None], [None, BAND]]) @ np.concatenate([x, y])
+coo_array((x, ([0, 1, 2, 0, 2, 2], [2, 0, 1, 2, 3, 0])), shape=(3, 4)) @ x[:4]
+coo_matrix((x, ([0, 1, 2, 0, 2, 2], [2, 0, 1, 2, 3, 0])), shape=(3, 4)) @ x[:4]
+csc_array(m) @ x[:3]
+csc_matrix(m) @ x[:3]
+csr_array((x, ([0, 1, 2, 0, 2, 2], [2, 0, 1, 2, 3, 0])), shape=(3, 4)).toarray()
+csr_matrix((x, ([0, 1, 2, 0, 2, 2], [2, 0, 1, 2, 3, 0])), shape=(3, 4)).dot(x[:4])
+dia_array((m, [0, 1]), shape=(3, 3)) @ x[:3]
+dia_matrix((m, [0, 1]), shape=(3, 3)) @ x[:3]
+diags([x, x[:5]], [0, 1]) @ y
+diags_array([x, x[:5]], offsets=[0, 1]) @ y
+hstack([scipy.sparse.csr_array(m), scipy.sparse.csr_array(m)]) @ x
+kron(m, q).toarray()
+spdiags(m, [0, 1], 3, 3) @ x[:3]
+vstack([scipy.sparse.csr_array(m), scipy.sparse.csr_array(q)]) @ x[:3]
 """
 
 SPARSE_LINALG = """

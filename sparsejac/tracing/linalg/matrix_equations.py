@@ -51,7 +51,7 @@ def _solved(
 def _solve_sylvester(trace: Trace, a: Any, b: Any, q: Any) -> Any:
     a, b, q = (operand(trace, m) for m in (a, b, q))
     found = _solved(trace, "solve_sylvester", lambda *m: _linalg().solve_sylvester(*m), [a, b, q])
-    operator = result(trace, "inverse of both sides", _both_sides, a, b)
+    operator = result(trace, "inverse of a @ X + X @ b", _both_sides, a, b)
     return _implicit(trace, found, operator, q - a @ found - found @ b)
 
 
@@ -59,7 +59,7 @@ def _solve_sylvester(trace: Trace, a: Any, b: Any, q: Any) -> Any:
 def _solve_continuous_lyapunov(trace: Trace, a: Any, q: Any) -> Any:
     a, q = operand(trace, a), operand(trace, q)
     found = _solved(trace, "solve_continuous_lyapunov", lambda *m: _linalg().solve_continuous_lyapunov(*m), [a, q])
-    operator = result(trace, "inverse of both sides", lambda m: _both_sides(m, adjoint(m)), a)
+    operator = result(trace, "inverse of a @ X + X @ a.H", lambda m: _both_sides(m, adjoint(m)), a)
     return _implicit(trace, found, operator, q - a @ found - found @ adjoint(a))
 
 
@@ -99,7 +99,7 @@ def _solve_continuous_are(
         loop = a - b @ np.linalg.solve(r, adjoint(b) @ x)
         return -_both_sides(adjoint(loop), loop)
 
-    operator = result(trace, "inverse of the closed loop", closed, a, b, r, found)
+    operator = result(trace, "inverse of the closed loop in continuous time", closed, a, b, r, found)
     return _implicit(trace, found, operator, residual)
 
 
@@ -122,5 +122,5 @@ def _solve_discrete_are(
         loop = a - b @ np.linalg.solve(r + adjoint(b) @ x @ b, adjoint(b) @ x @ a)
         return _around(adjoint(loop), loop)
 
-    operator = result(trace, "inverse of the closed loop", closed, a, b, r, found)
+    operator = result(trace, "inverse of the closed loop in discrete time", closed, a, b, r, found)
     return _implicit(trace, found, operator, residual)

@@ -63,6 +63,11 @@ def exponential_slopes(a: Array) -> Array:
     return slopes
 
 
+def _check_options(trace: Trace, name: str, options: tuple[Any, ...], further: dict[str, Any]) -> None:
+    if options or further:
+        raise trace.refusal(f"{name} with disp= or blocksize=", "there is no rule for it", "leave the options out")
+
+
 def _real_or_complex(trace: Trace, name: str, function: Callable[[Array], Array], a: Any) -> Any:
     """What a function gives that may be complex for a real matrix: which, is a decision."""
     turns = bool(decided(trace, result(trace, f"{name} is complex", lambda m: np.iscomplexobj(function(m)), a)))
@@ -76,6 +81,7 @@ def _real_or_complex(trace: Trace, name: str, function: Callable[[Array], Array]
 
 @follows("scipy.linalg", "sqrtm", convention="NaN where two eigenvalues of the root add up to zero")
 def _sqrtm(trace: Trace, A: Any, *options: Any, **further: Any) -> Any:
+    _check_options(trace, "scipy.linalg.sqrtm", options, further)
     a = _square(trace, "scipy.linalg.sqrtm", A)
     found = _real_or_complex(trace, "scipy.linalg.sqrtm", _square_root, a)
     return derived(trace, found, _like(found, _applied(result(trace, "derivative of sqrtm", _root_slopes, found), a)))
@@ -98,6 +104,7 @@ def _root_slopes(root: Array) -> Array:
 
 @follows("scipy.linalg", "logm", convention="NaN where the exponential has no inverse function")
 def _logm(trace: Trace, A: Any, *options: Any, **further: Any) -> Any:
+    _check_options(trace, "scipy.linalg.logm", options, further)
     a = _square(trace, "scipy.linalg.logm", A)
     found = _real_or_complex(trace, "scipy.linalg.logm", lambda m: _linalg().logm(m), a)
     slopes = result(trace, "derivative of logm", lambda m: inverse_or_nan(exponential_slopes(m)), found)

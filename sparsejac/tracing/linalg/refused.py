@@ -30,6 +30,8 @@ _REFUSED: dict[str, dict[str, tuple[str, str]]] = {
         "matmul_toeplitz": (_NO_RULE, "use scipy.linalg.toeplitz(c, r) @ x"),
         "orthogonal_procrustes": (_NO_RULE, "compose it from np.linalg.svd"),
         "matrix_balance": (_NO_RULE, "leave it out"),
+        "rq": (_NO_RULE, "use scipy.linalg.qr of the matrix with its rows turned around"),
+        "clarkson_woodruff_transform": (_NO_RULE, "multiply by a random matrix that was drawn outside f"),
         "fiedler_companion": (_NO_RULE, "use scipy.linalg.companion"),
         **dict.fromkeys(["bandwidth", "issymmetric", "ishermitian"], (_NO_RULE, "write it with comparisons")),
     },

@@ -144,6 +144,18 @@ def _pinv(
     return (inverse, int(rank)) if plain(return_rank) else inverse
 
 
+@follows("scipy.linalg", "pinvh", convention=f"{ONE_TRIANGLE}; {RANK}")
+def _pinvh(
+    trace: Trace, a: Any, atol: Any = None, rtol: Any = None, lower: Any = True, return_rank: Any = False,
+    check_finite: Any = True,
+) -> Any:  # fmt: skip
+    a, key = operand(trace, a), (plain(atol), plain(rtol), bool(plain(lower)))
+    call = lambda m: _linalg().pinvh(m, atol=key[0], rtol=key[1], lower=key[2])  # noqa: E731
+    found = result(trace, "scipy.linalg.pinvh", call, a, key=key)
+    inverse, rank = pseudoinverse_derived(trace, "scipy.linalg.pinvh", found, hermitian(a, key[2]))
+    return (inverse, int(rank)) if plain(return_rank) else inverse
+
+
 @follows("scipy.linalg", "lstsq", convention=RANK)
 def _lstsq(
     trace: Trace, a: Any, b: Any, cond: Any = None, overwrite_a: Any = False, overwrite_b: Any = False,

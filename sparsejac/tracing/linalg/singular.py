@@ -82,7 +82,7 @@ def singular_values(
 ) -> Any:
     """The singular values that `function` computes, with their derivatives."""
     a = operand(trace, a)
-    found = result(trace, name, function, a, key=key)
+    found = result(trace, f"singular values by {name}", function, a, key=key)
     left, values, right = results(trace, "np.linalg.svd", _reduced_svd, a)
     return derived(trace, found, _slopes(trace, values, _between(trace, name, left, a, right)))
 

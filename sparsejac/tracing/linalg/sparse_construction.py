@@ -26,7 +26,7 @@ class _Construction(type):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         trace = current_trace()
         if trace is None or all_plain((args, kwargs)):
-            return cls.original(*plain(args), **plain(kwargs))
+            return cls.original(*args, **kwargs)  # not by plain(): a matrix may share the memory of an array
         trace.begin()
         return _constructed(trace, cls.original, *args, **kwargs)
 

@@ -242,6 +242,15 @@ class TracedSparse(TracedBase):
             raise self.tracer.refusal("a quotient of sparse matrices", "it is mostly NaN", "divide the entries")
         return self.multiply(np.divide(1.0, other))
 
+    def __imul__(self, other: Any) -> Any:
+        if not _is_number(other):
+            return self * other
+        self.entries = self.entries * other  # in place, for all who know this matrix
+        return self
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self.__imul__(np.divide(1.0, other)) if _is_number(other) else self / other
+
     def __neg__(self) -> TracedSparse:
         return self._with(self.rows, self.columns, -self.entries)
 
@@ -270,6 +279,9 @@ class TracedSparse(TracedBase):
 
     def __rsub__(self, other: Any) -> Any:
         return -self + other
+
+    __iadd__ = __add__  # as in SciPy, a new matrix
+    __isub__ = __sub__
 
     def __repr__(self) -> str:
         return f"<{self.like.__name__} of shape {self.shape} with {len(self.rows)} entries that depend on x>"

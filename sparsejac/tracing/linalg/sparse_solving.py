@@ -223,8 +223,16 @@ def _solved_traced(trace: Trace, name: str, matrix: TracedSparse, right: Any, pe
     found = result(trace, name, systems, data, right, key=(structure,))
     inverse = result(trace, f"inverse by {name}", lambda d: systems(d, np.eye(size)), data, key=(structure,))
     unknown, residual = (part.reshape(size, columns) for part in (found, right))
-    surrogate = inverse.reshape(size, size) @ (residual - matrix @ unknown)
+    surrogate = (inverse.reshape(size, size) * _joined(matrix)) @ (residual - matrix @ unknown)
     return derived(trace, found, surrogate.reshape(found.shape))
+
+
+def _joined(matrix: TracedSparse) -> Array:
+    """One where an unknown and an equation hang together at all, zero where the inverse must be zero."""
+    size = matrix.shape[0]
+    graph = sp.coo_array((np.ones(len(matrix.rows)), (matrix.rows, matrix.columns + size)), shape=(2 * size, 2 * size))
+    _, part = load("scipy.sparse.csgraph").connected_components(graph, directed=False)
+    return np.asarray(part[size:, None] == part[:size], dtype=np.float64)
 
 
 def _by_matrix(name: str) -> None:

@@ -64,6 +64,12 @@ def _leslie(trace: Trace, f: Any, s: Any) -> Any:
     return arranged([operand(trace, f), operand(trace, s)], load("scipy.linalg").leslie)
 
 
+@follows("scipy.linalg", "diagsvd")
+def _diagsvd(trace: Trace, s: Any, M: Any, N: Any) -> Any:
+    size = plain(M), plain(N)
+    return arranged([operand(trace, s)], lambda p: load("scipy.linalg").diagsvd(p, *size))
+
+
 @follows("scipy.linalg", "companion")
 def _companion(trace: Trace, a: Any) -> Any:
     coefficients = operand(trace, a)
