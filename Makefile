@@ -65,6 +65,10 @@ layers: .venv-test/ready ## import-linter: layers and circles
 bench: .venv-bench/ready ## benchmarks as a table and JSON; ARGS='...' choose
 	.venv-bench/bin/python -m bench $(ARGS)
 
+.PHONY: fuzz
+fuzz: .venv-test/ready ## random programs against NumPy; ARGS='--count 20000 --seed 1 --jobs 2' choose
+	$(TEST)/python tests/support/fuzz.py $(ARGS)
+
 .PHONY: docs
 docs: .venv-docs/ready ## the pictures of the documentation
 	.venv-docs/bin/python docs/images/make_pattern.py

@@ -16,7 +16,7 @@ call       a function of whole vectors, through which no derivative passes: see 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import prod
 from typing import Literal
@@ -119,11 +119,9 @@ class Node:
         reads = ", ".join(f"%{load.node.index}{_show(load.address)}" for load in self.operands())
         return f"%{self.index}: {self.size} = {name}({reads})"
 
-    def operands(self) -> Iterator[Load]:
+    def operands(self) -> tuple[Load, ...]:
         """Everything the node reads."""
-        yield from self.loads
-        for piece in self.pieces:
-            yield piece.load
+        return (*self.loads, *[piece.load for piece in self.pieces]) if self.pieces else self.loads
 
 
 def _show(address: Address) -> str:
@@ -292,8 +290,6 @@ def _canonical(primitive: Primitive, loads: tuple[Load, ...]) -> tuple[Load, ...
     if not primitive.operation.symmetries or len(loads) != 2:
         return loads
     left, right = loads
-    return (
-        loads
-        if (left.node.index, repr(left.address.key)) <= (right.node.index, repr(right.address.key))
-        else (right, left)
-    )
+    if left.node is not right.node:
+        return loads if left.node.index < right.node.index else (right, left)
+    return loads if repr(left.address.key) <= repr(right.address.key) else (right, left)

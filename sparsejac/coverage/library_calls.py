@@ -4,7 +4,10 @@ from __future__ import annotations
 
 NO_RULE = ("there is no rule for it", "write it with calls that are followed, or give it a rule by sparsejac.primitive")
 _OPAQUE = ("it runs compiled code or a solver", "add the unknowns of the inner problem to x and its equations to f")
-_CONSTANT = ("it is made of constant data alone", "write the interpolation with slices, or as a constant matrix @ values")
+_CONSTANT = (
+    "it is made of constant data alone",
+    "write the interpolation with slices, or as a constant matrix @ values",
+)
 
 WITHOUT_VALUES: dict[str, dict[str, str]] = {
     "scipy.special": {
@@ -35,7 +38,8 @@ WITHOUT_VALUES: dict[str, dict[str, str]] = {
     },
     "scipy.sparse.linalg": {
         "errors, settings and structure": """
-            ArpackError ArpackNoConvergence MatrixRankWarning test use_solver is_sptriangular spbandwidth LaplacianNd""",
+            ArpackError ArpackNoConvergence MatrixRankWarning test use_solver is_sptriangular spbandwidth
+            LaplacianNd""",
     },
     "scipy.interpolate": {"a test": "test", "a name that is gone": "interp2d"},
     "scipy.ndimage": {

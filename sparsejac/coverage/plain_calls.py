@@ -1,4 +1,4 @@
-"""Public callables of NumPy, math and cmath that take no values which could depend on x, or need no rule of their own."""
+"""Public callables of NumPy, math and cmath that take no values that could depend on x, or need no own rule."""
 
 from __future__ import annotations
 

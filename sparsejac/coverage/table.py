@@ -11,18 +11,21 @@ from typing import Any, Literal
 import numpy as np
 
 from sparsejac.coverage import library_calls, plain_calls
+from sparsejac.coverage.remarks import REMARKS
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.base import SAME_AS_FUNCTIONS
 from sparsejac.tracing.math_routes import CMATH, MATH
 from sparsejac.tracing.registry import CONVENTIONS, FUNCTIONS, LIBRARY, MAKERS, METHODS, REFUSALS, UFUNC_METHODS, UFUNCS
 from sparsejac.tracing.routing import NUMPY_ROUTES
-from sparsejac.tracing.special import RULES, STEPS
+from sparsejac.tracing.special import RULES
+from sparsejac.tracing.special_functions import STEPS
 
 Status = Literal["supported", "refused", "no values", "unknown"]
 
 MODULES = (
     "numpy", "numpy.ndarray", "numpy.ufunc", "numpy.linalg", "numpy.fft", "math", "cmath", "scipy.special",
-    "scipy.linalg", "scipy.sparse", "scipy.sparse.linalg", "scipy.interpolate", "scipy.ndimage", "scipy.signal", "scipy.fft",
+    "scipy.linalg", "scipy.sparse", "scipy.sparse.linalg", "scipy.interpolate", "scipy.ndimage", "scipy.signal",
+    "scipy.fft",
 )  # fmt: skip
 """What is walked; `numpy.ndarray` and `numpy.ufunc` stand for their methods."""
 
@@ -71,12 +74,20 @@ def calls() -> tuple[Call, ...]:
 
 
 def _calls_of(module: str) -> Iterator[Call]:
-    seen: dict[int, str] = {}
-    for name in public_names(module):
+    names = public_names(module)
+    for name in names:
         function = getattr(_owner(module), name)
         status, remark = _status(module, name, function)
-        earlier = "" if module in _OWN else seen.setdefault(id(function), name)
-        yield Call(module, name, status, remark, "" if earlier == name else earlier)
+        yield Call(module, name, status, remark, "" if module in _OWN else _first_name(module, name, names))
+
+
+def _first_name(module: str, name: str, names: list[str]) -> str:
+    """Under which other name a function is counted; empty for the one that counts: its own, or the first."""
+    function = getattr(_owner(module), name)
+    others = [other for other in names if getattr(_owner(module), other) is function]
+    own = getattr(function, "__name__", name)
+    first = own if own in others else others[0]
+    return "" if first == name else first
 
 
 def _owner(module: str) -> Any:
@@ -106,13 +117,22 @@ def _supported(module: str, name: str, function: Any) -> str | None:
         same = name in SAME_AS_FUNCTIONS or (name in METHODS and hasattr(np, name))
         known = same or name in METHODS or (name.startswith("__") and hasattr(TracedArray, name))
         listed = name in plain_calls.THROUGH_OTHERS[module].split()
-        return _convention(getattr(np, name, None)) if known or listed else None
+        return REMARKS.get(name) or _convention(getattr(np, name, None)) if known or listed else None
     if _entry(FUNCTIONS, function) or _entry(UFUNCS, function) or _has_ufunc_rule(function):
-        return _convention(function)
+        return _convention(function) or (REMARKS.get(getattr(function, "__name__", name)) or REMARKS.get(name) or "")
+    if module == "scipy.special" and name in RULES:
+        return _constant_arguments(RULES[name])
     if name in _by_name(module) or (module, name) in LIBRARY or (module, name) in MAKERS:
         return CONVENTIONS.get((module, name), "")
     methods = any(place[0] == module and place[1].startswith(f"{name}.") for place in (*LIBRARY, *MAKERS))
     return "" if methods else None
+
+
+def _constant_arguments(rules: Any) -> str:
+    """Which arguments have no derivative, counted from 1."""
+    row = rules[0] if isinstance(rules[0], tuple | list) else rules
+    places = [str(k + 1) for k, rule in enumerate(row) if rule is None]
+    return f"argument {' and '.join(places)} must not depend on x" if places else ""
 
 
 def _by_name(module: str) -> Any:

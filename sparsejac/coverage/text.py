@@ -60,7 +60,12 @@ def _count_line(title: str, found: Counter[str]) -> str:
 def _section(module: str, rows: list[Call]) -> str:
     title = _TITLES.get(module, module)
     supported = [row for row in rows if row.status == "supported"]
-    lines = [f"## {title[0].upper() + title[1:] if module in _TITLES else title}", "", "| supported | remark |", "|---|---|"]
+    lines = [
+        f"## {title[0].upper() + title[1:] if module in _TITLES else title}",
+        "",
+        "| supported | remark |",
+        "|---|---|",
+    ]
     bare = [row.name for row in supported if not _remark(row)]
     lines += [f"| `{row.name}` | {_remark(row)} |" for row in supported if _remark(row)]
     lines += [f"| {_names(bare)} | |"] if bare else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
@@ -33,14 +34,16 @@ _AS_IT_IS = (
     "use the value as it is (NumPy, math and item assignment take it), make buffers inside f by np.zeros, np.empty or "
     "np.array, and give compiled functions a rule by sparsejac.primitive"
 )
+_LOSES = "a plain number would lose the derivative with respect to x"
 _ASKED = "it asks for plain numbers, and a value that depends on x would lose its derivative"
 _OF_LIBRARIES = "write it with functions of NumPy, or give it a rule of its own by sparsejac.primitive"
 _OF_COMPILED = {
-    "np.random.": "draw with constant parameters, outside f if the numbers shall stay the same: mean + sigma * noise",
-    "np.": _AS_IT_IS,
+    r"^np\.random\.": "draw with constant parameters, outside f if the numbers shall stay: mean + sigma * noise",
+    r"^np\.": _AS_IT_IS,
+    r"\.dot$": "use A @ x or np.dot(A, x)",
     "": _OF_LIBRARIES,
 }
-"""Beginning of a call, as it is written -> the cure."""
+"""What a call looks like -> the cure."""
 
 REFUSALS["sparsejac", "sparse_jacobian"] = (
     "it is called inside f at a point that depends on x, and derivatives of derivatives are not there",
@@ -90,9 +93,9 @@ class TracedBase(NDArrayOperatorsMixin):
             )
         compiled = called_text()
         if compiled and not cure:
-            cure = next(text for start, text in _OF_COMPILED.items() if compiled.startswith(start))
+            cure = next(text for part, text in _OF_COMPILED.items() if re.search(part, compiled))
             return self.tracer.refusal(compiled, _ASKED, cure)
-        return self.tracer.refusal(what, "a plain number would lose the derivative with respect to x", cure or _AS_IT_IS)
+        return self.tracer.refusal(what, _LOSES, cure or _AS_IT_IS)
 
     def __divmod__(self, other: Any) -> Any:
         return self // other, self % other

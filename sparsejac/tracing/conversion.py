@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.addressing import contiguous, covers
+from sparsejac.addressing import contiguous, covers, span
 from sparsejac.errors import UntraceableError
 from sparsejac.program import Node
 from sparsejac.tracing.array import TracedArray, plain_array
@@ -92,7 +92,8 @@ def wrap(trace: Trace, value: Value, *, scalar: bool = True) -> Any:
     memory = np.empty(value.size, dtype=np.complex64 if value.kind == "c" else np.int8)
     nodes = [flat_node(trace, trace.vector(part, shape)) for part in value.parts]
     storages = tuple(Storage(trace, value.size, node=node) for node in nodes)
-    return TracedArray(trace, storages, memory.reshape(shape), memory, DTYPES[value.kind])
+    address = contiguous(shape) if value.size else None
+    return TracedArray(trace, storages, memory.reshape(shape), memory, DTYPES[value.kind], address)
 
 
 @hook("in_dtype")
@@ -134,7 +135,7 @@ def flat_node(trace: Trace, vector: Vector) -> Node:
 
 def _tape_scalar(trace: Trace, part: Real) -> Real:
     if isinstance(part, Vector):
-        return Scalar(trace.tape.element(part.node.index, int(part.address.table()[0])))
+        return Scalar(trace.tape.element(part.node.index, span(part.address)[0]))
     return part
 
 

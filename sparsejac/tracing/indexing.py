@@ -68,7 +68,7 @@ def assign(trace: Trace, array: TracedArray, key: Any, value: Any) -> None:
     if not is_basic(key):
         _write(trace, array, recognised(np.asarray(places_of(array)[key])), as_value(trace, value), repeats=True)
         return
-    target = array.at_view(array.window[with_dots(key)])
+    target = array.at_key(key, array.window[with_dots(key)])
     if not (type(value) is TracedArray and _same_place(target, value)):
         _write(trace, array, target.address, as_value(trace, value), repeats=False)
 

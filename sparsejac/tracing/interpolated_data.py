@@ -76,10 +76,20 @@ class _Data:
         flat = self.values.reshape(-1)
         if not constant:
             return derived(self.trace, value, np.sum(rest[0] * flat, axis=-1) + rest[1] * p)
-        with untraced():
-            weights = self._weights(evaluate)(None, np.array(plain(p)))
-        matrix = sp.csr_array(weights.reshape(-1, flat.size))
+        matrix = self._matrix(evaluate, np.array(plain(p)), self.trace.peek(value.value.real))
         return derived(self.trace, value, sparse_product(self.trace, matrix, flat).reshape(value.shape))
+
+    def _matrix(self, evaluate: Callable[[Any, Array], Any], p: Array, value: Array) -> Any:
+        """The constant matrix; what turns out not to be linear is refused."""
+        values = self.trace.peek(self.values.value.real)
+        with untraced(), np.errstate(all="ignore"):
+            weights, nothing = self._weights(evaluate)(None, p), np.asarray(evaluate(self.build(0.0 * values), p))
+            matrix = sp.csr_array(weights.reshape(-1, values.size))
+            gap = np.abs(matrix @ values.reshape(-1) + nothing.reshape(-1) - value.reshape(-1))
+            size = abs(matrix) @ np.abs(values.reshape(-1)) + np.abs(nothing.reshape(-1))
+        if bool((gap > 1e-8 * size + 1e-300).any()):
+            raise self.trace.refusal(f"{self.name} of values that depend on x", "it is not linear in them", _BOTH)
+        return matrix
 
     def _weights(self, evaluate: Callable[[Any, Array], Any]) -> Callable[[Any, Array], Array]:
         """The derivative by the values, along a last axis; what an interpolator fills in has none."""
@@ -211,6 +221,8 @@ def _linear(trace: Trace, name: str, function: Any, args: tuple[Any, ...], kwarg
         )
         raise trace.refusal(f"{full} {what}", "there is a rule for one real value at each place", _BOTH)
     options = plain(options)
+    if "axis" in signature(function).parameters:
+        options["axis"] = 0  # the only one of the values; further ones follow it
     parts = {f"x{k}": part for k, part in enumerate(options.pop("points", ()))}
     key = (*described(trace, full, {**options, **parts}),)
     if argument == "values":
@@ -228,7 +240,6 @@ def _cubic(trace: Trace, made: Any, *args: Any, **kwargs: Any) -> None:
 @follows(_NAME, "interp1d.__init__")
 def _interp1d(trace: Trace, made: Any, *args: Any, **kwargs: Any) -> None:
     kind = load(_NAME).interp1d
-    kwargs.setdefault("axis", 0)
     _turn(made, kind, _linear(trace, "interp1d", kind, args, kwargs, 1))
 
 

@@ -25,7 +25,7 @@ def _reshape(array: TracedArray, *shape: Any, order: Any = "C", copy: bool | Non
     if not array.size or np.may_share_memory(view, array.window):
         if array.is_loose and _lengths(view) != _lengths(array.window):
             return _maybe_view(array, *shape, order=order)
-        return array.at_view(view)
+        return array.at_view(view, array.start)
     if copy is False:
         raise ValueError("Unable to avoid creating a copy while reshaping.")
     if array.is_loose:
@@ -97,7 +97,7 @@ def _view(array: TracedArray, *dtype: Any, **kwargs: Any) -> Any:
 
 @method("transpose")
 def _transpose(array: TracedArray, *axes: Any) -> TracedArray:
-    return array.at_view(array.window.transpose(*axes))
+    return array.at_view(array.window.transpose(*axes), array.start)
 
 
 @method("copy")

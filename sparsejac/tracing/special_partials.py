@@ -49,9 +49,10 @@ def _erfcx(y: Any, x: Any) -> Any:
 
 
 def _dawsn(y: Any, x: Any) -> Any:
-    z = np.where(np.abs(x) > _FAR, x, 1.0)
+    outside = (np.abs(x) > _FAR) & (np.imag(x) == 0.0)  # elsewhere there is a part that grows exponentially
+    z = np.where(outside, x, 1.0)
     far = -(0.5 + (0.75 + (1.875 + 6.5625 / z**2) / z**2) / z**2) / z**2
-    return _near(x, _FAR, 1.0 - 2.0 * x * y, far)
+    return np.where(outside, far, 1.0 - 2.0 * x * y)
 
 
 def _wofz(y: Any, z: Any) -> Any:

@@ -65,15 +65,13 @@ def test_page_is_fresh() -> None:
     assert PAGE.read_text(encoding="utf-8") == as_markdown(), "run: python -m sparsejac.coverage > docs/coverage.md"
 
 
+_STEPS_OF_NUMPY = """
+    sign floor ceil trunc rint fix round around signbit isfinite isinf isnan isneginf isposinf isreal iscomplex
+    isrealobj iscomplexobj greater greater_equal less less_equal equal not_equal isclose allclose array_equal
+    array_equiv isin floor_divide heaviside
+"""
 STEPS = {
-    *(
-        ("numpy", name)
-        for name in """
-            sign floor ceil trunc rint fix round around signbit isfinite isinf isnan isneginf isposinf isreal iscomplex
-            isrealobj iscomplexobj greater greater_equal less less_equal equal not_equal isclose allclose array_equal
-            array_equiv isin floor_divide heaviside
-        """.split()
-    ),
+    *(("numpy", name) for name in _STEPS_OF_NUMPY.split()),
     *(("numpy.ndarray", name) for name in ("round", "__floordiv__", "__ifloordiv__", "__rfloordiv__")),
     ("scipy.special", "gammasgn"),
     ("scipy.special", "round"),

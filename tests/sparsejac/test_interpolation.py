@@ -223,6 +223,7 @@ def test_an_interpolator_that_changes_later():
 REFUSED = {
     "CubicSpline with x": lambda x: si.CubicSpline(x, Y[:3])(1.0),
     "CubicSpline of 2-dimensional": lambda x: si.CubicSpline(T[:3], np.stack([x, x], axis=1))(1.0),
+    "not linear": lambda x: si.RegularGridInterpolator((T[:5],), np.append(x, [1.0, 9.0]), method="pchip")([0.3]),
     "CubicSpline.roots": lambda x: si.CubicSpline(T[:3], x).roots(),
     "CubicSpline.integrate": lambda x: si.CubicSpline(T[:3], x).integrate(0.0, x[0]),
     "RegularGridInterpolator of values and at": lambda x: si.RegularGridInterpolator((T[:3],), x)(x[:, None] * 0.1),
@@ -281,6 +282,8 @@ def test_methods_of_splines_of_data_that_depend_on_x():
         assert_right(f, Y, np.ones((4, 8)))
     near = [[k in (0, 1) for k in range(8)], [k in (2, 3) for k in range(8)], [k in (6, 7) for k in range(8)]]
     assert_right(lambda y: si.interp1d(T, y)(INSIDE), Y, near)
+    assert_right(lambda y: si.interp1d(T, y, axis=-1)(INSIDE), Y, near)
+    assert_right(lambda y: si.CubicSpline(T, y, -1)(INSIDE), Y, np.ones((3, 8)))
     assert_right(lambda y: si.make_interp_spline(T, y, 1)(INSIDE), Y, near)
     filled = np.array([0.31, -1.0, 9.0])
     assert_right(

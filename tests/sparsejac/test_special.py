@@ -215,6 +215,34 @@ def test_no_cancellation_far_out(name, limit):
     assert_allclose(sparse_jacobian(getattr(special, name), x).data, limit(x), rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("name", "z"),
+    [
+        ("erfcx", 60.0 + 0.5j),
+        ("erfcx", 30.0 - 70.0j),
+        ("erfcx", -2.0 + 55.0j),
+        ("dawsn", 60.0 + 0.5j),
+        ("dawsn", 52.0 + 52.0j),
+        ("dawsn", 3.0 + 8.0j),
+        ("wofz", -60.0 + 1.0j),
+        ("wofz", 1.0 + 60.0j),
+        ("wofz", 52.0 - 52.0j),
+    ],
+)
+def test_complex_numbers_far_out(name, z):
+    function = getattr(special, name)
+
+    def f(x):
+        y = function(x[0] + 1j * x[1])
+        return np.array([y.real, y.imag])
+
+    x = np.array([z.real, z.imag])
+    estimate = differences(f, x)
+    assert np.isfinite(estimate.jacobian).all()
+    gap = np.abs(sparse_jacobian(f, x).toarray() - estimate.jacobian)
+    assert (gap <= 1e-7 * np.abs(estimate.jacobian).max()).all()
+
+
 def slope(f, *x):
     return sparse_jacobian(f, np.array(x)).toarray()
 

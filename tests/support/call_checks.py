@@ -58,18 +58,18 @@ _PRELUDE = {
     "c": "x[0] + 1j * x[1]",
 }
 
+_SCIPY = ("special", "linalg", "sparse", "sparse.linalg", "interpolate", "ndimage", "signal", "fft")
+
 PREFIXES = {
     "numpy": "np.", "numpy.ndarray": "", "numpy.ufunc": "", "numpy.linalg": "np.linalg.", "numpy.fft": "np.fft.",
-    "math": "math.", "cmath": "cmath.", **{f"scipy.{name}": f"scipy.{name}." for name in (
-        "special", "linalg", "sparse", "sparse.linalg", "interpolate", "ndimage", "signal", "fft")},
+    "math": "math.", "cmath": "cmath.", **{f"scipy.{name}": f"scipy.{name}." for name in _SCIPY},
 }  # fmt: skip
 
 TEXTS = {
     "numpy": call_examples.NUMPY, "numpy.ndarray": call_examples.NDARRAY, "numpy.ufunc": call_examples.UFUNC,
     "numpy.linalg": call_examples.LINALG, "numpy.fft": call_examples.FFT, "math": call_examples.MATH,
-    "cmath": call_examples.CMATH, "scipy.special": scipy_examples.SPECIAL, "scipy.linalg": scipy_examples.LINALG,
-    "scipy.sparse": scipy_examples.SPARSE, "scipy.sparse.linalg": scipy_examples.SPARSE_LINALG, "scipy.interpolate": scipy_examples.INTERPOLATE,
-    "scipy.ndimage": scipy_examples.NDIMAGE, "scipy.signal": scipy_examples.SIGNAL, "scipy.fft": scipy_examples.FFT,
+    "cmath": call_examples.CMATH,
+    **{f"scipy.{name}": getattr(scipy_examples, name.replace(".", "_").upper()) for name in _SCIPY},
 }  # fmt: skip
 
 
@@ -108,7 +108,9 @@ def _example(module: str, line: str) -> Example:
 
 def exists(example: Example) -> bool:
     """Whether the installed versions have the function; `np.pow` and others came later."""
-    owner: Any = {"numpy.ndarray": np.ndarray, "numpy.ufunc": np.ufunc}.get(example.module) or sys.modules[example.module]
+    owner: Any = {"numpy.ndarray": np.ndarray, "numpy.ufunc": np.ufunc}.get(example.module) or sys.modules[
+        example.module
+    ]
     for part in example.name.split("."):
         if not hasattr(owner, part):
             return False
@@ -144,4 +146,5 @@ def deviation(example: Example) -> str:
     if np.all(gap <= allowed):
         return ""
     i, j = np.unravel_index(np.argmax(np.where(np.isnan(gap), np.inf, gap - allowed)), gap.shape)
-    return f"entry ({i}, {j}) is {jacobian.toarray()[i, j]}, by differences {estimate.jacobian[i, j]} ± {estimate.error[i, j]:.1e}"
+    numbers = f"{jacobian.toarray()[i, j]}, by differences {estimate.jacobian[i, j]} ± {estimate.error[i, j]:.1e}"
+    return f"entry ({i}, {j}) is {numbers}"

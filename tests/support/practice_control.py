@@ -125,6 +125,15 @@ def radau_with_work_array(k: Array) -> Any:
     return Radau().residual_in_place(k[:3], k[3])
 
 
+KEPT = Radau(h=0.2)
+
+
+@collect((4, 2), -1.0, 1.0)
+def radau_with_kept_work_array(k: Array) -> Any:
+    """An object made once, whose work array each call overwrites."""
+    return KEPT.residual_in_place(k[:3], k[3])
+
+
 @collect(15, -1.0, 1.0)
 def predictive_control(z: Array) -> Any:
     """Stationarity of a linear horizon: states and controls interleaved, block matrices by np.block and np.kron."""
@@ -164,9 +173,8 @@ GRAPH = GRAPH + GRAPH.T
 @collect(8, -2.0, 2.0, structure=lambda: GRAPH.toarray() + np.eye(8) != 0)
 def kuramoto_on_a_graph(theta: Array) -> Any:
     """Coupled phases edge by edge, np.add.at on both ends."""
-    rate = np.linspace(-0.5, 0.5, 8)
+    out = np.linspace(-0.5, 0.5, 8)
     pull = np.sin(theta[EDGES[:, 1]] - theta[EDGES[:, 0]])
-    out = rate.copy() if False else np.array(rate)
     np.add.at(out, EDGES[:, 0], pull)
     np.subtract.at(out, EDGES[:, 1], pull)
     return out

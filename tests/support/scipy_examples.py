@@ -8,17 +8,20 @@ log_ndtr log1p expm1 exp2 exp10 cosm1 exprel cbrt entr sindg cosdg tandg cotdg s
 kolmogi j0 j1 y0 y1 i0 i1 i0e i1e k0 k1 k0e k1e itstruve0 itmodstruve0 it2struve0 ber bei ker kei berp beip kerp keip
 ellipk ellipkm1 ellipe airy airye itairy fresnel sici shichi iti0k0 itj0y0 it2i0k0 it2j0y0 kelvin gammasgn softplus
 lambertw factorial logsumexp softmax log_softmax
-""".split()
+"""
 
 _WITH_AN_ORDER = """
 jv jn jve yv yn yve iv ive kv kn kve hankel1 hankel2 hankel1e hankel2e struve modstruve eval_legendre eval_sh_legendre
 eval_chebyt eval_chebyu eval_chebyc eval_chebys eval_sh_chebyt eval_sh_chebyu eval_laguerre eval_hermite
 eval_hermitenorm expn pbdv pbvv pbwa polygamma jvp yvp ivp kvp h1vp h2vp spherical_jn spherical_yn spherical_in
 spherical_kn gammainc gammaincc gammaincinv gammainccinv chdtr chdtrc chdtri pdtr pdtrc pdtri hyp0f1
-""".split()
+"""
 
 SPECIAL = "\n".join(
-    [*(f"{name}(0.8 * x)" for name in _OF_ONE_NUMBER), *(f"{name}(2, 0.9 * x)" for name in _WITH_AN_ORDER)]
+    [
+        *(f"{name}(0.8 * x)" for name in _OF_ONE_NUMBER.split()),
+        *(f"{name}(2, 0.9 * x)" for name in _WITH_AN_ORDER.split()),
+    ]
 )
 
 SPECIAL += """
