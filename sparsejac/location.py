@@ -139,9 +139,9 @@ def _callee(code: CodeType, offset: int) -> tuple[str, str] | None:
         if instruction.offset > offset:
             break
         call = instruction  # the offset may be that of a cache behind the instruction
-        if instruction.opname.startswith("LOAD") and isinstance(instruction.argval, str):
-            loads.append(instruction)
-        elif instruction.opname.startswith("BINARY"):  # a function out of a list or a dict
+        # What is subscribed is a function out of a list or a dict.
+        is_load = instruction.opname.startswith("LOAD") and isinstance(instruction.argval, str)
+        if is_load or instruction.opname.startswith("BINARY"):
             loads.append(instruction)
     if call is None or call.positions is None or call.positions.lineno is None:
         return None

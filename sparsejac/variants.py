@@ -68,9 +68,10 @@ class Variant:
         return bool(self.fixed == fixed) and tuple(map(len, numbers)) == self.traced.program.input_sizes
 
     def was_traced_at(self, numbers: list[Floats]) -> bool:
-        """Whether f was traced with just these numbers."""
+        """Whether f was traced with just these numbers, bit by bit: f may tell -0.0 from 0.0."""
         return self.point is not None and all(
-            np.array_equal(known, given, equal_nan=True) for known, given in zip(self.point, numbers, strict=True)
+            np.array_equal(known.view(np.int64), given.view(np.int64))
+            for known, given in zip(self.point, numbers, strict=True)
         )
 
     def line(self, error: DecisionError) -> str:

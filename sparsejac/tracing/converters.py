@@ -119,13 +119,6 @@ _NAMES = frozenset(CONVERTERS)
 
 
 @lru_cache(maxsize=4096)
-def names_in(code: CodeType) -> frozenset[str]:
-    """The global names and attributes that code uses, functions inside it included."""
-    inner = (names_in(constant) for constant in code.co_consts if isinstance(constant, CodeType))
-    return frozenset(code.co_names).union(*inner)
-
-
-@lru_cache(maxsize=4096)
 def converters_in(code: CodeType) -> tuple[frozenset[str], bool]:
     """The names of `CONVERTERS` that code uses, functions inside it included, and whether it asks who they are."""
     used = {name for name in code.co_names if name in CONVERTERS}

@@ -25,7 +25,7 @@ import scipy.sparse as sp
 from sparsejac.location import is_user_file
 from sparsejac.tracing import routes
 from sparsejac.tracing.compiled import stand_in
-from sparsejac.tracing.converters import CONVERTERS, converters_in, names_in
+from sparsejac.tracing.converters import CONVERTERS, converters_in
 from sparsejac.tracing.math_routes import CMATH, MATH
 from sparsejac.tracing.reachable import Place, Search
 from sparsejac.tracing.registry import FUNCTIONS, LIBRARY, MAKERS, STAND_INS
@@ -181,51 +181,26 @@ def _route_bound_names(*used: Any) -> list[dict[str, Any]]:
     search = Search(functions.append, _route_package)
     attributes: list[dict[str, Any]] = []
     search.on_object = attributes.append
-    known_as: dict[int, set[str]] = {}
     for place in search.places(*used):
-        if type(place.value) is FunctionType and _is_namespace(place.holder):
-            known_as.setdefault(id(place.value), set()).add(str(place.key))
         route = _replacement(place.value)
         if route is not None:
             _put(place, route)
             if isinstance(place.key, str):
                 routes.ROUTED_NAMES.add(place.key)
-    _put_converters(functions, {key: names for key, names in known_as.items() if key not in map(id, used)})
+    _put_converters(functions)
     return attributes
 
 
-def _is_namespace(holder: Any) -> bool:
-    """Whether what is bound there is used by its name: in a module or a class."""
-    return isinstance(holder, type) or (isinstance(holder, dict) and "__name__" in holder)
-
-
-def _put_converters(functions: list[FunctionType], known_as: dict[int, set[str]]) -> None:
-    """Stand-ins for float and its like, unless code that f may call asks who they are."""
-    users = [(function, converters_in(function.__code__)) for function in functions]
-    asking = [function for function, (_, by_identity) in users if by_identity]
-    if asking and not _called(functions, known_as).isdisjoint(map(id, asking)):
+def _put_converters(functions: list[FunctionType]) -> None:
+    """Stand-ins for float and its like, unless code that f may come to asks who they are."""
+    users = [(function, *converters_in(function.__code__)) for function in functions]
+    if any(by_identity for _, _, by_identity in users):
         return
-    for function, (wanted, _) in users:
+    for function, wanted, _ in users:
         names = function.__globals__
         for name in wanted:
             if name not in names and getattr(builtins, name) is CONVERTERS[name].original:
                 _put(Place(names, name, _ABSENT), CONVERTERS[name])
-
-
-def _called(functions: list[FunctionType], known_as: dict[int, set[str]]) -> set[int]:
-    """The functions that may be called: those that are known by no name, and those whose name such code uses."""
-    called: set[int] = set()
-    names: set[str] = set()
-    while True:
-        new = [g for g in functions if id(g) not in called and _is_used(g, known_as.get(id(g)), names)]
-        if not new:
-            return called
-        called.update(map(id, new))
-        names.update(*(names_in(g.__code__) for g in new))
-
-
-def _is_used(function: FunctionType, known_as: set[str] | None, names: set[str]) -> bool:
-    return known_as is None or function.__name__.startswith(("__", "<")) or not names.isdisjoint(known_as)
 
 
 def _replacement(value: Any) -> Any:

@@ -34,6 +34,7 @@ _CHAIN = -3
 _ABSORBED = -4
 _ADD = CODES["add"]
 _SHORTEST_CHAIN = 8
+_FEW = 16
 
 Ints = npt.NDArray[np.int64]
 
@@ -132,8 +133,16 @@ class ScalarTape:
             places[constant] = start + step * np.arange(int(constant.sum()))
         return nodes, places
 
+    def place(self, scalar: int) -> tuple[Node, int]:
+        """The node that holds a scalar and its place there; a constant becomes a node."""
+        self._roll()
+        return self._place_of_one(scalar)
+
     def pieces(self, scalars: Ints, places: Ints) -> tuple[Piece, ...]:
         """Scalars to be put at `places` of a vector, as pieces of a join."""
+        if len(scalars) == 1:
+            node, place = self.place(int(scalars[0]))
+            return (Piece(_single(int(places[0])), Load(node, _single(place))),)
         nodes, sources = self.located(scalars)
         order = np.lexsort((places, nodes))
         bounds = [0, *(np.flatnonzero(np.diff(nodes[order])) + 1), len(order)] if len(order) else [0]
@@ -201,14 +210,15 @@ class ScalarTape:
         start, stop = self._rolled, self.count
         if start == stop:
             return
+        self._rolled = stop
+        self._make_room(stop)
+        if stop - start <= _FEW and self._roll_one_by_one(start, stop):
+            return
         rows = np.array(self._rows[5 * start :], dtype=np.int64).reshape(-1, 5)
         depths = np.array(self._depths[start:], dtype=np.int64)
         code, first, second, third, site = (np.ascontiguousarray(column) for column in rows.T)
         first, second = _carried_first(start, code, site, first, second)
         segment = _Segment(start, code, site, (first, second, third), depths)
-        self._rolled = stop
-        self._node_of = np.concatenate([self._node_of, np.full(stop - start, _ABSORBED, dtype=np.int64)])
-        self._place_of = np.concatenate([self._place_of, np.zeros(stop - start, dtype=np.int64)])
         self._place_leaves(segment)
         for operand in segment.operands:
             self._restore(operand[(segment.code >= 0) & (operand < start)])
@@ -217,6 +227,35 @@ class ScalarTape:
             self._absorb(segment, head, terms)
         for rows in segment.levels(chains):
             self._roll_level(segment, rows, chains)
+
+    def _make_room(self, count: int) -> None:
+        """Lengthen the columns of places, by half at least: a loop may ask for vectors in each of its turns."""
+        known = len(self._node_of)
+        if count > known:
+            more = max(count - known, known // 2)
+            self._node_of = np.concatenate([self._node_of, np.full(more, _ABSORBED, dtype=np.int64)])
+            self._place_of = np.concatenate([self._place_of, np.zeros(more, dtype=np.int64)])
+
+    def _roll_one_by_one(self, start: int, stop: int) -> bool:
+        """As `_roll`, a node for each row, for a few rows where nothing can be grouped; False where it might be."""
+        rows = [self._rows[5 * row : 5 * row + 5].tolist() for row in range(start, stop)]
+        operations = [(code, site) for code, *_, site in rows if code >= 0]
+        if len(set(operations)) < len(operations):
+            return False
+        before = self.graph.site
+        for row, (code, *operands, site) in enumerate(rows, start):
+            if code == _ELEMENT:
+                self._node_of[row], self._place_of[row], _ = operands
+            elif code == _CONSTANT:
+                self._node_of[row], self._place_of[row] = _CONSTANT, operands[0]
+            else:
+                primitive = PRIMITIVES[_NAMES[code]]
+                self.graph.site = self._places[site]
+                read = [self._place_of_one(operand) for operand in operands[: len(primitive.partials)]]
+                loads = tuple([Load(node, _single(place)) for node, place in read])
+                self._node_of[row] = self.graph.map(primitive, (1,), loads).index
+        self.graph.site = before
+        return True
 
     def _place_leaves(self, segment: _Segment) -> None:
         first, second = segment.operands[:2]
@@ -235,7 +274,8 @@ class ScalarTape:
 
     def _restore(self, scalars: Ints) -> None:
         """Give rows that a sum absorbed a node of their own."""
-        for scalar in np.unique(scalars[self._node_of[scalars] == _ABSORBED]):
+        absorbed = scalars[self._node_of[scalars] == _ABSORBED]
+        for scalar in np.unique(absorbed) if absorbed.size else ():
             self._place(np.array([scalar]), self._sums([self._absorbed[int(scalar)]]))
 
     def _roll_level(self, segment: _Segment, rows: Ints, chains: dict[int, Ints]) -> None:
@@ -295,9 +335,24 @@ class ScalarTape:
         address: Address = recognised(places)
         return Load(self.graph.nodes[source], address)
 
+    def _place_of_one(self, scalar: int) -> tuple[Node, int]:
+        source = int(self._node_of[scalar])
+        if source == _ABSORBED:
+            self._restore(np.array([scalar]))
+            source = int(self._node_of[scalar])
+        place = int(self._place_of[scalar])
+        if source == _CONSTANT:
+            node, place, _ = self._constant_node(np.array([self.constants[place]]))
+            return node, place
+        return self.graph.nodes[source], place
+
     def _place(self, rows: Ints, node: Node) -> None:
         self._node_of[rows] = node.index
         self._place_of[rows] = np.arange(len(rows))
+
+
+def _single(place: int) -> Affine:
+    return Affine((1,), place, (0,))
 
 
 def _carried_first(start: int, code: Ints, site: Ints, first: Ints, second: Ints) -> tuple[Ints, Ints]:

@@ -133,8 +133,8 @@ class Trace:
     def vector(self, number: Real, box: tuple[int, ...] | None = None) -> Vector:
         """A number of any sort as a vector, broadcast to `box`."""
         if isinstance(number, Scalar):
-            nodes, places = self.tape.located(np.array([number.row]))
-            number = Vector(self.graph.nodes[int(nodes[0])], Affine((), int(places[0]), ()))
+            node, place = self.tape.place(number.row)
+            number = Vector(node, Affine((), place, ()))
         elif not isinstance(number, Vector):
             number = Vector(self.constant([number]), Affine((), 0, ()))
         return number if box is None else Vector(number.node, broadcast(number.address, box))
