@@ -143,8 +143,9 @@ class TracedArray(InPlaceOperators):
     @property
     def value(self) -> Value:
         """The content as it is now."""
-        address = self.address
-        return Value.of([storage.read(address) for storage in self.storages], self.kind)
+        address, storages = self.address, self.storages
+        imag = storages[1].read(address) if len(storages) == 2 else None
+        return Value(storages[0].read(address), imag, self.kind)
 
     @property
     def T(self) -> TracedArray:

@@ -15,6 +15,7 @@ from sparsejac.tracing.conversion import as_value, delivered, wrap
 from sparsejac.tracing.memory_order import loosened
 from sparsejac.tracing.reals import Value
 from sparsejac.tracing.registry import DOUBLE, FUNCTIONS, HOOKS, REFUSALS, UFUNC_METHODS, UFUNCS, hook
+from sparsejac.tracing.scalar import TracedScalar
 from sparsejac.tracing.trace import Trace
 
 _VIEWS_OF_PARTS = (np.real, np.imag)
@@ -26,6 +27,8 @@ _OF_ANY_ORDER = frozenset([np.einsum, np.tensordot, np.cross, np.kron, np.vander
 """Functions whose result may lie in any order, also for operands in C order."""
 
 _NO_ORDER = np.empty((2, 2)).T
+_ORDINARY = frozenset([TracedArray, TracedScalar, np.ndarray, np.float64, float, int])
+_DOUBLES = frozenset("fc")
 _WITHOUT_EFFECT = frozenset(["casting", "order", "subok"])
 
 
@@ -82,6 +85,8 @@ def _plain_ufunc(trace: Trace, ufunc: Any, method: str, inputs: tuple[Any, ...],
 
 
 def _call(trace: Trace, ufunc: Any, inputs: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Any:
+    if not kwargs and out is None and ufunc in UFUNCS and _ORDINARY.issuperset(map(type, inputs)):
+        return _mapped(trace, ufunc, inputs, None)  # what f does most, found before all else is looked at
     name = _name(ufunc)
     where, dtype = kwargs.pop("where", True), kwargs.pop("dtype", None)
     unknown = {key for key, value in kwargs.items() if key not in _WITHOUT_EFFECT and value is not None}
@@ -96,22 +101,32 @@ def _call(trace: Trace, ufunc: Any, inputs: tuple[Any, ...], kwargs: dict[str, A
     elif getattr(np, ufunc.__name__, None) is not ufunc and ufunc not in UFUNCS:
         result = HOOKS["library_ufunc"](trace, ufunc, inputs, dtype)
     else:
-        follow = UFUNCS.get(ufunc)
-        if follow is None:
+        if ufunc not in UFUNCS:
             raise trace.refusal(name, *REFUSALS[ufunc]) if ufunc in REFUSALS else _unknown(trace, name)
-        operands = [computed_in(trace, as_value(trace, operand), dtype) for operand in inputs]
-        operands = operands if dtype is not None else adapted(ufunc, inputs, operands)
-        value = follow(trace, *operands)
-        if dtype is not None and value.kind == "f":
-            value = computed_in(trace, value, dtype)
-        elif any(operand.kind in "bihs" for operand in operands):
-            value = promoted(trace, ufunc, inputs, operands, value)
-        result = loosened(wrap(trace, value), *inputs)
+        result = _mapped(trace, ufunc, inputs, dtype)
     if where is not True:
         if not given(out):
             raise trace.refusal(f"{name} with where= but without out=", "the other elements are random", "give out=")
         result = np.where(where, result, out[0])
     return delivered(trace, result, out, name)
+
+
+def _mapped(trace: Trace, ufunc: Any, inputs: tuple[Any, ...], dtype: Any) -> Any:
+    """The rule of a ufunc applied to its operands."""
+    follow = UFUNCS[ufunc]
+    operands = [as_value(trace, operand) for operand in inputs]
+    if dtype is not None:
+        operands = [computed_in(trace, operand, dtype) for operand in operands]
+    elif {operand.kind for operand in operands} <= _DOUBLES:
+        return loosened(wrap(trace, follow(trace, *operands)), *inputs)
+    else:
+        operands = adapted(ufunc, inputs, operands)
+    value = follow(trace, *operands)
+    if dtype is not None and value.kind == "f":
+        value = computed_in(trace, value, dtype)
+    elif any(operand.kind in "bihs" for operand in operands):
+        value = promoted(trace, ufunc, inputs, operands, value)
+    return loosened(wrap(trace, value), *inputs)
 
 
 def _narrowed(trace: Trace, arguments: tuple[Any, dict[str, Any]], result: Any) -> Any:

@@ -114,9 +114,10 @@ class Trace:
     def apply(self, name: str, *operands: Real) -> Real:
         """An elementwise primitive on numbers of any sort."""
         primitive = PRIMITIVES[name]
-        if any(isinstance(o, Vector) for o in operands):
-            box = broadcast_box([o.address.box for o in operands if isinstance(o, Vector)])
-            loads = tuple(self.vector(o, box).load for o in operands)
+        boxes = [o.address.box for o in operands if isinstance(o, Vector)]
+        if boxes:
+            box = broadcast_box(boxes)
+            loads = tuple([self.vector(o, box).load for o in operands])
             return Vector(self.graph.map(primitive, box, loads), contiguous(box))
         if any(isinstance(o, Scalar) for o in operands):
             rows = tuple(o.row if isinstance(o, Scalar) else self.tape.constant(float(o)) for o in operands)  # type: ignore[arg-type]
@@ -137,7 +138,9 @@ class Trace:
             number = Vector(node, Affine((), place, ()))
         elif not isinstance(number, Vector):
             number = Vector(self.constant([number]), Affine((), 0, ()))
-        return number if box is None else Vector(number.node, broadcast(number.address, box))
+        if box is None or box == number.address.box:
+            return number
+        return Vector(number.node, broadcast(number.address, box))
 
     def decide(self, number: Real) -> Floats:
         """The value of a number on which the way through f depends; the decision is recorded."""

@@ -15,21 +15,20 @@ np.log1p({p}) | np.sqrt({p}) | np.cbrt({p}) | np.square({a}) | np.reciprocal({p}
 np.fabs({a}) | np.sign({a}) | np.positive({a}) | np.negative({a}) | np.conj({a}) | np.floor({a}) | np.ceil({a})
 np.trunc({a}) | np.rint({a}) | np.fix({a}) | np.round({a}, 1) | np.around({a}) | np.deg2rad({a}) | np.radians({a})
 np.rad2deg({u}) | np.degrees({u}) | np.sinc({a}) | np.i0({u}) | np.nan_to_num({a}) | np.real({a}) | np.imag({a})
-np.angle({z}) | np.real_if_close({a}) | np.add({a}, {b}) | np.subtract({a}, {b})
-np.multiply({a}, {b}) | np.divide({a}, {p}) | np.true_divide({a}, {p}) | np.floor_divide({a}, {p})
-np.remainder({a}, {p}) | np.mod({a}, {p}) | np.fmod({a}, {p}) | np.power({p}, {u}) | np.float_power({p}, {u})
-np.arctan2({a}, {p}) | np.hypot({a}, {p}) | np.logaddexp({a}, {b}) | np.logaddexp2({a}, {b}) | np.maximum({a}, {b})
-np.minimum({a}, {b}) | np.fmax({a}, {b}) | np.fmin({a}, {b}) | np.copysign({a}, {b}) | np.heaviside({a}, 0.5)
-np.divmod({a}, {p})[{i} % 2] | np.modf({a})[{i} % 2] | np.ldexp({a}, {i}) | np.pow({p}, {n})
-np.frexp({a})[0] | np.asin({u}) | np.acos({u}) | np.atan({a}) | np.asinh({a}) | np.acosh(1.5 + {p}) | np.atanh({u})
-np.atan2({a}, {p}) | {a} + {b} | {a} - {k} | {a} * {b} | {k} * {a} | {a} / {p} | {k} / {p} | {a} ** 2 | {a} ** 3
-{p} ** {k} | {a} ** {n} | 2.0 ** {u} | -{a} | +{a} | abs({a}) | {a} // {p} | {a} % {p} | {a} * {r} | {r} - {a}
-{a} + {i} | {a} @ {a2} | np.where({a} > {k}, {a}, {b}) | np.where({a} > {b}, {a} * {b}, {b})
-np.where(np.isfinite({a}), {a}, 0.0) | np.clip({a}, -0.7, 0.9) | {a}.clip(-0.5, None) | np.clip({a}, None, {b})
-{a}.round(2) | np.where(np.logical_and({a} > -0.3, {a} < 0.9), {a}, {k}) | np.where(~({a} > {k}), {a}, {k2})
-({a} > {k}) * {a} | np.where(np.logical_or({a} > {k}, {b} < {k2}), {a}, {b})
-np.choose(({a} > {k}).astype(int), [{a}, {b}]) | {a}.astype(float)
-np.select([{a} < -0.5, {a} < 0.5], [{a}, {b}], {k}) | np.select([{a} > {k}], [2.0 * {a}], {b})
+np.angle({z}) | np.real_if_close({a}) | np.add({a}, {b}) | np.subtract({a}, {b}) | np.multiply({a}, {b})
+np.divide({a}, {p}) | np.true_divide({a}, {p}) | np.floor_divide({a}, {p}) | np.remainder({a}, {p}) | np.mod({a}, {p})
+np.fmod({a}, {p}) | np.power({p}, {u}) | np.float_power({p}, {u}) | np.arctan2({a}, {p}) | np.hypot({a}, {p})
+np.logaddexp({a}, {b}) | np.logaddexp2({a}, {b}) | np.maximum({a}, {b}) | np.minimum({a}, {b}) | np.fmax({a}, {b})
+np.fmin({a}, {b}) | np.copysign({a}, {b}) | np.heaviside({a}, 0.5) | np.divmod({a}, {p})[{i} % 2]
+np.modf({a})[{i} % 2] | np.ldexp({a}, {i}) | np.pow({p}, {n}) | np.frexp({a})[0] | np.asin({u}) | np.acos({u})
+np.atan({a}) | np.asinh({a}) | np.acosh(1.5 + {p}) | np.atanh({u}) | np.atan2({a}, {p}) | {a} + {b} | {a} - {k}
+{a} * {b} | {k} * {a} | {a} / {p} | {k} / {p} | {a} ** 2 | {a} ** 3 | {p} ** {k} | {a} ** {n} | 2.0 ** {u} | -{a}
++{a} | abs({a}) | {a} // {p} | {a} % {p} | {a} * {r} | {r} - {a} | {a} + {i} | {a} @ {a2}
+np.where({a} > {k}, {a}, {b}) | np.where({a} > {b}, {a} * {b}, {b}) | np.where(np.isfinite({a}), {a}, 0.0)
+np.clip({a}, -0.7, 0.9) | {a}.clip(-0.5, None) | np.clip({a}, None, {b}) | {a}.round(2)
+np.where(np.logical_and({a} > -0.3, {a} < 0.9), {a}, {k}) | np.where(~({a} > {k}), {a}, {k2}) | ({a} > {k}) * {a}
+np.where(np.logical_or({a} > {k}, {b} < {k2}), {a}, {b}) | np.choose(({a} > {k}).astype(int), [{a}, {b}])
+{a}.astype(float) | np.select([{a} < -0.5, {a} < 0.5], [{a}, {b}], {k}) | np.select([{a} > {k}], [2.0 * {a}], {b})
 np.piecewise({a}, [{a} < 0.0, {a} >= 0.0], [lambda t: t * t, lambda t: 0.5 * t])
 np.where({a} == {b}, {a}, {b} * 0.5) | np.isclose({a}, {b}) * {a} | np.signbit({a}) * {b}
 np.interp({a}, [-1.0, 0.1, 1.3], [0.3, -0.7, 1.1]) | np.unwrap({v}) | np.interp([0.2, 0.9], [0.0, 0.5, 1.0], {v}[:3])
@@ -84,12 +83,13 @@ np.einsum('...j,...j', {m}, {l}) | np.einsum('ijk->k', {t}) | np.kron({v}, {v2}[
 np.cross({v}[:3], {v2}[:3]) | np.trace({m}) | np.linalg.multi_dot([{m}, {l}.T, {m}]) | np.linalg.matrix_power({q}, 2)
 np.convolve({v}, [0.5, -0.2, 0.1]) | np.convolve({v}, {v2}, 'same') | np.convolve({v}, {v2}, mode='valid')
 np.correlate({v}, [1.0, -0.5], 'full') | np.correlate({v}, {v2}) | np.polyval([0.5, -1.0, 0.3], {a})
-np.polyval({v}, 0.5) | np.polyadd({v}, [1.0, {k}]) | np.polymul({v}, [1.0, -0.5]) | np.polyder({v}) | np.polyint({v}) | np.polysub({v}, {w}) | np.polynomial.polynomial.polyval({k}, {v})
-np.poly1d([1.0, -0.5, {k}])({a}) | np.polynomial.chebyshev.chebval({k}, {v})
-np.vander({v}[:3], 3) | CONSTANT[:, :{v}.size] @ {v} | SPARSE[:, :{v}.size] @ {v} | SPARSE[:, :{v}.size].dot({v})
-{m} @ CONSTANT[:{m}.shape[1], :3] | CONSTANT[:{m}.shape[0], :4].T @ {m} | np.matvec({m}, {m2}[0])
-np.linalg.outer({v}, {w}) | np.linalg.matmul({m}, {l}.T) | np.linalg.cross({v}[:3], [0.1, {k}, 0.7])
-np.matrix_transpose({m}) | np.linalg.matrix_transpose({m}) | np.linalg.vecdot({v}, {w})
+np.polyval({v}, 0.5) | np.polyadd({v}, [1.0, {k}]) | np.polymul({v}, [1.0, -0.5]) | np.polyder({v}) | np.polyint({v})
+np.polysub({v}, {w}) | np.polynomial.polynomial.polyval({k}, {v}) | np.poly1d([1.0, -0.5, {k}])({a})
+np.polynomial.chebyshev.chebval({k}, {v}) | np.vander({v}[:3], 3) | CONSTANT[:, :{v}.size] @ {v}
+SPARSE[:, :{v}.size] @ {v} | SPARSE[:, :{v}.size].dot({v}) | {m} @ CONSTANT[:{m}.shape[1], :3]
+CONSTANT[:{m}.shape[0], :4].T @ {m} | np.matvec({m}, {m2}[0]) | np.linalg.outer({v}, {w})
+np.linalg.matmul({m}, {l}.T) | np.linalg.cross({v}[:3], [0.1, {k}, 0.7]) | np.matrix_transpose({m})
+np.linalg.matrix_transpose({m}) | np.linalg.vecdot({v}, {w})
 """
 
 LINEAR_ALGEBRA = """
@@ -124,11 +124,11 @@ scipy.special.exp2({u}) | scipy.special.exp10({u}) | scipy.special.log_expit({a}
 scipy.special.sindg({a}) | scipy.special.softplus({a}) | scipy.special.y0(1.0 + {p}) | scipy.special.k0({p})
 scipy.special.jv(2, {p}) | scipy.special.gammainc(1.5, {p}) | scipy.special.erfcx({a}) | scipy.special.spence({p})
 scipy.special.lambertw({p}).real | scipy.special.sinc({a}) | scipy.special.polygamma(1, {p})
-scipy.special.ellipk(0.4 * {u} ** 2)
-scipy.special.rgamma({p}) | scipy.special.erfcinv(1.0 + {u}) | scipy.special.iv(1, {p}) | scipy.special.yn(1, {p})
-scipy.special.gammaincc(1.5, {p}) | scipy.special.betainc(1.5, 0.7, 0.5 + 0.4 * {u}) | scipy.special.y1(1.0 + {p})
-scipy.special.kv(0.5, {p}) | scipy.special.sici({p})[0] | scipy.special.fresnel({a})[1] | scipy.special.inv_boxcox({u}, 0.3)
-scipy.special.legendre_p(2, {u}) | scipy.special.eval_chebyt(3, {u}) | scipy.special.owens_t({a}, 0.5)
+scipy.special.ellipk(0.4 * {u} ** 2) | scipy.special.rgamma({p}) | scipy.special.erfcinv(1.0 + {u})
+scipy.special.iv(1, {p}) | scipy.special.yn(1, {p}) | scipy.special.gammaincc(1.5, {p})
+scipy.special.betainc(1.5, 0.7, 0.5 + 0.4 * {u}) | scipy.special.y1(1.0 + {p}) | scipy.special.kv(0.5, {p})
+scipy.special.sici({p})[0] | scipy.special.fresnel({a})[1] | scipy.special.inv_boxcox({u}, 0.3)
+scipy.special.eval_chebyt(3, {u}) | scipy.special.owens_t({a}, 0.5)
 """
 
 ORDER = """
@@ -181,18 +181,19 @@ np.vectorize(lambda t: t * t)({v}) | np.triu_indices(2)[0] * {v}[:3]
 np.fromfunction(lambda p, q: p + q, (2, 2)) * {m}[:2, :2] | np.permute_dims({t}, (1, 2, 0)) | np.unique_values({v})
 np.apply_over_axes(np.sum, {m}, [0]) | np.asfortranarray({m}) | np.require({a}) | np.copy({a})
 np.logspace({r} * 0.1, 0.5, 3) | np.geomspace(1.0, 1.5 + {r} ** 2, 3)
-np.array(list(np.frompyfunc(lambda t: t * t, 1, 1)({v}))) | np.roll({m}, (1, 1), axis=(0, 1)) | np.tri(2) * {m}[:2, :2]
-np.bincount(np.arange({v}.size) % 3, weights={v}) | np.histogram([0.1, 0.6], bins=2, weights={v}[:2])[0]
-np.nan_to_num({a} * np.nan) + {a} | {a}.conj() | {a}.real | np.ma.filled({a}) | np.array_equal({a}, {b}) * {a}
-np.shape({a})[0] * {a} | np.size({a}) * {a} | np.ndim({a}) * {a} | len({a}) * {a} | np.iscomplexobj({a}) * {a} + {a}
-np.allclose({a}, {b}) * {a} | np.isscalar({r}) * {a} | np.result_type({a}).type(2.0) * {a} | {a}.mean() * {a}
-float({r}) * {a} | {r}.item() * {a} | {a}.item(0) * {a} | int(np.floor({r})) * {a} | round({r}, 2) * {a}
-bool({r} > {k}) * {a} | {a}.nbytes * 0.01 * {a}
-np.logical_xor({a} > 0, {b} > {k}) * {a} | {v}[np.nanargmin({v})] | {v}[np.nanargmax({v})] * {v} | np.isposinf({a}) + {a} | scipy.ndimage.gaussian_filter1d({v}, 1.0)
-scipy.ndimage.convolve1d({v}, [0.2, 0.5, 0.3]) | scipy.ndimage.correlate({m}, CONSTANT[:2, :2])
-scipy.ndimage.uniform_filter1d({v}, 3) | scipy.ndimage.laplace({m}) | scipy.signal.convolve({v}, [0.5, 0.2])
-scipy.signal.lfilter([0.3], [1.0, -0.4], {v}) | scipy.signal.convolve2d({m}, CONSTANT[:2, :2], mode='same')
-scipy.signal.fftconvolve({v}, [0.5, 0.2, 0.1]) | scipy.signal.correlate({v}, [0.5, 0.2]) | SPLINE({u}) | PCHIP({u})
+np.array(list(np.frompyfunc(lambda t: t * t, 1, 1)({v}))) | np.roll({m}, (1, 1), axis=(0, 1))
+np.tri(2) * {m}[:2, :2] | np.bincount(np.arange({v}.size) % 3, weights={v})
+np.histogram([0.1, 0.6], bins=2, weights={v}[:2])[0] | np.nan_to_num({a} * np.nan) + {a} | {a}.conj() | {a}.real
+np.ma.filled({a}) | np.array_equal({a}, {b}) * {a} | np.shape({a})[0] * {a} | np.size({a}) * {a} | np.ndim({a}) * {a}
+len({a}) * {a} | np.iscomplexobj({a}) * {a} + {a} | np.allclose({a}, {b}) * {a} | np.isscalar({r}) * {a}
+np.result_type({a}).type(2.0) * {a} | {a}.mean() * {a} | float({r}) * {a} | {r}.item() * {a} | {a}.item(0) * {a}
+int(np.floor({r})) * {a} | round({r}, 2) * {a} | bool({r} > {k}) * {a} | {a}.nbytes * 0.01 * {a}
+np.logical_xor({a} > 0, {b} > {k}) * {a} | {v}[np.nanargmin({v})] | {v}[np.nanargmax({v})] * {v}
+np.isposinf({a}) + {a} | scipy.ndimage.gaussian_filter1d({v}, 1.0) | scipy.ndimage.convolve1d({v}, [0.2, 0.5, 0.3])
+scipy.ndimage.correlate({m}, CONSTANT[:2, :2]) | scipy.ndimage.uniform_filter1d({v}, 3) | scipy.ndimage.laplace({m})
+scipy.signal.convolve({v}, [0.5, 0.2]) | scipy.signal.lfilter([0.3], [1.0, -0.4], {v})
+scipy.signal.convolve2d({m}, CONSTANT[:2, :2], mode='same') | scipy.signal.fftconvolve({v}, [0.5, 0.2, 0.1])
+scipy.signal.correlate({v}, [0.5, 0.2]) | SPLINE({u}) | PCHIP({u})
 scipy.interpolate.CubicSpline([0.0, 0.4, 1.0], [1.0, {k}, 2.0])(np.abs({u})) | scipy.integrate.trapezoid({v})
 """
 
