@@ -32,13 +32,15 @@ class Affine:
 
     def table(self) -> npt.NDArray[np.int64]:
         """All places, in C order of the box."""
-        places = np.arange(1, dtype=np.int64) + self.offset
-        for length, stride in zip(self.box, self.strides, strict=True):
+        axes = zip(self.box or (1,), self.strides or (0,), strict=True)
+        length, stride = next(axes)
+        places = np.arange(length, dtype=np.int64) * stride + self.offset
+        for length, stride in axes:
             steps = np.arange(length, dtype=np.int64) * stride
             places = (places[:, np.newaxis] + steps).reshape(-1)
         return places
 
-    @cached_property
+    @property
     def key(self) -> tuple[object, ...]:
         """Equal for equal maps."""
         return (self.box, self.offset, self.strides)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import dis
+import inspect
 import linecache
 import sys
 import sysconfig
@@ -14,6 +15,7 @@ from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from types import CodeType, FrameType
+from typing import Any
 
 import numpy as np
 import scipy
@@ -102,6 +104,16 @@ def _function_name(frame: FrameType) -> str:
     owner = type(frame.f_locals.get("self")).__name__
     public = "." in frame.f_code.co_qualname and "self" in frame.f_locals and not owner.startswith("_")
     return f"{owner}.{frame.f_code.co_name}" if public else frame.f_code.co_qualname
+
+
+def definition_of(function: Any) -> str:
+    """File, line and text where a function of the user's begins, for messages."""
+    code = getattr(inspect.unwrap(getattr(function, "func", function)), "__code__", None)
+    code = code or getattr(vars(type(function)).get("__call__"), "__code__", None)
+    if code is None:
+        return f"in {function!r}"
+    text = linecache.getline(code.co_filename, code.co_firstlineno).strip()
+    return str(CodeLine(code.co_filename, code.co_firstlineno, code.co_name, text))
 
 
 def called_text() -> str:

@@ -247,8 +247,8 @@ class Graph:
     def map(self, primitive: Primitive, box: tuple[int, ...], loads: tuple[Load, ...]) -> Node:
         """`primitive` at each point of `box`."""
         ordered = _canonical(primitive, loads)
-        key = ("map", primitive.name, box, tuple(load.key for load in ordered))
-        active = any(load.node.active for load, rule in zip(ordered, primitive.partials, strict=True) if rule)
+        key = ("map", primitive.name, box, tuple([load.key for load in ordered]))
+        active = True in [load.node.active for load, rule in zip(ordered, primitive.partials, strict=True) if rule]
         return self._add(key, "map", prod(box), box=box, loads=ordered, primitive=primitive, active=active)
 
     def sum(self, box: tuple[int, ...], load: Load, reduced: int = 0, indptr: Index | None = None) -> Node:
@@ -290,6 +290,6 @@ def _canonical(primitive: Primitive, loads: tuple[Load, ...]) -> tuple[Load, ...
     if not primitive.operation.symmetries or len(loads) != 2:
         return loads
     left, right = loads
-    if left.node is not right.node:
-        return loads if left.node.index < right.node.index else (right, left)
+    if left.address is right.address or left.node is not right.node:
+        return loads if left.node.index <= right.node.index else (right, left)
     return loads if repr(left.address.key) <= repr(right.address.key) else (right, left)

@@ -130,7 +130,7 @@ def all_plain(obj: Any) -> bool:
         return bool(obj.is_plain)
     if kind is np.ndarray:
         return all_plain(obj.tolist()) if obj.dtype.kind == "O" else True
-    return all(map(all_plain, _items(obj)))
+    return all(map(all_plain, items_of(obj)))
 
 
 def owner(obj: Any) -> Trace | None:
@@ -142,14 +142,14 @@ def owner(obj: Any) -> Trace | None:
         return None if obj.is_plain else obj.tracer
     if kind is np.ndarray:
         return owner(obj.tolist()) if obj.dtype.kind == "O" else None
-    for item in _items(obj):
+    for item in items_of(obj):
         found = owner(item)
         if found is not None:
             return found
     return None
 
 
-def _items(obj: Any) -> Iterable[Any]:
+def items_of(obj: Any) -> Iterable[Any]:
     """What is inside a list, a tuple or a dict; nothing for all else."""
     if isinstance(obj, _SEQUENCES):
         return cast(Iterable[Any], obj)

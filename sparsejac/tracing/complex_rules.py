@@ -12,7 +12,7 @@ from sparsejac.tracing.trace import Trace
 
 def is_complex(*values: Value) -> bool:
     """Whether any of the values is complex."""
-    return any(value.kind == "c" for value in values)
+    return "c" in [value.kind for value in values]
 
 
 def imag_of(value: Value) -> Real:

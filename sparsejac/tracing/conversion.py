@@ -19,6 +19,9 @@ from sparsejac.tracing.scalar import TracedScalar, scalar_of
 from sparsejac.tracing.storage import Storage
 from sparsejac.tracing.trace import Trace
 
+_empty = np.empty
+"""NumPy's own also while f runs: it is called for each result, and a route looks at the caller."""
+
 
 def as_value(trace: Trace, obj: Any) -> Value:
     """Anything that NumPy takes as an array, as a value."""
@@ -88,11 +91,12 @@ def wrap(trace: Trace, value: Value, *, scalar: bool = True) -> Any:
     shape = value.shape
     if not shape and scalar:
         return TracedScalar(trace, value.each(lambda part: _tape_scalar(trace, part)))
+    size = value.size
     # Only where places lie matters; the parts of a complex array have gaps, as in NumPy.
-    memory = np.empty(value.size, dtype=np.complex64 if value.kind == "c" else np.int8)
+    memory = _empty(size, np.complex64 if value.kind == "c" else np.int8)
     nodes = [flat_node(trace, trace.vector(part, shape)) for part in value.parts]
-    storages = tuple(Storage(trace, value.size, node=node) for node in nodes)
-    address = contiguous(shape) if value.size else None
+    storages = tuple([Storage(trace, size, node=node) for node in nodes])
+    address = contiguous(shape) if size else None
     return TracedArray(trace, storages, memory.reshape(shape), memory, DTYPES[value.kind], address)
 
 

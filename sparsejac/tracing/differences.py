@@ -10,6 +10,7 @@ import numpy as np
 from sparsejac.tracing.base import given
 from sparsejac.tracing.calls import stopped
 from sparsejac.tracing.conversion import as_array
+from sparsejac.tracing.memory_order import loosened
 from sparsejac.tracing.registry import traces
 from sparsejac.tracing.trace import Trace
 
@@ -71,7 +72,8 @@ def _slope(array: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     else:
         inside = _uneven(f, steps[:-1], steps[1:])
     ends = [_end(f, steps, end, edge_order) for end in (1, -1)]
-    return np.moveaxis(np.concatenate([ends[0], inside, ends[1]], axis=-1), -1, axis)
+    slopes: Any = np.moveaxis(np.concatenate([ends[0], inside, ends[1]], axis=-1), -1, axis)
+    return loosened(slopes.copy(), array)
 
 
 def _uneven(f: Any, before: Any, after: Any) -> Any:

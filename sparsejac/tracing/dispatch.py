@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from sparsejac.errors import UntraceableError
 from sparsejac.tracing.array import TracedArray, adopted, plain_result
-from sparsejac.tracing.base import all_plain, given, is_traced, plain
+from sparsejac.tracing.base import TracedBase, all_plain, given, is_traced, items_of, plain
 from sparsejac.tracing.casting import DTYPES, LOW, adapted, computed_in, promoted, rounded
 from sparsejac.tracing.conversion import as_value, delivered, wrap
 from sparsejac.tracing.memory_order import loosened
@@ -52,7 +51,7 @@ def _loosened(result: Any, args: tuple[Any, ...], kwargs: dict[str, Any], always
     """Results of a function, marked where NumPy's memory order is not known."""
     results = result if isinstance(result, list | tuple) else (result,)
     if any(type(part) is TracedArray and part.window.ndim > 1 for part in results):
-        sources = list(_operands((args, kwargs)))
+        sources = _operands((args, kwargs))
         if always:
             sources.append(_NO_ORDER)
         for part in results:
@@ -63,7 +62,7 @@ def _loosened(result: Any, args: tuple[Any, ...], kwargs: dict[str, Any], always
 @hook("ufunc")
 def follow_ufunc(trace: Trace, ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What a ufunc, or one of its methods, does on traced operands."""
-    if all_plain((inputs, kwargs)):
+    if not any(map(_is_followed, inputs)) and all_plain((inputs, kwargs)):
         return _plain_ufunc(trace, ufunc, method, inputs, kwargs)
     trace.begin()
     out = kwargs.pop("out", None)
@@ -74,6 +73,11 @@ def follow_ufunc(trace: Trace, ufunc: Any, method: str, inputs: tuple[Any, ...],
         raise _unknown(trace, f"{_name(ufunc)}.{method}")
     result = _narrowed(trace, (inputs, kwargs), follow(trace, *inputs, **kwargs))
     return delivered(trace, result, out, f"{_name(ufunc)}.{method}")
+
+
+def _is_followed(operand: Any) -> bool:
+    """Whether an operand alone depends on x, which tells most calls from those of plain arrays."""
+    return issubclass(type(operand), TracedBase) and not operand.is_plain
 
 
 def _plain_ufunc(trace: Trace, ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -131,7 +135,7 @@ def _mapped(trace: Trace, ufunc: Any, inputs: tuple[Any, ...], dtype: Any) -> An
 
 def _narrowed(trace: Trace, arguments: tuple[Any, dict[str, Any]], result: Any) -> Any:
     """Results of a function in the precision of its operands, where that is below double."""
-    operands = list(_operands(arguments))
+    operands = _operands(arguments)
     if not any(is_traced(operand) and operand.kind in LOW for operand in operands) or given(arguments[1].get("out")):
         return result
     dtype = np.result_type(*(operand.dtype if hasattr(operand, "dtype") else operand for operand in operands))
@@ -154,20 +158,20 @@ def _narrowed(trace: Trace, arguments: tuple[Any, dict[str, Any]], result: Any) 
     return narrow(result)
 
 
+_NUMBERS = (np.ndarray, float, complex)
 _LISTS_OF_DOUBLES = ({float}, {int, float})
 
 
-def _operands(obj: Any) -> Iterator[Any]:
+def _operands(obj: Any) -> list[Any]:
     """The numbers and arrays inside arguments."""
-    if is_traced(obj) or isinstance(obj, np.ndarray | float | complex):
-        yield obj
-    elif type(obj) is list and {type(item) for item in obj} in _LISTS_OF_DOUBLES:
-        yield np.asarray(obj)  # unlike a number alone, which takes the precision of the others
-    elif isinstance(obj, list | tuple):
-        for item in obj:
-            yield from _operands(item)
-    elif isinstance(obj, dict):
-        yield from _operands(list(obj.values()))
+    if is_traced(obj) or isinstance(obj, _NUMBERS):
+        return [obj]
+    if type(obj) is list and {type(item) for item in obj} in _LISTS_OF_DOUBLES:
+        return [np.asarray(obj)]  # unlike a number alone, which takes the precision of the others
+    found = []
+    for item in items_of(obj):
+        found += _operands(item)
+    return found
 
 
 def _name(ufunc: Any) -> str:

@@ -15,7 +15,6 @@ from inspect import CO_GENERATOR
 from typing import Any
 
 import numpy as np
-import scipy.special
 
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.base import all_plain, is_traced, owner
@@ -23,7 +22,7 @@ from sparsejac.tracing.calls import called, derived, stopped
 from sparsejac.tracing.conversion import as_array, as_value, wrap
 from sparsejac.tracing.dispatch import follow_ufunc
 from sparsejac.tracing.reals import Scalar, Value
-from sparsejac.tracing.registry import hook
+from sparsejac.tracing.registry import HOOKS, hook
 from sparsejac.tracing.scalar import TracedScalar, scalar_of
 from sparsejac.tracing.trace import Trace
 
@@ -168,6 +167,17 @@ def _refused(why: str, cure: str) -> Maker:
     return make
 
 
+def _special(name: str) -> Function:
+    """A function of scipy.special, which is loaded when it is needed."""
+
+    def follow(x: Any) -> Any:
+        trace = owner(x)
+        assert trace is not None
+        return HOOKS["special"](trace, name, x)
+
+    return follow
+
+
 _SAME: dict[str, Any] = {
     "sqrt": np.sqrt, "exp": np.exp, "expm1": np.expm1, "exp2": np.exp2, "log1p": np.log1p, "log2": np.log2,
     "log10": np.log10, "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos,
@@ -176,8 +186,7 @@ _SAME: dict[str, Any] = {
     "copysign": np.copysign, "radians": np.radians, "degrees": np.degrees, "log": _logarithm, "fmod": np.fmod,
     "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite, "hypot": _length, "isclose": _is_close,
     "ldexp": _scaled, "frexp": np.frexp, "modf": _parts, "remainder": _ieee_remainder, "fma": lambda x, y, z: x * y + z,
-    "erf": scipy.special.erf, "erfc": scipy.special.erfc, "gamma": scipy.special.gamma,
-    "lgamma": scipy.special.gammaln,
+    "erf": _special("erf"), "erfc": _special("erfc"), "gamma": _special("gamma"), "lgamma": _special("gammaln"),
 }  # fmt: skip
 
 MATH: dict[str, Maker] = {

@@ -22,6 +22,17 @@ def loosened(result: Any, *sources: Any) -> Any:
     return result
 
 
+def unordered(result: Any, *sources: Any) -> Any:
+    """Results of a library that does not say how it lays them in memory: new arrays of several axes are loose."""
+    for part in result if isinstance(result, list | tuple) else ():
+        unordered(part, *sources)
+    if type(result) is TracedArray and result.window.ndim > 1:
+        held = [storage for source in sources if type(source) is TracedArray for storage in source.storages]
+        for storage in result.storages:
+            storage.is_loose |= not any(storage is other for other in held)
+    return result
+
+
 def _is_c_ordered(source: Any) -> bool:
     """Whether the places of an array ascend in memory, as those of slices of arrays in C order do."""
     window = source.window if type(source) is TracedArray else source

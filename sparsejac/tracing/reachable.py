@@ -26,10 +26,12 @@ _OBJECTS = 100_000
 _INSTALLED = "-packages/"
 """In the path of what was installed."""
 
-_LEAVES = frozenset([int, float, complex, bool, str, bytes, type(None), np.ndarray, range, slice])
+_NUMBERS = frozenset([int, float, complex, bool, str, bytes, type(None), range, slice])
+"""Types of values that nobody looks for: the places that hold them, most of all, are passed over."""
+
+_LEAVES = _NUMBERS | {np.ndarray}
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Place:
     """Where a value is bound.
 
@@ -42,9 +44,12 @@ class Place:
         What was bound there when it was found.
     """
 
-    holder: Any
-    key: Any
-    value: Any
+    __slots__ = ("holder", "key", "value")
+
+    def __init__(self, holder: Any, key: Any, value: Any) -> None:
+        self.holder = holder
+        self.key = key
+        self.value = value
 
     def put(self, value: Any) -> None:
         """Bind another value."""
@@ -89,7 +94,7 @@ class Search:
         self.on_object: Callable[[dict[str, Any]], None] | None = None
 
     def places(self, *roots: Any) -> Iterator[Place]:
-        """The places that can be reached."""
+        """The places that can be reached, but for some of those that hold numbers or texts."""
         self._waiting.extend(roots)
         while self._waiting and len(self._visited) < _OBJECTS:
             obj = self._waiting.pop()
@@ -149,7 +154,7 @@ class Search:
         if len(obj) > _ITEMS:
             return iter(())
         if type(obj) is list:
-            return (Place(obj, k, value) for k, value in enumerate(obj))
+            return (Place(obj, k, value) for k, value in enumerate(obj) if type(value) not in _NUMBERS)
         for value in obj:
             self._enqueue(value)
         return iter(())
@@ -165,10 +170,11 @@ class Search:
             except ValueError:  # not bound yet
                 continue
         for k, value in enumerate(function.__defaults__ or ()):
-            yield Place(function, k, value)
+            if type(value) not in _NUMBERS:
+                yield Place(function, k, value)
         if function.__kwdefaults__:
             yield from _items(function.__kwdefaults__)
-        if hasattr(function, "__wrapped__"):
+        if function.__dict__ and hasattr(function, "__wrapped__"):
             self._enqueue(function.__wrapped__)
 
     def _in_class(self, cls: type) -> Iterator[Place]:
@@ -216,7 +222,8 @@ class _Names:
 
 
 def _items(names: dict[Any, Any]) -> Iterator[Place]:
-    return (Place(names, key, value) for key, value in list(names.items()) if not _is_special(key))
+    found = [(key, value) for key, value in list(names.items()) if type(value) not in _NUMBERS]
+    return (Place(names, key, value) for key, value in found if not _is_special(key))
 
 
 def _is_special(key: Any) -> bool:

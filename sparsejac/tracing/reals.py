@@ -65,10 +65,9 @@ class Value:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the array; () for a scalar."""
-        for part in (self.real, self.imag):
-            if isinstance(part, Vector):
-                return part.address.box
-        return ()
+        if isinstance(self.real, Vector):
+            return self.real.address.box
+        return self.imag.address.box if isinstance(self.imag, Vector) else ()
 
     @property
     def size(self) -> int:

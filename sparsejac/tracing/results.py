@@ -89,17 +89,17 @@ def _real_array(trace: Trace, result: Any, path: str) -> Any:
     """One array of f's result as a traced array of real numbers."""
     at = f" at {path}" if path else ""
     if result is None:
-        raise InputTypeError(
-            f"sparsejac: f returned None{at}. Cure: return the residual; where f writes it into one of its arguments, "
-            "say so by out_argument= and out_like=."
+        raise trace.wrong_result(
+            f"None{at}",
+            "return the residual; where f writes it into one of its arguments, say so by out_argument= and out_like=",
         )
     if not is_traced(result):
         result = _plain_result(trace, result, at)
     array = as_array(trace, result)
     if array.dtype.kind == "c":
-        raise InputTypeError(
-            f"sparsejac: f returned complex values{at}, whose derivative by a real x is not one matrix. Cure: return "
-            "np.concatenate([y.real, y.imag])."
+        raise trace.wrong_result(
+            f"complex values{at}, whose derivative by a real x is not one matrix",
+            "return np.concatenate([y.real, y.imag])",
         )
     return array
 
@@ -109,25 +109,23 @@ def _plain_result(trace: Trace, result: Any, at: str) -> Any:
         try:
             return as_array(trace, list(result))
         except ValueError as error:
-            raise _ragged(error, at) from None
+            raise _ragged(trace, error, at) from None
     try:
         array = np.asarray(plain(result))
     except ValueError as error:
-        raise _ragged(error, at) from None
+        raise _ragged(trace, error, at) from None
     if array.dtype.kind == "O" and array.ndim and not all_plain(array.tolist()):
         return as_array(trace, array)
     if array.dtype.kind not in "biufc":
-        raise InputTypeError(
-            f"sparsejac: f returned {type(result).__name__}{at} (dtype {array.dtype}), not numbers. Cure: return "
-            "arrays of floats; where it returns something else beside its outputs, pass has_aux=True."
+        raise trace.wrong_result(
+            f"{type(result).__name__}{at} (dtype {array.dtype}), not numbers",
+            "return arrays of floats; where it returns something else beside its outputs, pass has_aux=True",
         )
     return array
 
 
-def _ragged(error: ValueError, at: str) -> InputTypeError:
-    return InputTypeError(
-        f"sparsejac: f returned a ragged list{at} ({error}). Cure: return one array, np.concatenate of the parts."
-    )
+def _ragged(trace: Trace, error: ValueError, at: str) -> InputTypeError:
+    return trace.wrong_result(f"a ragged list{at} ({error})", "return one array, np.concatenate of the parts")
 
 
 def _rebuilding(trace: Trace, obj: Any, side: _SideBySide) -> Rebuild:

@@ -21,6 +21,7 @@ from sparsejac.tracing.base import all_plain, is_traced, owner, plain
 from sparsejac.tracing.conversion import as_array, as_value, in_dtype, list_value
 from sparsejac.tracing.dispatch import follow_function
 from sparsejac.tracing.mapping import elements, vectorized
+from sparsejac.tracing.memory_order import unordered
 from sparsejac.tracing.products import matmul
 from sparsejac.tracing.registry import FUNCTIONS, HOOKS
 from sparsejac.tracing.shown import check_text
@@ -283,7 +284,7 @@ def of_library(follow: Function) -> Callable[[Function], Function]:
             if all_plain((args, kwargs)):
                 return original(*plain(args), **plain(kwargs))
             trace.begin()
-            return follow(trace, *args, **kwargs)
+            return unordered(follow(trace, *args, **kwargs), *args, *kwargs.values())
 
         return route
 

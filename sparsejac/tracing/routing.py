@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
+from operator import is_
 from types import BuiltinMethodType, FunctionType, ModuleType
 from typing import Any
 
@@ -37,6 +38,9 @@ _PLACED: list[tuple[Place, Any]] = []
 _MADE: dict[int, Any] = {}
 _ORIGINALS: dict[int, Any] = {}
 _ABSENT = object()
+_AS_THEY_ARE = frozenset([FunctionType, ModuleType, type])
+"""What f mostly reaches, and nothing stands for if it has no route."""
+
 _MODULES = 0
 _PACKAGES: dict[int, tuple[int, list[str], list[dict[str, Any]]]] = {}
 
@@ -77,12 +81,25 @@ def _leave() -> None:
 def _place_routes() -> None:
     global _MODULES
     _MODULES = len(sys.modules)
-    if _KNOWN.modules != _MODULES or any(names.get(name) is not original for names, name, original, _ in _KNOWN.names):
+    if not _KNOWN.are_as_they_were():
         _prepare_routes()
-    for names, name, _, route in _KNOWN.names:
-        names[name] = route
+    for module in _KNOWN.names.values():
+        module.names.update(module.routes)
     for place, route in _KNOWN.attributes:
         place.put(route)
+
+
+@dataclass(eq=False)
+class _Module:
+    """The names of a module that lead to routes; each trace goes through hundreds, so that whole dicts are compared."""
+
+    names: dict[str, Any]
+    originals: dict[str, Any] = field(default_factory=dict)
+    routes: dict[str, Any] = field(default_factory=dict)
+
+    def is_as_it_was(self) -> bool:
+        """Whether nobody bound another object to one of the names."""
+        return all(map(is_, map(self.names.get, self.originals), self.originals.values()))
 
 
 @dataclass
@@ -90,8 +107,16 @@ class _Known:
     """The routes for the modules that are loaded: how many these are, names in modules, and attributes of classes."""
 
     modules: int = -1
-    names: list[tuple[dict[str, Any], str, Any, Any]] = field(default_factory=list)
+    names: dict[int, _Module] = field(default_factory=dict)
     attributes: list[tuple[Place, Any]] = field(default_factory=list)
+
+    def are_as_they_were(self) -> bool:
+        """Whether no further module was imported, and nobody bound another object to one of the names."""
+        return (
+            self.modules == _MODULES
+            and all(module.is_as_it_was() for module in self.names.values())
+            and all(vars(place.holder).get(place.key) is place.value for place, _ in self.attributes)
+        )
 
 
 _KNOWN = _Known()
@@ -99,7 +124,7 @@ _KNOWN = _Known()
 
 def _prepare_routes() -> None:
     """Find what is to be replaced; this is done again if another module was imported, or a name bound anew."""
-    _KNOWN.modules, _KNOWN.names, _KNOWN.attributes = _MODULES, [], []
+    _KNOWN.modules, _KNOWN.names, _KNOWN.attributes = _MODULES, {}, []
     seen: set[tuple[int, str]] = set()
     for owner, name, make in (*_ROUTES, *_library_routes(), *_list_routes()):
         original = vars(owner).get(name, _ABSENT)
@@ -113,7 +138,8 @@ def _prepare_routes() -> None:
             _ORIGINALS[id(route)] = original
             routes.ROUTED.update((id(original), id(route)))
         if type(owner) is ModuleType:
-            _KNOWN.names.append((vars(owner), name, original, route))
+            module = _KNOWN.names.setdefault(id(owner), _Module(vars(owner)))
+            module.originals[name], module.routes[name] = original, route
         else:
             _KNOWN.attributes.append((Place(owner, name, original), route))
 
@@ -163,8 +189,8 @@ def _restore() -> None:
             place.put(place.value)
     for place, _ in _KNOWN.attributes:
         place.put(place.value)
-    for names, name, original, _ in _KNOWN.names:
-        names[name] = original
+    for known in _KNOWN.names.values():
+        known.names.update(known.originals)
     if len(sys.modules) != _MODULES:  # modules that f imported have bound routes
         for module in list(sys.modules.values())[_MODULES:]:
             for name, value in list(getattr(module, "__dict__", {}).items()):
@@ -209,6 +235,8 @@ def _replacement(value: Any) -> Any:
     if route is not None:
         return route
     kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return None
     if kind is partial:
         parts = [value.func, *value.args, *value.keywords.values()]
         items = [_replacement(part) for part in parts]

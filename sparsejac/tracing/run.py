@@ -138,6 +138,7 @@ class _Following:
 
     def _observed(self, trace: Trace, work: WorkArrays | None) -> Traced:
         trace.graph.site = NOWHERE
+        trace.function = self.f
         placed = _placed(trace, self.arguments, self.differentiated, self.operands)
         try:
             with routed(trace, self.f, *self.used) as attributes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
-from array import array
 from threading import local
 
 import numpy as np
@@ -13,8 +13,8 @@ import numpy.typing as npt
 from kernels.address import Affine
 from kernels.views import view_of
 from sparsejac.addressing import broadcast, broadcast_box, contiguous
-from sparsejac.errors import UntraceableError
-from sparsejac.location import Site, site_key, user_location, user_site
+from sparsejac.errors import InputTypeError, UntraceableError
+from sparsejac.location import Site, definition_of, site_key, user_location, user_site
 from sparsejac.primitives import PRIMITIVES
 from sparsejac.program import Decision, Graph, Load, Node
 from sparsejac.tracing.reals import Real, Scalar, Vector
@@ -62,6 +62,7 @@ class Trace:
         self.finished = False
         self.strict = strict
         self.wrote_outside = False
+        self.function: object = None
         self.texts: set[str] = set()
         self.unchecked = array("q")
         self._values: dict[int, Floats] = {}
@@ -87,6 +88,10 @@ class Trace:
             self.first_refusal = error
         return error
 
+    def wrong_result(self, what: str, cure: str) -> InputTypeError:
+        """The error to raise for what f returned."""
+        return InputTypeError(f"sparsejac: f returned {what}\n  {definition_of(self.function)}\n  Cure: {cure}.")
+
     def outside_write(self, operation: str, why: str, cure: str) -> UntraceableError:
         """The refusal to write into an array that is not ours; f may be run again with one that is."""
         error = self.refusal(operation, why, cure)
@@ -96,6 +101,7 @@ class Trace:
     def close(self) -> None:
         """End the trace; arrays that outlive it keep nothing of it alive."""
         self.finished = True
+        self.function = None
         self.graph = Graph()
         self.tape = ScalarTape(self.graph, self.node_values, self._tape_constants)
         self.decisions = []

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 import sparsejac
 from oracles import differences, flat_value
@@ -65,6 +66,36 @@ VIEWS: dict[str, Program] = {
     "asfortranarray copies rows": written(lambda y: np.asfortranarray(y)),
     "asfortranarray of a transposed array": written(lambda y: np.asfortranarray(y.T)),
 }
+
+
+def test_view_of_slopes() -> None:
+    """np.gradient gives memory in the order of its argument, along whichever axis."""
+
+    def f(x: Any) -> Any:
+        slopes = np.gradient(x.reshape(2, 3), axis=0)
+        slopes.reshape(-1)[::2] += x[0]
+        return slopes
+
+    value, jacobian = sparsejac.value_and_jacobian(f, X)
+    np.testing.assert_allclose(value, f(X), rtol=1e-13)
+    np.testing.assert_allclose(jacobian.toarray(), differences(f, X).jacobian, atol=1e-8)
+
+
+def test_memory_order_of_libraries_is_not_guessed() -> None:
+    """LAPACK's results lie in Fortran order here and not there: a write through a reshaped one is refused or right."""
+
+    def f(x: Any) -> Any:
+        found = scipy.linalg.cholesky(np.diag(x[:3] ** 2) + np.ones((3, 3)))
+        found.reshape(-1)[::2] += 0.25
+        return found
+
+    def g(x: Any) -> Any:
+        found = scipy.linalg.cholesky(np.diag(x[:3] ** 2) + np.ones((3, 3)))
+        return found.reshape(-1)[::2] + found.ravel()[0]
+
+    with pytest.raises(sparsejac.UntraceableError, match="write through a reshaped one"):
+        sparsejac.sparse_jacobian(f, X)
+    np.testing.assert_allclose(sparsejac.sparse_jacobian(g, X).toarray(), differences(g, X).jacobian, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", VIEWS)
