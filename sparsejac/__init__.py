@@ -27,10 +27,10 @@ from sparsejac.api import jacobian_sparsity as jacobian_sparsity  # noqa: E402
 from sparsejac.api import prepare as prepare  # noqa: E402
 from sparsejac.api import sparse_jacobian as sparse_jacobian  # noqa: E402
 from sparsejac.api import value_and_jacobian as value_and_jacobian  # noqa: E402
-from sparsejac.custom import primitive as primitive  # noqa: E402
 from sparsejac.checking import Finding as Finding  # noqa: E402
 from sparsejac.checking import JacobianCheck as JacobianCheck  # noqa: E402
 from sparsejac.checking import check_jacobian as check_jacobian  # noqa: E402
+from sparsejac.custom import primitive as primitive  # noqa: E402
 from sparsejac.dependence import Dependence as Dependence  # noqa: E402
 from sparsejac.errors import InputError as InputError  # noqa: E402
 from sparsejac.errors import InputTypeError as InputTypeError  # noqa: E402

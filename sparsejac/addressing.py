@@ -138,6 +138,8 @@ def broadcast(address: Address, box: Box) -> Address:
         return address
     lead = len(box) - len(address.box)
     if isinstance(address, Affine):
+        if not address.box:
+            return Affine(box, address.offset, (0,) * lead)
         old = zip(address.box, address.strides, box[lead:], strict=True)
         strides = tuple(0 if n == 1 and m != 1 else s for n, s, m in old)
         return Affine(box, address.offset, (0,) * lead + strides)

@@ -76,7 +76,7 @@ class Plan:
     def __init__(self, bound: Bound, format: Format, options: Mapping[str, Any]) -> None:
         self._signature: Signature = bound.signature
         self._inputs: Structure = bound.inputs
-        self._defaults = bound
+        self._defaults = replace(bound, args=_kept(bound.args), kwargs=_kept(bound.kwargs))
         self._format = format
         self._options = options
         self._variants = Variants(bound, options)
@@ -327,3 +327,12 @@ def _embedded(small: Pattern, data: Floats, large: Pattern, out: Floats | None) 
     result[...] = 0.0
     result[np.searchsorted(places, wanted)] = data
     return result
+
+
+def _kept(argument: Any) -> Any:
+    """Default arguments with arrays of the plan's own: what their owner writes later into his is no matter of ours."""
+    if type(argument) in (tuple, list):
+        return type(argument)(map(_kept, argument))
+    if type(argument) is dict:
+        return {key: _kept(value) for key, value in argument.items()}
+    return argument.copy() if type(argument) is np.ndarray else argument

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine
-from sparsejac.addressing import of_view
+from sparsejac.addressing import contiguous, of_view
 from sparsejac.location import called_by_user
 from sparsejac.tracing.base import SAME_AS_FUNCTIONS, plain
 from sparsejac.tracing.casting import kind_of, peek, truth_of
@@ -387,7 +387,8 @@ def plain_array(trace: Trace, array: npt.NDArray[Any]) -> TracedArray:
         memory = array.transpose(sorted(range(array.ndim), key=lambda axis: -array.strides[axis])).reshape(-1)
     parts = (memory.real, memory.imag) if array.dtype.kind == "c" else (memory,)
     storages = tuple(Storage(trace, memory.size, plain=part) for part in parts)
-    return TracedArray(trace, storages, array, memory, array.dtype)
+    address = contiguous(array.shape) if memory.size and array.flags.c_contiguous else None
+    return TracedArray(trace, storages, array, memory, array.dtype, address)
 
 
 def adopted(trace: Trace, result: Any, *sources: Any) -> Any:

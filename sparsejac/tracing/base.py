@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -151,9 +151,8 @@ def owner(obj: Any) -> Trace | None:
 
 def items_of(obj: Any) -> Iterable[Any]:
     """What is inside a list, a tuple or a dict; nothing for all else."""
-    if isinstance(obj, _SEQUENCES):
-        return cast(Iterable[Any], obj)
-    return obj.values() if isinstance(obj, dict) else ()
+    inside: Iterable[Any] = obj if isinstance(obj, _SEQUENCES) else obj.values() if isinstance(obj, dict) else ()
+    return inside
 
 
 def plain(obj: Any) -> Any:

@@ -104,11 +104,13 @@ def _transpose(array: TracedArray, *axes: Any) -> TracedArray:
 def _copy(array: TracedArray, order: Any = "C") -> TracedArray:
     """A copy with memory of its own."""
     if array.is_plain:
-        return plain_array(array.tracer, array.window.copy())
+        return plain_array(array.tracer, array.window.copy(order))
     fortran = order == "F"
     value = as_value(array.tracer, array.T) if fortran else array.value
     copied: TracedArray = wrap(array.tracer, value, scalar=False)
     copied.dtype = array.dtype
+    if order in ("K", "A"):
+        loosened(copied, array)
     return copied.T if fortran else copied
 
 
@@ -119,7 +121,7 @@ def _astype(
     """Rounded to another precision; as integers where no derivative is lost."""
     wanted = np.dtype(dtype)
     if wanted == array.dtype and not copy:
-        return array
+        return array if _lies_in(array, order) else _copy(array, order)
     if array.is_plain:
         return plain_array(array.tracer, array.window.astype(wanted, order, casting))
     if not np.can_cast(array.dtype, wanted, casting):
@@ -127,6 +129,14 @@ def _astype(
     if wanted.kind == "O":
         return array._objects()
     return loosened(_copy(array) if wanted == array.dtype else in_dtype(array.tracer, array.value, wanted), array)
+
+
+def _lies_in(array: TracedArray, order: Any) -> bool:
+    """Whether NumPy would take an array as one in this order."""
+    if order not in ("C", "F") or array.ndim < 2:
+        return True
+    flags = array.window.flags
+    return not array.storages[0].is_loose and bool(flags.f_contiguous if order == "F" else flags.c_contiguous)
 
 
 def _conjugate(array: TracedArray, *args: Any, **kwargs: Any) -> Any:

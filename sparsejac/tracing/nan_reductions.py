@@ -9,6 +9,7 @@ import numpy as np
 from sparsejac.tracing.base import given
 from sparsejac.tracing.casting import computed_in
 from sparsejac.tracing.conversion import as_value, delivered, wrap
+from sparsejac.tracing.norms import root_of_sum
 from sparsejac.tracing.orders import Axes
 from sparsejac.tracing.reductions import folding, without_dtype
 from sparsejac.tracing.registry import traces
@@ -69,5 +70,5 @@ def _nanvar(
 def _nanstd(
     trace: Trace, a: Any, axis: Axes = None, dtype: Any = None, out: Any = None, *args: Any, **kwargs: Any
 ) -> Any:
-    deviation = np.sqrt(np.nanvar(a, axis, dtype, None, *args, **kwargs))
+    deviation = root_of_sum(np.nanvar(a, axis, dtype, None, *args, **kwargs))
     return delivered(trace, deviation, out, "np.nanstd")

@@ -13,7 +13,7 @@ from sparsejac.tracing.trace import Trace
 _AT_ZERO = "the 2-norm (and every p-norm) of a zero vector has derivative 0"
 
 
-def _root(total: Any, order: Any = 2) -> Any:
+def root_of_sum(total: Any, order: Any = 2) -> Any:
     """The root of a sum of powers, with derivative 0 where the sum is 0 (the slopes there are infinite and 0)."""
     root = np.sqrt(total) if order == 2 else total ** (1.0 / order)
     if order < 0:
@@ -31,7 +31,7 @@ def _squares(array: Any) -> Any:
 def _vector(trace: Trace, array: Any, order: Any, axis: Any, keepdims: bool) -> Any:
     """A norm along one axis, or along several as if they were one."""
     if order is None or order == 2:
-        return _root(np.sum(_squares(array), axis=axis, keepdims=keepdims))
+        return root_of_sum(np.sum(_squares(array), axis=axis, keepdims=keepdims))
     if isinstance(order, str):
         raise ValueError(f"Invalid norm order '{order}' for vectors")
     if order == 0:
@@ -43,7 +43,7 @@ def _vector(trace: Trace, array: Any, order: Any, axis: Any, keepdims: bool) -> 
         return np.min(size, axis=axis, keepdims=keepdims)
     if order == 1:
         return np.sum(size, axis=axis, keepdims=keepdims)
-    return _root(np.sum(size**order, axis=axis, keepdims=keepdims), order)
+    return root_of_sum(np.sum(size**order, axis=axis, keepdims=keepdims), order)
 
 
 def _matrix(trace: Trace, array: Any, order: Any, axes: tuple[int, int], keepdims: bool) -> Any:
@@ -52,7 +52,7 @@ def _matrix(trace: Trace, array: Any, order: Any, axes: tuple[int, int], keepdim
     if rows == columns:
         raise ValueError("Duplicate axes given.")
     if order is None or order in ("fro", "f"):
-        return _root(np.sum(_squares(array), axis=axes, keepdims=keepdims))
+        return root_of_sum(np.sum(_squares(array), axis=axes, keepdims=keepdims))
     if order in ("nuc", 2, -2):
         result = _by_singular_values(np.linalg.svd(np.moveaxis(array, axes, (-2, -1)), compute_uv=False), order)
         return np.expand_dims(result, axes) if keepdims else result

@@ -194,8 +194,9 @@ def _points(csr: Any, columns: tuple[int, ...]) -> tuple[Address, Address, npt.N
 @traces(np.matmul)
 def matmul(trace: Trace, a: Any, b: Any, dtype: Any = None) -> Any:
     """As `np.matmul`, for sparse constants as well."""
+    held: Any = b
     if is_traced(b) and sp.issparse(b):
-        return b.__rmatmul__(a)
+        return held.__rmatmul__(a)
     if sp.issparse(a):
         return a @ b if is_traced(a) else sparse_product(trace, a, b)
     if sp.issparse(b):

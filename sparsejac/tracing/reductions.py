@@ -14,7 +14,7 @@ from sparsejac.tracing.base import given
 from sparsejac.tracing.casting import computed_in, nonzero
 from sparsejac.tracing.conversion import as_value, delivered, wrap
 from sparsejac.tracing.folds import reduction
-from sparsejac.tracing.reals import Real, Value, Vector
+from sparsejac.tracing.reals import NumberKind, Real, Value, Vector
 from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, UFUNCS, traces
 from sparsejac.tracing.trace import Trace
 
@@ -51,7 +51,8 @@ def sum_real(trace: Trace, part: Real, stay: tuple[int, ...], gone: tuple[int, .
 def sum_value(trace: Trace, value: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """Sums of a value along axes."""
     stay, gone = _split(value, axis)
-    total = Value.of([sum_real(trace, part, stay, gone) for part in value.parts], "c" if value.kind == "c" else "i" if value.kind in "bi" else "f")
+    kind: NumberKind = "i" if value.kind in "bi" else value.kind
+    total = Value.of([sum_real(trace, part, stay, gone) for part in value.parts], kind)
     return _reshaped(total, _kept_shape(value.shape, gone)) if keepdims else total
 
 

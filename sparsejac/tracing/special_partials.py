@@ -118,6 +118,13 @@ def _ratio(a: Any, b: Any) -> Any:
     return np.where(a == 0.0, 0.0, a / np.where(a == 0.0, 1.0, b))
 
 
+def _boxcox_by_exponent(logarithm: Any, p: Any) -> Any:
+    """The limit where the number is 0 and the exponent positive."""
+    at_zero = (logarithm == -np.inf) & (p > 0.0)
+    log = np.where(at_zero, 0.0, logarithm)
+    return np.where(at_zero, 1.0 / np.where(at_zero, p, 1.0) ** 2, log**2 * exprel_slope(p * log))
+
+
 def normal_density(x: Any) -> Any:
     """The standard normal density."""
     return np.exp(-0.5 * x * x) / _ROOT_TWO_PI
@@ -182,11 +189,11 @@ ELEMENTARY: dict[str, tuple[Partial, ...]] = {
     "pseudo_huber": (_pseudo_huber_by_delta, lambda y, d, r: r / np.sqrt(1.0 + (r / d) ** 2)),
     "boxcox": (
         lambda y, x, p: x ** (p - 1.0),
-        lambda y, x, p: np.log(x) ** 2 * exprel_slope(p * np.log(x)),
+        lambda y, x, p: _boxcox_by_exponent(np.log(x), p),
     ),
     "boxcox1p": (
         lambda y, x, p: np.exp((p - 1.0) * np.log1p(x)),
-        lambda y, x, p: np.log1p(x) ** 2 * exprel_slope(p * np.log1p(x)),
+        lambda y, x, p: _boxcox_by_exponent(np.log1p(x), p),
     ),
     "inv_boxcox": (lambda y, x, p: y ** (1.0 - p), lambda y, x, p: y * x * x * _root_slope(p * x)),
     "inv_boxcox1p": (

@@ -11,6 +11,7 @@ import numpy as np
 from sparsejac.tracing.base import given
 from sparsejac.tracing.casting import computed_in
 from sparsejac.tracing.conversion import as_array, as_value, delivered, wrap
+from sparsejac.tracing.norms import root_of_sum
 from sparsejac.tracing.orders import Axes, axes_of
 from sparsejac.tracing.registry import traces
 from sparsejac.tracing.trace import Trace
@@ -47,9 +48,9 @@ def _var(
     return delivered(trace, total / np.maximum(count - ddof, 0), out, "np.var")
 
 
-@traces(np.std)
+@traces(np.std, convention="0 where all elements are equal")
 def _std(trace: Trace, a: Any, axis: Axes = None, dtype: Any = None, out: Any = None, *args: Any, **kwargs: Any) -> Any:
-    deviation = np.sqrt(np.var(a, axis, dtype, None, *args, **kwargs))
+    deviation = root_of_sum(np.var(a, axis, dtype, None, *args, **kwargs))
     return delivered(trace, deviation, out, "np.std")
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sparsejac.addressing import composed, contiguous, reboxed, recognised
 from sparsejac.location import user_site
 from sparsejac.program import Node, Piece
-from sparsejac.tracing.base import all_plain, is_traced, plain
+from sparsejac.tracing.base import all_plain, given, is_traced, plain
 from sparsejac.tracing.conversion import as_array, as_value, delivered, settled, wrap
 from sparsejac.tracing.reals import NumberKind, Real, Scalar, Value, Vector
 from sparsejac.tracing.registry import FUNCTIONS, hook, traces
@@ -101,6 +101,24 @@ _OUT_PLACES: dict[Any, int] = {np.take: 3, np.compress: 3, np.concatenate: 2}
 """Where `out` stands among the arguments of functions that take it by position."""
 
 
+_PIECEWISE = frozenset([np.concatenate, np.stack, np.hstack, np.vstack, np.dstack, np.column_stack, np.block])
+"""Functions that write `out` piece by piece: a later piece reads what an earlier one has overwritten."""
+
+
+def _check_apart(trace: Trace, sources: Any, out: Any, name: str) -> None:
+    """Refuse an `out` that shares memory with what is joined."""
+    target = out[0] if type(out) is tuple else out
+    for source in sources:
+        if isinstance(source, list | tuple):
+            _check_apart(trace, source, target, name)
+        elif type(source) is type(target) and np.may_share_memory(source.window, target.window):
+            raise trace.refusal(
+                f"{name} with an out= that overlaps what is joined",
+                "NumPy writes it piece by piece, and later pieces read what earlier ones have overwritten",
+                "copy the parts first",
+            )
+
+
 def _parameters(function: Callable[..., Any]) -> list[str]:
     """Names of a function's parameters; none for compiled ones, whose first parameters have no name."""
     try:
@@ -118,6 +136,8 @@ def structural(function: Callable[..., Any], *array_arguments: int) -> None:
     def follow(trace: Trace, *args: Any, out: Any = None, dtype: Any = None, **kwargs: Any) -> Any:
         if place is not None and len(args) > place:
             out, args = args[place], (*args[:place], None, *args[place + 1 :])
+        if given(out) and function in _PIECEWISE:
+            _check_apart(trace, args, out, f"np.{function.__name__}")
         sources = _Sources(trace)
         numbered = [sources.numbered(a) if k in array_arguments else settled(trace, a) for k, a in enumerate(args)]
         options = {key: sources.numbered(a) if key in names else settled(trace, a) for key, a in kwargs.items()}

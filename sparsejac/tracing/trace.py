@@ -22,6 +22,8 @@ from sparsejac.tracing.tape import ScalarTape
 
 Floats = npt.NDArray[np.float64]
 
+_array = np.array
+"""NumPy's own also while f runs: it is called for each constant, and a route looks at the caller."""
 
 ACTIVE = local()
 """The traces of each thread whose f is running, innermost last, as `stack`."""
@@ -66,7 +68,6 @@ class Trace:
         self.texts: set[str] = set()
         self.unchecked = array("q")
         self._values: dict[int, Floats] = {}
-        self._scalar_constants: dict[int, Node] = {}
         self._decided_rows: dict[int, tuple[float, Site]] = {}
         self._step = 0
 
@@ -78,7 +79,7 @@ class Trace:
 
     def constant(self, values: npt.ArrayLike) -> Node:
         """A node of numbers that f captured; they are copied."""
-        return self.graph.constant(np.array(values, dtype=np.float64).reshape(-1))
+        return self.graph.constant(_array(values, dtype=np.float64).reshape(-1))
 
     def refusal(self, operation: str, why: str, cure: str) -> UntraceableError:
         """The error to raise for what cannot be followed; the whole trace fails then, even if f catches it."""
@@ -143,7 +144,7 @@ class Trace:
             node, place = self.tape.place(number.row)
             number = Vector(node, Affine((), place, ()))
         elif not isinstance(number, Vector):
-            number = Vector(self.constant([number]), Affine((), 0, ()))
+            number = Vector(self.constant([number]), contiguous(()))
         if box is None or box == number.address.box:
             return number
         return Vector(number.node, broadcast(number.address, box))

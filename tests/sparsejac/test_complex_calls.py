@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 
 import sparsejac
 from oracles import Array, differences
@@ -146,3 +147,22 @@ def test_refusals_name_library_functions() -> None:
     assert "cannot follow generator.normal:" in library_message(lambda x: generator.normal(x))
     assert "cannot follow np.random.normal:" in library_message(lambda x: np.random.normal(x))
     assert "mean + sigma * noise" in library_message(lambda x: np.random.normal(x))
+
+
+def test_boxcox_by_the_exponent_at_zero() -> None:
+    """-1 / p has the derivative 1 / p**2, though the logarithm of 0 is infinite."""
+    f = lambda p: scipy.special.boxcox(np.array([0.0, 0.5, 2.0]), p)  # noqa: E731
+    p = np.array([0.4, 0.7, 1.5])
+    np.testing.assert_allclose(sparsejac.sparse_jacobian(f, p).toarray(), differences(f, p).jacobian, rtol=1e-7)
+    g = lambda p: scipy.special.boxcox1p(np.array([-1.0, 0.5, 2.0]), p)  # noqa: E731
+    np.testing.assert_allclose(sparsejac.sparse_jacobian(g, p).toarray(), differences(g, p).jacobian, rtol=1e-7)
+
+
+@pytest.mark.parametrize("function", [np.std, np.nanstd])
+def test_standard_deviation_of_equal_numbers(function: Any) -> None:
+    """A kink, as that of a norm at 0: the middle of the slopes, and right beside it."""
+    assert sparsejac.sparse_jacobian(function, np.full(3, 2.0)).toarray().tolist() == [[0.0, 0.0, 0.0]]
+    assert sparsejac.sparse_jacobian(lambda x: function(x[0]), np.ones(2)).toarray().tolist() == [[0.0, 0.0]]
+    x = np.array([1.0, 2.0, 4.0])
+    found = sparsejac.sparse_jacobian(function, x).toarray()
+    np.testing.assert_allclose(found, differences(function, x).jacobian, rtol=1e-8)

@@ -158,3 +158,39 @@ def test_in_place_counts_stay_counts() -> None:
         return counts * x
 
     np.testing.assert_allclose(sparsejac.sparse_jacobian(f, X).toarray(), differences(f, X).jacobian, atol=1e-7)
+
+
+def test_default_arguments_of_a_plan_are_its_own() -> None:
+    """As captured arrays are: what is written into them after `prepare` changes nothing."""
+    c, d = np.ones(3), {"scale": np.array(2.0 * np.ones(3))}
+    plan = sparsejac.prepare(lambda x, c, d: c * d["scale"] * x, np.ones(3), c, d)
+    c[:] = 7.0
+    d["scale"][:] = 7.0
+    np.testing.assert_array_equal(plan(np.ones(3)).toarray(), 2.0 * np.eye(3))
+    np.testing.assert_array_equal(plan(np.ones(3), c).toarray(), 14.0 * np.eye(3))
+
+
+def test_joining_into_what_is_joined_is_refused() -> None:
+    """NumPy writes piece by piece: the second piece of this stack is the first one once more."""
+
+    def f(x):
+        y = np.zeros((2, 3))
+        y[:] = x.reshape(2, 3)
+        np.stack([y[1], y[0]], out=y)
+        return y.ravel()
+
+    with pytest.raises(sparsejac.UntraceableError, match="overlaps what is joined"):
+        sparsejac.sparse_jacobian(f, np.arange(6.0))
+
+
+def test_astype_copies_where_the_order_is_another_one() -> None:
+    def f(x):
+        y = np.zeros((2, 3))
+        y[:] = x.reshape(2, 3)
+        z = y.astype(float, order="F", copy=False)
+        z += x[0]
+        same = y.astype(float, order="C", copy=False)
+        same *= 2.0
+        return y.ravel()
+
+    np.testing.assert_array_equal(sparsejac.sparse_jacobian(f, np.arange(6.0)).toarray(), 2.0 * np.eye(6))
