@@ -11,6 +11,7 @@ from sparsejac.tracing.casting import truth_of
 from sparsejac.tracing.complex_rules import is_complex
 from sparsejac.tracing.reals import NumberKind, Real, Value, Vector
 from sparsejac.tracing.registry import CONVENTIONS, HOOKS, UFUNCS
+from sparsejac.tracing.scalar import SHORT_POWERS
 from sparsejac.tracing.trace import Trace
 
 _INVERSE = ["arcsin", "arccos", "arctan", "arctan2", "arcsinh", "arccosh", "arctanh"]
@@ -46,13 +47,11 @@ def _positive(trace: Trace, a: Value) -> Value:
 
 
 def _real_power(trace: Trace, a: Value, b: Value) -> Value:
-    """Powers with NumPy's short cuts for small exponents, which are faster and have no pole in their derivative."""
+    """Powers, some by NumPy's short cuts."""
     if is_complex(a, b):
         return pairs.power(trace, a, b)
     exponent = constant_number(trace, b.real)
-    short = (
-        {2.0: "square", 1.0: "copy", 0.5: "sqrt", -1.0: "reciprocal"}.get(exponent) if exponent is not None else None
-    )
+    short = SHORT_POWERS.get(exponent) if exponent is not None else None
     if short is None:
         return Value(trace.apply("power", a.real, b.real))
     result = trace.apply(short, a.real)

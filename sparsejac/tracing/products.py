@@ -230,15 +230,21 @@ def _dot_product(trace: Trace, a: Any, b: Any) -> Any:
     if not left.shape or not right.shape:
         return np.multiply(a, b)
     axis = -2 if len(right.shape) > 1 else -1
-    return _tensordot(trace, a, b, ([len(left.shape) - 1], [len(right.shape) + axis]), scalar=True)
+    return _contracted(trace, left, right, ([len(left.shape) - 1], [len(right.shape) + axis]), scalar=True)
 
 
 @traces(np.tensordot)
-def _tensordot(trace: Trace, a: Any, b: Any, axes: Any = 2, *, scalar: bool = False) -> Any:
+def _tensordot(trace: Trace, a: Any, b: Any, axes: Any = 2) -> Any:
     left, right = as_value(trace, a), as_value(trace, b)
     if isinstance(axes, int):
         axes = (list(range(len(left.shape) - axes, len(left.shape))), list(range(axes)))
     first, second = (np.atleast_1d(side).tolist() for side in axes)
+    return _contracted(trace, left, right, (first, second), scalar=False)
+
+
+def _contracted(trace: Trace, left: Value, right: Value, axes: tuple[list[int], list[int]], scalar: bool) -> Any:
+    """The sums over pairs of axes."""
+    first, second = axes
     label_a = [chr(97 + k) for k in range(len(left.shape))]
     label_b = [chr(110 + k) for k in range(len(right.shape))]
     for p, q in zip(first, second, strict=True):
@@ -256,7 +262,7 @@ def _inner(trace: Trace, a: Any, b: Any) -> Any:
     left, right = as_value(trace, a), as_value(trace, b)
     if not left.shape or not right.shape:
         return np.multiply(a, b)
-    return _tensordot(trace, a, b, ([len(left.shape) - 1], [len(right.shape) - 1]), scalar=True)
+    return _contracted(trace, left, right, ([len(left.shape) - 1], [len(right.shape) - 1]), scalar=True)
 
 
 @traces(np.vdot)

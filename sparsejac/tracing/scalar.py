@@ -30,6 +30,9 @@ _CODES_OF_UFUNCS = {
 }
 """Ufuncs that are, on real numbers, just the primitive of the same name."""
 
+SHORT_POWERS = {2.0: "square", 1.0: "copy", 0.5: "sqrt", -1.0: "reciprocal"}
+"""NumPy's short cuts for exponents, which are faster than powers and have no pole in their derivative."""
+
 _UFUNC_NAMES = frozenset(name for name in dir(np) if isinstance(getattr(np, name), np.ufunc))
 
 _READS_BITS = frozenset(
@@ -269,6 +272,12 @@ class TracedScalar(TracedBase):
     __isub__ = __sub__
     __imul__ = __mul__
     __itruediv__ = __truediv__
+
+    def __pow__(self, other: Any) -> Any:
+        short = SHORT_POWERS.get(other) if type(other) is int or type(other) is float else None
+        if short is None or self.row < 0 or self.tracer.finished:
+            return super().__pow__(other)
+        return TracedScalar(self.tracer, None, self.tracer.tape.apply_code(CODES[short], (self.row,), site_key()))
 
     def __ifloordiv__(self, other: Any) -> Any:
         return self // other

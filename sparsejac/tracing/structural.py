@@ -183,7 +183,7 @@ _VIEWING: list[Callable[..., Any]] = [
 ]  # fmt: skip
 _DIVIDING: list[Callable[..., Any]] = [np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit]
 _MOVING: list[Callable[..., Any]] = [
-    np.roll, np.repeat, np.tile, np.concatenate, np.stack, np.hstack, np.vstack, np.dstack, np.column_stack, np.block,
+    np.roll, np.repeat, np.tile, np.stack, np.hstack, np.vstack, np.dstack, np.column_stack, np.block,
     np.delete, np.take, np.diagflat, np.tril, np.triu, np.resize, np.take_along_axis,
 ]  # fmt: skip
 

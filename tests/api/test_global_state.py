@@ -9,6 +9,7 @@ import math
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import wraps
 from math import exp
 from types import ModuleType
 from typing import Any
@@ -297,3 +298,19 @@ def test_other_threads_use_names_of_this_module_meanwhile() -> None:
     sparsejac.sparse_jacobian(f, X)
     thread.join()
     assert seen == [float, True, np.ndarray, np.dtype(np.float64)]
+
+
+@pytest.mark.parametrize(("owner", "name"), [(np, "zeros"), (scipy.sparse._base._spbase, "multiply")])
+def test_what_someone_replaces_between_two_calls_stays_replaced(
+    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+) -> None:
+    sparsejac.sparse_jacobian(np.sin, np.ones(3))
+    original = vars(owner)[name]
+
+    @wraps(original)
+    def replaced(*args: Any, **kwargs: Any) -> Any:
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, replaced)
+    sparsejac.sparse_jacobian(np.sin, np.ones(3))
+    assert vars(owner)[name] is replaced

@@ -473,3 +473,39 @@ def test_random_scalar_programs(statements: list[Step]) -> None:
     """Levels, groups, chains and interruptions of all kinds."""
     x = np.array([0.3, -0.7, 0.9, 0.4, -0.2])
     check(lambda v: scalar_program(v, statements), x)
+
+
+def test_rows_of_a_sum_that_are_asked_for_after_it_was_rolled() -> None:
+    """A few rows are rolled one by one: their operands may be inner rows of a sum that was rolled before."""
+
+    def f(x: Any) -> Any:
+        total, partial = 0.0, []
+        for k in range(12):
+            total = total + x[k]
+            partial.append(total)
+        whole = x * total
+        return whole * (partial[5] * 2.0) + np.sum(whole) / partial[7]
+
+    check(f, np.linspace(0.4, 1.9, 13))
+
+
+def test_vectors_and_scalars_in_turn() -> None:
+    """Each turn asks for scalars that were just written, and reads elements of what it made of them."""
+
+    def f(x: Any) -> Any:
+        y = x * 1.0
+        for k in range(40):
+            scale = y[k % 7] * y[(k + 3) % 7] + 0.25
+            y = y / (1.0 + scale * scale)
+            y[k % 5] = scale - y[6]
+        return y
+
+    check(f, np.linspace(0.3, 1.2, 7))
+
+
+@pytest.mark.parametrize("exponent", [2, 2.0, 1, 0.5, -1, 3, -2, 0, np.float64(2.0)])
+def test_powers_of_elements(exponent: Any) -> None:
+    def f(x: Any) -> Any:
+        return np.array([x[k] ** exponent for k in range(4)])
+
+    check(f, np.array([0.7, 1.3, 2.1, 0.4]))
