@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array, eye_array, issparse
 
 from coloring import color
-from sparsejac.arguments import content, described, is_operand
+from sparsejac.arguments import content
 from sparsejac.errors import InputError, InputTypeError
 from sparsejac.local_products import Block, LocalProducts, Rule
 from sparsejac.location import user_location
@@ -141,10 +141,9 @@ class _Bound:
     @property
     def key(self) -> tuple[object, ...]:
         """What tells this call from others; the primitive itself is kept alive by whoever holds the key's routine."""
-        contents = [described(a) if k not in self.traced else None for k, a in enumerate(self.fixed)]
-        constants = [np.asarray(a).tobytes() for k, a in enumerate(self.fixed) if is_operand(a)]
+        contents = [content(a) if k not in self.traced else None for k, a in enumerate(self.fixed)]
         named = [(name, content(option)) for name, option in sorted(self.options.items())]
-        known = repr((contents, constants, named)).encode()
+        known = repr((contents, named)).encode()
         return (id(self.made), self.traced, blake2b(known, digest_size=16).hexdigest())
 
     def arguments(self, operands: Sequence[npt.NDArray[Any]]) -> tuple[Any, ...]:

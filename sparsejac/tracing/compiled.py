@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sparsejac.tracing.base import all_plain, plain
+from sparsejac.tracing.base import all_plain, is_traced, plain
 from sparsejac.tracing.mapping import vectorized
 from sparsejac.tracing.trace import current_trace
 
@@ -31,8 +31,43 @@ def stand_in(obj: Any) -> Function | None:
     if kind.__name__ == "GUFunc":
         return _routed(obj, _refuse_generalized, lambda *args: True)
     if kind.__name__ == "DUFunc":
-        return _routed(obj, _by_elements(obj._dispatcher.py_func), lambda *args: bool(obj._frozen))
-    return _routed(obj, obj.py_func, _has_overload(obj)) if hasattr(obj, "py_func") else None
+        follow = _by_elements(obj._dispatcher.py_func)
+        known = [tuple(types.split("->")[0]) for types in obj.types] if obj._frozen else None
+        return _routed(obj, _in_double(follow, known, lambda arg: "d"), lambda *args: bool(obj._frozen))
+    if not hasattr(obj, "py_func"):
+        return None
+    if obj._can_compile:
+        return _routed(obj, obj.py_func, _has_overload(obj))
+    known = [tuple(map(_double_axes, types)) for types in obj.overloads]
+    return _routed(obj, _in_double(obj.py_func, known, np.ndim), lambda *args: True)
+
+
+def _double_axes(numba_type: Any) -> int:
+    """The number of axes of an argument in double precision; -1 for all others."""
+    double = str(getattr(numba_type, "dtype", numba_type)) == "float64"
+    return int(getattr(numba_type, "ndim", 0)) if double else -1
+
+
+def _in_double(follow: Function, known: list[tuple[Any, ...]] | None, wanted: Function) -> Function:
+    """Follow a function only where numba would not convert the traced arguments to one of its stated signatures."""
+
+    @wraps(follow)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        places = [k for k, arg in enumerate(args) if is_traced(arg) and not all_plain(arg)]
+        fits = known is None or any(
+            len(types) == len(args) and all(types[k] == wanted(args[k]) for k in places) for types in known
+        )
+        if fits and all(args[k].dtype == np.float64 for k in places if known is not None):
+            return follow(*args, **kwargs)
+        trace = current_trace()
+        assert trace is not None
+        raise trace.refusal(
+            "a function compiled by numba for stated types, called with others",
+            "numba converts its arguments, and integers and single precision lose digits",
+            "leave the types out, or state float64 and float64[:]",
+        )
+
+    return call
 
 
 def _by_elements(function: Function) -> Function:

@@ -28,7 +28,7 @@ def _real_rule(name: str, kind: NumberKind = "f") -> Callable[..., Value]:
         if is_complex(*values):
             found: Value = HOOKS["complex_ufunc"](trace, name, *values)
             return found
-        return Value(trace.apply(name, *(value.real for value in values)), None, kind)
+        return Value(trace.apply(name, *[value.real for value in values]), None, kind)
 
     return follow
 
@@ -37,7 +37,7 @@ def _rule(name: str, complex_rule: Callable[..., Value], kind: NumberKind = "f")
     def follow(trace: Trace, *values: Value) -> Value:
         if is_complex(*values):
             return complex_rule(trace, *values)
-        return Value(trace.apply(name, *(value.real for value in values)), None, kind)
+        return Value(trace.apply(name, *[value.real for value in values]), None, kind)
 
     return follow
 

@@ -65,15 +65,24 @@ def _operators(name: str, ufunc: Any) -> tuple[Callable[..., Any], Callable[...,
 
     def forward(self: TracedScalar, other: Any) -> Any:
         written = write(self, other, False)
-        if written is None:
-            return NotImplemented if getattr(other, "__array_ufunc__", ufunc) is None else ufunc(self, other)
-        return written
+        if written is not None:
+            return written
+        if ufunc is np.multiply and _repeats(self, other):
+            return other * int(self)
+        return NotImplemented if getattr(other, "__array_ufunc__", ufunc) is None else ufunc(self, other)
 
     def reflected(self: TracedScalar, other: Any) -> Any:
         written = write(self, other, True)
-        return ufunc(other, self) if written is None else written
+        if written is not None:
+            return written
+        return other * int(self) if ufunc is np.multiply and _repeats(self, other) else ufunc(other, self)
 
     return forward, reflected
+
+
+def _repeats(number: TracedScalar, other: Any) -> bool:
+    """Whether a product with a whole number is a repetition, as that of a list."""
+    return isinstance(other, list | tuple | str | bytes) and number.kind == "i"
 
 
 class TracedScalar(TracedBase):
@@ -164,7 +173,8 @@ class TracedScalar(TracedBase):
             return self
         if all(part is Ellipsis or part is None for part in (key if type(key) is tuple else (key,))):
             return HOOKS["as_array"](self.tracer, self)[key]
-        raise IndexError("invalid index to scalar variable.")
+        # Not an IndexError, as NumPy raises: with that a loop over the number would just have no turns.
+        raise TypeError(f"'numpy.{self.dtype}' object is not subscriptable, and not iterable")
 
     def __getattr__(self, name: str) -> Any:
         if name in SAME_AS_FUNCTIONS or name in _UFUNC_NAMES:  # NumPy calls x.sin() for the elements of object arrays

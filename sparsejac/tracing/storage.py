@@ -108,11 +108,11 @@ class Storage:
 
     def read(self, address: Address) -> Vector:
         """The numbers at many places, as they are now."""
-        if not self._scalars and self._log:
-            recent = self._recent(address)
+        if self._scalars or self._log:
+            recent = None if self._scalars else self._recent(address)
             if recent is not None:
                 return recent
-        self._settle()
+            self._settle()
         if self.node is None:
             assert self.plain is not None
             return Vector(self.trace.constant(self.plain[address.table()]), contiguous(address.box))
