@@ -88,8 +88,7 @@ class TracedBase(NDArrayOperatorsMixin):
             return self.tracer.outside_write(
                 "item assignment of a value that depends on x into an ordinary array",
                 "the array was not made inside f, and would lose the derivative with respect to x",
-                "create the buffer inside f, by calling np.zeros(n), np.empty(n), or np.array(a) in place of a.copy(), "
-                "under just these names",
+                "make the buffer by a call of np.zeros(n), np.empty(n) or np.array(a) inside f",
             )
         compiled = called_text()
         if compiled and not cure:

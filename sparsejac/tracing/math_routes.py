@@ -49,7 +49,8 @@ def of_numbers(follow: Function) -> Maker:
 
 
 def _followed(trace: Trace, follow: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if not isinstance(follow, np.ufunc) or any(type(arg) is TracedArray for arg in args):
+    kinds = [type(arg) for arg in args]
+    if not isinstance(follow, np.ufunc) or TracedArray in kinds:
         trace.begin()
         if any(np.size(arg) != 1 for arg in args):
             raise TypeError("only 0-dimensional arrays can be converted to Python scalars")
@@ -59,8 +60,7 @@ def _followed(trace: Trace, follow: Function, args: tuple[Any, ...], kwargs: dic
             if isinstance(follow, np.ufunc)
             else follow(*args, **kwargs)
         )
-    number = next(arg for arg in args if type(arg) is TracedScalar)
-    return number.__array_ufunc__(follow, "__call__", *args)
+    return args[kinds.index(TracedScalar)].__array_ufunc__(follow, "__call__", *args)
 
 
 def _check(trace: Trace, original: Function, args: tuple[Any, ...], result: Any, code: Any) -> None:

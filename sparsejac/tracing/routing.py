@@ -30,7 +30,7 @@ from sparsejac.tracing.converters import CONVERTERS, converters_in
 from sparsejac.tracing.math_routes import CMATH, MATH
 from sparsejac.tracing.reachable import Place, Search
 from sparsejac.tracing.registry import FUNCTIONS, LIBRARY, MAKERS, STAND_INS
-from sparsejac.tracing.trace import ACTIVE, Trace
+from sparsejac.tracing.trace import ACTIVE, Trace, current_trace
 
 _LOCK = threading.RLock()
 _DEPTH = 0
@@ -260,6 +260,9 @@ def _replacement(value: Any) -> Any:
 
 def seen_by_f(argument: Any) -> Any:
     """An argument of f, or what stands for it while f runs."""
+    trace = current_trace()
+    if trace is not None and trace.argument_stand_in is not None:
+        argument = trace.argument_stand_in(argument)
     route = _replacement(argument)
     return argument if route is None else route
 

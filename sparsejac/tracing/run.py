@@ -124,17 +124,23 @@ class _Following:
         """Runs of f with arrays of ours in the places of arrays that it captured; None if that is of no use."""
         work = WorkArrays.of(self.f, *self.used)
         with suppress(Exception):
-            self.once(Trace(), work)
+            traced = self.once(Trace(), work)
+            if not work.written:
+                return traced
         if not work.written:
             return None
-        work.chosen = work.written.copy()
-        trace = Trace()
-        try:
-            return self.once(trace, work)
-        except UntraceableError:
-            raise
-        except Exception:
-            return None
+        work.watched = work.written.copy()
+        for only_watched in (True, False):
+            work.only_watched = only_watched
+            trace = Trace()
+            try:
+                return self.once(trace, work)
+            except UntraceableError:
+                if not only_watched or not trace.wrote_outside:
+                    raise
+            except Exception:
+                return None
+        return None
 
     def _observed(self, trace: Trace, work: WorkArrays | None) -> Traced:
         trace.graph.site = NOWHERE

@@ -30,6 +30,10 @@ _CODES_OF_UFUNCS = {
 }
 """Ufuncs that are, on real numbers, just the primitive of the same name."""
 
+_COMPARISONS = ["less", "less_equal", "greater", "greater_equal", "equal", "not_equal"]
+_CODES_OF_COMPARISONS = {getattr(np, name): CODES[name] for name in _COMPARISONS}
+"""As `_CODES_OF_UFUNCS`, with truth values as results."""
+
 SHORT_POWERS = {2.0: "square", 1.0: "copy", 0.5: "sqrt", -1.0: "reciprocal"}
 """NumPy's short cuts for exponents, which are faster than powers and have no pole in their derivative."""
 
@@ -125,11 +129,14 @@ class TracedScalar(TracedBase):
         raise self._lossy("a number that depends on x as an index, a size or an option")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        code = _CODES_OF_UFUNCS.get(ufunc)
+        compares = ufunc in _CODES_OF_COMPARISONS
+        code = _CODES_OF_COMPARISONS[ufunc] if compares else _CODES_OF_UFUNCS.get(ufunc)
         if code is not None and not kwargs and method == "__call__" and not self.tracer.finished:
             rows = [self._row_of(operand) for operand in inputs]
             if min(rows) >= 0:
-                return TracedScalar(self.tracer, None, self.tracer.tape.apply_code(code, rows, site_key()))
+                row = self.tracer.tape.apply_code(code, rows, site_key())
+                truth = Value(Scalar(row), None, "b") if compares else None
+                return TracedScalar(self.tracer, truth, -1 if compares else row)
         return HOOKS["ufunc"](self.tracer, ufunc, method, inputs, kwargs)
 
     def _row_of(self, operand: Any) -> int:
@@ -284,10 +291,13 @@ class TracedScalar(TracedBase):
     __itruediv__ = __truediv__
 
     def __pow__(self, other: Any) -> Any:
-        short = SHORT_POWERS.get(other) if type(other) is int or type(other) is float else None
-        if short is None or self.row < 0 or self.tracer.finished:
+        if self.row < 0 or self.tracer.finished or not (type(other) is int or type(other) is float):
             return super().__pow__(other)
-        return TracedScalar(self.tracer, None, self.tracer.tape.apply_code(CODES[short], (self.row,), site_key()))
+        tape, short = self.tracer.tape, SHORT_POWERS.get(other)
+        if short is not None:
+            return TracedScalar(self.tracer, None, tape.apply_code(CODES[short], (self.row,), site_key()))
+        rows = (self.row, tape.constant(float(other)))
+        return TracedScalar(self.tracer, None, tape.apply_code(CODES["power"], rows, site_key()))
 
     def __ifloordiv__(self, other: Any) -> Any:
         return self // other

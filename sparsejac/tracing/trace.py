@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import local
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +65,7 @@ class Trace:
         self.finished = False
         self.strict = strict
         self.wrote_outside = False
+        self.argument_stand_in: Callable[[Any], Any] | None = None
         self.function: object = None
         self.texts: set[str] = set()
         self.unchecked = array("q")

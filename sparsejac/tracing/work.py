@@ -1,9 +1,9 @@
 """Work arrays: arrays that f captured, and overwrites at each call.
 
-In f they are ordinary arrays, which take no traced values. After such a refusal f is run again, with copies of ours in
-the places where f finds its arrays: first to learn into which of them it writes, then with just these. Afterwards
-everything is bound as before, and the caller's arrays are untouched. What a work array held before the call must not
-be read where f writes: see `watched.WorkGuard`.
+In f they are ordinary arrays, which take no traced values; nor does what f makes of them (``y = y0.copy()``). After
+such a refusal f is run again, with copies of ours in the places where f finds its arrays: first to learn into which
+of them it writes, then with these watched. Afterwards all is bound as before, and the caller's arrays are untouched.
+What a work array held before the call must not be read where f writes: see `watched.WorkGuard`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,14 +38,17 @@ class WorkArrays:
     ----------
     places : list of Place
         Where they are bound.
-    chosen : set of int, optional
-        Identities of the arrays that stand-ins replace; all if not given.
+    watched : set of int
+        Identities of the arrays whose stand-ins are watched.
+    only_watched : bool
+        Whether stand-ins replace no others.
     written : set of int
         Identities of the arrays into which traced values were written.
     """
 
     places: list[Place]
-    chosen: set[int] | None = None
+    watched: set[int] = field(default_factory=set)
+    only_watched: bool = False
     written: set[int] = field(default_factory=set)
 
     @staticmethod
@@ -60,6 +64,7 @@ class WorkArrays:
         put: list[Place] = []
         try:
             stand_ins = self._stand_ins(trace)
+            trace.argument_stand_in = partial(_argument_stand_in, trace, {})
             for place in self.places:
                 if id(place.value) in stand_ins:
                     place.put(stand_ins[id(place.value)])
@@ -77,16 +82,26 @@ class WorkArrays:
         """For each array its stand-in. Views of one array share memory, as they do."""
         names = {id(place.value): _name(place) for place in self.places}
         arrays = {id(place.value): place.value for place in self.places}
+        watched = {id(_root(array)) for key, array in arrays.items() if key in self.watched}
         roots: dict[int, TracedArray] = {}
         found = {}
         for key, array in arrays.items():
             root = _root(array)
-            if (self.chosen is not None and key not in self.chosen) or not _is_view_of(array, root):
+            if (self.only_watched and key not in self.watched) or not _is_view_of(array, root):
                 continue
             if id(root) not in roots:
-                roots[id(root)] = _copied(trace, root, None if self.chosen is None else names[key])
+                roots[id(root)] = _copied(trace, root, names[key] if id(root) in watched else None)
             found[key] = _view_like(array, root, roots[id(root)])
         return found
+
+
+def _argument_stand_in(trace: Trace, made: dict[int, TracedArray], argument: Any) -> Any:
+    """What stands for an array that is an argument of f; others are as they are."""
+    if not _may_be_written(argument) or not _is_view_of(argument, argument):
+        return argument
+    if id(argument) not in made:
+        made[id(argument)] = _copied(trace, argument, "among the arguments")
+    return made[id(argument)]
 
 
 def _may_be_written(obj: Any) -> bool:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
@@ -194,3 +195,75 @@ def test_astype_copies_where_the_order_is_another_one() -> None:
         return y.ravel()
 
     np.testing.assert_array_equal(sparsejac.sparse_jacobian(f, np.arange(6.0)).toarray(), 2.0 * np.eye(6))
+
+
+WHOLE_NUMBERS: Programs = {
+    "a list times a count": lambda x: np.array([1.0] * (x > 1.0).sum() + [x[0]]),
+    "a count times a tuple": lambda x: np.array(math.floor(x[3]) * (x[1], x[2])),
+    "a text times a count": lambda x: x * len("ab" * math.floor(x[3])),
+    "ones of a count": lambda x: np.ones(math.floor(x[3]) + 1) * x[0],
+    "zeros of a count": lambda x: np.zeros(shape=(x > 1.0).sum()) + x[0],
+}
+
+
+@pytest.mark.parametrize("f", [pytest.param(f, id=name) for name, f in WHOLE_NUMBERS.items()])
+def test_whole_numbers_of_values(f: Callable[[Any], Any]) -> None:
+    plan = sparsejac.prepare(f, X)
+    for x in (X, X + [0.0, -0.6, 0.0, 1.0, 0.9, 0.0]):
+        for value, jacobian in (sparsejac.value_and_jacobian(f, x), plan.value_and_jacobian(x)):
+            assert np.shape(value) == np.shape(f(x.copy()))
+            np.testing.assert_allclose(jacobian.toarray(), differences(f, x).jacobian, atol=1e-7)
+
+
+@pytest.mark.parametrize("f", [lambda x: [t for t in x[0]], lambda x: list(x[0]), lambda x: x[0][0]])
+def test_numbers_are_not_iterated(f: Callable[[Any], Any]) -> None:
+    with pytest.raises((TypeError, IndexError)):
+        f(X.copy())
+    with pytest.raises(TypeError):
+        sparsejac.sparse_jacobian(f, X)
+
+
+def test_vectorize_takes_its_type_from_a_traced_first_result() -> None:
+    """NumPy's result is of integers then, and cuts the other results."""
+    with pytest.raises(sparsejac.UntraceableError):
+        sparsejac.sparse_jacobian(lambda x: np.vectorize(lambda t: math.floor(t) if t < 1.0 else t)(x) * x[0], X)
+
+
+def test_plan_tells_minus_zero_from_zero() -> None:
+    plan = sparsejac.prepare(lambda x: x * 2.0 if np.signbit(x[0]) else x * 3.0, np.array([0.0, 1.0]))
+    np.testing.assert_array_equal(plan(np.array([-0.0, 1.0])).toarray(), 2.0 * np.eye(2))
+    np.testing.assert_array_equal(plan(np.array([0.0, 1.0])).toarray(), 3.0 * np.eye(2))
+
+
+def test_primitive_with_numbers_in_a_dict() -> None:
+    scaled = sparsejac.primitive(lambda t, o: t * o["k"], jvp=lambda a, d, **_: d[0] * a[1]["k"], sparsity="elementwise")
+    for k in (2.0, 3.0, np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), np.arange(6.0)):
+        jacobian = sparsejac.sparse_jacobian(lambda x, k=k: scaled(x, {"k": k}), X)
+        np.testing.assert_array_equal(jacobian.toarray(), np.diag(np.broadcast_to(k, 6)))
+
+
+@pytest.mark.parametrize("signature", ["int64(int64)", "float32(float32)"])
+def test_numba_converts_to_stated_types(signature: str) -> None:
+    twice = numba.njit(signature)(lambda a: a * 2)
+    assert twice(2.7) != 5.4
+    with pytest.raises(sparsejac.UntraceableError, match="stated types"):
+        sparsejac.sparse_jacobian(lambda x: np.array([twice(t) for t in x]), X)
+    plain = sparsejac.sparse_jacobian(lambda x: twice(2.7) * x, X)
+    np.testing.assert_array_equal(plain.toarray(), twice(2.7) * np.eye(6))
+
+
+def test_numba_of_stated_doubles_is_followed() -> None:
+    def smooth(x: Any, c: Any) -> Any:
+        return x * x * c
+
+    followed = numba.njit(["float64[:](float64[:], float64)", "float32[:](float32[:], float32)"])(smooth)
+    jacobian = sparsejac.sparse_jacobian(lambda x: followed(x, x[0]), X)
+    np.testing.assert_allclose(jacobian.toarray(), differences(lambda x: smooth(x, x[0]), X).jacobian, atol=1e-7)
+
+
+def test_numba_ufunc_of_single_precision_is_refused() -> None:
+    scaled = numba.vectorize(["float32(float32)"])(lambda a: a * 1.1)
+    with pytest.raises(TypeError):
+        scaled(X)
+    with pytest.raises(sparsejac.UntraceableError, match="stated types"):
+        sparsejac.sparse_jacobian(lambda x: scaled(x), X)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from dense_checks import check
+from oracles import differences
 from sparsejac import UntraceableError, prepare, sparse_jacobian
 
 X = np.array([0.7, -1.3, 2.1, 0.4])
@@ -298,3 +299,79 @@ def test_in_many_threads() -> None:
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(once, range(4)))
     assert model.work is work
+
+
+BASE = np.array([1.0, -2.0, 0.5, 4.0])
+KEPT = np.zeros(4)
+
+
+class Starts:
+    """Copies of an array of its own are what f writes into."""
+
+    def __init__(self) -> None:
+        self.start = BASE.copy()
+
+    def residual(self, x: Any) -> Any:
+        y = self.start.copy()
+        y[1:] -= x[1:] * x[:-1]
+        return y
+
+
+def copied(x: Any) -> Any:
+    y = BASE.copy()
+    y[::2] = x[:2] * x[2:]
+    return y
+
+
+def computed(x: Any) -> Any:
+    y = 2.0 * BASE[::-1]
+    y[0] += x[0] ** 2
+    z = y.reshape(2, 2).T.copy()
+    z[1] *= x[:2]
+    return z.ravel()
+
+
+def both(x: Any) -> Any:
+    """A copy, and a work array beside it."""
+    y = BASE.copy()
+    y[1] = x[0] * x[1]
+    KEPT[:] = y
+    return KEPT * x
+
+
+@pytest.mark.parametrize("f", [copied, computed, both, Starts().residual])
+def test_what_f_makes_of_captured_arrays_takes_traced_values(f: Callable[[Any], Any]) -> None:
+    before = BASE.copy(), KEPT.copy()
+    plan = prepare(f, X)
+    for x in (X, X + 0.5):
+        expected = differences(f, x).jacobian
+        KEPT[:] = before[1]
+        np.testing.assert_allclose(sparse_jacobian(f, x).toarray(), expected, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(plan(x).toarray(), expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(BASE, before[0])
+    np.testing.assert_array_equal(KEPT, before[1])
+
+
+def test_copies_of_arguments_take_traced_values() -> None:
+    def f(x: Any, y0: Any, *, scale: Any) -> Any:
+        y = y0.copy()
+        y[1] = x[0] * x[1]
+        z = scale[:2] * 1.0
+        z[0] = x[3]
+        return np.concatenate([y, z])
+
+    scale = np.array([3.0, 5.0, 7.0])
+    found = sparse_jacobian(f, X, BASE, kwargs={"scale": scale}).toarray()
+    expected = np.zeros((6, 4))
+    expected[1, :2] = X[1::-1]
+    expected[4, 3] = 1.0
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_an_argument_that_carries_state_is_refused() -> None:
+    def f(x: Any, total: Any) -> Any:
+        total[0] += x[0]
+        return total * x
+
+    with pytest.raises(UntraceableError, match="inside f"):
+        sparse_jacobian(f, X, np.zeros(4))
