@@ -35,7 +35,18 @@ def as_value(trace: Trace, obj: Any) -> Value:
         return obj.value
     if type(obj) in (float, int):
         return Value(float(obj))
-    return list_value(trace, obj) if isinstance(obj, list | tuple) else array_value(trace, np.asarray(obj))
+    return list_value(trace, obj) if isinstance(obj, list | tuple) else array_value(trace, _ordinary(trace, obj))
+
+
+def _ordinary(trace: Trace, obj: Any) -> npt.NDArray[Any]:
+    """An object as an ordinary array, if it computes as one."""
+    if isinstance(obj, np.matrix | np.ma.MaskedArray):
+        raise trace.refusal(
+            f"a combination with a {type(obj).__module__}.{type(obj).__name__}".replace("numpy.", "np.", 1),
+            "a matrix takes * for the product of matrices and keeps two axes, a masked array leaves elements out",
+            "make an array of it: A.toarray() in place of A.todense(), np.asarray(M), masked.filled(0.0)",
+        )
+    return np.asarray(obj)
 
 
 def _check_owner(trace: Trace, obj: TracedArray | TracedScalar) -> None:
@@ -76,7 +87,7 @@ def as_array(trace: Trace, obj: Any) -> TracedArray:
     if type(obj) is TracedArray:
         return plain_array(trace, obj.window) if obj.is_plain and obj.tracer is not trace else obj
     if all_plain(obj) and not (isinstance(obj, np.ndarray) and obj.dtype.kind == "O"):
-        return plain_array(trace, np.array(plain(obj)))
+        return plain_array(trace, np.array(_ordinary(trace, plain(obj))))
     value = as_value(trace, obj)
     if not value.is_vector:
         value = value.each(lambda part: trace.vector(part, ()))
@@ -114,6 +125,8 @@ def in_dtype(trace: Trace, value: Value, dtype: np.dtype[Any], *, scalar: bool =
 
 def stored(trace: Trace, array: TracedArray, obj: Any) -> Any:
     """What an item assignment writes into an array: NumPy converts without asking."""
+    if isinstance(obj, np.matrix | np.ma.MaskedArray):
+        obj = np.asarray(obj)
     value = as_value(trace, obj)
     if value.kind == "c" and array.dtype.kind != "c":
         raise trace.refusal(

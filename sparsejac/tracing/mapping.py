@@ -60,7 +60,8 @@ def _gathered(trace: Trace, results: list[Any], shape: tuple[int, ...], dtype: A
         return np.empty(shape, dtype=dtype)
     value = list_value(trace, results)
     if dtype is None:
-        dtype = (results[0] if is_traced(results[0]) else np.asarray(results[0])).dtype  # the first decides, as in NumPy
+        first = results[0] if is_traced(results[0]) else np.asarray(results[0])
+        dtype = first.dtype  # the first result decides, as in NumPy
         dtype = None if dtype == np.float64 else dtype
     array = as_array(trace, list(results)) if dtype is None else in_dtype(trace, value, np.dtype(dtype))
     return array.reshape(shape + array.shape[1:]) if shape else array[0]

@@ -209,13 +209,13 @@ WHOLE_NUMBERS: Programs = {
 @pytest.mark.parametrize("f", [pytest.param(f, id=name) for name, f in WHOLE_NUMBERS.items()])
 def test_whole_numbers_of_values(f: Callable[[Any], Any]) -> None:
     plan = sparsejac.prepare(f, X)
-    for x in (X, X + [0.0, -0.6, 0.0, 1.0, 0.9, 0.0]):
+    for x in (X, X + np.array([0.0, -0.6, 0.0, 1.0, 0.9, 0.0])):
         for value, jacobian in (sparsejac.value_and_jacobian(f, x), plan.value_and_jacobian(x)):
             assert np.shape(value) == np.shape(f(x.copy()))
             np.testing.assert_allclose(jacobian.toarray(), differences(f, x).jacobian, atol=1e-7)
 
 
-@pytest.mark.parametrize("f", [lambda x: [t for t in x[0]], lambda x: list(x[0]), lambda x: x[0][0]])
+@pytest.mark.parametrize("f", [lambda x: sum(t for t in x[0]), lambda x: list(x[0]), lambda x: x[0][0]])
 def test_numbers_are_not_iterated(f: Callable[[Any], Any]) -> None:
     with pytest.raises((TypeError, IndexError)):
         f(X.copy())
@@ -236,7 +236,7 @@ def test_plan_tells_minus_zero_from_zero() -> None:
 
 
 def test_primitive_with_numbers_in_a_dict() -> None:
-    scaled = sparsejac.primitive(lambda t, o: t * o["k"], jvp=lambda a, d, **_: d[0] * a[1]["k"], sparsity="elementwise")
+    scaled = sparsejac.primitive(lambda t, o: t * o["k"], jvp=lambda a, d: d[0] * a[1]["k"], sparsity="elementwise")
     for k in (2.0, 3.0, np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), np.arange(6.0)):
         jacobian = sparsejac.sparse_jacobian(lambda x, k=k: scaled(x, {"k": k}), X)
         np.testing.assert_array_equal(jacobian.toarray(), np.diag(np.broadcast_to(k, 6)))
@@ -267,3 +267,38 @@ def test_numba_ufunc_of_single_precision_is_refused() -> None:
         scaled(X)
     with pytest.raises(sparsejac.UntraceableError, match="stated types"):
         sparsejac.sparse_jacobian(lambda x: scaled(x), X)
+
+
+MATRIX = np.matrix(np.arange(18.0).reshape(3, 6))
+MASKED = np.ma.array(X, mask=[0, 1, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x * MATRIX.T,
+        lambda x: MATRIX @ x,
+        lambda x: np.dot(MATRIX, x),
+        lambda x: np.multiply(MATRIX, x),
+        lambda x: x[0] * MATRIX,
+        lambda x: np.concatenate([MATRIX, x[None]]),
+        lambda x: x * MASKED,
+        lambda x: x[0] + MASKED,
+    ],
+)
+def test_matrices_and_masked_arrays_are_refused(f: Callable[[Any], Any]) -> None:
+    """In NumPy they compute in ways of their own: ``x * M`` is a product of matrices."""
+    assert isinstance(f(X.copy()), np.matrix | np.ma.MaskedArray)
+    with pytest.raises(sparsejac.UntraceableError):
+        sparsejac.sparse_jacobian(f, X)
+
+
+def test_matrices_may_be_written_and_converted() -> None:
+    def f(x: Any) -> Any:
+        y = np.zeros((3, 6))
+        y[:] = MATRIX
+        y[0] *= x
+        y[1] = MATRIX[0]
+        return y.ravel() + np.asarray(MATRIX).ravel() * x[0]
+
+    np.testing.assert_allclose(sparsejac.sparse_jacobian(f, X).toarray(), differences(f, X).jacobian, atol=1e-6)
