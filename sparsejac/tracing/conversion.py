@@ -40,13 +40,25 @@ def as_value(trace: Trace, obj: Any) -> Value:
 
 def _ordinary(trace: Trace, obj: Any) -> npt.NDArray[Any]:
     """An object as an ordinary array, if it computes as one."""
-    if isinstance(obj, np.matrix | np.ma.MaskedArray):
+    if type(obj) not in _ORDINARY and _computes_otherwise(type(obj)):
         raise trace.refusal(
             f"a combination with a {type(obj).__module__}.{type(obj).__name__}".replace("numpy.", "np.", 1),
-            "a matrix takes * for the product of matrices and keeps two axes, a masked array leaves elements out",
-            "make an array of it: A.toarray() in place of A.todense(), np.asarray(M), masked.filled(0.0)",
+            "it computes in ways of its own (the product of matrices, masks, units, labels)",
+            "make an ordinary array of it: A.toarray() in place of A.todense(), np.asarray(M), masked.filled(0.0)",
         )
     return np.asarray(obj)
+
+
+_ORDINARY = frozenset([np.ndarray, np.memmap, np.float64, np.int64, np.bool_, np.complex128, bool, complex])
+_COMPUTE = frozenset(["__array_ufunc__", "__array_wrap__", "__mul__", "__rmul__", "__add__", "__matmul__"])
+
+
+def _computes_otherwise(kind: type) -> bool:
+    """Whether objects of a type say themselves what NumPy's operators do with them."""
+    if not issubclass(kind, np.ndarray):
+        return getattr(kind, "__array_ufunc__", None) is not None
+    own = kind.__mro__[: kind.__mro__.index(np.ndarray)]
+    return any(not _COMPUTE.isdisjoint(vars(cls)) for cls in own)
 
 
 def _check_owner(trace: Trace, obj: TracedArray | TracedScalar) -> None:
@@ -125,8 +137,6 @@ def in_dtype(trace: Trace, value: Value, dtype: np.dtype[Any], *, scalar: bool =
 
 def stored(trace: Trace, array: TracedArray, obj: Any) -> Any:
     """What an item assignment writes into an array: NumPy converts without asking."""
-    if isinstance(obj, np.matrix | np.ma.MaskedArray):
-        obj = np.asarray(obj)
     value = as_value(trace, obj)
     if value.kind == "c" and array.dtype.kind != "c":
         raise trace.refusal(

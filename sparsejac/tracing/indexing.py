@@ -10,7 +10,7 @@ import numpy.typing as npt
 from kernels.address import Address
 from sparsejac.addressing import broadcast, composed, reboxed, recognised
 from sparsejac.tracing.array import TracedArray, adopted, plain_array
-from sparsejac.tracing.base import all_plain, plain
+from sparsejac.tracing.base import all_plain, is_traced, plain
 from sparsejac.tracing.casting import LOW, truth_of
 from sparsejac.tracing.conversion import as_value, outside_write, settled, stored, wrap
 from sparsejac.tracing.keys import is_basic, with_dots
@@ -62,6 +62,8 @@ def assign(trace: Trace, array: TracedArray, key: Any, value: Any) -> None:
     trace.begin()
     if array.dtype.kind in "biu" and all_plain(value):
         value = np.asarray(plain(value)).astype(array.dtype)
+    elif isinstance(value, np.ndarray) and not is_traced(value):
+        value = np.asarray(value)  # written as NumPy does: their own ways of computing do not matter here
     if _is_traced_mask(array, key) and _assign_by_mask(trace, array, key, as_value(trace, value)):
         return
     key = settled(trace, key)

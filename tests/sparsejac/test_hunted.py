@@ -302,3 +302,26 @@ def test_matrices_may_be_written_and_converted() -> None:
         return y.ravel() + np.asarray(MATRIX).ravel() * x[0]
 
     np.testing.assert_allclose(sparsejac.sparse_jacobian(f, X).toarray(), differences(f, X).jacobian, atol=1e-6)
+
+
+class Scaled(np.ndarray):
+    """Like a quantity with a unit: what it computes is not what its numbers say."""
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        numbers = [10.0 * np.asarray(a) if isinstance(a, Scaled) else a for a in inputs]
+        return getattr(ufunc, method)(*numbers, **kwargs)
+
+
+class Tagged(np.ndarray):
+    """An array with a name, which computes as any other."""
+
+    name = "tag"
+
+
+def test_arrays_that_compute_in_their_own_way_are_refused() -> None:
+    scaled = np.ones(6).view(Scaled)
+    np.testing.assert_array_equal(X * scaled, 10.0 * X)
+    with pytest.raises(sparsejac.UntraceableError, match="ways of its own"):
+        sparsejac.sparse_jacobian(lambda x: x * scaled, X)
+    tagged = np.arange(6.0).view(Tagged)
+    np.testing.assert_array_equal(sparsejac.sparse_jacobian(lambda x: x * tagged, X).toarray(), np.diag(tagged))
