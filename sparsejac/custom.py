@@ -21,7 +21,7 @@ from sparsejac.pattern import Pattern
 from sparsejac.tracing.base import all_plain, owner, plain
 from sparsejac.tracing.calls import called, derived
 from sparsejac.tracing.conversion import as_array, as_value
-from sparsejac.tracing.products import product_of_entries
+from sparsejac.tracing.numpy_rules.products import product_of_entries
 from sparsejac.tracing.trace import Trace, untraced
 
 Floats = npt.NDArray[np.float64]

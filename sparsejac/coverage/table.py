@@ -17,8 +17,8 @@ from sparsejac.tracing.base import SAME_AS_FUNCTIONS
 from sparsejac.tracing.math_routes import CMATH, MATH
 from sparsejac.tracing.registry import CONVENTIONS, FUNCTIONS, LIBRARY, MAKERS, METHODS, REFUSALS, UFUNC_METHODS, UFUNCS
 from sparsejac.tracing.routing import NUMPY_ROUTES
-from sparsejac.tracing.special import RULES
-from sparsejac.tracing.special_functions import STEPS
+from sparsejac.tracing.scipy_rules.special import RULES
+from sparsejac.tracing.scipy_rules.special_functions import STEPS
 
 Status = Literal["supported", "refused", "no values", "unknown"]
 

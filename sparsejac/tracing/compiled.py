@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sparsejac.tracing.base import all_plain, is_traced, plain
-from sparsejac.tracing.mapping import vectorized
+from sparsejac.tracing.numpy_rules.mapping import vectorized
 from sparsejac.tracing.trace import current_trace
 
 Function = Callable[..., Any]

@@ -20,9 +20,9 @@ from sparsejac.tracing.array import TracedArray, adopted, plain_array
 from sparsejac.tracing.base import all_plain, is_traced, owner, plain
 from sparsejac.tracing.conversion import as_array, as_value, in_dtype, list_value
 from sparsejac.tracing.dispatch import follow_function
-from sparsejac.tracing.mapping import elements, vectorized
 from sparsejac.tracing.memory_order import unordered
-from sparsejac.tracing.products import matmul
+from sparsejac.tracing.numpy_rules.mapping import elements, vectorized
+from sparsejac.tracing.numpy_rules.products import matmul
 from sparsejac.tracing.registry import FUNCTIONS, HOOKS
 from sparsejac.tracing.shown import check_text
 from sparsejac.tracing.trace import Trace, current_trace

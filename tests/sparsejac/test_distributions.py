@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from oracles import differences
 from sparsejac import UntraceableError, prepare, sparse_jacobian
-from sparsejac.tracing.distributions import SCORES
+from sparsejac.tracing.scipy_rules.distributions import SCORES
 
 SHAPES = {
     "lognorm": (0.7,), "gamma": (2.5,), "invgamma": (2.5,), "chi2": (3.0,), "t": (4.0,), "beta": (2.2, 3.1),

@@ -162,7 +162,6 @@ def difference_partial(name: str, operands: tuple[Array, ...], k: int) -> tuple[
     return estimate.jacobian[:, 0], estimate.error[:, 0]
 
 
-
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in DETACHED])
 def test_an_operand_without_a_rule_has_derivative_zero(name: str) -> None:
     primitive, operands = PRIMITIVES[name], regular_points(name)

@@ -11,8 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from oracles import differences
 from sparsejac import UntraceableError, prepare, sparse_jacobian
-from sparsejac.tracing.special import RULES
-from sparsejac.tracing.special_functions import SEVERAL, STEPS
+from sparsejac.tracing.scipy_rules.special import RULES
+from sparsejac.tracing.scipy_rules.special_functions import SEVERAL, STEPS
 
 REAL = [-1.3, 0.4, 2.1]
 POSITIVE = [0.31, 1.7, 3.9]

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from sparsejac.tracing.base import TracedBase, is_traced, plain
 from sparsejac.tracing.conversion import as_array
 from sparsejac.tracing.linalg.operators import check_size
-from sparsejac.tracing.products import sparse_product
+from sparsejac.tracing.numpy_rules.products import sparse_product
 from sparsejac.tracing.registry import hook
 from sparsejac.tracing.trace import Trace
 

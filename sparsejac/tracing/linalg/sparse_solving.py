@@ -21,7 +21,7 @@ from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import derived
 from sparsejac.tracing.linalg.operators import Array, check_size, operand, result
 from sparsejac.tracing.linalg.sparse_matrices import TracedSparse
-from sparsejac.tracing.products import sparse_product
+from sparsejac.tracing.numpy_rules.products import sparse_product
 from sparsejac.tracing.registry import MAKERS, STAND_INS, follows
 from sparsejac.tracing.trace import Trace, current_trace
 

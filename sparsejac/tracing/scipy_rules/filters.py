@@ -15,8 +15,8 @@ import numpy as np
 from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.conversion import as_array, delivered
-from sparsejac.tracing.linear_maps import described, linear_call
 from sparsejac.tracing.registry import follows, unfollowed
+from sparsejac.tracing.scipy_rules.linear_maps import described, linear_call
 from sparsejac.tracing.trace import Trace
 
 Reach = Sequence[int | None]

@@ -12,9 +12,9 @@ from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import stopped
 from sparsejac.tracing.pointwise_calls import Rule, pointwise
 from sparsejac.tracing.registry import follows, hook, unfollowed
-from sparsejac.tracing.special_functions import NOT_ANALYTIC, PHYSICAL, SEVERAL, STEPS
-from sparsejac.tracing.special_partials import ELEMENTARY, special
-from sparsejac.tracing.special_statistics import STATISTICAL
+from sparsejac.tracing.scipy_rules.special_functions import NOT_ANALYTIC, PHYSICAL, SEVERAL, STEPS
+from sparsejac.tracing.scipy_rules.special_partials import ELEMENTARY, special
+from sparsejac.tracing.scipy_rules.special_statistics import STATISTICAL
 from sparsejac.tracing.trace import Trace
 
 RULES: dict[str, Any] = {**ELEMENTARY, **STATISTICAL, **PHYSICAL, **SEVERAL}

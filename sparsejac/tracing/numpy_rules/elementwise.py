@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sparsejac.tracing import complex_rules as pairs
 from sparsejac.tracing.casting import truth_of
-from sparsejac.tracing.complex_rules import is_complex
+from sparsejac.tracing.numpy_rules import complex_rules as pairs
+from sparsejac.tracing.numpy_rules.complex_rules import is_complex
 from sparsejac.tracing.reals import NumberKind, Real, Value, Vector
 from sparsejac.tracing.registry import CONVENTIONS, HOOKS, UFUNCS
 from sparsejac.tracing.scalar import SHORT_POWERS

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sparsejac.tracing.base import all_plain, given, plain
 from sparsejac.tracing.casting import peek
 from sparsejac.tracing.conversion import as_value, delivered, wrap
-from sparsejac.tracing.orders import Axes, Lanes, Places, decide_nans, gathered, lanes_of
+from sparsejac.tracing.numpy_rules.orders import Axes, Lanes, Places, decide_nans, gathered, lanes_of
 from sparsejac.tracing.reals import Value
 from sparsejac.tracing.registry import traces
 from sparsejac.tracing.trace import Trace

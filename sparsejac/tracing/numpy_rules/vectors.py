@@ -11,7 +11,7 @@ import numpy as np
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.casting import computed_in
 from sparsejac.tracing.conversion import as_array, as_value, delivered, wrap
-from sparsejac.tracing.products import contract
+from sparsejac.tracing.numpy_rules.products import contract
 from sparsejac.tracing.reals import Value
 from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, UFUNCS, traces
 from sparsejac.tracing.trace import Trace

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.casting import peek
 from sparsejac.tracing.conversion import as_value, wrap
-from sparsejac.tracing.orders import Lanes, Places, decide_nans, gathered, in_vectors, lanes_of
+from sparsejac.tracing.numpy_rules.orders import Lanes, Places, decide_nans, gathered, in_vectors, lanes_of
 from sparsejac.tracing.reals import Real, Value
 from sparsejac.tracing.registry import method, traces
 from sparsejac.tracing.trace import Trace

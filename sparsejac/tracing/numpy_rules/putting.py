@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.base import all_plain, is_traced, plain
 from sparsejac.tracing.conversion import as_array, outside_write, settled
-from sparsejac.tracing.folds import ASSOCIATIVE, FOLDING, stretches
+from sparsejac.tracing.numpy_rules.folds import ASSOCIATIVE, FOLDING, stretches
 from sparsejac.tracing.registry import UFUNC_METHODS, method, traces
 from sparsejac.tracing.trace import Trace
 

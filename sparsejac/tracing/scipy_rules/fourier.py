@@ -12,9 +12,9 @@ from kernels.lazy import load
 from sparsejac.tracing.base import plain
 from sparsejac.tracing.calls import called, derived
 from sparsejac.tracing.conversion import as_array, delivered
-from sparsejac.tracing.linear_maps import along_axis
+from sparsejac.tracing.numpy_rules.structural import structural
 from sparsejac.tracing.registry import FUNCTIONS, follows, unfollowed
-from sparsejac.tracing.structural import structural
+from sparsejac.tracing.scipy_rules.linear_maps import along_axis
 from sparsejac.tracing.trace import Trace
 
 _ONE_AXIS = ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")

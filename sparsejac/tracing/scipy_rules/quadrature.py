@@ -10,8 +10,8 @@ import numpy as np
 from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.conversion import as_array
-from sparsejac.tracing.linear_maps import described, linear_call
 from sparsejac.tracing.registry import follows
+from sparsejac.tracing.scipy_rules.linear_maps import described, linear_call
 from sparsejac.tracing.trace import Trace
 
 _MODULE = "scipy.integrate"

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from kernels.lazy import load
 from sparsejac.tracing.calls import called, derived
-from sparsejac.tracing.interpolation import frozen, points_of
 from sparsejac.tracing.registry import follows
+from sparsejac.tracing.scipy_rules.interpolation import frozen, points_of
 from sparsejac.tracing.trace import Trace
 
 Array = npt.NDArray[Any]

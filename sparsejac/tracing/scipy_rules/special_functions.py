@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sparsejac.tracing.special_partials import Partial, special
+from sparsejac.tracing.scipy_rules.special_partials import Partial, special
 
 _HALF_ROOT = np.sqrt(np.pi)
 

@@ -12,9 +12,9 @@ from sparsejac.location import user_site
 from sparsejac.program import Piece
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.conversion import as_value, wrap
+from sparsejac.tracing.numpy_rules.structural import structural
 from sparsejac.tracing.reals import Real, Value, Vector
 from sparsejac.tracing.registry import FUNCTIONS, traces
-from sparsejac.tracing.structural import structural
 from sparsejac.tracing.trace import Trace
 
 _ARRAYS = frozenset([TracedArray, np.ndarray])

@@ -14,7 +14,7 @@ from sparsejac.tracing.conversion import as_value, wrap
 from sparsejac.tracing.pointwise_calls import pointwise
 from sparsejac.tracing.reals import Value
 from sparsejac.tracing.registry import hook, traces
-from sparsejac.tracing.special_partials import special
+from sparsejac.tracing.scipy_rules.special_partials import special
 from sparsejac.tracing.trace import Trace
 
 _SLOPES: dict[str, Callable[[Any, Any], Any]] = {

@@ -15,9 +15,9 @@ from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import called, derived
 from sparsejac.tracing.conversion import as_array
-from sparsejac.tracing.linear_maps import LIMIT, described, linear_call
-from sparsejac.tracing.products import sparse_product
+from sparsejac.tracing.numpy_rules.products import sparse_product
 from sparsejac.tracing.registry import follows, unfollowed
+from sparsejac.tracing.scipy_rules.linear_maps import LIMIT, described, linear_call
 from sparsejac.tracing.trace import Trace
 
 _MODULE = "scipy.signal"

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from sparsejac.tracing.conversion import as_array
-from sparsejac.tracing.differences import along
+from sparsejac.tracing.numpy_rules.differences import along
+from sparsejac.tracing.numpy_rules.structural import pad_by_places
 from sparsejac.tracing.registry import traces
-from sparsejac.tracing.structural import pad_by_places
 from sparsejac.tracing.trace import Trace
 
 Border = Callable[[Any, int, int, Any], Any]

@@ -11,8 +11,8 @@ import numpy as np
 from sparsejac.tracing.base import given
 from sparsejac.tracing.casting import computed_in
 from sparsejac.tracing.conversion import as_array, as_value, delivered, wrap
-from sparsejac.tracing.norms import root_of_sum
-from sparsejac.tracing.orders import Axes, axes_of
+from sparsejac.tracing.numpy_rules.norms import root_of_sum
+from sparsejac.tracing.numpy_rules.orders import Axes, axes_of
 from sparsejac.tracing.registry import traces
 from sparsejac.tracing.trace import Trace
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import called, derived, stopped
-from sparsejac.tracing.interpolation import builder, frozen, options_of, points_of
 from sparsejac.tracing.registry import follows, unfollowed
+from sparsejac.tracing.scipy_rules.interpolation import builder, frozen, options_of, points_of
 from sparsejac.tracing.trace import Trace
 
 Array = npt.NDArray[Any]

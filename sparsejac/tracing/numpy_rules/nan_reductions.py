@@ -9,11 +9,11 @@ import numpy as np
 from sparsejac.tracing.base import given
 from sparsejac.tracing.casting import computed_in
 from sparsejac.tracing.conversion import as_value, delivered, wrap
-from sparsejac.tracing.norms import root_of_sum
-from sparsejac.tracing.orders import Axes
-from sparsejac.tracing.reductions import folding, without_dtype
+from sparsejac.tracing.numpy_rules.norms import root_of_sum
+from sparsejac.tracing.numpy_rules.orders import Axes
+from sparsejac.tracing.numpy_rules.reductions import folding, without_dtype
+from sparsejac.tracing.numpy_rules.statistics import degrees_of_freedom, squared
 from sparsejac.tracing.registry import traces
-from sparsejac.tracing.statistics import degrees_of_freedom, squared
 from sparsejac.tracing.trace import Trace
 
 _LEFT_OUT = "0 for a NaN that is left out"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sparsejac.tracing.base import all_plain, given, plain
 from sparsejac.tracing.casting import nonzero, peek, truth_of
 from sparsejac.tracing.conversion import as_array, as_value, outside_write, wrap
-from sparsejac.tracing.orders import (
+from sparsejac.tracing.numpy_rules.orders import (
     Axes,
     Lanes,
     Places,

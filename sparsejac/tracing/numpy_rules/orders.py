@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from sparsejac.addressing import composed, recognised
 from sparsejac.tracing.casting import peek
-from sparsejac.tracing.complex_rules import imag_of, is_complex
 from sparsejac.tracing.conversion import as_value
+from sparsejac.tracing.numpy_rules.complex_rules import imag_of, is_complex
 from sparsejac.tracing.reals import Real, Value, Vector
 from sparsejac.tracing.trace import Trace
 

@@ -21,11 +21,11 @@ from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import called, derived
 from sparsejac.tracing.conversion import as_array
-from sparsejac.tracing.grid_interpolation import coordinates
-from sparsejac.tracing.interpolation import points_of, slope_of
-from sparsejac.tracing.linear_maps import LIMIT, described
-from sparsejac.tracing.products import sparse_product
+from sparsejac.tracing.numpy_rules.products import sparse_product
 from sparsejac.tracing.registry import follows
+from sparsejac.tracing.scipy_rules.grid_interpolation import coordinates
+from sparsejac.tracing.scipy_rules.interpolation import points_of, slope_of
+from sparsejac.tracing.scipy_rules.linear_maps import LIMIT, described
 from sparsejac.tracing.trace import Trace, current_trace, untraced
 
 Array = npt.NDArray[Any]

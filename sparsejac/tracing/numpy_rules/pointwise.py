@@ -8,8 +8,8 @@ import numpy as np
 
 from sparsejac.tracing.base import given
 from sparsejac.tracing.casting import truth_of
-from sparsejac.tracing.complex_rules import imag_of, is_complex
 from sparsejac.tracing.conversion import as_value, delivered, wrap
+from sparsejac.tracing.numpy_rules.complex_rules import imag_of, is_complex
 from sparsejac.tracing.reals import NumberKind, Real, Value
 from sparsejac.tracing.registry import UFUNCS, traces
 from sparsejac.tracing.trace import Trace

@@ -15,8 +15,8 @@ from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import called, derived
 from sparsejac.tracing.conversion import as_array
-from sparsejac.tracing.linear_maps import LIMIT
 from sparsejac.tracing.registry import follows
+from sparsejac.tracing.scipy_rules.linear_maps import LIMIT
 from sparsejac.tracing.trace import Trace
 
 Array = npt.NDArray[Any]

@@ -13,7 +13,7 @@ from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.base import given
 from sparsejac.tracing.casting import computed_in, nonzero
 from sparsejac.tracing.conversion import as_value, delivered, wrap
-from sparsejac.tracing.folds import reduction
+from sparsejac.tracing.numpy_rules.folds import reduction
 from sparsejac.tracing.reals import NumberKind, Real, Value, Vector
 from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, UFUNCS, traces
 from sparsejac.tracing.trace import Trace

@@ -15,7 +15,7 @@ import numpy as np
 
 from sparsejac.tracing.base import given
 from sparsejac.tracing.conversion import as_array, delivered
-from sparsejac.tracing.folds import ASSOCIATIVE, FOLDING, operand
+from sparsejac.tracing.numpy_rules.folds import ASSOCIATIVE, FOLDING, operand
 from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, traces
 from sparsejac.tracing.trace import Trace
 

@@ -15,7 +15,7 @@ from sparsejac.tracing.casting import LOW, truth_of
 from sparsejac.tracing.conversion import as_value, outside_write, settled, stored, wrap
 from sparsejac.tracing.keys import is_basic, with_dots
 from sparsejac.tracing.memory_order import loosened
-from sparsejac.tracing.pointwise import choose
+from sparsejac.tracing.numpy_rules.pointwise import choose
 from sparsejac.tracing.reals import Value, Vector
 from sparsejac.tracing.registry import UFUNC_METHODS, hook, traces
 from sparsejac.tracing.scalar import TracedScalar

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sparsejac.tracing.casting import peek
 from sparsejac.tracing.conversion import as_value, wrap
-from sparsejac.tracing.orders import Lanes, by_first_equal, gathered, in_vectors, lanes_of
+from sparsejac.tracing.numpy_rules.orders import Lanes, by_first_equal, gathered, in_vectors, lanes_of
 from sparsejac.tracing.registry import traces
 from sparsejac.tracing.trace import Trace
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sparsejac.tracing.special_partials import Partial, constant, normal_density, special
+from sparsejac.tracing.scipy_rules.special_partials import Partial, constant, normal_density, special
 
 _ROOT_TWO_PI = np.sqrt(2.0 * np.pi)
 

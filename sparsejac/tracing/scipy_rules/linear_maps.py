@@ -20,7 +20,7 @@ import scipy.sparse as sp
 from sparsejac.errors import UntraceableError
 from sparsejac.tracing.calls import called, derived
 from sparsejac.tracing.conversion import as_array
-from sparsejac.tracing.products import sparse_product
+from sparsejac.tracing.numpy_rules.products import sparse_product
 from sparsejac.tracing.trace import Trace, untraced
 
 Array = npt.NDArray[Any]

@@ -1,0 +1,43 @@
+"""What SciPy's functions mean for traced values; those of linear algebra stand in `linalg`."""
+
+from sparsejac.tracing.scipy_rules import (
+    complex_calls,
+    distances,
+    distributions,
+    filters,
+    fourier,
+    grid_interpolation,
+    interpolated_data,
+    interpolation,
+    linear_maps,
+    quadrature,
+    signals,
+    softmax,
+    solvers_inside,
+    special,
+    special_functions,
+    special_partials,
+    special_statistics,
+    spline_integrals,
+)
+
+__all__ = [
+    "complex_calls",
+    "distances",
+    "distributions",
+    "filters",
+    "fourier",
+    "grid_interpolation",
+    "interpolated_data",
+    "interpolation",
+    "linear_maps",
+    "quadrature",
+    "signals",
+    "softmax",
+    "solvers_inside",
+    "special",
+    "special_functions",
+    "special_partials",
+    "special_statistics",
+    "spline_integrals",
+]
