@@ -83,6 +83,23 @@ def _buffer(trace: Trace, array: npt.NDArray[Any]) -> TracedArray:
     return made
 
 
+def error_state(original: Function) -> Function:
+    """np.errstate and np.seterr: warnings may be silenced, but f must not wait for exceptions."""
+
+    @wraps(original)
+    def route(*args: Any, **kwargs: Any) -> Any:
+        trace = current_trace()
+        if trace is not None and not {"raise", "call"}.isdisjoint(map(str, (*args, *kwargs.values()))):
+            raise trace.refusal(
+                f"np.{original.__name__} with 'raise' or 'call'",
+                "values are not computed while f is followed, so that nothing would be raised",
+                "ask for the values themselves: if np.any(x < 0)",
+            )
+        return original(*args, **kwargs)
+
+    return route
+
+
 def like(original: Function) -> Function:
     """np.zeros_like and its kin, also of lists and with a number that depend on x."""
 

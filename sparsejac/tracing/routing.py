@@ -315,6 +315,7 @@ NUMPY_ROUTES: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(["ascontiguousarray", "asfortranarray"], routes.converter),
     "full": routes.full,
     **dict.fromkeys(["arange", "linspace", "logspace", "geomspace"], routes.spaced),
+    **dict.fromkeys(["errstate", "seterr"], routes.error_state),
     "fromiter": routes.from_iterator,
     "fromstring": routes.from_text,
     "ndenumerate": routes.enumerated,

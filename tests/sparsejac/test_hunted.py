@@ -325,3 +325,39 @@ def test_arrays_that_compute_in_their_own_way_are_refused() -> None:
         sparsejac.sparse_jacobian(lambda x: x * scaled, X)
     tagged = np.arange(6.0).view(Tagged)
     np.testing.assert_array_equal(sparsejac.sparse_jacobian(lambda x: x * tagged, X).toarray(), np.diag(tagged))
+
+
+@pytest.mark.parametrize("state", [{"all": "raise"}, {"divide": "raise"}, {"invalid": "call"}])
+def test_floating_point_errors_that_f_waits_for_are_refused(state: dict[str, Any]) -> None:
+    """While f is followed nothing is computed that could raise."""
+
+    def f(x):
+        with np.errstate(**state):
+            try:
+                return np.sqrt(x)
+            except FloatingPointError:
+                return x**2
+
+    with pytest.raises(sparsejac.UntraceableError, match=r"np\.errstate"):
+        sparsejac.sparse_jacobian(f, np.array([-1.0, 4.0]))
+
+
+def test_errors_that_are_silenced_are_no_matter() -> None:
+    def f(x):
+        old = np.seterr(all="ignore")
+        with np.errstate(divide="ignore", invalid="warn"):
+            y = np.where(x > 0, np.log(x), 0.0)
+        np.seterr(**old)
+        return y
+
+    np.testing.assert_array_equal(sparsejac.sparse_jacobian(f, np.array([0.0, 4.0])).toarray(), np.diag([0.0, 0.25]))
+
+
+def test_a_table_that_does_not_ascend_is_refused() -> None:
+    """np.interp then gives what its search happens to find."""
+    xp, fp = np.array([0.0, 2.0, 1.0, 3.0]), np.array([0.0, 1.0, 5.0, 2.0])
+    with pytest.raises(sparsejac.UntraceableError, match="does not ascend"):
+        sparsejac.sparse_jacobian(lambda x: np.interp(x, xp, fp), np.array([0.5, 1.5]))
+    order = np.argsort(xp)
+    J = sparsejac.sparse_jacobian(lambda x: np.interp(x, xp[order], fp[order]), np.array([0.5, 1.5]))
+    np.testing.assert_allclose(J.toarray(), np.diag([5.0, -4.0]))

@@ -30,6 +30,12 @@ def _interp(trace: Trace, x: Any, xp: Any, fp: Any, left: Any = None, right: Any
         raise ValueError("fp and xp are not of the same length.")
     if not len(knots):
         raise ValueError("array of sample points is empty")
+    if period is None and not bool(np.all(knots[1:] >= knots[:-1])):
+        raise trace.refusal(
+            "np.interp in a table whose xp does not ascend",
+            "NumPy's answer hangs on how it searches",
+            "sort it before: order = np.argsort(xp); np.interp(x, xp[order], fp[order])",
+        )
     if period is not None:
         points, knots, heights = _periodic(points, knots, heights, period)
         left = right = None
