@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from oracles import differences
 from sparsejac import UntraceableError, prepare, sparse_jacobian
 from sparsejac.tracing import calls
 from sparsejac.tracing.trace import current_trace
-from tests.support.oracles import differences
 
 X = np.array([1.5, 2.0, 0.5])
 

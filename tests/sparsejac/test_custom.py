@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from oracles import differences
 from sparsejac import InputError, InputTypeError, UntraceableError, prepare, primitive, sparse_jacobian
-from tests.support.oracles import differences
 
 X = np.array([0.5, 1.5, 2.0, -1.0])
 
