@@ -31,7 +31,6 @@ NAMED = 10
 
 _VERIFIED = 0.1
 _NEGLIGIBLE = 1e-6
-_EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)

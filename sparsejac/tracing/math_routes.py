@@ -147,7 +147,7 @@ def _product_sum(p: Any, q: Any) -> Any:
 @hook("integer")
 def _integer(number: TracedScalar, rounding: np.ufunc) -> Any:
     """What math.floor gives: an integer, and so an index, if someone asks; until then no decision."""
-    value = as_value(number.tracer, rounding(number))
+    value = as_value(number.tracer, rounding(number) + 0.0)  # integers have no negative zero
     return scalar_of(number.tracer, Value(value.real, None, "i"))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -174,3 +176,32 @@ def test_types(name: str) -> None:
     assert seen[0] == seen[-1]
     assert jacobian.shape == (reference.size, X.size)
     np.testing.assert_allclose(jacobian.toarray(), differences(f, X).jacobian, atol=1e-8)
+
+
+SIGNS: dict[str, Callable[[Any], Any]] = {
+    "the last slope of equal numbers": lambda x: np.gradient(np.repeat(x[:1], 5)),
+    "the last slope, of parabolas": lambda x: np.gradient(np.repeat(x[:1], 5), edge_order=2),
+    "whole numbers have no negative zero": lambda x: np.array([math.trunc(x[0] * 0.1 - 0.3) * t for t in x]),
+}
+
+
+@pytest.mark.parametrize("name", SIGNS)
+def test_signs_of_zeros(name: str) -> None:
+    """Seen by signbit, copysign and division."""
+    f = SIGNS[name]
+    value, _ = sparsejac.value_and_jacobian(f, X)
+    np.testing.assert_array_equal(np.signbit(value), np.signbit(f(X)))
+    assert not np.any(value)
+
+
+def test_broadcast_arrays_that_repeat_nothing_can_be_written_to() -> None:
+    def f(x):
+        y, _ = np.broadcast_arrays(np.sort(x), np.ones((1, len(x))))
+        y[y > 0.5] = 7.0
+        return y
+
+    value, jacobian = sparsejac.value_and_jacobian(f, X)
+    with warnings.catch_warnings(action="ignore"):
+        reference, estimate = flat_value(f, X), differences(f, X)
+    np.testing.assert_array_equal(value.ravel(), reference)
+    np.testing.assert_allclose(jacobian.toarray(), estimate.jacobian, atol=1e-8)

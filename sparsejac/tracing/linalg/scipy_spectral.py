@@ -39,10 +39,11 @@ def _linalg() -> Any:
 
 @follows("scipy.linalg", "eigh", convention=f"{ONE_TRIANGLE}; {VECTORS}")
 def _eigh(
-    trace: Trace, a: Any, b: Any = None, *, lower: Any = True, eigvals_only: Any = False, type: Any = 1,
-    driver: Any = None, **others: Any,
+    trace: Trace, a: Any, b: Any = None, *, lower: Any = True, eigvals_only: Any = False, overwrite_a: Any = False,
+    overwrite_b: Any = False, type: Any = 1, check_finite: Any = True, subset_by_index: Any = None,
+    subset_by_value: Any = None, driver: Any = None,
 ) -> Any:  # fmt: skip
-    if plain(type) != 1 or others.get("subset_by_index") is not None or others.get("subset_by_value") is not None:
+    if plain(type) != 1 or subset_by_index is not None or subset_by_value is not None:
         raise trace.refusal(
             "scipy.linalg.eigh with type= or a subset", "there is no rule for it", "take a slice of all eigenvalues"
         )

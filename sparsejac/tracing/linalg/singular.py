@@ -109,7 +109,7 @@ def _pinv(trace: Trace, a: Any, rcond: Any = None, hermitian: Any = False, *, rt
     if plain(hermitian):
         a = operators.hermitian(a, lower=True)
     cut = plain(rcond) if rcond is not None else plain(rtol) if given(rtol) else None
-    key = (None if cut is None else np.asarray(cut).tolist(),)
+    key = (None if cut is None else repr(np.asarray(cut).tolist()),)
     options = {} if cut is None else {"rcond": cut}
     found = result(trace, "np.linalg.pinv", lambda m: np.linalg.pinv(m, **options), a, key=key)
     return pseudoinverse_derived(trace, "np.linalg.pinv", found, a)[0]
@@ -194,8 +194,9 @@ def _inverse_of_rank(a: Array, rank: int) -> Array:
 
 @traces(np.linalg.matrix_rank, convention="a plain integer; the rank is a decision")
 def _matrix_rank(trace: Trace, A: Any, tol: Any = None, hermitian: Any = False, *, rtol: Any = None) -> Any:
-    a, key = operand(trace, A), tuple(plain(option) for option in (tol, hermitian, rtol))
-    options = {"tol": key[0], "hermitian": key[1]} | ({} if rtol is None else {"rtol": key[2]})
+    a = operand(trace, A)
+    options = {"tol": plain(tol), "hermitian": plain(hermitian)} | ({} if rtol is None else {"rtol": plain(rtol)})
+    key = tuple(repr(np.asarray(option).tolist()) for option in options.values())
     found = result(trace, "np.linalg.matrix_rank", lambda m: np.linalg.matrix_rank(m, **options), a, key=key)
     rank = decided(trace, found).astype(np.intp)
     return rank if rank.ndim else rank[()]

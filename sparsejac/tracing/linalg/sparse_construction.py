@@ -53,8 +53,7 @@ def _constructed(
     trace: Trace, like: Any, arg1: Any, shape: Any = None, dtype: Any = None, copy: Any = False, **others: Any
 ) -> TracedSparse:
     format_name = like.__name__[:3]
-    if dtype is not None and np.dtype(dtype) not in (np.float64, np.complex128):
-        raise trace.refusal(f"{like.__name__} with dtype=", "only double precision is followed", "leave dtype out")
+    _check_dtype(trace, like.__name__, dtype)
     if sp.issparse(arg1):
         matrix = converted(trace, arg1)
         return TracedSparse(trace, matrix.shape, matrix.rows, matrix.columns, matrix.entries, like)
@@ -75,6 +74,11 @@ def _constructed(
     dense = np.atleast_2d(as_array(trace, arg1))
     rows, columns = np.indices(dense.shape).reshape(2, -1)
     return _from_entries(trace, like, dense.ravel(), rows, columns, dense.shape)
+
+
+def _check_dtype(trace: Trace, name: str, dtype: Any) -> None:
+    if dtype is not None and np.dtype(dtype) not in (np.float64, np.complex128):
+        raise trace.refusal(f"{name} with dtype=", "only double precision is followed", "leave dtype out")
 
 
 def _from_entries(trace: Trace, like: Any, data: Any, rows: Any, columns: Any, size: Any) -> TracedSparse:
@@ -113,6 +117,7 @@ def _diagonals(trace: Trace, name: str, diagonals: Any, is_array: bool, format: 
 def _diags(
     trace: Trace, diagonals: Any, offsets: Any = 0, shape: Any = None, format: Any = None, dtype: Any = None
 ) -> Any:
+    _check_dtype(trace, "scipy.sparse.diags", dtype)
     return _diagonals(trace, "diags", diagonals, False, format, {"offsets": offsets, "shape": shape})
 
 
@@ -120,6 +125,7 @@ def _diags(
 def _diags_array(
     trace: Trace, diagonals: Any, /, *, offsets: Any = 0, shape: Any = None, format: Any = None, dtype: Any = None
 ) -> Any:
+    _check_dtype(trace, "scipy.sparse.diags_array", dtype)
     return _diagonals(trace, "diags_array", diagonals, True, format, {"offsets": offsets, "shape": shape})
 
 
@@ -152,6 +158,7 @@ def _stacking(name: str) -> None:
 
     @follows("scipy.sparse", name)
     def follow(trace: Trace, blocks: Any, format: Any = None, dtype: Any = None) -> TracedSparse:
+        _check_dtype(trace, f"scipy.sparse.{name}", dtype)
         matrices: list[TracedSparse] = []
         build = getattr(sp, name)
 

@@ -89,12 +89,12 @@ def _end(f: Any, steps: Any, direction: int, edge_order: int) -> Any:
     f, steps = (array[..., ::direction] for array in (f, steps))
     near, second, third = (f[..., k : k + 1] for k in range(3))
     if edge_order == 1:
-        return direction * (second - near) / steps[0]
+        return (second - near if direction == 1 else near - second) / steps[0]
     h, k = steps[0], steps[1]
-    a = -(2.0 * h + k) / (h * (h + k))
-    b = (h + k) / (h * k)
-    c = -h / (k * (h + k))
-    return direction * (a * near + b * second + c * third)
+    a = -direction * (2.0 * h + k) / (h * (h + k))
+    b = direction * (h + k) / (h * k)
+    c = -direction * h / (k * (h + k))
+    return a * near + b * second + c * third
 
 
 @traces(np.ediff1d)

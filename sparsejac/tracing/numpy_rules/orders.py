@@ -22,7 +22,6 @@ from sparsejac.tracing.reals import Real, Value, Vector
 from sparsejac.tracing.trace import Trace
 
 Places = npt.NDArray[np.int64]
-Truths = npt.NDArray[np.bool_]
 Axes = int | tuple[int, ...] | None
 
 

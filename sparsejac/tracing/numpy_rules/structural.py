@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import signature
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -276,8 +277,10 @@ def _diff(trace: Trace, a: Any, n: int = 1, axis: int = -1, prepend: Any = None,
 
 @traces(np.broadcast_arrays)
 def _broadcast_arrays(trace: Trace, *arrays: Any, subok: bool = False) -> Any:
+    """What is repeated cannot be written to; NumPy only warns of it."""
     shape = np.broadcast_shapes(*(np.shape(a) for a in arrays))
-    return tuple(np.broadcast_to(a, shape) for a in arrays)
+    given_arrays = [as_array(trace, a) for a in arrays]
+    return tuple(a.reshape(shape) if a.size == prod(shape) else np.broadcast_to(a, shape) for a in given_arrays)
 
 
 @traces(np.meshgrid)
