@@ -11,3 +11,17 @@ from typing import Any
 def load(name: str) -> Any:
     """Import a package on first use: ``load("numba")``."""
     return importlib.import_module(name)
+
+
+class Lazy:
+    """A package under a name of its own, imported when something in it is first asked for.
+
+    >>> Lazy("math").sqrt(4.0)
+    2.0
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(load(self._name), attribute)

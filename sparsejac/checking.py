@@ -412,10 +412,8 @@ class _Check:
 def args_of(bound: Bound, flat: npt.NDArray[Any] | None = None) -> list[Any]:
     """The arguments of f at a point, as f takes them, in memory of their own."""
     parts = split(bound.inputs, np.array(bound.x if flat is None else flat))
-    x = unflatten(bound.inputs, parts)
-    chosen = zip(bound.signature.positions, x if isinstance(bound.signature.argnums, tuple) else (x,), strict=True)
     args = list(bound.args)
-    for position, argument in chosen:
+    for position, argument in bound.signature.by_position(unflatten(bound.inputs, parts)).items():
         args[position] = argument
     return args
 

@@ -80,6 +80,10 @@ class Signature:
         """The positions in `argnums`, also if it is only one."""
         return self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
 
+    def by_position(self, x: Any) -> dict[int, Any]:
+        """The arguments that are x, from one for each of several `argnums`, or from the only one."""
+        return dict(zip(self.positions, x if isinstance(self.argnums, tuple) else (x,), strict=True))
+
     def bind(self, call: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, frozen: bool = False) -> Bound:
         """The arguments of one call, taken apart.
 
@@ -193,10 +197,7 @@ class Bound:
     def _call(self, *parts: Any) -> Any:
         """Call f with its unknowns and operands replaced."""
         count = len(leaves_of(self.inputs))
-        x = unflatten(self.inputs, parts[:count])
-        chosen = dict(
-            zip(self.signature.positions, x if isinstance(self.signature.argnums, tuple) else (x,), strict=True)
-        )
+        chosen = self.signature.by_position(unflatten(self.inputs, parts[:count]))
         further = self.further if self.frozen else with_operands(self.further, iter(parts[count:]))
         args = [chosen[k] if k in chosen else seen_by_f(further[k]) for k in range(len(self.args))]
         kwargs = {name: seen_by_f(further[name]) for name in self.kwargs}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import erf, erfc, pi, sqrt
 from math import log as _log
-from math import pi
 from typing import Any
 
 import numpy as np
 
 from sparsejac.primitives.primitive import Rule, elementwise
+from sparsejac.primitives.term import Term
 
 LN2 = _log(2.0)
 LN10 = _log(10.0)
@@ -64,3 +65,22 @@ _elementary(
 )
 elementwise("deg2rad", np.deg2rad, "{0} * (math.pi / 180.0)", lambda y, x: x.lift(pi / 180.0))
 elementwise("rad2deg", np.rad2deg, "{0} * (180.0 / math.pi)", lambda y, x: x.lift(180.0 / pi))
+
+
+def _each(function: Callable[[float], float]) -> Callable[..., Any]:
+    """A function of the math module, point by point: NumPy has none, and libm's digits are those of Python's loops."""
+    pointwise = np.frompyfunc(function, 1, 1)
+
+    def evaluate(x: Any) -> Any:
+        return np.asarray(pointwise(x), dtype=np.float64)
+
+    return evaluate
+
+
+def _bell(x: Term) -> Term:
+    """The derivative of the error function."""
+    return (2.0 / sqrt(pi)) * (-(x * x)).call("exp")
+
+
+_elementary("erf", _each(erf), "math.erf({0})", lambda y, x: _bell(x))
+_elementary("erfc", _each(erfc), "math.erfc({0})", lambda y, x: -_bell(x))

@@ -369,10 +369,10 @@ class TracedArray(InPlaceOperators):
         return self.__copy__()
 
     def __matmul__(self, other: Any) -> Any:
-        return FUNCTIONS[np.matmul](self.tracer, self, other)
+        return FUNCTIONS[np.matmul](self._trace_of((self, other)), self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return FUNCTIONS[np.matmul](self.tracer, other, self)
+        return FUNCTIONS[np.matmul](self._trace_of((other, self)), other, self)
 
 
 def plain_array(trace: Trace, array: npt.NDArray[Any]) -> TracedArray:

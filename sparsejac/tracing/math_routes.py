@@ -167,6 +167,17 @@ def _refused(why: str, cure: str) -> Maker:
     return make
 
 
+def _primitive(name: str) -> Function:
+    """A function that NumPy does not have, by the primitive of its name: loops of it are re-rolled."""
+
+    def follow(x: Any) -> Any:
+        trace = owner(x)
+        assert trace is not None
+        return wrap(trace, Value(trace.apply(name, as_value(trace, x).real)))
+
+    return follow
+
+
 def _special(name: str) -> Function:
     """A function of scipy.special, which is loaded when it is needed."""
 
@@ -186,7 +197,7 @@ _SAME: dict[str, Any] = {
     "copysign": np.copysign, "radians": np.radians, "degrees": np.degrees, "log": _logarithm, "fmod": np.fmod,
     "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite, "hypot": _length, "isclose": _is_close,
     "ldexp": _scaled, "frexp": np.frexp, "modf": _parts, "remainder": _ieee_remainder, "fma": lambda x, y, z: x * y + z,
-    "erf": _special("erf"), "erfc": _special("erfc"), "gamma": _special("gamma"), "lgamma": _special("gammaln"),
+    "erf": _primitive("erf"), "erfc": _primitive("erfc"), "gamma": _special("gamma"), "lgamma": _special("gammaln"),
 }  # fmt: skip
 
 MATH: dict[str, Maker] = {

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from kernels.address import Affine
 from sparsejac.addressing import c_strides
@@ -92,6 +93,10 @@ def _real_array(trace: Trace, result: Any, path: str) -> Any:
         raise trace.wrong_result(
             f"None{at}",
             "return the residual; where f writes it into one of its arguments, say so by out_argument= and out_like=",
+        )
+    if sp.issparse(result):
+        raise trace.wrong_result(
+            f"a sparse matrix{at}", "return a dense array: A.toarray(), or the vector that its entries were made of"
         )
     if not is_traced(result):
         result = _plain_result(trace, result, at)

@@ -73,6 +73,13 @@ CASES = {
     ),
     "complex": lambda x: abs((sp.diags_array(x * 1j) + SQUARE) @ x),
     "empty": lambda x: sp.coo_array((x[:0], ([], [])), shape=(3, 6)) @ x,
+    "corner": lambda x: coo(x).tocsr()[1:, 2:] @ x[2:],
+    "rows again, columns backwards": lambda x: coo(x).tocsc()[[2, 0, 2]][:, ::-2].toarray(),
+    "rows and columns by a mask": lambda x: coo(x).tocsr()[np.arange(4) != 1][:, np.arange(6) < 5].toarray(),
+    "one row of an old matrix": lambda x: csr_matrix((x, (ROWS, COLUMNS)), shape=(4, 6))[2].toarray(),
+    "no rows": lambda x: coo(x).tocsr()[2:2] @ x,
+    "one entry, stored or not": lambda x: coo(x).tocsr()[2, 4] * x + coo(x).tocsr()[3, 5],
+    "single entries": lambda x: coo(x).tocsr()[[0, 2, 3], [1, 4, 0]],
 }
 
 
@@ -126,7 +133,8 @@ def test_classes_are_still_classes_while_f_runs():
     [
         lambda x: coo(x).data,
         lambda x: coo(x).power(2).toarray(),
-        lambda x: coo(x)[0, 1],
+        lambda x: coo(x).tocsr()[0],
+        lambda x: csr_matrix((x, (ROWS, COLUMNS)))[[0, 2], [1, 4]],
         lambda x: np.asarray(coo(x)),
         lambda x: np.sin(coo(x)),
         lambda x: np.maximum(x, SQUARE),
@@ -196,3 +204,19 @@ def test_traced_numbers_are_not_written_into_constant_matrices(kind):
     for function in (f, g):
         with pytest.raises(UntraceableError):
             sparse_jacobian(function, x)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float32])
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x, dtype: sp.diags(x, dtype=dtype),
+        lambda x, dtype: sp.diags_array(x, dtype=dtype),
+        lambda x, dtype: sp.block_diag([x[:, None]], dtype=dtype),
+        lambda x, dtype: sp.hstack([sp.diags(x)], dtype=dtype),
+    ],
+)
+def test_entries_are_not_rounded_to_another_dtype(build, dtype):
+    with pytest.raises(UntraceableError, match="dtype="):
+        sparse_jacobian(lambda x: build(x, dtype) @ np.ones(build(x, None).shape[1]), x)
+    check(lambda x: build(x, np.float64) @ np.ones(build(x, None).shape[1]), x, y)

@@ -90,6 +90,12 @@ CASES = {
     "lstsq b": (lambda x: cat(*np.linalg.lstsq(tall(y12), x[:4])[:2]), x12, y12),
     "lstsq r1": (lambda x: np.linalg.lstsq(np.outer(x[:3], x[3:5]), x[6:9])[0], x12, y12),
     "lstsq sq": (lambda x: np.linalg.lstsq(x[:9].reshape(3, 3), x[6:9])[0], x12, y12),
+    "rank cuts": (
+        lambda x: np.linalg.matrix_rank(x.reshape(2, 3, 2), tol=np.array([1e-9, 100.0])) @ x.reshape(2, 6),
+        x12,
+        y12,
+    ),
+    "pinv cuts": (lambda x: np.linalg.pinv(x.reshape(2, 3, 2), rcond=np.array([1e-12, 1e-10])), x12, y12),
     "rank": (lambda x: np.linalg.matrix_rank(x.reshape(3, 3)) * x, x9, y9),
     "cond": (lambda x: np.linalg.cond(x.reshape(3, 3)), x9, y9),
     "cond-2": (lambda x: np.linalg.cond(tall(x), -2), x12, y12),
@@ -242,6 +248,16 @@ def test_all_strategies_agree(call):
 def test_what_has_no_derivative_is_refused_with_a_cure(call, cure):
     with pytest.raises(UntraceableError, match=cure):
         sparse_jacobian(lambda x: call(tall(x)), x12)
+
+
+def test_unknown_options_of_eigh_are_not_passed_over():
+    def f(x):
+        return linalg.eigh(x.reshape(3, 3), eigvals=(0, 1))[0]
+
+    with pytest.raises(TypeError, match="eigvals"):
+        f(x9)
+    with pytest.raises(TypeError, match="eigvals"):
+        sparse_jacobian(f, x9)
 
 
 def test_values_alone_and_with_vectors_in_one_function_are_told_apart():

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy.special
 from numpy.typing import NDArray
 
 from sparsejac.primitives import PRIMITIVES
@@ -39,6 +40,7 @@ DOMAINS: dict[str, tuple[Interval, ...]] = {
 ORACLES: dict[str, Callable[..., Any]] = {
     "copy": np.positive,
     "select": lambda c, a, b: np.where(np.asarray(c) != 0.0, a, b),
+    "erf": scipy.special.erf,
 }
 
 

@@ -11,15 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from kernels.lazy import load
 from sparsejac.tracing.calls import derived
-from sparsejac.tracing.linalg.operators import Array, adjoint, check_size, inverse_or_nan, is_complex, operand, result
+from sparsejac.tracing.linalg.operators import (
+    Array,
+    adjoint,
+    check_size,
+    inverse_or_nan,
+    is_complex,
+    operand,
+    result,
+    scipy_linalg,
+)
 from sparsejac.tracing.registry import follows
 from sparsejac.tracing.trace import Trace
-
-
-def _linalg() -> Any:
-    return load("scipy.linalg")
 
 
 def _implicit(trace: Trace, found: Any, operator: Any, residual: Any) -> Any:
@@ -50,7 +54,7 @@ def _solved(
 @follows("scipy.linalg", "solve_sylvester")
 def _solve_sylvester(trace: Trace, a: Any, b: Any, q: Any) -> Any:
     a, b, q = (operand(trace, m) for m in (a, b, q))
-    found = _solved(trace, "solve_sylvester", lambda *m: _linalg().solve_sylvester(*m), [a, b, q])
+    found = _solved(trace, "solve_sylvester", lambda *m: scipy_linalg.solve_sylvester(*m), [a, b, q])
     operator = result(trace, "inverse of a @ X + X @ b", _both_sides, a, b)
     return _implicit(trace, found, operator, q - a @ found - found @ b)
 
@@ -58,7 +62,7 @@ def _solve_sylvester(trace: Trace, a: Any, b: Any, q: Any) -> Any:
 @follows("scipy.linalg", "solve_continuous_lyapunov", "solve_lyapunov")
 def _solve_continuous_lyapunov(trace: Trace, a: Any, q: Any) -> Any:
     a, q = operand(trace, a), operand(trace, q)
-    found = _solved(trace, "solve_continuous_lyapunov", lambda *m: _linalg().solve_continuous_lyapunov(*m), [a, q])
+    found = _solved(trace, "solve_continuous_lyapunov", lambda *m: scipy_linalg.solve_continuous_lyapunov(*m), [a, q])
     operator = result(trace, "inverse of a @ X + X @ a.H", lambda m: _both_sides(m, adjoint(m)), a)
     return _implicit(trace, found, operator, q - a @ found - found @ adjoint(a))
 
@@ -68,7 +72,7 @@ def _solve_discrete_lyapunov(trace: Trace, a: Any, q: Any, method: Any = None) -
     a, q = operand(trace, a), operand(trace, q)
 
     def call(*matrices: Array) -> Any:
-        return _linalg().solve_discrete_lyapunov(*matrices, method=method)
+        return scipy_linalg.solve_discrete_lyapunov(*matrices, method=method)
 
     found = _solved(trace, "solve_discrete_lyapunov", call, [a, q], key=(method,))
     operator = result(trace, "inverse of X - a @ X @ a.H", lambda m: _around(m, adjoint(m)), a)
@@ -90,7 +94,7 @@ def _solve_continuous_are(
     matrices = [operand(trace, m) for m in (a, b, q, r)]
     a, b, q, r = matrices
     found = _solved(
-        trace, "solve_continuous_are", lambda *m: _linalg().solve_continuous_are(*m, balanced=balanced), matrices,
+        trace, "solve_continuous_are", lambda *m: scipy_linalg.solve_continuous_are(*m, balanced=balanced), matrices,
         key=(bool(balanced),),
     )  # fmt: skip
     residual = adjoint(a) @ found + found @ a - found @ b @ np.linalg.solve(r, adjoint(b) @ found) + q
@@ -111,7 +115,7 @@ def _solve_discrete_are(
     matrices = [operand(trace, m) for m in (a, b, q, r)]
     a, b, q, r = matrices
     found = _solved(
-        trace, "solve_discrete_are", lambda *m: _linalg().solve_discrete_are(*m, balanced=balanced), matrices,
+        trace, "solve_discrete_are", lambda *m: scipy_linalg.solve_discrete_are(*m, balanced=balanced), matrices,
         key=(bool(balanced),),
     )  # fmt: skip
     inner = adjoint(b) @ found @ a

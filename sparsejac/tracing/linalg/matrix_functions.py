@@ -14,15 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from kernels.lazy import load
 from sparsejac.tracing.calls import derived
-from sparsejac.tracing.linalg.operators import Array, check_size, decided, inverse_or_nan, is_complex, operand, result
+from sparsejac.tracing.linalg.operators import (
+    Array,
+    check_size,
+    decided,
+    inverse_or_nan,
+    is_complex,
+    operand,
+    result,
+    scipy_linalg,
+)
 from sparsejac.tracing.registry import follows
 from sparsejac.tracing.trace import Trace
-
-
-def _linalg() -> Any:
-    return load("scipy.linalg")
 
 
 def _applied(operator: Any, change: Any) -> Any:
@@ -43,7 +47,7 @@ def _square(trace: Trace, name: str, a: Any, stacked: bool = False) -> Any:
 @follows("scipy.linalg", "expm")
 def _expm(trace: Trace, A: Any) -> Any:
     a = _square(trace, "scipy.linalg.expm", A, stacked=True)
-    found = result(trace, "scipy.linalg.expm", lambda m: _linalg().expm(m), a)
+    found = result(trace, "scipy.linalg.expm", lambda m: scipy_linalg.expm(m), a)
     return derived(trace, found, _applied(result(trace, "derivative of expm", exponential_slopes, a), a))
 
 
@@ -59,7 +63,7 @@ def exponential_slopes(a: Array) -> Array:
     blocks[..., :size, :size] = blocks[..., size:, size:] = a
     for k in range(size**2):
         blocks[..., :size, size:] = np.eye(1, size**2, k).reshape(size, size)
-        slopes[..., k] = _linalg().expm(blocks)[..., :size, size:].reshape(*a.shape[:-2], size**2)
+        slopes[..., k] = scipy_linalg.expm(blocks)[..., :size, size:].reshape(*a.shape[:-2], size**2)
     return slopes
 
 
@@ -88,7 +92,7 @@ def _sqrtm(trace: Trace, A: Any, *options: Any, **further: Any) -> Any:
 
 
 def _square_root(a: Array) -> Any:
-    return _linalg().sqrtm(a)
+    return scipy_linalg.sqrtm(a)
 
 
 def _like(found: Any, surrogate: Any) -> Any:
@@ -106,7 +110,7 @@ def _root_slopes(root: Array) -> Array:
 def _logm(trace: Trace, A: Any, *options: Any, **further: Any) -> Any:
     _check_options(trace, "scipy.linalg.logm", options, further)
     a = _square(trace, "scipy.linalg.logm", A)
-    found = _real_or_complex(trace, "scipy.linalg.logm", lambda m: _linalg().logm(m), a)
+    found = _real_or_complex(trace, "scipy.linalg.logm", lambda m: scipy_linalg.logm(m), a)
     slopes = result(trace, "derivative of logm", lambda m: inverse_or_nan(exponential_slopes(m)), found)
     return derived(trace, found, _like(found, _applied(slopes, a)))
 
@@ -117,7 +121,7 @@ def _by_exponentials(name: str, combine: Callable[[Callable[..., Any], Any], Any
     @follows("scipy.linalg", name)
     def follow(trace: Trace, A: Any) -> Any:
         a = _square(trace, f"scipy.linalg.{name}", A)
-        found = result(trace, f"scipy.linalg.{name}", lambda m: getattr(_linalg(), name)(m), a)
+        found = result(trace, f"scipy.linalg.{name}", lambda m: getattr(scipy_linalg, name)(m), a)
 
         def exponential(matrix: Any) -> Any:
             return _expm(trace, matrix)

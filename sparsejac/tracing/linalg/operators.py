@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kernels.lazy import Lazy
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import called, stopped
 from sparsejac.tracing.conversion import as_array, as_value
@@ -16,13 +17,15 @@ from sparsejac.tracing.trace import Trace
 
 Array = npt.NDArray[Any]
 
+scipy_linalg = Lazy("scipy.linalg")
+
 LIMIT = 4_000_000
 """The most products that the derivative of one call may be made of."""
 
 EPSILON = float(np.finfo(np.float64).eps)
 
 
-def operand(trace: Trace, a: Any) -> Any:
+def operand(trace: Trace, a: Any, name: str = "linear algebra") -> Any:
     """An argument as a traced array, or as an ordinary one of double precision if it does not depend on x."""
     if all_plain(a):
         array = np.asarray(plain(a))
@@ -30,7 +33,7 @@ def operand(trace: Trace, a: Any) -> Any:
     traced = as_array(trace, a)
     if traced.kind in "hs":
         raise trace.refusal(
-            f"linear algebra in {traced.dtype} on values that depend on x",
+            f"{name} in {traced.dtype} on values that depend on x",
             "its rules are written for double precision",
             "convert with astype(np.float64) before",
         )

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import derived
 from sparsejac.tracing.linalg import solving
@@ -19,15 +18,11 @@ from sparsejac.tracing.linalg.factorizations import (
     lu_derived,
     qr_derived,
 )
-from sparsejac.tracing.linalg.operators import Array, decided, operand, result, results, triangle
+from sparsejac.tracing.linalg.operators import Array, decided, operand, result, results, scipy_linalg, triangle
 from sparsejac.tracing.registry import follows
 from sparsejac.tracing.trace import Trace
 
 Places = npt.NDArray[np.intp]
-
-
-def _linalg() -> Any:
-    return load("scipy.linalg")
 
 
 def _one_matrix(trace: Trace, name: str, a: Any) -> Any:
@@ -48,7 +43,7 @@ def _order(pivots: Any, rows: int) -> Places:
 @follows("scipy.linalg", "lu_factor", convention=PIVOTS)
 def _lu_factor(trace: Trace, a: Any, overwrite_a: Any = False, check_finite: Any = True) -> tuple[Any, Any]:
     a = _one_matrix(trace, "scipy.linalg.lu_factor", a)
-    packed, exchanges = results(trace, "scipy.linalg.lu_factor", lambda m: tuple(_linalg().lu_factor(m)), a)
+    packed, exchanges = results(trace, "scipy.linalg.lu_factor", lambda m: tuple(scipy_linalg.lu_factor(m)), a)
     rows, columns = a.shape
     pivots = decided(trace, exchanges).astype(np.int32)
     lower, upper = (np.tril(packed, -1) + np.eye(rows, columns))[:, :rows], np.triu(packed)[:columns]
@@ -72,14 +67,14 @@ def _lu_solve(
     pivots = np.asarray(plain(lu_and_piv[1]))
 
     def call(lu: Array, piv: Array, r: Array) -> Any:
-        return _linalg().lu_solve((lu, piv.astype(np.intp)), r, way)
+        return scipy_linalg.lu_solve((lu, piv.astype(np.intp)), r, way)
 
     found = result(trace, "scipy.linalg.lu_solve", call, packed, pivots.astype(np.float64), right, key=(way,))
     if all_plain(packed):
         with np.errstate(all="ignore"):
             operator = call(packed, pivots, np.eye(len(packed)))
         return solving.solved(trace, "scipy.linalg.lu_solve", found, packed, right, operator)
-    order, solve = _order(pivots, len(packed)), _linalg().solve_triangular
+    order, solve = _order(pivots, len(packed)), scipy_linalg.solve_triangular
     if way == 0:
         return derived(trace, found, solve(packed, solve(packed, right[order], lower=True, unit_diagonal=True)))
     unknown = solve(packed, solve(packed, right, way), way, lower=True, unit_diagonal=True)
@@ -92,7 +87,7 @@ def _lu(
     p_indices: Any = False,
 ) -> tuple[Any, ...]:  # fmt: skip
     a = _one_matrix(trace, "scipy.linalg.lu", a)
-    found = results(trace, "scipy.linalg.lu", lambda m: tuple(_linalg().lu(m, p_indices=True)), a)
+    found = results(trace, "scipy.linalg.lu", lambda m: tuple(scipy_linalg.lu(m, p_indices=True)), a)
     order = decided(trace, found[0]).astype(np.intp)
     lower, upper = lu_derived(trace, "scipy.linalg.lu", found[1], found[2], a[np.argsort(order)])
     if plain(permute_l):
@@ -105,7 +100,7 @@ def _cholesky(
     trace: Trace, a: Any, lower: Any = False, overwrite_a: Any = False, check_finite: Any = True
 ) -> Any:  # fmt: skip
     a, below = operand(trace, a), bool(plain(lower))
-    found = result(trace, "scipy.linalg.cholesky", lambda m: _linalg().cholesky(m, below), a, key=(below,))
+    found = result(trace, "scipy.linalg.cholesky", lambda m: scipy_linalg.cholesky(m, below), a, key=(below,))
     return cholesky_derived(trace, "scipy.linalg.cholesky", found, a, below)
 
 
@@ -114,7 +109,7 @@ def _cho_factor(
     trace: Trace, a: Any, lower: Any = False, overwrite_a: Any = False, check_finite: Any = True
 ) -> tuple[Any, bool]:
     a, below = operand(trace, a), bool(plain(lower))
-    found = result(trace, "scipy.linalg.cho_factor", lambda m: _linalg().cho_factor(m, below)[0], a, key=(below,))
+    found = result(trace, "scipy.linalg.cho_factor", lambda m: scipy_linalg.cho_factor(m, below)[0], a, key=(below,))
     factor = cholesky_derived(trace, "scipy.linalg.cho_factor", triangle(found, below), a, below)
     return derived(trace, found, triangle(factor, below) + triangle(a, not below, strict=True)), below
 
@@ -126,14 +121,14 @@ def _cho_solve(
     factor, right, below = operand(trace, c_and_lower[0]), operand(trace, b), bool(plain(c_and_lower[1]))
 
     def call(c: Array, r: Array) -> Any:
-        return _linalg().cho_solve((c, below), r)
+        return scipy_linalg.cho_solve((c, below), r)
 
     found = result(trace, "scipy.linalg.cho_solve", call, factor, right, key=(below,))
     if all_plain(factor):
         return solving.solved(
             trace, "scipy.linalg.cho_solve", found, factor, right, call(factor, np.eye(factor.shape[-1]))
         )
-    solve = _linalg().solve_triangular
+    solve = scipy_linalg.solve_triangular
     first, second = (0, 2) if below else (2, 0)
     return derived(trace, found, solve(factor, solve(factor, right, first, lower=below), second, lower=below))
 
@@ -151,7 +146,7 @@ def _cho_solve_banded(
     factor, right, below = operand(trace, cb_and_lower[0]), operand(trace, b), bool(plain(cb_and_lower[1]))
 
     def call(c: Array, r: Array) -> Any:
-        return _linalg().cho_solve_banded((c, below), r)
+        return scipy_linalg.cho_solve_banded((c, below), r)
 
     found = result(trace, "scipy.linalg.cho_solve_banded", call, factor, right, key=(below,))
     return solving.solved(
@@ -173,7 +168,7 @@ def _qr(
         raise complete_refused(trace, "scipy.linalg.qr with mode='full' of a tall matrix", "mode='economic'")
 
     def call(m: Array) -> tuple[Array, ...]:
-        return tuple(_linalg().qr(m, mode="economic", pivoting=chosen))
+        return tuple(scipy_linalg.qr(m, mode="economic", pivoting=chosen))
 
     orthogonal, upper, *order = results(trace, "scipy.linalg.qr", call, a, key=(chosen,))
     pivots = [decided(trace, order[0]).astype(np.int32)] if chosen else []

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import derived
 from sparsejac.tracing.linalg import solving
@@ -19,6 +18,7 @@ from sparsejac.tracing.linalg.operators import (
     is_complex,
     operand,
     result,
+    scipy_linalg,
     transpose,
     triangle,
 )
@@ -33,7 +33,7 @@ _DENSE = (None, "gen", "general", "banded")
 
 def _call(name: str, **options: Any) -> Any:
     """A function of scipy.linalg with options."""
-    return lambda *arrays: getattr(load("scipy.linalg"), name)(*arrays, **options)
+    return lambda *arrays: getattr(scipy_linalg, name)(*arrays, **options)
 
 
 def _read(trace: Trace, a: Any, assume_a: Any, lower: bool) -> Any:
@@ -91,7 +91,7 @@ def _solve_banded(
 ) -> Any:  # fmt: skip
     low, up = (int(plain(width)) for width in l_and_u)
     diagonals, right = operand(trace, ab), operand(trace, b)
-    call = lambda m, r: load("scipy.linalg").solve_banded((low, up), m, r)  # noqa: E731
+    call = lambda m, r: scipy_linalg.solve_banded((low, up), m, r)  # noqa: E731
     found = result(trace, "scipy.linalg.solve_banded", call, diagonals, right, key=(low, up))
     offsets = {up - k: diagonals[k] for k in range(low + up + 1)}
     return _solved_banded(trace, "scipy.linalg.solve_banded", found, offsets, diagonals, right, call, (low, up))
@@ -149,7 +149,7 @@ def _solve_toeplitz(trace: Trace, c_or_cr: Any, b: Any, check_finite: Any = True
     right = operand(trace, b)
 
     def call(*arrays: Any) -> Any:
-        return load("scipy.linalg").solve_toeplitz(arrays[:-1] if given_row else arrays[0], arrays[-1])
+        return scipy_linalg.solve_toeplitz(arrays[:-1] if given_row else arrays[0], arrays[-1])
 
     found = result(trace, "scipy.linalg.solve_toeplitz", call, *vectors, right, key=(given_row,))
     matrix = toeplitz_of(*vectors)

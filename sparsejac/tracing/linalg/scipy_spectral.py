@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from kernels.lazy import load
 from sparsejac.tracing.base import plain
 from sparsejac.tracing.calls import derived
 from sparsejac.tracing.linalg.factorizations import ONE_TRIANGLE
@@ -19,6 +18,7 @@ from sparsejac.tracing.linalg.operators import (
     operand,
     result,
     results,
+    scipy_linalg,
 )
 from sparsejac.tracing.linalg.singular import (
     AT_ZERO,
@@ -31,10 +31,6 @@ from sparsejac.tracing.linalg.singular import (
 from sparsejac.tracing.linalg.spectral import SHARES, VECTORS, eig_derived, inverse_gaps
 from sparsejac.tracing.registry import follows
 from sparsejac.tracing.trace import Trace
-
-
-def _linalg() -> Any:
-    return load("scipy.linalg")
 
 
 @follows("scipy.linalg", "eigh", convention=f"{ONE_TRIANGLE}; {VECTORS}")
@@ -52,10 +48,10 @@ def _eigh(
     key = (below, driver)
 
     def call(*arrays: Array) -> tuple[Array, ...]:
-        return tuple(_linalg().eigh(*arrays, lower=below, driver=driver))
+        return tuple(scipy_linalg.eigh(*arrays, lower=below, driver=driver))
 
     def call_values(*arrays: Array) -> Any:
-        return _linalg().eigh(*arrays, lower=below, driver=driver, eigvals_only=True)
+        return scipy_linalg.eigh(*arrays, lower=below, driver=driver, eigvals_only=True)
 
     values, vectors = results(trace, "scipy.linalg.eigh", call, *matrices, key=key)
     wanted = result(trace, "scipy.linalg.eigh of values", call_values, *matrices, key=key) if only else values
@@ -91,7 +87,7 @@ def _eig(
         )
     if not plain(right):
         return _eigvals(trace, a)
-    values, vectors = eig_derived(trace, "scipy.linalg.eig", operand(trace, a), function=lambda m: _linalg().eig(m))
+    values, vectors = eig_derived(trace, "scipy.linalg.eig", operand(trace, a), function=lambda m: scipy_linalg.eig(m))
     return values + 0j, vectors
 
 
@@ -107,7 +103,7 @@ def _eigvals(
             "use the eigenvalues of np.linalg.solve(b, a)",
         )
     matrix = operand(trace, a)
-    return eig_derived(trace, "scipy.linalg.eigvals", matrix, only_values=lambda m: _linalg().eigvals(m))[0] + 0j
+    return eig_derived(trace, "scipy.linalg.eigvals", matrix, only_values=lambda m: scipy_linalg.eigvals(m))[0] + 0j
 
 
 @follows("scipy.linalg", "svd", convention=f"{VECTORS}; {AT_ZERO}")
@@ -116,7 +112,7 @@ def _svd(
     check_finite: Any = True, lapack_driver: str = "gesdd",
 ) -> Any:  # fmt: skip
     def call(m: Array) -> tuple[Array, ...]:
-        return tuple(_linalg().svd(m, full_matrices=False, lapack_driver=lapack_driver))
+        return tuple(scipy_linalg.svd(m, full_matrices=False, lapack_driver=lapack_driver))
 
     if plain(compute_uv):
         return svd_derived(trace, "scipy.linalg.svd", a, call, bool(plain(full_matrices)), key=(lapack_driver,))
@@ -124,14 +120,14 @@ def _svd(
         trace,
         "scipy.linalg.svd of values",
         a,
-        lambda m: _linalg().svd(m, compute_uv=False, lapack_driver=lapack_driver),
+        lambda m: scipy_linalg.svd(m, compute_uv=False, lapack_driver=lapack_driver),
         key=(lapack_driver,),
     )
 
 
 @follows("scipy.linalg", "svdvals", convention=AT_ZERO)
 def _svdvals(trace: Trace, a: Any, overwrite_a: Any = False, check_finite: Any = True) -> Any:
-    return singular_values(trace, "scipy.linalg.svdvals", a, lambda m: _linalg().svdvals(m))
+    return singular_values(trace, "scipy.linalg.svdvals", a, lambda m: scipy_linalg.svdvals(m))
 
 
 @follows("scipy.linalg", "pinv", convention=RANK)
@@ -139,7 +135,7 @@ def _pinv(
     trace: Trace, a: Any, *, atol: Any = None, rtol: Any = None, return_rank: Any = False, check_finite: Any = True
 ) -> Any:
     a, key = operand(trace, a), (plain(atol), plain(rtol))
-    call = lambda m: _linalg().pinv(m, atol=key[0], rtol=key[1])  # noqa: E731
+    call = lambda m: scipy_linalg.pinv(m, atol=key[0], rtol=key[1])  # noqa: E731
     found = result(trace, "scipy.linalg.pinv", call, a, key=key)
     inverse, rank = pseudoinverse_derived(trace, "scipy.linalg.pinv", found, a)
     return (inverse, int(rank)) if plain(return_rank) else inverse
@@ -151,7 +147,7 @@ def _pinvh(
     check_finite: Any = True,
 ) -> Any:  # fmt: skip
     a, key = operand(trace, a), (plain(atol), plain(rtol), bool(plain(lower)))
-    call = lambda m: _linalg().pinvh(m, atol=key[0], rtol=key[1], lower=key[2])  # noqa: E731
+    call = lambda m: scipy_linalg.pinvh(m, atol=key[0], rtol=key[1], lower=key[2])  # noqa: E731
     found = result(trace, "scipy.linalg.pinvh", call, a, key=key)
     inverse, rank = pseudoinverse_derived(trace, "scipy.linalg.pinvh", found, hermitian(a, key[2]))
     return (inverse, int(rank)) if plain(return_rank) else inverse
@@ -165,7 +161,7 @@ def _lstsq(
     a, b, cut = operand(trace, a), operand(trace, b), plain(cond)
 
     def call(m: Array, r: Array) -> tuple[Any, ...]:
-        return tuple(_linalg().lstsq(m, r, cut, lapack_driver=lapack_driver)[:3])
+        return tuple(scipy_linalg.lstsq(m, r, cut, lapack_driver=lapack_driver)[:3])
 
     found = results(trace, "scipy.linalg.lstsq", call, a, b, key=(cut, lapack_driver))
     values = None if lapack_driver == "gelsy" else singular_values(trace, "svdvals", a, np.linalg.svdvals)

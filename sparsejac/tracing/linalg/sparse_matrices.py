@@ -163,6 +163,28 @@ class TracedSparse(TracedBase):
             raise self.tracer.refusal("todense, which gives np.matrix", "it is not followed", "use toarray()")
         return self.toarray(order, out)
 
+    def __getitem__(self, key: Any) -> Any:
+        """What SciPy takes from a matrix of the entries' numbers says which entries the result has."""
+        numbered = sp.coo_array((np.arange(1, len(self.rows) + 1), (self.rows, self.columns)), shape=self.shape)
+        found = self.like(numbered)[plain(key)]
+        if isinstance(found, np.matrix):
+            raise self.tracer.refusal("indices that give np.matrix", "it is not followed", "use A.toarray()[...]")
+        if not sp.issparse(found):
+            return np.concatenate([np.zeros(1), self.entries])[np.asarray(found)]
+        if found.ndim != 2:
+            raise self.tracer.refusal(
+                f"a row or column of a {self.like.__name__} that depends on x", "it has one dimension", "use A[[i]]"
+            )
+        places = found.tocoo()
+        return self._with(places.row, places.col, self.entries[places.data - 1], found.shape)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise self.tracer.refusal(
+            "item assignment into a sparse matrix that depends on x",
+            "its pattern is constant",
+            "make csr_array((values, (rows, columns)), shape=shape) of all entries",
+        )
+
     def diagonal(self, k: int = 0) -> Any:
         """As of SciPy."""
         return np.diagonal(self.toarray(), k)

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from kernels.lazy import load
 from sparsejac.tracing.base import plain
-from sparsejac.tracing.linalg.operators import operand
+from sparsejac.tracing.linalg.operators import operand, scipy_linalg
 from sparsejac.tracing.registry import follows
 from sparsejac.tracing.trace import Trace
 
@@ -33,12 +32,12 @@ def toeplitz_of(column: Any, row: Any = None) -> Any:
 
 @follows("scipy.linalg", "block_diag")
 def _block_diag(trace: Trace, *arrs: Any) -> Any:
-    return arranged([operand(trace, a) for a in arrs], load("scipy.linalg").block_diag)
+    return arranged([operand(trace, a) for a in arrs], scipy_linalg.block_diag)
 
 
 @follows("scipy.linalg", "circulant")
 def _circulant(trace: Trace, c: Any) -> Any:
-    return arranged([operand(trace, c)], load("scipy.linalg").circulant)
+    return arranged([operand(trace, c)], scipy_linalg.circulant)
 
 
 @follows("scipy.linalg", "toeplitz")
@@ -50,24 +49,24 @@ def _toeplitz(trace: Trace, c: Any, r: Any = None) -> Any:
 @follows("scipy.linalg", "hankel")
 def _hankel(trace: Trace, c: Any, r: Any = None) -> Any:
     vectors = [operand(trace, v).ravel() for v in (c, r) if v is not None]
-    return arranged(vectors, load("scipy.linalg").hankel)
+    return arranged(vectors, scipy_linalg.hankel)
 
 
 @follows("scipy.linalg", "convolution_matrix")
 def _convolution_matrix(trace: Trace, a: Any, n: Any, mode: Any = "full") -> Any:
     count = plain(n)
-    return arranged([operand(trace, a)], lambda p: load("scipy.linalg").convolution_matrix(p, count, mode))
+    return arranged([operand(trace, a)], lambda p: scipy_linalg.convolution_matrix(p, count, mode))
 
 
 @follows("scipy.linalg", "leslie")
 def _leslie(trace: Trace, f: Any, s: Any) -> Any:
-    return arranged([operand(trace, f), operand(trace, s)], load("scipy.linalg").leslie)
+    return arranged([operand(trace, f), operand(trace, s)], scipy_linalg.leslie)
 
 
 @follows("scipy.linalg", "diagsvd")
 def _diagsvd(trace: Trace, s: Any, M: Any, N: Any) -> Any:
     size = plain(M), plain(N)
-    return arranged([operand(trace, s)], lambda p: load("scipy.linalg").diagsvd(p, *size))
+    return arranged([operand(trace, s)], lambda p: scipy_linalg.diagsvd(p, *size))
 
 
 @follows("scipy.linalg", "companion")

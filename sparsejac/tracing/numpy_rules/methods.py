@@ -83,16 +83,29 @@ def _flatten(array: TracedArray, order: Any = "C") -> Any:
 @method("view")
 def _view(array: TracedArray, *dtype: Any, **kwargs: Any) -> Any:
     """The same memory, without another dtype."""
-    if array.is_plain and (dtype or kwargs):
-        view = array.window.view(*dtype, **kwargs)
-        # Under another dtype the numbers lie elsewhere: what is written there must not depend on x.
-        return array.at_view(view) if view.dtype == array.dtype else array.__array__().view(*dtype, **kwargs)
     wanted = [*dtype, *kwargs.values()]
+    foreign = next((w for w in wanted if _is_foreign(w)), None)
+    if array.is_plain and wanted:
+        view = array.window.view(*dtype, **kwargs)
+        # Under another dtype or class the numbers lie elsewhere: what is written there must not depend on x.
+        is_same = view.dtype == array.dtype and foreign is None
+        return array.at_view(view) if is_same else array.__array__().view(*dtype, **kwargs)
+    if foreign is not None:
+        raise array.tracer.refusal(
+            f"ndarray.view({foreign.__name__})",
+            "such an array computes in ways of its own (np.matrix multiplies matrices by *)",
+            "compute with ordinary arrays: A @ B in place of the * of np.matrix",
+        )
     if any(w is not np.ndarray and np.dtype(w) != array.dtype for w in wanted):
         raise array.tracer.refusal(
             "ndarray.view with another dtype", "it looks at the bits of a value that depends on x", "use astype"
         )
     return array.at_view(array.window.view())
+
+
+def _is_foreign(wanted: Any) -> bool:
+    """Whether a class stands for an array that computes otherwise than an ordinary one."""
+    return isinstance(wanted, type) and issubclass(wanted, np.ndarray) and wanted is not np.ndarray
 
 
 @method("transpose")

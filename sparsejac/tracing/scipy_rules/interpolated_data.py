@@ -128,8 +128,16 @@ def _plainly(made: Any, p: Array) -> Any:
 
 def _call_grid(self: Any, xi: Any, method: Any = None) -> Any:
     data: _Data = self.linear_data
+    _check_linear(data.trace, data.name, {"method": method})
     points = xi if all_plain(xi) and not isinstance(xi, tuple) else coordinates(data.trace, data.name, xi, self.count)
     return data.evaluated(points, lambda made, p: made(p, method=method), None, (method,))
+
+
+def _check_linear(trace: Trace, name: str, options: dict[str, Any]) -> None:
+    """Refuse by name what is not linear: at some values, at zeros say, it looks as if it were."""
+    for (option, choice), why in _NOT_LINEAR.items():
+        if isinstance(options.get(option), str) and options[option] == choice:
+            raise trace.refusal(f"{name} with {option}={choice!r}", why, _BOTH)
 
 
 def _changed(method: str) -> Callable[..., Any]:
@@ -170,6 +178,11 @@ def _missing(self: Any, name: str) -> Any:
 _BOTH = (
     "write the interpolation with slices and np.where, or make the matrix by hand: interpolator(t, np.eye(n))(points)"
 )
+
+_NOT_LINEAR = {
+    ("method", "pchip"): "it is not linear in values that depend on x",
+    ("bc_type", "periodic"): "it takes only values whose first and last are equal, which those beside them are not",
+}
 
 _SPLINE = {
     "__call__": _call,
@@ -221,6 +234,7 @@ def _linear(trace: Trace, name: str, function: Any, args: tuple[Any, ...], kwarg
         )
         raise trace.refusal(f"{full} {what}", "there is a rule for one real value at each place", _BOTH)
     options = plain(options)
+    _check_linear(trace, full, options)
     if "axis" in signature(function).parameters:
         options["axis"] = 0  # the only one of the values; further ones follow it
     parts = {f"x{k}": part for k, part in enumerate(options.pop("points", ()))}

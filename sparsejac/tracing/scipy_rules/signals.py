@@ -15,6 +15,7 @@ from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import called, derived
 from sparsejac.tracing.conversion import as_array
+from sparsejac.tracing.linalg.operators import operand
 from sparsejac.tracing.numpy_rules.products import sparse_product
 from sparsejac.tracing.registry import follows, unfollowed
 from sparsejac.tracing.scipy_rules.linear_maps import LIMIT, described, linear_call
@@ -85,7 +86,7 @@ def _convolution(name: str, trace: Trace, in1: Any, in2: Any, mode: str = "full"
     key = (mode, *sorted(options.items()))
     if options.get("boundary", "fill") != "fill" or options.get("fillvalue", 0) != 0:
         return _continued(trace, name, call, in1, in2, key)
-    first, second = _operand(trace, name, in1), _operand(trace, name, in2)
+    first, second = (operand(trace, signal, f"{_MODULE}.{name}") for signal in (in1, in2))
     (value,) = called(trace, f"{_MODULE}.{name}", call, first, second, key=key)
     if not value.ndim or not value.size:
         return derived(trace, value, first * second if not value.ndim else value)
@@ -115,16 +116,6 @@ def _continued(trace: Trace, name: str, call: Callable[..., Any], in1: Any, in2:
     return linear_call(trace, f"{_MODULE}.{name}", lambda a: call(a, kernel), array, [None] * array.ndim, text)
 
 
-def _operand(trace: Trace, name: str, operand: Any) -> Any:
-    if all_plain(operand):
-        array = np.asarray(plain(operand))
-        return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
-    traced = as_array(trace, operand)
-    if traced.kind in "hs":
-        raise trace.refusal(f"{_MODULE}.{name} in {traced.dtype}", "there is no rule for it", "use float64")
-    return traced * 1.0 if traced.kind in "bi" else traced
-
-
 def _products(trace: Trace, name: str, first: Any, second: Any, mode: str, late: bool) -> Any:
     """The convolution as a sparse matrix times a vector, or as sums of products."""
     i, j = _nonzero_places(first), _nonzero_places(second)
@@ -145,10 +136,8 @@ def _products(trace: Trace, name: str, first: Any, second: Any, mode: str, late:
     return sparse_product(trace, ones, first.reshape(-1)[i] * second.reshape(-1)[j])
 
 
-def _nonzero_places(operand: Any) -> _Places:
-    return (
-        np.flatnonzero(operand) if isinstance(operand, np.ndarray) and all_plain(operand) else np.arange(operand.size)
-    )
+def _nonzero_places(signal: Any) -> _Places:
+    return np.flatnonzero(signal) if isinstance(signal, np.ndarray) and all_plain(signal) else np.arange(signal.size)
 
 
 def _pairs(

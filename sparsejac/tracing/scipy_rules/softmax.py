@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import called, derived, stopped
 from sparsejac.tracing.conversion import as_array, wrap
 from sparsejac.tracing.registry import follows
+from sparsejac.tracing.scipy_rules.special_partials import special
 from sparsejac.tracing.trace import Trace
 
 Array = npt.NDArray[Any]
@@ -26,8 +26,8 @@ def _logsumexp(
 
     def run(a: Array, b: Array) -> tuple[Array, ...]:
         with np.errstate(all="ignore"):
-            total, sign = load("scipy.special").logsumexp(a, axis=axis, b=b, keepdims=True, return_sign=True)
-            found = load("scipy.special").logsumexp(a, axis=axis, b=b, keepdims=keepdims, return_sign=return_sign)
+            total, sign = special.logsumexp(a, axis=axis, b=b, keepdims=True, return_sign=True)
+            found = special.logsumexp(a, axis=axis, b=b, keepdims=keepdims, return_sign=return_sign)
             value, signs = found if return_sign else (found, np.sign(found))
             return np.asarray(value), np.asarray(signs), sign * np.exp(a - total)
 
@@ -43,7 +43,7 @@ def _logsumexp(
 @follows("scipy.special", "softmax")
 def _softmax(trace: Trace, x: Any, axis: Any = None) -> Any:
     array = _real(trace, "softmax", x)
-    (y,) = called(trace, "scipy.special.softmax", lambda a: load("scipy.special").softmax(a, axis), array, key=(axis,))
+    (y,) = called(trace, "scipy.special.softmax", lambda a: special.softmax(a, axis), array, key=(axis,))
     return derived(trace, y, y * (array - np.sum(y * array, axis=axis, keepdims=True)))
 
 
@@ -52,7 +52,7 @@ def _log_softmax(trace: Trace, x: Any, axis: Any = None) -> Any:
     array = _real(trace, "log_softmax", x)
 
     def run(a: Array) -> tuple[Array, Array]:
-        y = np.asarray(load("scipy.special").log_softmax(a, axis))
+        y = np.asarray(special.log_softmax(a, axis))
         return y, np.exp(y)
 
     y, share = called(trace, "scipy.special.log_softmax", run, array, key=(axis,))

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import stopped
 from sparsejac.tracing.pointwise_calls import Rule, pointwise
@@ -52,13 +51,9 @@ def _no_slope(y: Any, *arguments: Any) -> Any:
     return np.zeros(np.shape(y))
 
 
-def _function(name: str) -> Any:
-    return getattr(load("scipy.special"), name)
-
-
 def _called(trace: Trace, name: str, rules: list[Rule], inputs: tuple[Any, ...], **options: Any) -> Any:
     """A Python function of scipy.special that works point by point."""
-    function = partial(_function(name), **options)
+    function = partial(getattr(special, name), **options)
     return pointwise(trace, f"scipy.special.{name}", function, rules, inputs, key=tuple(sorted(options.items())))
 
 
@@ -136,7 +131,7 @@ def _order_of_derivative(name: str) -> None:
     @follows("scipy.special", name)
     def follow(trace: Trace, v: Any, z: Any, n: int = 1) -> Any:
         order = int(plain(n))
-        return _called(trace, name, [None, lambda y, v, z: _function(name)(v, z, order + 1)], (v, z), n=order)
+        return _called(trace, name, [None, lambda y, v, z: getattr(special, name)(v, z, order + 1)], (v, z), n=order)
 
 
 for _name in ("jvp", "yvp", "ivp", "kvp", "h1vp", "h2vp"):
@@ -147,11 +142,11 @@ def _spherical(name: str, sign: float) -> None:
     """Spherical Bessel functions: the second derivative comes from the differential equation."""
 
     def second(slope: Any, n: Any, z: Any) -> Any:
-        return -2.0 * slope / z + (n * (n + 1.0) / z**2 + sign) * _function(name)(n, z)
+        return -2.0 * slope / z + (n * (n + 1.0) / z**2 + sign) * getattr(special, name)(n, z)
 
     @follows("scipy.special", name)
     def follow(trace: Trace, n: Any, z: Any, derivative: bool = False) -> Any:
-        rule = second if derivative else lambda y, n, z: _function(name)(n, z, True)
+        rule = second if derivative else lambda y, n, z: getattr(special, name)(n, z, True)
         return _called(trace, name, [None, rule], (n, z), derivative=bool(derivative))
 
 

@@ -11,19 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from kernels.lazy import load
+from kernels.lazy import Lazy
 
 Partial = Callable[..., Any] | None
 
 
-class _Special:
-    """The functions of scipy.special, which is loaded when the first of them is needed."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(load("scipy.special"), name)
-
-
-special = _Special()
+special = Lazy("scipy.special")
 
 _ROOT_PI = np.sqrt(np.pi)
 _ROOT_TWO_PI = np.sqrt(2.0 * np.pi)
