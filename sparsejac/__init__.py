@@ -44,3 +44,26 @@ from sparsejac.plan import Plan as Plan  # noqa: E402
 from sparsejac.stopping import stop_gradient as stop_gradient  # noqa: E402
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Dependence",
+    "Finding",
+    "InputError",
+    "InputTypeError",
+    "JacobianCheck",
+    "Pattern",
+    "Plan",
+    "PurityWarning",
+    "SparsejacError",
+    "UntraceableError",
+    "VariantWarning",
+    "WrongJacobianError",
+    "check_jacobian",
+    "jacobian",
+    "jacobian_sparsity",
+    "prepare",
+    "primitive",
+    "sparse_jacobian",
+    "stop_gradient",
+    "value_and_jacobian",
+]

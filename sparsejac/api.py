@@ -245,7 +245,7 @@ def jacobian(
     pattern: Pattern | None = None,
     coloring: Coloring | npt.ArrayLike | None = None,
 ) -> Callable[..., Any]:
-    """A function that computes the Jacobian of f: what SciPy's solvers take as ``jac=``.
+    """A function that computes the Jacobian of f: what `least_squares` and `solve_ivp` take as ``jac=``.
 
     Parameters
     ----------

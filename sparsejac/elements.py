@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import is_dataclass
 from math import prod
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from sparsejac.errors import InputError
 from sparsejac.location import user_location
-from sparsejac.structure import Branch, Leaf, Structure, leaves_of, offsets_of
+from sparsejac.structure import Branch, Leaf, Structure, leaves_of, offsets_of, step_to
 
 
 def number_of(call: str, what: str, structure: Structure, given: Any) -> int:
@@ -43,11 +42,10 @@ def label_of(what: str, structure: Structure, number: int) -> str:
     if isinstance(structure, Leaf):
         index = np.unravel_index(number, structure.shape) if structure.shape else ()
         return f"{what}[{', '.join(str(int(k)) for k in index)}]" if structure.shape else what
-    named = is_dataclass(structure.kind) or hasattr(structure.kind, "_fields")
     for key, child in zip(structure.keys, structure.children, strict=True):
         size = offsets_of(child)[-1]
         if number < size:
-            return label_of(f"{what}.{key}" if named else f"{what}[{key!r}]", child, number)
+            return label_of(what + step_to(structure.kind, key), child, number)
         number -= size
     raise IndexError(number)
 

@@ -47,7 +47,8 @@ class Rule:
     def wrong(self, what: str) -> InputError:
         """The error for a rule that contradicts itself or its function."""
         return InputError(
-            f"primitive: {self.name}: {what}\n  {user_location()}\n  Cure: mend the rule that was given to primitive()."
+            f"primitive: {self.name}: {what}\n  {user_location()}\n  Cure: mend the rule; args and tangents of "
+            "jvp(args, tangents), and args of vjp(args, cotangent), are tuples with one array for each argument."
         )
 
 

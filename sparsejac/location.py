@@ -25,7 +25,9 @@ _LIBRARIES = tuple(
     for origin in (np.__file__, scipy.__file__, __file__, str(Path(__file__).parent.parent / "kernels" / "any"))
 )
 _STANDARD = f"{Path(sysconfig.get_paths()['stdlib']).resolve()}/"
-_LOADED_LATER = ("/site-packages/numba/", "/site-packages/cupy/", "/dist-packages/numba/", "/dist-packages/cupy/")
+_LOADED_LATER = tuple(
+    f"/{place}-packages/{name}/" for place in ("site", "dist") for name in ("cupy", "numba", "pandas", "xarray")
+)
 
 _BETWEEN = ("sparsejac.tracing", "sparsejac.location", "kernels", "scipy._lib", "numpy.lib.mixins")
 """Modules whose functions stand between the user's call and what it does."""
@@ -34,6 +36,8 @@ _REMAINDERS = frozenset(k for k, (_, symbol) in enumerate(dis._nb_ops) if symbol
 """Arguments of BINARY_OP that mean ``%``."""
 
 _USER_FILES: dict[str, bool] = {}
+
+UNKNOWN = "<unknown place>"
 
 Site = tuple[CodeType | None, int]
 """A place in the user's code that costs little to note: a code object and the offset of an instruction."""
@@ -259,7 +263,7 @@ def user_location() -> str:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and not is_user_frame(frame):
         frame = frame.f_back
-    return "<unknown place>" if frame is None else _described(frame, frame.f_lineno)
+    return UNKNOWN if frame is None else _described(frame, frame.f_lineno)
 
 
 def user_stacklevel() -> int:
@@ -275,7 +279,7 @@ def user_stacklevel() -> int:
 def location_of(error: BaseException) -> str:
     """File, line and text of the innermost line of the user's code that an error went through."""
     step = error.__traceback__
-    place = "<unknown place>"
+    place = UNKNOWN
     while step is not None:
         if is_user_frame(step.tb_frame):
             place = _described(step.tb_frame, step.tb_lineno)

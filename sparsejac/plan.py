@@ -183,6 +183,11 @@ class Plan:
         value = values_in(answer.result, answer.value)
         return (value, answer.jacobian, answer.beside) if self._signature.has_aux else (value, answer.jacobian)
 
+    def __repr__(self) -> str:
+        (rows, columns), function = self.shape, self._signature.f
+        name = getattr(function, "__name__", type(function).__name__)
+        return f"<Plan of {name}: Jacobian {rows} x {columns}, {self.pattern.nnz} nonzeros>"
+
     @property
     def pattern(self) -> Pattern:
         """The sparsity pattern of the Jacobian (of the path that f took at the x of `prepare`).

@@ -103,7 +103,7 @@ def flatten(
         return description, [kept]
     if enter is not None:
         enter(path, obj)
-    found = [flatten(value, leaf, path + _step(obj, key), enter) for key, value in parts]
+    found = [flatten(value, leaf, path + step_to(type(obj), key), enter) for key, value in parts]
     keys = tuple(key for key, _ in parts)
     branch = Branch(_kind(obj), keys, tuple(structure for structure, _ in found), _emptied(obj))
     return branch, [kept for _, several in found for kept in several]
@@ -201,8 +201,13 @@ def _kind(obj: Any) -> type:
     return list if issubclass(kind, list) else tuple
 
 
-def _step(obj: Any, key: Any) -> str:
-    named = is_dataclass(obj) or hasattr(type(obj), "_fields")
+def step_to(kind: type, key: Any) -> str:
+    """How a reader would write the way into a container: ``['key']``, ``[0]`` or ``.field``.
+
+    >>> step_to(dict, "key")
+    "['key']"
+    """
+    named = is_dataclass(kind) or hasattr(kind, "_fields")
     return f".{key}" if named else f"[{key!r}]"
 
 

@@ -106,3 +106,12 @@ def test_missing_things_are_seen(tmp_path: Path) -> None:
     assert missing_excerpts(blocks_of(text), tmp_path) == ["line 4: coloring/graph.py"]
     text = "`coloring/graph.py` `coloring/` `coloring/*.py` `coloring/order.py` `coloring/<name>.py` [a](b.md)"
     assert missing_paths(text, tmp_path, tmp_path) == ["coloring/order.py", "b.md"]
+
+
+def test_every_file_has_a_place_in_the_tables_of_files() -> None:
+    named = set(SPAN.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
+    files = [path.relative_to(ROOT) for path in (ROOT / "sparsejac").rglob("*.py") if not path.name.startswith("__")]
+    alone = {"sparsejac/", "sparsejac/tracing/"}  # folders whose files have places of their own
+    missing = [p for p in files if named.isdisjoint({p.as_posix(), f"{p.parent.as_posix()}/"} - alone)]
+    assert len(files) > 100
+    assert missing == []

@@ -37,6 +37,7 @@ _AS_IT_IS = (
 _LOSES = "a plain number would lose the derivative with respect to x"
 _ASKED = "it asks for plain numbers, and a value that depends on x would lose its derivative"
 _OF_LIBRARIES = "write it with functions of NumPy, or give it a rule of its own by sparsejac.primitive"
+_OF_TABLES = "compute with ordinary arrays: series.to_numpy() outside f gives one of constants"
 _OF_COMPILED = {
     r"^np\.random\.": "draw with constant parameters, outside f if the numbers shall stay: mean + sigma * noise",
     r"^np\.": _AS_IT_IS,
@@ -83,12 +84,14 @@ class TracedBase(NDArrayOperatorsMixin):
         library = called_library()
         if library is not None:
             name = ".".join(library).replace("numpy.", "np.", 1).removesuffix(".__init__").removesuffix(".__new__")
-            return self.tracer.refusal(name, *REFUSALS.get(library, (_ASKED, _OF_LIBRARIES)))
+            usual = _OF_TABLES if name.startswith(("pandas.", "xarray.")) else _OF_LIBRARIES
+            return self.tracer.refusal(name, *REFUSALS.get(library, (_ASKED, usual)))
         if at_item_assignment():
             return self.tracer.outside_write(
                 "item assignment of a value that depends on x into an ordinary array",
                 "the array was not made inside f, and would lose the derivative with respect to x",
-                "make the buffer by a call of np.zeros(n), np.empty(n) or np.array(a) inside f",
+                "make the buffer by a call of np.zeros(n), np.empty(n) or np.array(a) inside f; if it is an argument "
+                "for the result, pass out_argument= and out_like=",
             )
         compiled = called_text()
         if compiled and not cure:

@@ -44,7 +44,8 @@ def _ordinary(trace: Trace, obj: Any) -> npt.NDArray[Any]:
         raise trace.refusal(
             f"a combination with a {type(obj).__module__}.{type(obj).__name__}".replace("numpy.", "np.", 1),
             "it computes in ways of its own (the product of matrices, masks, units, labels)",
-            "make an ordinary array of it: A.toarray() in place of A.todense(), np.asarray(M), masked.filled(0.0)",
+            "make an ordinary array of it: A.toarray() in place of A.todense(), np.asarray(M), "
+            "masked.filled(0.0), series.to_numpy()",
         )
     return np.asarray(obj)
 

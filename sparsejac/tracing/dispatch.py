@@ -11,7 +11,7 @@ from sparsejac.tracing.array import TracedArray, adopted, plain_result
 from sparsejac.tracing.base import TracedBase, all_plain, given, is_traced, items_of, plain
 from sparsejac.tracing.casting import DTYPES, LOW, adapted, computed_in, promoted, rounded
 from sparsejac.tracing.conversion import as_value, delivered, wrap
-from sparsejac.tracing.memory_order import loosened
+from sparsejac.tracing.memory_order import is_fortran, loosened
 from sparsejac.tracing.reals import Value
 from sparsejac.tracing.registry import DOUBLE, FUNCTIONS, HOOKS, REFUSALS, UFUNC_METHODS, UFUNCS, hook
 from sparsejac.tracing.scalar import TracedScalar
@@ -65,14 +65,16 @@ def follow_ufunc(trace: Trace, ufunc: Any, method: str, inputs: tuple[Any, ...],
     if not any(map(_is_followed, inputs)) and all_plain((inputs, kwargs)):
         return _plain_ufunc(trace, ufunc, method, inputs, kwargs)
     trace.begin()
-    out = kwargs.pop("out", None)
+    out, order = kwargs.pop("out", None), kwargs.get("order")
     if method == "__call__" and (ufunc, method) not in UFUNC_METHODS:
-        return _call(trace, ufunc, inputs, kwargs, out)
-    follow = UFUNC_METHODS.get((ufunc, method))
-    if follow is None:
-        raise _unknown(trace, f"{_name(ufunc)}.{method}")
-    result = _narrowed(trace, (inputs, kwargs), follow(trace, *inputs, **kwargs))
-    return delivered(trace, result, out, f"{_name(ufunc)}.{method}")
+        result = _call(trace, ufunc, inputs, kwargs, out)
+    else:
+        follow = UFUNC_METHODS.get((ufunc, method))
+        if follow is None:
+            raise _unknown(trace, f"{_name(ufunc)}.{method}")
+        result = _narrowed(trace, (inputs, kwargs), follow(trace, *inputs, **kwargs))
+        result = delivered(trace, _loosened(result, inputs, {}, False), out, f"{_name(ufunc)}.{method}")
+    return _loosened(result, (), {}, True) if out is None and is_fortran(order) else result
 
 
 def _is_followed(operand: Any) -> bool:

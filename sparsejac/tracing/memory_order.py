@@ -12,6 +12,11 @@ import numpy as np
 from sparsejac.tracing.array import TracedArray
 
 
+def is_fortran(order: Any) -> bool:
+    """Whether the argument ``order=`` of a function asks for Fortran order."""
+    return isinstance(order, str) and order.upper() == "F"
+
+
 def loosened(result: Any, *sources: Any) -> Any:
     """A result, marked as loose where NumPy would lay it in memory as operands lie that are not in C order."""
     if type(result) is not TracedArray or result.window.ndim < 2 or all(map(_is_c_ordered, sources)):

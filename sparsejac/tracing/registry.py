@@ -1,4 +1,4 @@
-"""Tables of what the tracer can follow; the files of this folder fill them, family by family."""
+"""Tables of what the tracer can follow; the files in `numpy_rules`, `scipy_rules` and `linalg` fill them by family."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def _filled(
 ) -> TracedArray:
     value = as_value(trace, fill_value)
     wanted = (complex if value.kind == "c" else float) if dtype is None else dtype
-    array = plain_array(trace, np.zeros(plain(shape), wanted))
+    array = plain_array(trace, np.zeros(plain(shape), wanted, order))
     array[...] = fill_value
     return array
 

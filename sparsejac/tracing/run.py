@@ -13,7 +13,7 @@ import numpy.typing as npt
 from kernels.address import Affine
 from sparsejac.addressing import c_strides, contiguous
 from sparsejac.errors import SparsejacError, UntraceableError
-from sparsejac.location import NOWHERE, location_of
+from sparsejac.location import NOWHERE, UNKNOWN, definition_of, location_of
 from sparsejac.program import Node, Program, program
 from sparsejac.structure import Leaf, Structure
 from sparsejac.tracing.array import TracedArray
@@ -236,9 +236,10 @@ def _told(trace: Trace, error: Exception) -> Exception:
     if isinstance(error, SparsejacError):
         return error
     if isinstance(error, TypeError | ValueError) and any(sign in str(error) for sign in _MET_BY_COMPILED_CODE):
+        place = location_of(error)
         return UntraceableError(
             f"sparsejac cannot follow a call of compiled code that takes ordinary arrays only ({error})\n  "
-            f"{location_of(error)}\n  Cure: write it with NumPy's functions if it depends on x; else make its "
-            "arguments outside f."
+            f"{definition_of(trace.function) if place == UNKNOWN else place}\n  Cure: write it with NumPy's functions "
+            "if it depends on x, without functools.cache; else make its arguments outside f."
         )
     return error

@@ -116,7 +116,8 @@ class Trace:
         if self.finished:
             raise UntraceableError(
                 "sparsejac: a traced value was used after f had returned\n  "
-                f"{user_location()}\n  Cure: do not keep values that depend on x outside f; return them."
+                f"{user_location()}\n  Cure: do not keep values that depend on x outside f; return them, beside the "
+                "result with has_aux=True."
             )
         self._step = 0
 

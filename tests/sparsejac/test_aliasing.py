@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import special
 
 from dense_checks import check
 from sparsejac import UntraceableError, sparse_jacobian
@@ -163,6 +164,22 @@ ORDERS: dict[str, Callable[[Any], Any]] = {
     "zeros_like": lambda a: np.zeros_like(a.T) + 0.0 * a.T,
     "matmul": lambda a: a @ a.T,
     "einsum": lambda a: np.einsum("ij,kj->ki", a, 2.0 * a),
+    "np.copy in order F": lambda a: np.copy(a, order="F"),
+    "method copy in order f": lambda a: a.copy(order="f"),
+    "np.full in order F": lambda a: np.full((2, 3), a[0, 0], order="F"),
+    "astype in order F": lambda a: a.astype(float, order="F"),
+    "astype of another dtype in order F": lambda a: a.astype(complex, order="F").real,
+    "add in order F": lambda a: np.add(a, 1.0, order="F"),
+    "divmod in order F": lambda a: np.divmod(a, 0.4, order="F")[1],
+    "outer in order F": lambda a: np.add.outer(a[0], a[1], order="F"),
+    "erf in order F": lambda a: special.erf(a, order="F"),
+    "asarray_chkfinite in order F": lambda a: np.asarray_chkfinite(a, order="F"),
+    "accumulate": lambda a: np.add.accumulate(a.T),
+    "vectorize": lambda a: np.vectorize(lambda number: 2.0 * number)(a.T),
+    "linspace": lambda a: np.linspace(a[0], a[1], 4, axis=1),
+    "linspace with a dtype": lambda a: np.linspace(a[0], a[1], 4, axis=1, dtype=complex).real,
+    "indices in Fortran order": lambda a: a.ravel()[np.array([[0, 1], [2, 3], [4, 5]]).T],
+    "slice and index of a transposed array": lambda a: a.T[:, [0, 1]],
     "later views": lambda a: (a.T * 2.0)[1:],
     "in C order": lambda a: a * 2.0,
     "slices in C order": lambda a: a[:, 1:] * 2.0,

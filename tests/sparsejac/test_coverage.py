@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,8 @@ from sparsejac.coverage import as_markdown, calls
 from sparsejac.coverage.table import MODULES
 from sparsejac.coverage.text import versions
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "coverage.md"
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "coverage.md"
 SUPPORTED = {(row.module, row.name) for row in calls() if row.status == "supported"}
 
 
@@ -103,3 +106,26 @@ def test_other_calls_are_never_silently_wrong(module: str) -> None:
 def test_names_of_examples_are_not_changed() -> None:
     """No example writes into what the others use."""
     assert NAMES["A"].sum() == pytest.approx(4.4)
+
+
+def _declarations() -> Iterator[tuple[str, str]]:
+    """Each function that a decorator of a rule names, but by a variable, with the file of the rule."""
+    for file in sorted((ROOT / "sparsejac" / "tracing").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            for call in getattr(node, "decorator_list", ()):
+                kind = getattr(getattr(call, "func", None), "id", "")
+                if kind == "traces":
+                    yield from ((ast.unparse(arg), file.name) for arg in call.args if isinstance(arg, ast.Attribute))
+                elif kind == "follows":
+                    module, *names = call.args
+                    constant = (ast.unparse(name) for name in names if isinstance(name, ast.Constant))
+                    yield from ((f"{ast.unparse(module)}, {name}", file.name) for name in constant)
+
+
+def test_no_function_has_two_rules() -> None:
+    """The one that is declared first would be dead."""
+    files: dict[str, list[str]] = {}
+    for name, file in _declarations():
+        files.setdefault(name, []).append(file)
+    assert len(files) > 200
+    assert {name: found for name, found in files.items() if len(found) > 1} == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import sparsejac
 from oracles import Array, differences, flat_value
@@ -273,6 +275,7 @@ MATRIX = np.matrix(np.arange(18.0).reshape(3, 6))
 MASKED = np.ma.array(X, mask=[0, 1, 0, 0, 0, 0])
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
 @pytest.mark.parametrize(
     "f",
     [
@@ -284,6 +287,10 @@ MASKED = np.ma.array(X, mask=[0, 1, 0, 0, 0, 0])
         lambda x: np.concatenate([MATRIX, x[None]]),
         lambda x: x * MASKED,
         lambda x: x[0] + MASKED,
+        lambda x: np.asmatrix(np.ones((3, 6))) * x[:, None],
+        lambda x: np.asmatrix(2 * np.eye(6)[1:]) * x[:, None],
+        lambda x: np.bmat([[np.eye(6)[:2]]]) * x[:, None],
+        lambda x: np.asmatrix(x) * 2.0,
     ],
 )
 def test_matrices_and_masked_arrays_are_refused(f: Callable[[Any], Any]) -> None:
@@ -291,6 +298,48 @@ def test_matrices_and_masked_arrays_are_refused(f: Callable[[Any], Any]) -> None
     assert isinstance(f(X.copy()), np.matrix | np.ma.MaskedArray)
     with pytest.raises(sparsejac.UntraceableError):
         sparsejac.sparse_jacobian(f, X)
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+def test_matrices_of_constants_alone_compute_as_in_numpy() -> None:
+    def f(x: Any) -> Any:
+        return np.asarray((np.asmatrix(np.tri(6)) ** 2)[:4]) @ x
+
+    np.testing.assert_array_equal(sparsejac.sparse_jacobian(f, X).toarray(), (np.tri(6) @ np.tri(6))[:4])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda s, x: s * x,
+        lambda s, x: x * s,
+        lambda s, x: s.to_frame().T @ x,
+        lambda s, x: type(s)(x).rolling(2).mean().to_numpy(),
+        lambda s, x: (type(s)(x) ** 2).to_numpy(),
+    ],
+)
+def test_tables_of_pandas_are_refused_at_the_line_of_f(f: Callable[[Any, Any], Any]) -> None:
+    pandas = pytest.importorskip("pandas")
+    series = pandas.Series(np.arange(6.0))
+    assert len(f(series, X.copy())) in (1, 6)
+    with pytest.raises(sparsejac.UntraceableError, match=r"pandas(?s:.*)test_hunted\.py(?s:.*)series\.to_numpy\(\)"):
+        sparsejac.sparse_jacobian(lambda x: f(series, x), X)
+    np.testing.assert_array_equal(sparsejac.sparse_jacobian(lambda x: series.to_numpy() * x, X).diagonal(), series)
+
+
+def test_a_cached_function_is_refused_at_its_definition() -> None:
+    @functools.cache
+    def cached(x: Any) -> Any:
+        return x * 2.0
+
+    with pytest.raises(sparsejac.UntraceableError, match=r"test_hunted\.py(?s:.*)without functools\.cache"):
+        sparsejac.sparse_jacobian(cached, X)
+
+
+def test_a_sparse_matrix_is_no_result() -> None:
+    for f in (lambda x: sp.diags_array(x), lambda x: {"A": sp.eye_array(3)}):
+        with pytest.raises(sparsejac.InputTypeError, match=r"f returned a sparse matrix(?s:.*)toarray"):
+            sparsejac.sparse_jacobian(f, X)
 
 
 def test_matrices_may_be_written_and_converted() -> None:

@@ -151,6 +151,22 @@ def test_what_is_not_followed_is_refused(f):
         sparse_jacobian(f, x)
 
 
+def test_entries_of_constant_matrices_are_not_overwritten():
+    def stored(x):
+        matrix = SQUARE.copy()
+        matrix[0, 1] = x[0]
+        return matrix @ x
+
+    def diagonal(x):
+        matrix = SQUARE.copy()
+        matrix.setdiag(x)
+        return matrix @ x
+
+    for f in (stored, diagonal):
+        with pytest.raises(UntraceableError, match=r"csr_array\.(__setitem__|setdiag)(?s:.*)add the changes"):
+            sparse_jacobian(f, x)
+
+
 @pytest.mark.parametrize(
     "f",
     [

@@ -526,3 +526,11 @@ def test_arguments_left_out_at_the_end_are_those_of_prepare() -> None:
         assert plan(np.ones(2), *given).toarray().tolist() == [[2.0, 3.0], [3.0, 2.0]]
     assert plan.value_and_jacobian(np.ones(2), 5.0)[0].tolist() == [12.0, 12.0]
     assert plan.num_variants == 1
+
+
+def test_a_plan_says_what_it_is_of() -> None:
+    def wave(x: Array) -> Array:
+        return x[1:] * x[:-1]
+
+    assert repr(sparsejac.prepare(wave, np.ones(4))) == "<Plan of wave: Jacobian 3 x 4, 6 nonzeros>"
+    assert repr(sparsejac.prepare(Counted(wave), np.ones(1))) == "<Plan of Counted: Jacobian 0 x 1, 0 nonzeros>"

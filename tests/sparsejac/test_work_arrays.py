@@ -237,6 +237,32 @@ def test_views_made_at_the_first_call() -> None:
     check(LazyViews().residual, X)
 
 
+class LazyConstant:
+    """A model that computes a constant matrix at its first call, and overwrites a work array."""
+
+    matrix: Any = None
+
+    def __init__(self) -> None:
+        self.work = np.zeros(3)
+
+    def residual(self, x: Any) -> Any:
+        if self.matrix is None:
+            self.matrix = np.eye(3, 4) - np.array([[0.0, 2.0, 0.0, 0.0]] * 3)
+        self.work[:] = self.matrix @ x
+        return self.work * (x @ self.matrix.T)
+
+
+def test_constants_computed_at_the_first_call_are_kept() -> None:
+    model = LazyConstant()
+    for shift in (0.0, 1.0):
+        np.testing.assert_array_equal(model.residual(X + shift), LazyConstant().residual(X + shift))
+        check(model.residual, X + shift)
+    first = LazyConstant()
+    J = sparse_jacobian(first.residual, X).toarray()
+    np.testing.assert_array_equal(sparse_jacobian(first.residual, X).toarray(), J)
+    np.testing.assert_allclose(first.residual(X), model.residual(X))
+
+
 def _dense(x: Any) -> Any:
     dense = np.zeros((4, 4))
     for k in range(4):

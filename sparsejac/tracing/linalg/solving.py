@@ -1,8 +1,7 @@
-"""NumPy's solvers and inverses, determinants, powers and chains of matrices."""
+"""NumPy's solvers and inverses, and determinants."""
 
 from __future__ import annotations
 
-from functools import reduce
 from math import prod
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import derived
-from sparsejac.tracing.conversion import delivered
 from sparsejac.tracing.linalg.operators import (
     Array,
     check_size,
@@ -129,32 +127,3 @@ def _slogdet(trace: Trace, a: Any) -> Any:
         sign = derived(trace, sign, 1j * sign * np.imag(change))
         change = np.real(change)
     return _SLOGDET(sign if sign.ndim else sign[()], derived(trace, logarithm, change))
-
-
-@traces(np.linalg.matrix_power)
-def _matrix_power(trace: Trace, a: Any, n: int) -> Any:
-    a, exponent = operand(trace, a), plain(n).__index__()
-    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise np.linalg.LinAlgError("Last 2 dimensions of the array must be square")
-    if exponent == 0:
-        return np.array(np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape))
-    base = np.linalg.inv(a) if exponent < 0 else a
-    check_size(trace, "np.linalg.matrix_power", *a.shape, a.shape[-1])
-    power: Any = None
-    for bit in reversed(bin(abs(exponent))[2:]):
-        if bit == "1":
-            power = base if power is None else power @ base
-        base = base @ base
-    return a.copy() if power is a else power
-
-
-@traces(np.linalg.multi_dot)
-def _multi_dot(trace: Trace, arrays: Any, *, out: Any = None) -> Any:
-    matrices = [operand(trace, a) for a in arrays]
-    if len(matrices) < 2:
-        raise ValueError("Expecting at least two arrays.")
-    if matrices[0].ndim == 1 or matrices[-1].ndim > 1:
-        product = reduce(np.matmul, matrices)
-    else:
-        product = reduce(lambda right, left: np.matmul(left, right), reversed(matrices))
-    return delivered(trace, product, out, "np.linalg.multi_dot")

@@ -115,7 +115,7 @@ class TracedSparse(TracedBase):
             raise AttributeError(name)
         raise self.tracer.refusal(
             f"{self.like.__name__}.{name} of a matrix that depends on x",
-            "only products, sums, transposition and conversions are followed",
+            "only products, sums, subscripts, transposition and conversions are followed",
             "keep the vector of its entries, or use A.toarray()",
         )
 
@@ -171,12 +171,13 @@ class TracedSparse(TracedBase):
             raise self.tracer.refusal("indices that give np.matrix", "it is not followed", "use A.toarray()[...]")
         if not sp.issparse(found):
             return np.concatenate([np.zeros(1), self.entries])[np.asarray(found)]
-        if found.ndim != 2:
+        taken: Any = found
+        if taken.ndim != 2:
             raise self.tracer.refusal(
                 f"a row or column of a {self.like.__name__} that depends on x", "it has one dimension", "use A[[i]]"
             )
-        places = found.tocoo()
-        return self._with(places.row, places.col, self.entries[places.data - 1], found.shape)
+        places = taken.tocoo()
+        return self._with(places.row, places.col, self.entries[places.data - 1], taken.shape)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         raise self.tracer.refusal(

@@ -17,7 +17,7 @@ from sparsejac.tracing.trace import Trace
 
 @traces(np.copy)
 def _copy(trace: Trace, a: Any, order: str = "K", subok: bool = False) -> Any:
-    return as_array(trace, a).copy()
+    return as_array(trace, a).copy(order)
 
 
 @traces(np.shape)
@@ -85,7 +85,7 @@ def _asarray_chkfinite(trace: Trace, a: Any, dtype: Any = None, order: Any = Non
     array = as_array(trace, a)
     if not np.isfinite(array).all():
         raise ValueError("array must not contain infs or NaNs")
-    return array if dtype is None else array.astype(dtype, copy=False)
+    return array.astype(array.dtype if dtype is None else dtype, order=order or "K", copy=False)
 
 
 def _of_shape(function: Callable[..., Any]) -> None:

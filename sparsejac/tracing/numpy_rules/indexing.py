@@ -44,8 +44,11 @@ def take(trace: Trace, array: TracedArray, key: Any) -> Any:
         return array.scalar_at(int(chosen))
     address = recognised(chosen)
     parts = [storage.read(address) for storage in array.storages]
-    mixed = type(key) is tuple and any(part is Ellipsis or isinstance(part, slice) for part in key)
-    return loosened(wrap(trace, Value.of(parts, array.kind), scalar=False), array.T if mixed else array)
+    pieces = key if type(key) is tuple else (key,)
+    mixed = any(part is Ellipsis or isinstance(part, slice) for part in pieces)
+    indices = [part for part in pieces if isinstance(part, np.ndarray)]
+    result = wrap(trace, Value.of(parts, array.kind), scalar=False)
+    return loosened(result, array, *indices, *([array.T] if mixed else []))
 
 
 @hook("assign")

@@ -10,6 +10,7 @@ import numpy as np
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.base import is_traced
 from sparsejac.tracing.conversion import as_array, in_dtype, list_value
+from sparsejac.tracing.memory_order import loosened
 from sparsejac.tracing.registry import follows, hook, traces
 from sparsejac.tracing.trace import Trace
 
@@ -47,8 +48,9 @@ def mapped(trace: Trace, call: Function, arrays: list[Any], otypes: str | None =
     results = [call(*(array[index] for array in spread)) for index in np.ndindex(shape)]
     if results and isinstance(results[0], tuple):
         columns = zip(*results, strict=True)
-        return tuple(_gathered(trace, list(c), shape, _otype(otypes, k)) for k, c in enumerate(columns))
-    return _gathered(trace, results, shape, _otype(otypes, 0))
+        found = [_gathered(trace, list(c), shape, _otype(otypes, k)) for k, c in enumerate(columns)]
+        return tuple(loosened(part, *arrays) for part in found)
+    return loosened(_gathered(trace, results, shape, _otype(otypes, 0)), *arrays)
 
 
 def _otype(otypes: str | None, position: int) -> Any:
@@ -118,17 +120,15 @@ def _apply_along_axis(trace: Trace, func1d: Function, axis: int, arr: Any, *args
 
 @traces(np.apply_over_axes)
 def _apply_over_axes(trace: Trace, func: Function, a: Any, axes: Any) -> Any:
-    value = as_array(trace, a)
-    ndim = value.ndim
-    for axis in np.atleast_1d(axes):
-        axis = range(ndim)[axis]
-        result = func(value, axis)
-        if np.ndim(result) != ndim:
-            result = np.expand_dims(result, axis)
-            if result.ndim != ndim:
-                raise ValueError("function is not returning an array of the correct shape")
-        value = result
-    return value
+    array: Any = as_array(trace, a)
+    ndim = array.ndim
+    for axis in np.atleast_1d(axes).tolist():
+        axis += ndim * (axis < 0)
+        result = func(array, axis)
+        array = result if np.ndim(result) == ndim else np.expand_dims(result, axis)
+        if array.ndim != ndim:
+            raise ValueError("function is not returning an array of the correct shape")
+    return array
 
 
 class Elements:

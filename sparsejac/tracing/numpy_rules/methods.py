@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from sparsejac.tracing.array import TracedArray, plain_array
 from sparsejac.tracing.conversion import as_array, as_value, in_dtype, settled, wrap
-from sparsejac.tracing.memory_order import loosened
+from sparsejac.tracing.memory_order import is_fortran, loosened
 from sparsejac.tracing.registry import REFUSALS, hook, method, traces
 from sparsejac.tracing.trace import Trace
 from sparsejac.tracing.watched import make_twins
@@ -118,7 +118,7 @@ def _copy(array: TracedArray, order: Any = "C") -> TracedArray:
     """A copy with memory of its own."""
     if array.is_plain:
         return plain_array(array.tracer, array.window.copy(order))
-    fortran = order == "F"
+    fortran = is_fortran(order)
     value = as_value(array.tracer, array.T) if fortran else array.value
     copied: TracedArray = wrap(array.tracer, value, scalar=False)
     copied.dtype = array.dtype
@@ -141,7 +141,10 @@ def _astype(
         raise TypeError(f"Cannot cast array data from {array.dtype!r} to {wanted!r} according to the rule {casting!r}")
     if wanted.kind == "O":
         return array._objects()
-    return loosened(_copy(array) if wanted == array.dtype else in_dtype(array.tracer, array.value, wanted), array)
+    made = array if wanted == array.dtype else in_dtype(array.tracer, array.value, wanted)
+    if made is array or is_fortran(order):
+        return _copy(made, order)
+    return loosened(made, array)
 
 
 def _lies_in(array: TracedArray, order: Any) -> bool:

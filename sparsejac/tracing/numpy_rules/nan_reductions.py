@@ -9,10 +9,10 @@ import numpy as np
 from sparsejac.tracing.base import given
 from sparsejac.tracing.casting import computed_in
 from sparsejac.tracing.conversion import as_value, delivered, wrap
-from sparsejac.tracing.numpy_rules.norms import root_of_sum
+from sparsejac.tracing.numpy_rules.norms import root_of_sum, squared
 from sparsejac.tracing.numpy_rules.orders import Axes
 from sparsejac.tracing.numpy_rules.reductions import folding, without_dtype
-from sparsejac.tracing.numpy_rules.statistics import degrees_of_freedom, squared
+from sparsejac.tracing.numpy_rules.statistics import degrees_of_freedom
 from sparsejac.tracing.registry import traces
 from sparsejac.tracing.trace import Trace
 

@@ -22,16 +22,17 @@ def root_of_sum(total: Any, order: Any = 2) -> Any:
     return result if np.ndim(total) else result[()]
 
 
-def _squares(array: Any) -> Any:
+def squared(array: Any) -> Any:
+    """Squares of absolute values."""
     if array.dtype.kind == "c":
         return np.square(array.real) + np.square(array.imag)
     return np.square(array)
 
 
-def _vector(trace: Trace, array: Any, order: Any, axis: Any, keepdims: bool) -> Any:
+def _vector(array: Any, order: Any, axis: Any, keepdims: bool) -> Any:
     """A norm along one axis, or along several as if they were one."""
     if order is None or order == 2:
-        return root_of_sum(np.sum(_squares(array), axis=axis, keepdims=keepdims))
+        return root_of_sum(np.sum(squared(array), axis=axis, keepdims=keepdims))
     if isinstance(order, str):
         raise ValueError(f"Invalid norm order '{order}' for vectors")
     if order == 0:
@@ -46,13 +47,13 @@ def _vector(trace: Trace, array: Any, order: Any, axis: Any, keepdims: bool) -> 
     return root_of_sum(np.sum(size**order, axis=axis, keepdims=keepdims), order)
 
 
-def _matrix(trace: Trace, array: Any, order: Any, axes: tuple[int, int], keepdims: bool) -> Any:
+def _matrix(array: Any, order: Any, axes: tuple[int, int], keepdims: bool) -> Any:
     """A norm over two axes, of rows and columns."""
     rows, columns = axes
     if rows == columns:
         raise ValueError("Duplicate axes given.")
     if order is None or order in ("fro", "f"):
-        return root_of_sum(np.sum(_squares(array), axis=axes, keepdims=keepdims))
+        return root_of_sum(np.sum(squared(array), axis=axes, keepdims=keepdims))
     if order in ("nuc", 2, -2):
         result = _by_singular_values(np.linalg.svd(np.moveaxis(array, axes, (-2, -1)), compute_uv=False), order)
         return np.expand_dims(result, axes) if keepdims else result
@@ -73,14 +74,14 @@ def _by_singular_values(values: Any, order: Any) -> Any:
 def _norm(trace: Trace, x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     array: Any = as_array(trace, x)
     if axis is None and (ord is None or (ord == 2 and array.ndim == 1) or (ord in ("f", "fro") and array.ndim == 2)):
-        return _vector(trace, array, None, None, keepdims)
+        return _vector(array, None, None, keepdims)
     axes = tuple(range(array.ndim)) if axis is None else axis if isinstance(axis, tuple) else (int(axis),)
     if len(axes) == 1:
-        return _vector(trace, array, ord, axes[0], keepdims)
+        return _vector(array, ord, axes[0], keepdims)
     if len(axes) != 2:
         raise ValueError("Improper number of dimensions to norm.")
     first, second = np.lib.array_utils.normalize_axis_tuple(axes, array.ndim, allow_duplicate=True)
-    return _matrix(trace, array, ord, (first, second), keepdims)
+    return _matrix(array, ord, (first, second), keepdims)
 
 
 @traces(np.linalg.vector_norm, convention=_AT_ZERO)
@@ -91,11 +92,11 @@ def _vector_norm(trace: Trace, x: Any, /, *, axis: Any = None, keepdims: bool = 
     line = np.moveaxis(array, gone, range(-len(gone), 0)).reshape(
         [n for k, n in enumerate(array.shape) if k not in gone] + [-1]
     )
-    result = _vector(trace, line, ord, -1, False)
+    result = _vector(line, ord, -1, False)
     return np.expand_dims(result, gone) if keepdims else result
 
 
 @traces(np.linalg.matrix_norm, convention=_AT_ZERO)
 def _matrix_norm(trace: Trace, x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     array: Any = as_array(trace, x)
-    return _matrix(trace, array, ord, (array.ndim - 2, array.ndim - 1), keepdims)
+    return _matrix(array, ord, (array.ndim - 2, array.ndim - 1), keepdims)

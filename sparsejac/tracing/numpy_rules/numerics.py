@@ -158,19 +158,6 @@ def _fix(trace: Trace, x: Any, out: Any = None) -> Any:
     return delivered(trace, np.trunc(x), out, "np.fix")
 
 
-@traces(np.apply_over_axes)
-def _apply_over_axes(trace: Trace, func: Callable[..., Any], a: Any, axes: Any) -> Any:
-    array: Any = as_array(trace, a)
-    ndim = array.ndim
-    for axis in np.atleast_1d(axes).tolist():
-        axis += ndim * (axis < 0)
-        result = func(array, axis)
-        array = result if np.ndim(result) == ndim else np.expand_dims(result, axis)
-        if array.ndim != ndim:
-            raise ValueError("function is not returning an array of the correct shape")
-    return array
-
-
 def _several(ufunc: Any, convention: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a ufunc that is put together from others; its operands come as the user gave them."""
 

@@ -44,11 +44,11 @@ def _pad(trace: Trace, array: Any, pad_width: Any, mode: Any = "constant", **kwa
         if odd and max(widths) > padded.shape[axis] - (mode == "reflect"):
             padded = _mirrored_again(padded, axis, widths, mode)
         else:
-            padded = _pad_axis(trace, padded, axis, widths, border, option[axis])
+            padded = _pad_axis(padded, axis, widths, border, option[axis])
     return padded
 
 
-def _pad_axis(trace: Trace, array: Any, axis: int, widths: list[int], border: Border, options: list[Any]) -> Any:
+def _pad_axis(array: Any, axis: int, widths: list[int], border: Border, options: list[Any]) -> Any:
     parts = [array]
     backwards = along(axis, array.ndim, slice(None, None, -1))
     if widths[0]:

@@ -24,7 +24,7 @@ def _convolve(trace: Trace, a: Any, v: Any, mode: Any = "full") -> Any:
         raise ValueError(f"{'av'[bool(len(first))]} cannot be empty")
     if len(second) > len(first):
         first, second = second, first
-    return convolved(trace, first, second, _mode(mode))
+    return convolved(first, second, _mode(mode))
 
 
 @traces(np.correlate)
@@ -36,9 +36,9 @@ def _correlate(trace: Trace, a: Any, v: Any, mode: Any = "valid") -> Any:
         )
     reverse = np.conjugate(second[::-1])
     if len(first) >= len(second):
-        return convolved(trace, first, reverse, _mode(mode))
+        return convolved(first, reverse, _mode(mode))
     # NumPy exchanges the operands and turns the result around, which moves the middle of an even length.
-    return convolved(trace, second[::-1].conj(), first, _mode(mode), turned=True)
+    return convolved(second[::-1].conj(), first, _mode(mode), turned=True)
 
 
 def _mode(mode: Any) -> str:
@@ -48,7 +48,7 @@ def _mode(mode: Any) -> str:
     return str(name)
 
 
-def convolved(trace: Trace, long: Any, short: Any, mode: str, turned: bool = False) -> Any:
+def convolved(long: Any, short: Any, mode: str, turned: bool = False) -> Any:
     """The convolution; `long` has at least as many elements as `short`. `turned`: 'same' is centred from the end."""
     n, m = len(long), len(short)
     if long.ndim != 1 or short.ndim != 1:

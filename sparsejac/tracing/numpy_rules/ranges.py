@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from sparsejac.tracing.base import given
 from sparsejac.tracing.casting import computed_in
 from sparsejac.tracing.conversion import as_array, as_value, wrap
+from sparsejac.tracing.memory_order import loosened
 from sparsejac.tracing.registry import traces
 from sparsejac.tracing.trace import Trace
 
@@ -36,7 +38,10 @@ def _linspace(
 
 
 def _in_dtype(trace: Trace, array: Any, dtype: Any) -> Any:
-    return wrap(trace, computed_in(trace, as_value(trace, array), dtype), scalar=False)
+    """In the memory order of the array, as NumPy's astype gives it."""
+    if not given(dtype):
+        return array
+    return loosened(wrap(trace, computed_in(trace, as_value(trace, array), dtype), scalar=False), array)
 
 
 @traces(np.logspace)

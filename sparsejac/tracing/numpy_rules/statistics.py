@@ -11,7 +11,7 @@ import numpy as np
 from sparsejac.tracing.base import given
 from sparsejac.tracing.casting import computed_in
 from sparsejac.tracing.conversion import as_array, as_value, delivered, wrap
-from sparsejac.tracing.numpy_rules.norms import root_of_sum
+from sparsejac.tracing.numpy_rules.norms import root_of_sum, squared
 from sparsejac.tracing.numpy_rules.orders import Axes, axes_of
 from sparsejac.tracing.registry import traces
 from sparsejac.tracing.trace import Trace
@@ -24,13 +24,6 @@ def degrees_of_freedom(ddof: Any, correction: Any) -> Any:
     if ddof != 0:
         raise ValueError("ddof and correction can't be provided simultaneously.")
     return correction
-
-
-def squared(deviation: Any) -> Any:
-    """Squares of absolute values."""
-    if deviation.dtype.kind != "c":
-        return np.square(deviation)
-    return np.square(deviation.real) + np.square(deviation.imag)
 
 
 @traces(np.var)

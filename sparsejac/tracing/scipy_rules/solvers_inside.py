@@ -66,3 +66,12 @@ for _format in ("bsr", "dok", "lil"):
     for _name in (f"{_format}_array", f"{_format}_matrix"):
         for _path in (_name, f"{_name}.__init__", f"{_name}.__setitem__"):
             REFUSALS["scipy.sparse", _path] = _SPARSE  # found by what asks for plain numbers; no route is needed
+
+_CONSTANT = (
+    "what a constant sparse matrix holds are plain numbers",
+    "add the changes as a matrix, A + csr_array((values, (rows, columns)), shape=A.shape), or diags_array(values)",
+)
+for _format in ("coo", "csc", "csr", "dia"):
+    for _name in (f"{_format}_array", f"{_format}_matrix"):
+        for _path in (f"{_name}.__setitem__", f"{_name}.setdiag"):
+            REFUSALS["scipy.sparse", _path] = _CONSTANT
