@@ -205,3 +205,14 @@ def test_broadcast_arrays_that_repeat_nothing_can_be_written_to() -> None:
         reference, estimate = flat_value(f, X), differences(f, X)
     np.testing.assert_array_equal(value.ravel(), reference)
     np.testing.assert_allclose(jacobian.toarray(), estimate.jacobian, atol=1e-8)
+
+
+@pytest.mark.parametrize("order", [np.inf, 1, 2, 3])
+def test_norms_of_nothing_are_zero(order: Any) -> None:
+    def f(x):
+        chosen = x[x > 100.0]
+        return np.linalg.norm(chosen, order) + np.linalg.norm(chosen.reshape(0, 2), np.inf) + x
+
+    value, jacobian = sparsejac.value_and_jacobian(f, X)
+    np.testing.assert_array_equal(value, X)
+    np.testing.assert_array_equal(jacobian.toarray(), np.eye(6))

@@ -39,12 +39,19 @@ def _vector(array: Any, order: Any, axis: Any, keepdims: bool) -> Any:
         return np.sum(np.not_equal(array, 0).astype(np.float64), axis=axis, keepdims=keepdims)
     size = np.absolute(array)
     if order == np.inf:
-        return np.max(size, axis=axis, keepdims=keepdims)
+        return _largest(size, axis, keepdims)
     if order == -np.inf:
         return np.min(size, axis=axis, keepdims=keepdims)
     if order == 1:
         return np.sum(size, axis=axis, keepdims=keepdims)
     return root_of_sum(np.sum(size**order, axis=axis, keepdims=keepdims), order)
+
+
+def _largest(sizes: Any, axis: Any, keepdims: bool) -> Any:
+    """The largest of numbers that are not negative; 0 of none."""
+    if sizes.size:
+        return np.max(sizes, axis=axis, keepdims=keepdims)
+    return np.max(sizes, axis=axis, keepdims=keepdims, initial=0.0)
 
 
 def _matrix(array: Any, order: Any, axes: tuple[int, int], keepdims: bool) -> Any:
@@ -61,7 +68,7 @@ def _matrix(array: Any, order: Any, axes: tuple[int, int], keepdims: bool) -> An
         raise ValueError("Invalid norm order for matrices.")
     summed, over = (rows, columns) if abs(order) == 1 else (columns, rows)
     sums = np.sum(np.absolute(array), axis=summed, keepdims=True)
-    result = (np.max if order > 0 else np.min)(sums, axis=over, keepdims=True)
+    result = _largest(sums, over, True) if order > 0 else np.min(sums, axis=over, keepdims=True)
     return result if keepdims else np.squeeze(result, axis=axes)[()]
 
 
