@@ -16,9 +16,19 @@ from kernels.interpreter import Interpreter
 from kernels.step import Launch, Schedule
 from kernels.views import view_of
 from sparsejac.partials import branches
+from sparsejac.primitives import PRIMITIVES
 from sparsejac.sparsity import Live
 
 FloatArray = npt.NDArray[np.float64]
+
+
+_CHOOSING = frozenset(name for name, primitive in PRIMITIVES.items() if primitive.chooses)
+
+
+def has_branches(schedule: Schedule) -> bool:
+    """Whether an operation of the schedule takes one operand or another."""
+    instructions = (i for launch in schedule.launches for i in launch.kernel.instructions)
+    return any(i.operation is not None and i.operation.name in _CHOOSING for i in instructions)
 
 
 def without_dead_branches(schedule: Schedule, live: Live, buffers: Sequence[FloatArray]) -> Live | None:

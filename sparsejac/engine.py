@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from threading import RLock
 from time import perf_counter
 from typing import Any, TypeVar
@@ -20,7 +21,7 @@ from kernels.kernel import Kernel
 from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Launch, Schedule
 from sparsejac.backend import Backend
-from sparsejac.dead_branches import without_dead_branches
+from sparsejac.dead_branches import has_branches, without_dead_branches
 from sparsejac.decompression import Problem
 from sparsejac.errors import InputError
 from sparsejac.given import VECTORS, adopt_coloring, check_pattern_products, check_pattern_shape, move_randomly
@@ -296,12 +297,19 @@ class Engine:
         coloring = self.coloring
         executor = self.backend.executor(prepared.variants, coloring.num_colors if coloring else 1)
         prepared.data(buffers, executor, out)
-        if not prepared.entrywise and not _is_finite(out):
+        if (prepared.entrywise and not self._has_branches) or _is_finite(out):
+            return
+        if not prepared.entrywise:
             prepared = self.prepare("identity")
             prepared.data(buffers, self.backend.executor(prepared.variants), out)
             self.recomputed += 1
-        if not _is_finite(out):
+        if self._has_branches and not _is_finite(out):
             self._leave_dead_branches_out(buffers, out)
+
+    @cached_property
+    def _has_branches(self) -> bool:
+        """Whether some operand may have no part in a result: without that there is nothing to leave out."""
+        return has_branches(self.schedule)
 
     def _leave_dead_branches_out(self, buffers: list[FloatArray], out: FloatArray) -> None:
         """Compute the entries again, where what is not finite may come from branches that are not taken."""

@@ -47,6 +47,7 @@ elementwise(
     None,
     lambda y, c, a, b: c.call("select", 1.0, 0.0),
     lambda y, c, a, b: c.call("select", 0.0, 1.0),
+    chooses=True,
 )
 elementwise(
     "maximum",
