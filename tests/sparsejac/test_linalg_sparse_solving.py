@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from functools import partial
 
 import numpy as np
@@ -13,6 +12,7 @@ from scipy.sparse.linalg import splu as bound_splu
 
 from dense_checks import check, compare
 from sparsejac import UntraceableError, prepare, sparse_jacobian
+from sparsejac.tracing.kept import Kept
 from sparsejac.tracing.linalg import operators, sparse_solving
 
 rng = np.random.default_rng(0)
@@ -29,7 +29,7 @@ SOLVE = solvers.factorized(A)
 @pytest.fixture(autouse=True)
 def no_inverse_is_kept(monkeypatch):
     """Each test computes its own."""
-    monkeypatch.setattr(sparse_solving, "_KEPT", OrderedDict())
+    monkeypatch.setattr(sparse_solving, "_KEPT", Kept(8))
 
 
 def parts(z):

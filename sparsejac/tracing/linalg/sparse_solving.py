@@ -7,7 +7,6 @@ a matrix that falls into blocks so does the inverse, otherwise it is full.
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import wraps
 from types import BuiltinMethodType
@@ -19,6 +18,7 @@ import scipy.sparse as sp
 from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import derived
+from sparsejac.tracing.kept import Kept
 from sparsejac.tracing.linalg.operators import Array, check_size, operand, result
 from sparsejac.tracing.linalg.sparse_matrices import TracedSparse
 from sparsejac.tracing.numpy_rules.products import sparse_product
@@ -28,8 +28,7 @@ from sparsejac.tracing.trace import Trace, current_trace
 _COLUMNS = 256
 """Columns of an inverse that are computed at once."""
 
-_KEPT: OrderedDict[str, Any] = OrderedDict()
-_KEPT_INVERSES = 8
+_KEPT: Kept[Any] = Kept(8)
 
 
 def _solvers() -> Any:
@@ -46,12 +45,7 @@ def _digest(arrays: Iterable[Array], *options: object) -> str:
 
 def _inverse(trace: Trace, name: str, apply: Callable[[Array], Array], size: int, dtype: Any, key: str) -> Any:
     """The matrix of a linear function of vectors; the last few are kept."""
-    found = _KEPT.get(key)
-    if found is None:
-        found = _KEPT[key] = _matrix_of(trace, name, apply, size, dtype)
-        while len(_KEPT) > _KEPT_INVERSES:
-            _KEPT.popitem(last=False)
-    return found
+    return _KEPT.get(key, lambda: _matrix_of(trace, name, apply, size, dtype))
 
 
 def _matrix_of(trace: Trace, name: str, apply: Callable[[Array], Array], size: int, dtype: Any) -> Any:

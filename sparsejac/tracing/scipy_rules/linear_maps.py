@@ -6,8 +6,6 @@ The value is the library's own; the derivative is that of a product with the spa
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import product
 from math import prod
@@ -20,6 +18,7 @@ import scipy.sparse as sp
 from sparsejac.errors import UntraceableError
 from sparsejac.tracing.calls import called, derived
 from sparsejac.tracing.conversion import as_array
+from sparsejac.tracing.kept import Kept
 from sparsejac.tracing.numpy_rules.products import sparse_product
 from sparsejac.tracing.trace import Trace, untraced
 
@@ -35,8 +34,7 @@ _PROBING = 64_000_000
 _NOISE = 1e-13
 """Entries of transforms that are smaller than this part of the largest one are zeros that were rounded."""
 
-_KEPT: OrderedDict[Any, tuple[Any, Any]] = OrderedDict()
-_LOCK = threading.Lock()
+_KEPT: Kept[tuple[Any, Any]] = Kept(LIMIT, lambda made: made[0].nnz)
 
 
 def along_axis(
@@ -211,16 +209,12 @@ def _too_large(trace: Trace, name: str) -> UntraceableError:
 
 def _kept(key: Any, find: Callable[[], tuple[Any, Any]]) -> tuple[Any, Any]:
     """Matrices of this and of earlier traces."""
-    key = repr(key)
-    known = _KEPT.get(key)
-    if known is None:
+
+    def make() -> tuple[Any, Any]:
         with untraced(), np.errstate(all="ignore"):
-            known = find()
-        with _LOCK:
-            _KEPT[key] = known
-            while len(_KEPT) > 1 and sum(matrix.nnz for matrix, _ in _KEPT.values()) > LIMIT:
-                _KEPT.popitem(last=False)
-    return known
+            return find()
+
+    return _KEPT.get(repr(key), make)
 
 
 def described(trace: Trace, name: str, options: dict[str, Any]) -> tuple[Any, ...]:
