@@ -12,10 +12,11 @@ import numpy as np
 
 from coloring.compiled import Ints, run
 from coloring.pattern import PatternLike, as_pattern
-from coloring.problems import PartialDistance2, ProblemName, as_problem
+from coloring.bipartite import BipartiteGraph
+from coloring.graphs import Graph, build_graph
+from coloring.problems import Problem, ProblemName, as_problem
 
 if TYPE_CHECKING:
-    from coloring.bipartite import BipartiteGraph
     from coloring.pattern import Index
 
 # Largest nets from which a clique is grown, and entries visited in all per entry of the pattern and at least.
@@ -58,11 +59,20 @@ def lower_bound(pattern: PatternLike, problem: ProblemName = "column") -> Bound:
     (3, [0, 1, 2])
     """
     chosen = as_problem(problem, "lower_bound")
-    graph = chosen.graph(as_pattern(pattern, "lower_bound"))
-    return larger_clique(graph, chosen, fullest_net(graph, chosen))
+    return bound_colors(chosen, build_graph(chosen, as_pattern(pattern, "lower_bound"), "lower_bound"))
 
 
-def fullest_net(graph: BipartiteGraph, problem: PartialDistance2) -> Bound:
+def bound_colors(problem: Problem, graph: Graph, enough: int | None = None) -> Bound:
+    """Bound the colors of a problem from below; no work is spent on bounds beyond `enough` colors."""
+    if isinstance(graph, BipartiteGraph):
+        bound = fullest_net(graph, problem)
+        return bound if enough is not None and enough <= bound.value else larger_clique(graph, problem, bound)
+    some = min(graph.num_vertices, 1) if problem.symmetric else 0
+    value = min(graph.num_vertices, 2 if problem.symmetric else 1) if graph.num_edges else some
+    return Bound(value, "there is an edge" if graph.num_edges else "no edges", _read_only(np.arange(value, dtype=np.int32)))
+
+
+def fullest_net(graph: BipartiteGraph, problem: Problem) -> Bound:
     """Bound by the largest net (one color if there is no entry but a vertex, none without vertices)."""
     if graph.fullest == 0:
         some = min(graph.num_vertices, 1)
@@ -73,7 +83,7 @@ def fullest_net(graph: BipartiteGraph, problem: PartialDistance2) -> Bound:
     return Bound(graph.fullest, f"{problem.net} {at} is the fullest", witness)
 
 
-def larger_clique(graph: BipartiteGraph, problem: PartialDistance2, bound: Bound) -> Bound:
+def larger_clique(graph: BipartiteGraph, problem: Problem, bound: Bound) -> Bound:
     """Improve a bound, where that succeeds, by a clique grown from one of the largest nets."""
     if graph.entries == 0 or graph.fullest == graph.num_vertices:
         return bound

@@ -12,10 +12,11 @@ import numpy as np
 
 from coloring.compiled import Ints, run
 
+from coloring.bipartite import BipartiteGraph
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from coloring.bipartite import BipartiteGraph
     from coloring.pattern import Index
 
 # A walk is too long if it visits more entries than both of these, the second per entry of the pattern.
@@ -36,8 +37,7 @@ def bound_neighbors(graph: BipartiteGraph, sizes: Index) -> Index:
     Examples
     --------
     >>> from coloring.pattern import as_pattern
-    >>> from coloring.problems import PROBLEMS
-    >>> graph = PROBLEMS["column"].graph(as_pattern(([0, 2, 4], [0, 1, 0, 1], (2, 3))))
+    >>> graph = BipartiteGraph(as_pattern(([0, 2, 4], [0, 1, 0, 1], (2, 3))), vertices_are_columns=True)
     >>> bound_neighbors(graph, graph.net_sizes).tolist()
     [2, 2, 0]
     """
@@ -55,8 +55,7 @@ def count_neighbors(graph: BipartiteGraph, alive: npt.NDArray[np.int8] | None = 
     Examples
     --------
     >>> from coloring.pattern import as_pattern
-    >>> from coloring.problems import PROBLEMS
-    >>> count_neighbors(PROBLEMS["column"].graph(as_pattern(([0, 2, 4], [0, 1, 1, 2], (2, 3))))).tolist()
+    >>> count_neighbors(BipartiteGraph(as_pattern(([0, 2, 4], [0, 1, 1, 2], (2, 3))), vertices_are_columns=True)).tolist()
     [1, 2, 1]
     """
     n = graph.num_vertices

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from coloring.bipartite import BipartiteGraph
 from coloring.pattern import PatternLike, as_pattern
 from coloring.problems import ProblemName, as_problem
 
@@ -43,7 +44,7 @@ def to_networkx(
 
     name = problem or (coloring.problem if coloring else "column")
     chosen = as_problem(name, "to_networkx")
-    graph = chosen.graph(as_pattern(pattern, "to_networkx"))
+    graph = BipartiteGraph(as_pattern(pattern, "to_networkx"), vertices_are_columns=name == "column")
     if coloring is not None and (coloring.problem != name or len(coloring.colors) != graph.num_vertices):
         raise ValueError(
             f"to_networkx: got a {coloring.problem} coloring of {len(coloring.colors)} colors for "

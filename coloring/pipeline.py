@@ -1,42 +1,61 @@
-"""From a pattern to a coloring: problem, order, algorithm and bound put together."""
+"""From a pattern to a coloring: problem, structure, order, algorithm, improvement and bound put together."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from coloring.bounds import Bound, fullest_net, larger_clique
-from coloring.checker import check
-from coloring.greedy import Colors, first_fit
-from coloring.orders import ORDERS, OrderName, as_order
+from coloring.algorithms import ALGORITHMS
+from coloring.bounds import Bound, bound_colors
+from coloring.checker import as_list, check
+from coloring.demand import EVERYTHING, Colors, Demand
+from coloring.graphs import Graph, build_graph
+from coloring.improvement import improve
+from coloring.orders import ORDERS, OrderName, as_order, sequence
 from coloring.pattern import PatternLike, as_pattern
-from coloring.problems import PartialDistance2, ProblemName, as_problem
-from coloring.result import Coloring
+from coloring.problems import Problem, ProblemName, as_problem
+from coloring.result import Coloring, numbered
+from coloring.structure import recognize
 
-if TYPE_CHECKING:
-    from coloring.bipartite import BipartiteGraph
+# Orders tried by default, by problem, the best first.
+DEFAULT_ORDERS: dict[str, tuple[OrderName, ...]] = {}
+DEFAULT: tuple[OrderName, ...] = ("smallest_last", "largest_first", "natural")
+
+# Entries visited for improvements beside the greedy pass, at least: some milliseconds.
+LEAST_WORK = 20_000
 
 
 def color(
-    pattern: PatternLike, problem: ProblemName = "column", order: OrderName = "smallest_last", seed: int = 0
+    pattern: PatternLike,
+    problem: ProblemName = "column",
+    order: OrderName | None = None,
+    seed: int = 0,
+    *,
+    budget: float = 1.0,
 ) -> Coloring:
-    """Color the columns (or rows) of a pattern so that those of one color share no row (column).
+    """Color a pattern.
+
+    Without an order, this is: a form is looked for whose coloring is known; else the greedy algorithm runs in the best
+    order, and as much work again (`budget` times as much) is spent on other orders and on recoloring, unless the lower
+    bound is met. With an order, it is the greedy algorithm in that order and nothing else.
 
     Parameters
     ----------
     pattern : index arrays, sparse matrix, or 2-D array of bool
         ``(indptr, indices, shape)`` of compressed rows; a matrix of scipy.sparse, whose explicit zeros count as
         entries; or a dense array. Unsorted and repeated indices are sorted and merged.
-    problem : {"column", "row"}
-        What is colored.
-    order : {"natural", "random", "largest_first", "smallest_last"}
-        The order in which the greedy algorithm goes through the columns (rows).
+    problem : str
+        What is colored, see `PROBLEMS`.
+    order : str, optional
+        The order in which the greedy algorithm goes through the vertices, see `ORDERS`.
     seed : int
-        Of the random order; others ignore it.
+        Of the random order, and of recoloring.
+    budget : float
+        Work for improvements, relative to the greedy pass; a small least amount is always allowed, unless it is 0.
 
     Returns
     -------
@@ -46,25 +65,33 @@ def color(
     Raises
     ------
     ValueError
-        For an unknown option or arrays that describe no matrix.
+        For an unknown option, arrays that describe no matrix, and a symmetric problem of a pattern that is not.
 
     Examples
     --------
     >>> tridiagonal = ([0, 2, 5, 8, 10], [0, 1, 0, 1, 2, 1, 2, 3, 2, 3], (4, 4))
-    >>> print(color(tridiagonal))
-    column coloring of 4 columns by order smallest_last: 3 colors, optimal (row 1 is the fullest)
+    >>> print(color(tridiagonal, order="smallest_last"))
+    column coloring of 4 columns (greedy, smallest_last): 3 colors, optimal (row 1 is the fullest)
     """
-    chosen, ordering = as_problem(problem, "color"), as_order(order, "color")
-    number = _as_seed(seed, "color")
-    graph = chosen.graph(as_pattern(pattern, "color"))
-    colors = first_fit(graph, ordering(graph, number))
-    return _finished(chosen, order, colors, _bound(graph, chosen, colors))
+    chosen, number = as_problem(problem, "color"), _as_seed(seed, "color")
+    if order is not None:
+        as_order(order, "color")
+    matrix = as_pattern(pattern, "color")
+    if order is not None:
+        graph = build_graph(chosen, matrix, "color")
+        colors = greedy(chosen, graph, order, number)
+        return _finished(chosen, graph, f"greedy, {order}", colors)
+    found = recognize(chosen, matrix)
+    graph = build_graph(chosen, matrix, "color")
+    if found is not None:
+        return _finished(chosen, graph, found.method, found.colors, found.bound)
+    return _searched(chosen, graph, budget, number)
 
 
 def best_of(
     pattern: PatternLike,
     problem: ProblemName = "column",
-    orders: Sequence[OrderName] = ("smallest_last", "largest_first", "natural"),
+    orders: Sequence[OrderName] = DEFAULT,
     seed: int = 0,
 ) -> Coloring:
     """Color in several orders and keep the first coloring with fewest colors; stop as soon as the lower bound is met.
@@ -78,15 +105,15 @@ def best_of(
     1
     """
     chosen, number = as_problem(problem, "best_of"), _as_seed(seed, "best_of")
-    orderings = {name: as_order(name, "best_of") for name in orders}
-    if not orderings:
+    for name in orders:
+        as_order(name, "best_of")
+    if not len(orders):
         raise ValueError(f"best_of: got no orders; name at least one of {', '.join(map(repr, ORDERS))}")
-    graph = chosen.graph(as_pattern(pattern, "best_of"))
+    graph = build_graph(chosen, as_pattern(pattern, "best_of"), "best_of")
     best: Coloring | None = None
-    for name, ordering in orderings.items():
-        colors = first_fit(graph, ordering(graph, number))
-        bound = best.bound if best else _bound(graph, chosen, colors)
-        coloring = _finished(chosen, name, colors, bound)
+    for name in orders:
+        colors = greedy(chosen, graph, name, number)
+        coloring = _finished(chosen, graph, f"greedy, {name}", colors, best.bound if best else None)
         if best is None or coloring.num_colors < best.num_colors:
             best = coloring
         if best.is_optimal:
@@ -97,6 +124,8 @@ def best_of(
 
 def adopt(pattern: PatternLike, colors: npt.ArrayLike, problem: ProblemName = "column") -> Coloring:
     """Check colors that come from elsewhere and make a Coloring of them, renumbered to leave no color out.
+
+    In two-sided problems, rows come before columns, and equal numbers on both sides are two colors.
 
     Raises
     ------
@@ -110,11 +139,29 @@ def adopt(pattern: PatternLike, colors: npt.ArrayLike, problem: ProblemName = "c
     """
     chosen = as_problem(problem, "adopt")
     matrix = as_pattern(pattern, "adopt")
-    conflict = check(matrix, colors, problem)
+    listed = as_list(colors, chosen.num_vertices(matrix.shape), chosen, "adopt")
+    conflict = check(matrix, np.array(listed, dtype=np.int64), problem)
     if conflict is not None:
         raise ValueError(f"adopt: got colors with a conflict: {conflict}; give the two different colors")
-    used = np.unique(np.asarray(colors), return_inverse=True)[1].astype(np.int32)
-    return _finished(chosen, "given", used, _bound(chosen.graph(matrix), chosen, used))
+    graph = build_graph(chosen, matrix, "adopt")
+    return _finished(chosen, graph, "given", np.array(listed, dtype=np.int64))
+
+
+def greedy(problem: Problem, graph: Graph, order: OrderName, seed: int, demand: Demand = EVERYTHING) -> Colors:
+    """Run the greedy algorithm of a problem in an order."""
+    return ALGORITHMS[problem.name](graph, sequence(problem, graph, order, seed), demand)
+
+
+def _searched(problem: Problem, graph: Graph, budget: float, seed: int) -> Coloring:
+    """Color greedily, then improve."""
+    name = DEFAULT_ORDERS.get(problem.name, DEFAULT)[0]
+    first = _finished(problem, graph, f"greedy, {name}", greedy(problem, graph, name, seed))
+    if first.is_optimal or budget == 0:
+        return first
+    work = max(budget * graph.pairs, LEAST_WORK)
+    colors = improve(problem, graph, first.colors, first.lower_bound, work, seed)
+    better = _finished(problem, graph, "recoloring", colors, first.bound)
+    return better if better.num_colors < first.num_colors else first
 
 
 def _as_seed(seed: int, call: str) -> int:
@@ -124,12 +171,12 @@ def _as_seed(seed: int, call: str) -> int:
         raise ValueError(f"{call}: got seed {seed!r}; pass an integer") from None
 
 
-def _bound(graph: BipartiteGraph, problem: PartialDistance2, colors: Colors) -> Bound:
-    """Bound by the fullest net, or a better one where the coloring does not meet it."""
-    bound = fullest_net(graph, problem)
-    return bound if colors.max(initial=-1) < bound.value else larger_clique(graph, problem, bound)
-
-
-def _finished(problem: PartialDistance2, order: str, colors: Colors, bound: Bound) -> Coloring:
-    colors.flags.writeable = False
-    return Coloring(problem.name, order, colors, bound)
+def _finished(
+    problem: Problem, graph: Graph, method: str, colors: npt.NDArray[Any], bound: Bound | None = None
+) -> Coloring:
+    """Number the colors, freeze them, and bound them where no bound is known."""
+    num_rows = graph.pattern.shape[0] if problem.two_sided else 0
+    final = numbered(colors, num_rows)
+    final.flags.writeable = False
+    used = int(final.max(initial=-1)) + 1
+    return Coloring(problem.name, method, final, bound or bound_colors(problem, graph, used), num_rows)

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
+
+import numpy as np
 
 from coloring.bipartite import BipartiteGraph
+from coloring.graphs import Graph
 from coloring.orders import largest_first, natural, random, smallest_last
 from coloring.pattern import Index
+from coloring.problems import Problem
 
 Order: TypeAlias = Callable[[BipartiteGraph, int], Index]
 OrderName: TypeAlias = Literal["natural", "random", "largest_first", "smallest_last"]
@@ -37,3 +41,12 @@ def as_order(name: str, call: str) -> Order:
     if not isinstance(name, str) or name not in ORDERS:
         raise ValueError(f"{call}: got order {name!r}; choose one of {', '.join(map(repr, ORDERS))}")
     return ORDERS[name]
+
+
+def sequence(problem: Problem, graph: Graph, order: OrderName, seed: int) -> Index:
+    """Order the vertices of a problem's graph."""
+    if isinstance(graph, BipartiteGraph):
+        return ORDERS[order](graph, seed)
+    if problem.symmetric:
+        return ORDERS[order](BipartiteGraph(graph.pattern, vertices_are_columns=True), seed)
+    return cast("Index", np.arange(graph.num_vertices, dtype=graph.ptr.dtype))

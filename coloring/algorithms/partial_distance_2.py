@@ -12,32 +12,30 @@ Gebremedhin, Manne and Pothen: What color is your Jacobian? Graph coloring for c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from coloring.algorithms.partial_distance_2_kernels import color_below_64, color_beyond_64
 from coloring.compiled import compiled
-from coloring.greedy_kernels import color_below_64, color_beyond_64
+from coloring.demand import EVERYTHING, Colors, Demand
+
+from coloring.bipartite import BipartiteGraph
 
 if TYPE_CHECKING:
-    from coloring.bipartite import BipartiteGraph
     from coloring.pattern import Index
-
-Colors: TypeAlias = npt.NDArray[np.int32]
 
 # Entries up to which Python's integers as sets of colors answer sooner than numba is imported.
 SMALL = 50_000
 
 
-def first_fit(graph: BipartiteGraph, order: Index) -> Colors:
+def first_fit(graph: BipartiteGraph, order: Index, demand: Demand = EVERYTHING) -> Colors:
     """Color the vertices in the given order; colors are numbered from 0.
 
     Examples
     --------
     >>> from coloring.pattern import as_pattern
-    >>> from coloring.problems import PROBLEMS
-    >>> graph = PROBLEMS["column"].graph(as_pattern(([0, 2, 4], [0, 1, 1, 2], (2, 3))))
+    >>> graph = BipartiteGraph(as_pattern(([0, 2, 4], [0, 1, 1, 2], (2, 3))), vertices_are_columns=True)
     >>> first_fit(graph, np.array([0, 1, 2])).tolist()
     [0, 1, 0]
     """

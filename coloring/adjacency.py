@@ -1,0 +1,137 @@
+"""Adjacency graphs: the vertices of a symmetric pattern, or the rows and columns of any pattern as one bipartite graph.
+
+An entry (i, j) is an edge. The diagonal of a symmetric pattern is no edge and plays no part here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+import numpy as np
+
+from coloring.bipartite import BipartiteGraph
+from coloring.pattern import Index, Pattern
+
+
+@dataclass(frozen=True, eq=False)
+class AdjacencyGraph:
+    """Vertices, and the neighbours of each.
+
+    Made by `symmetric_graph` or `two_sided_graph`.
+
+    Parameters
+    ----------
+    pattern : Pattern
+        Where the edges come from.
+    ptr : array of int, shape (num_vertices + 1,)
+        The neighbours of vertex v are ``neighbors[ptr[v]:ptr[v + 1]]``.
+    neighbors : array of int
+        Sorted for each vertex; each edge stands at both its ends.
+    num_rows : int
+        In a two-sided graph vertices below this are rows and the others columns; 0 in the graph of a symmetric pattern.
+    """
+
+    pattern: Pattern
+    ptr: Index
+    neighbors: Index
+    num_rows: int = 0
+
+    @property
+    def num_vertices(self) -> int:
+        """Number of vertices."""
+        return len(self.ptr) - 1
+
+    @property
+    def num_edges(self) -> int:
+        """Number of edges."""
+        return len(self.neighbors) // 2
+
+    @property
+    def entries(self) -> int:
+        """Number of places in the lists of neighbours: twice the number of edges."""
+        return len(self.neighbors)
+
+    @cached_property
+    def degrees(self) -> Index:
+        """Number of neighbours of each vertex."""
+        return cast("Index", np.diff(self.ptr))
+
+    @cached_property
+    def pairs(self) -> int:
+        """Paths of two edges, with a direction: what a walk from every vertex over two edges visits."""
+        sizes = self.degrees.astype(np.float64)
+        return int(sizes @ sizes)
+
+
+def symmetric_graph(pattern: Pattern, call: str) -> AdjacencyGraph:
+    """Build the graph of a symmetric pattern, without its diagonal.
+
+    Raises
+    ------
+    ValueError
+        If the pattern is not square or not symmetric; the message names an entry without its mirror image.
+
+    Examples
+    --------
+    >>> from coloring.pattern import as_pattern
+    >>> graph = symmetric_graph(as_pattern(([0, 2, 4, 5], [0, 1, 0, 1, 2], (3, 3))), "color")
+    >>> graph.ptr.tolist(), graph.neighbors.tolist()
+    ([0, 1, 2, 2], [1, 0])
+    """
+    rows, columns = pattern.shape
+    if rows != columns:
+        raise ValueError(f"{call}: got a pattern of shape {pattern.shape}; a symmetric problem needs a square one")
+    transposed = BipartiteGraph(pattern, vertices_are_columns=True)
+    if not (
+        np.array_equal(transposed.vertex_ptr, pattern.indptr)
+        and np.array_equal(transposed.vertex_nets, pattern.indices)
+    ):
+        row, column = _lonely_entry(pattern, transposed)
+        raise ValueError(
+            f"{call}: got a pattern that is not symmetric: it has an entry at ({row}, {column}) and none at "
+            f"({column}, {row}); pass the pattern of A + A.T, or choose a problem for any pattern, as 'column'"
+        )
+    row_numbers = np.repeat(np.arange(rows, dtype=pattern.indices.dtype), np.diff(pattern.indptr))
+    off_diagonal = pattern.indices != row_numbers
+    ptr = np.zeros(rows + 1, dtype=pattern.indptr.dtype)
+    np.cumsum(np.bincount(row_numbers[off_diagonal], minlength=rows), out=ptr[1:])
+    return AdjacencyGraph(pattern, ptr, cast("Index", pattern.indices[off_diagonal]))
+
+
+def two_sided_graph(pattern: Pattern) -> AdjacencyGraph:
+    """Build the bipartite graph of rows (first) and columns (after them) as one graph.
+
+    Examples
+    --------
+    >>> from coloring.pattern import as_pattern
+    >>> graph = two_sided_graph(as_pattern(([0, 2, 3], [0, 1, 1], (2, 2))))
+    >>> graph.num_rows, graph.ptr.tolist(), graph.neighbors.tolist()
+    (2, [0, 2, 3, 4, 6], [2, 3, 3, 0, 0, 1])
+    """
+    rows, columns = pattern.shape
+    transposed = BipartiteGraph(pattern, vertices_are_columns=True)
+    dtype = np.int32 if rows + columns < 2**31 - 1 and 2 * pattern.nnz < 2**31 - 1 else np.int64
+    ptr = np.empty(rows + columns + 1, dtype=dtype)
+    ptr[: rows + 1] = pattern.indptr
+    ptr[rows + 1 :] = transposed.vertex_ptr[1:]
+    ptr[rows + 1 :] += pattern.nnz
+    neighbors = np.empty(2 * pattern.nnz, dtype=dtype)
+    np.add(pattern.indices, rows, out=neighbors[: pattern.nnz], casting="unsafe")
+    neighbors[pattern.nnz :] = transposed.vertex_nets
+    return AdjacencyGraph(pattern, cast("Index", ptr), cast("Index", neighbors), num_rows=rows)
+
+
+def _lonely_entry(pattern: Pattern, transposed: BipartiteGraph) -> tuple[int, int]:
+    """Find the first entry (i, j) without an entry (j, i)."""
+    for row in range(pattern.shape[0]):
+        mine = pattern.indices[pattern.indptr[row] : pattern.indptr[row + 1]]
+        mirrored = transposed.vertex_nets[transposed.vertex_ptr[row] : transposed.vertex_ptr[row + 1]]
+        lonely = np.setdiff1d(mine, mirrored, assume_unique=True)
+        if lonely.size:
+            return row, int(lonely[0])
+        reverse = np.setdiff1d(mirrored, mine, assume_unique=True)
+        if reverse.size:
+            return int(reverse[0]), row
+    raise AssertionError("the pattern is symmetric")
