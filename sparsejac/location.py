@@ -9,7 +9,6 @@ import inspect
 import linecache
 import sys
 import sysconfig
-from collections.abc import Collection, Set
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
@@ -155,7 +154,6 @@ def _callee(code: CodeType, offset: int) -> tuple[str, str] | None:
         if instruction.offset > offset:
             break
         call = instruction  # the offset may be that of a cache behind the instruction
-        # What is subscribed is a function out of a list or a dict.
         is_load = instruction.opname.startswith("LOAD") and isinstance(instruction.argval, str)
         if is_load or instruction.opname.startswith("BINARY"):
             loads.append(instruction)
@@ -168,33 +166,70 @@ def _callee(code: CodeType, offset: int) -> tuple[str, str] | None:
     return None
 
 
-def is_called_directly(names: Set[str], functions: Collection[int]) -> bool:
+_NO_NAMES: frozenset[str] = frozenset()
+_RANDOM = frozenset(dir(np.random.Generator)) | frozenset(dir(np.random.RandomState))
+
+
+class Leads:
+    """Under which names the user's code calls each of some functions."""
+
+    def __init__(self) -> None:
+        self.functions: dict[int, set[int]] = {}
+        self.names: dict[int, set[str]] = {}
+        self.bound: dict[int, set[str]] = {}
+        # Whether f can reach a method of compiled code, which a call without a name may stand for as well.
+        self.beside_compiled = False
+
+    def add(self, original: Any, route: Any) -> None:
+        """Let calls of a function and of its route, by the function's own name, lead to it."""
+        self.functions[id(original)] = {id(original), id(route)}
+        self.names.setdefault(id(original), set()).add(original.__name__)
+
+    def bind(self, original: Any, name: object) -> None:
+        """Let a name of the user's (an attribute, a key, an index) lead to a function, until `unbind`.
+
+        Names of the methods of random generators do not: these call np.empty themselves, and write into its memory.
+        """
+        if str(name) not in _RANDOM:
+            self.bound.setdefault(id(original), set()).add(str(name))
+
+    def unbind(self) -> None:
+        """Forget the names of the user's."""
+        self.bound.clear()
+        self.beside_compiled = False
+
+
+def is_called_directly(leads: Leads, original: Any) -> bool:
     """Whether the caller was called by name in the user's code, and not by compiled code that the user called.
 
-    Compiled extensions leave no frame: the innermost frame is then the user's, but it is at another call.
+    Compiled extensions leave no frame: the innermost frame is then the user's, but it is at another call. What they are
+    given must be the array that they asked for, since they write into its memory.
 
     Parameters
     ----------
-    names : set of str
-        Attributes that lead to the caller.
-    functions : collection of int
-        Identities of the functions that lead to it, for plain names.
+    leads : Leads
+        The names that lead to the caller.
+    original : callable
+        What the caller stands for.
     """
     frame = sys._getframe(2)
     file = frame.f_code.co_filename
     # Looked up here before by a call: every call of np.empty asks while f runs.
     if _USER_FILES.get(file) is False or not is_user_file(file):
         return False
+    me = id(original)
+    names, bound = leads.names.get(me, _NO_NAMES), leads.bound.get(me, _NO_NAMES)
     loaded = _callee(frame.f_code, frame.f_lasti)
     if loaded is None:
-        return not frame.f_code.co_names or not names.isdisjoint(frame.f_code.co_names)
+        used = frame.f_code.co_names
+        return not used or not names.isdisjoint(used) or not bound.isdisjoint(used)
     how, name = loaded
     if how.startswith(("LOAD_ATTR", "LOAD_METHOD")):
-        return name in names
-    if how.startswith("BINARY"):
-        return True
+        return name in names or name in bound
+    if how.startswith("BINARY"):  # a function out of a list or a dict
+        return not leads.beside_compiled and (bool(bound) or not names.isdisjoint(frame.f_code.co_names))
     found = frame.f_locals.get(name, frame.f_globals.get(name))
-    return id(found.func if isinstance(found, partial) else found) in functions
+    return id(found.func if isinstance(found, partial) else found) in leads.functions.get(me, ())
 
 
 def is_user_file(name: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.location import is_called_directly, is_user_frame
+from sparsejac.location import Leads, is_called_directly, is_user_frame
 from sparsejac.tracing.array import TracedArray, adopted, plain_array
 from sparsejac.tracing.base import all_plain, is_traced, owner, plain
 from sparsejac.tracing.conversion import as_array, as_value, in_dtype, list_value
@@ -29,11 +29,8 @@ from sparsejac.tracing.trace import Trace, current_trace
 
 Function = Callable[..., Any]
 
-ROUTED: set[int] = set()
-"""Identities of the originals and of their routes."""
-
-ROUTED_NAMES: set[str] = set()
-"""Attributes of NumPy that lead to routes."""
+LEADS = Leads()
+"""The names that lead to the routes of functions that compiled code calls as well."""
 
 
 def constructor(original: Function, from_traced: Function | None = None) -> Function:
@@ -50,7 +47,7 @@ def constructor(original: Function, from_traced: Function | None = None) -> Func
     @wraps(original)
     def route(*args: Any, **kwargs: Any) -> Any:
         trace = current_trace()
-        if trace is None or not is_called_directly(ROUTED_NAMES, ROUTED):
+        if trace is None or not is_called_directly(LEADS, original):
             return original(*args, **kwargs)
         if not all_plain((args, kwargs)):
             return original(*args, **kwargs) if from_traced is None else from_traced(trace, *args, **kwargs)
@@ -68,7 +65,7 @@ def spaced(original: Function) -> Function:
     @wraps(original)
     def route(*args: Any, **kwargs: Any) -> Any:
         trace = current_trace()
-        if trace is None or not is_called_directly(ROUTED_NAMES, ROUTED) or not all_plain((args, kwargs)):
+        if trace is None or not is_called_directly(LEADS, original) or not all_plain((args, kwargs)):
             return original(*args, **kwargs)
         array = original(*plain(args), **plain(kwargs))
         return _buffer(trace, array) if isinstance(array, np.ndarray) and array.dtype.kind in "fc" else array
@@ -131,7 +128,7 @@ def converter(original: Function) -> Function:
     @wraps(original)
     def route(*args: Any, **kwargs: Any) -> Any:
         trace = current_trace()
-        if trace is None or not is_called_directly(ROUTED_NAMES, ROUTED):
+        if trace is None or not is_called_directly(LEADS, original):
             return original(*args, **kwargs)
         obj = args[0] if args else kwargs.get("object", kwargs.get("a"))
         if all_plain(obj):
@@ -188,7 +185,7 @@ def from_iterator(original: Function) -> Function:
     @wraps(original)
     def route(iter: Any, dtype: Any, count: int = -1, **kwargs: Any) -> Any:
         trace = current_trace()
-        if trace is None or not is_called_directly(ROUTED_NAMES, ROUTED):
+        if trace is None or not is_called_directly(LEADS, original):
             return original(iter, dtype, count, **kwargs)
         items = list(iter if count < 0 else islice(iter, count))
         if all_plain(items):

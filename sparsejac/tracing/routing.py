@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from operator import is_
-from types import BuiltinMethodType, FunctionType, ModuleType
+from types import BuiltinMethodType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -136,7 +136,8 @@ def _prepare_routes() -> None:
             route = make(original)
             _MADE[id(original)] = route
             _ORIGINALS[id(route)] = original
-            routes.ROUTED.update((id(original), id(route)))
+            if hasattr(original, "__name__"):
+                routes.LEADS.add(original, route)
         if type(owner) is ModuleType:
             module = _KNOWN.names.setdefault(id(owner), _Module(vars(owner)))
             module.originals[name], module.routes[name] = original, route
@@ -180,6 +181,7 @@ def _list_routes() -> tuple[tuple[Any, str, Callable[[Any], Any]], ...]:
 
 
 def _restore() -> None:
+    routes.LEADS.unbind()
     while _PLACED:
         place, route = _PLACED.pop()
         if place.value is _ABSENT:
@@ -209,12 +211,25 @@ def _route_bound_names(*used: Any) -> list[dict[str, Any]]:
     search.on_object = attributes.append
     for place in search.places(*used):
         route = _replacement(place.value)
+        if type(place.value) is MethodType and type(place.value.__func__) is not FunctionType:
+            routes.LEADS.beside_compiled = True
         if route is not None:
             _put(place, route)
-            if isinstance(place.key, str):
-                routes.ROUTED_NAMES.add(place.key)
+            for function in _functions_in(place.value):
+                routes.LEADS.bind(function, place.key)
     _put_converters(functions)
     return attributes
+
+
+def _functions_in(value: Any) -> Iterator[Any]:
+    """The functions that a bound value leads to: itself, or what it wraps or holds."""
+    if type(value) is tuple:
+        for item in value:
+            yield from _functions_in(item)
+    elif type(value) is partial:
+        yield from _functions_in(value.func)
+    else:
+        yield value.__func__ if type(value) is staticmethod else value
 
 
 def _put_converters(functions: list[FunctionType]) -> None:
@@ -338,5 +353,3 @@ _ROUTES: list[tuple[Any, str, Callable[[Any], Any]]] = [
     (np.vectorize, "__call__", routes.of_elements),
     (sp._dia._dia_base, "multiply", routes.followed_by_sparse),
 ]
-
-routes.ROUTED_NAMES.update(NUMPY_ROUTES)
