@@ -40,7 +40,7 @@ def sparse_jacobian(
     local: bool = False,
     format: Format = "csr",
     strategy: StrategyName = "auto",
-    order: OrderName = "smallest_last",
+    order: OrderName | None = None,
     backend: BackendName = "auto",
     pattern: Pattern | None = None,
     coloring: Coloring | npt.ArrayLike | None = None,
@@ -81,17 +81,19 @@ def sparse_jacobian(
         Leave out the entries that are zero at this very x for a reason that can be seen: branches of ``np.where`` that
         are not taken, factors and slopes that are zero. By default the pattern holds for all x.
     format : {"csr", "csc", "coo"}
-    strategy : {"auto", "forward", "reverse", "identity"}
-        How compressed products are computed: by column colors, by row colors, or by sparse products from an identity
-        seed. "auto" takes the one that a cost model finds cheapest.
-    order : {"natural", "random", "largest_first", "smallest_last"}
-        Order in which vertices are colored.
+    strategy : {"auto", "forward", "reverse", "bidirectional", "identity"}
+        How compressed products are computed: by column colors, by row colors, by both, or by sparse products from an
+        identity seed. "auto" takes the one that a cost model finds cheapest.
+    order : {"natural", "random", "largest_first", "smallest_last", "incidence_degree", "dynamic_largest_first"}
+        Order in which the greedy algorithm colors. By default the best coloring that is found with about twice the work
+        of one greedy pass: see `coloring.color`.
     backend : {"auto", "numpy", "numba"}
         What evaluates: NumPy at once, compiled code, or the one that pays.
     pattern : Pattern, optional
         Used instead of the detected pattern, after a test with random vectors.
     coloring : Coloring or array of int, optional
-        Colors of the columns (of the rows with ``strategy="reverse"``), checked and used.
+        Colors of the columns (of the rows with ``strategy="reverse"``; of rows, then columns, with "bidirectional"),
+        checked and used.
 
     Returns
     -------
@@ -181,7 +183,7 @@ def value_and_jacobian(
     local: bool = False,
     format: Format = "csr",
     strategy: StrategyName = "auto",
-    order: OrderName = "smallest_last",
+    order: OrderName | None = None,
     backend: BackendName = "auto",
     pattern: Pattern | None = None,
     coloring: Coloring | npt.ArrayLike | None = None,
@@ -240,7 +242,7 @@ def jacobian(
     local: bool = False,
     format: Format = "csr",
     strategy: StrategyName = "auto",
-    order: OrderName = "smallest_last",
+    order: OrderName | None = None,
     backend: BackendName = "auto",
     pattern: Pattern | None = None,
     coloring: Coloring | npt.ArrayLike | None = None,
@@ -343,7 +345,7 @@ def prepare(
     has_aux: bool = False,
     format: Format = "csr",
     strategy: StrategyName = "auto",
-    order: OrderName = "smallest_last",
+    order: OrderName | None = None,
     backend: BackendName = "auto",
     pattern: Pattern | None = None,
     coloring: Coloring | npt.ArrayLike | None = None,
@@ -437,7 +439,7 @@ def _options(
     call: str,
     format: Format,
     strategy: StrategyName,
-    order: OrderName,
+    order: OrderName | None,
     backend: BackendName,
     pattern: Any,
     coloring: Coloring | npt.ArrayLike | None,
@@ -446,7 +448,7 @@ def _options(
     for option, given, literal in (
         ("format", format, Format),
         ("strategy", strategy, StrategyName),
-        ("order", order, OrderName),
+        *([] if order is None else [("order", order, OrderName)]),
         ("backend", backend, BackendName),
     ):
         check_option(call, option, given, literal)

@@ -8,7 +8,7 @@ decompression is a gather. Wide compressed matrices are computed and read in chu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from kernels.products import gather
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
 
-Problem = Literal["column", "row"]
+Side = Literal["column", "row"]
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -64,18 +64,22 @@ class Decompression:
         return sum(a.nbytes for a in arrays)
 
 
-def plan_decompression(pattern: Pattern, colors: IndexArray, problem: Problem, width: int) -> Decompression:
-    """Find the places of all entries of a pattern in the compressed matrix.
+def plan_decompression(
+    pattern: Pattern, colors: IndexArray, side: Side, width: int, entries: IndexArray | None = None
+) -> Decompression:
+    """Find the places of the entries of a pattern in the compressed matrix.
 
     Parameters
     ----------
     pattern : Pattern
     colors : array of int
         Color of each column (each row); a negative one is never seeded.
-    problem : {"column", "row"}
+    side : {"column", "row"}
         What is colored: columns for forward seeds, rows for reverse seeds.
     width : int
         Most colors in a chunk; the chunks are made equally wide.
+    entries : array of int, optional
+        The entries to read, in rising order, by their places in CSR order; by default all.
 
     Examples
     --------
@@ -87,16 +91,22 @@ def plan_decompression(pattern: Pattern, colors: IndexArray, problem: Problem, w
     chunks = max(1, -(-count // width))
     width = max(1, -(-count // chunks))
     rows, columns = pattern.rows(), pattern.indices
-    line, color = (rows, colors[columns]) if problem == "column" else (columns, colors[rows])
+    if entries is not None:
+        rows, columns = rows[entries], columns[entries]
+    line, color = (rows, colors[columns]) if side == "column" else (columns, colors[rows])
     dtype = index_dtype(max(pattern.shape) * width)
     slots = line.astype(dtype) * width + (color % width).astype(dtype)
-    return Decompression(width, tuple(_plan_part(c, chunks, width, colors, color, slots) for c in range(chunks)))
-
-
-def _plan_part(chunk: int, chunks: int, width: int, colors: IndexArray, color: IndexArray, slots: IndexArray) -> Part:
-    lines = np.flatnonzero((colors >= 0) & (colors // width == chunk))
     if chunks == 1:
-        return Part(lines, colors[lines], slots, None)
+        lines = np.flatnonzero(colors >= 0)
+        return Decompression(width, (Part(lines, colors[lines], slots, entries),))
+    parts = [_plan_part(c, width, colors, color, slots) for c in range(chunks)]
+    if entries is not None:
+        parts = [replace(part, positions=entries[part.positions]) for part in parts]
+    return Decompression(width, tuple(parts))
+
+
+def _plan_part(chunk: int, width: int, colors: IndexArray, color: IndexArray, slots: IndexArray) -> Part:
+    lines = np.flatnonzero((colors >= 0) & (colors // width == chunk))
     positions = np.flatnonzero(color // width == chunk)
     return Part(lines, colors[lines] - chunk * width, slots[positions], positions)
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 from functools import cached_property
 from threading import RLock
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from coloring import Coloring, OrderName, color
+from coloring import PROBLEMS, Coloring, OrderName, ProblemName, color
 from kernels.address import Table
 from kernels.calls import CallError
 from kernels.executor import allocate
@@ -22,7 +22,6 @@ from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Launch, Schedule
 from sparsejac.backend import Backend
 from sparsejac.dead_branches import has_branches, without_dead_branches
-from sparsejac.decompression import Problem
 from sparsejac.errors import InputError
 from sparsejac.given import VECTORS, adopt_coloring, check_pattern_products, check_pattern_shape, move_randomly
 from sparsejac.options import BackendName, check_option
@@ -30,7 +29,7 @@ from sparsejac.options import StrategyName as StrategyName
 from sparsejac.pattern import Pattern, entry_numbers
 from sparsejac.sparsity import Live, Sparsity, detect, first_place
 from sparsejac.strategies import STRATEGIES
-from sparsejac.strategies.cost import Facts, Prediction, gather_facts
+from sparsejac.strategies.cost import Facts, Prediction, Seeds, gather_facts
 from sparsejac.strategies.protocol import Prepared
 from sparsejac.strategies.workspace import Workspaces
 from sparsejac.zeros import Known, live_partials
@@ -67,9 +66,9 @@ class Engine:
     Parameters
     ----------
     schedule : Schedule
-    strategy : {"auto", "forward", "reverse", "identity"}
-    order : str
-        Order of the greedy coloring.
+    strategy : {"auto", "forward", "reverse", "bidirectional", "identity"}
+    order : str, optional
+        Order of the greedy coloring; by default the best coloring that is found with little work.
     backend : {"auto", "numpy", "numba"}
     pattern : Pattern, optional
         Used instead of the detected one, after a test with random vectors at the first Jacobian.
@@ -89,7 +88,7 @@ class Engine:
         self,
         schedule: Schedule,
         strategy: StrategyName = "auto",
-        order: OrderName = "smallest_last",
+        order: OrderName | None = None,
         backend: BackendName = "auto",
         pattern: Pattern | None = None,
         coloring: Coloring | npt.ArrayLike | None = None,
@@ -135,16 +134,20 @@ class Engine:
         """Counts for the cost model."""
         return self._once("facts", lambda: gather_facts(self.schedule, replace(self.sparsity, pattern=self.pattern)))
 
-    def color(self, problem: Problem) -> Coloring:
-        """Coloring of the columns or rows, computed on first need."""
+    def color(self, problem: ProblemName) -> Coloring:
+        """Coloring of the columns, the rows, or both, computed on first need."""
         pattern = self.pattern
         entries = (pattern.indptr, pattern.indices, pattern.shape)
-        return self._once(f"coloring of {problem}s", lambda: color(entries, problem, self.order))
+        return self._once(_stage(problem), lambda: color(entries, problem, self.order))
 
-    def colored(self, problem: Problem) -> Coloring | None:
-        """Return the coloring of the columns or rows if it was needed so far."""
-        found: Coloring | None = self._made.get(f"coloring of {problem}s")
+    def colored(self, problem: ProblemName) -> Coloring | None:
+        """Return the coloring of the columns, the rows, or both, if it was needed so far."""
+        found: Coloring | None = self._made.get(_stage(problem))
         return found
+
+    def colorings(self) -> list[Coloring]:
+        """All colorings that were made so far."""
+        return [made for made in tuple(self._made.values()) if isinstance(made, Coloring)]
 
     @property
     def strategy(self) -> str:
@@ -166,17 +169,15 @@ class Engine:
         """Work out the index arrays of a strategy, whichever is in use."""
         strategy = STRATEGIES[name]
         pattern = self.pattern
-        colors = None if strategy.problem is None else self.color(strategy.problem).colors
-        return self._once(f"prepare {name}", lambda: strategy.prepare(self.schedule, pattern, colors, self._live))
+        coloring = None if strategy.problem is None else self.color(strategy.problem)
+        return self._once(f"prepare {name}", lambda: strategy.prepare(self.schedule, pattern, coloring, self._live))
 
-    def predict(self, name: str, colors: int | None = None) -> Prediction:
-        """Predict the cost of a strategy, without coloring anything: by the colors there are, or their lower bound."""
-        problem = STRATEGIES[name].problem
-        if problem is not None and colors is None:
-            known = self.colored(problem)
-            fullest = self.facts.fullest_row if problem == "column" else self.facts.fullest_column
-            colors = fullest if known is None else known.num_colors
-        return STRATEGIES[name].predict(self.facts, colors or 0)
+    def predict(self, name: str) -> Prediction:
+        """Predict the cost of a strategy, coloring nothing: by the colors there are, or the fewest expected."""
+        strategy = STRATEGIES[name]
+        known = None if strategy.problem is None else self.colored(strategy.problem)
+        seeds = strategy.fewest(self.facts) if known is None else Seeds(known.num_column_colors, known.num_row_colors)
+        return strategy.predict(self.facts, seeds)
 
     @property
     def bytes(self) -> int:
@@ -352,7 +353,7 @@ class Engine:
                 raise DecisionError(number, int(np.argmax(other)))
 
     def _choose(self) -> str:
-        """Take the cheapest strategy; nothing is colored while a lower bound already loses."""
+        """Take the cheapest strategy; nothing is colored where the fewest colors expected already lose."""
         best = self.predict("identity")
         seconds = best.seconds if best.bytes <= MEMORY_LIMIT else np.inf
         chosen = "identity"
@@ -361,19 +362,24 @@ class Engine:
             problem = STRATEGIES[name].problem
             if bound >= seconds or problem is None:
                 continue
-            predicted = self.predict(name, self.color(problem).num_colors).seconds
+            self.color(problem)
+            predicted = self.predict(name).seconds
             if predicted < seconds:
                 chosen, seconds = name, predicted
         return chosen
 
     def _adopt(self, given: Coloring | npt.ArrayLike) -> None:
-        problem: Problem = "row" if self.requested == "reverse" else "column"
-        if self.requested == "auto" and isinstance(given, Coloring):
-            problem = given.problem
         if self.requested == "identity":
             raise InputError("coloring: the strategy 'identity' colors nothing; leave the coloring or the strategy out")
-        self._made[f"coloring of {problem}s"] = adopt_coloring(given, self.pattern, problem)
-        self.requested = "forward" if problem == "column" else "reverse"
+        problem = STRATEGIES["forward" if self.requested == "auto" else self.requested].problem
+        if self.requested == "auto" and isinstance(given, Coloring):
+            problem = given.problem
+        strategy = next((name for name, s in STRATEGIES.items() if s.problem == problem), None)
+        if problem is None or strategy is None:
+            usable = ", ".join(repr(s.problem) for s in STRATEGIES.values() if s.problem is not None)
+            raise InputError(f"coloring: got a {problem} coloring; a Jacobian can be computed with one of {usable}")
+        self._made[_stage(problem)] = adopt_coloring(given, self.pattern, problem)
+        self.requested = cast("StrategyName", strategy)
 
     def _once(self, stage: str, make: Callable[[], T]) -> T:
         """Make something at the first call, whatever the number of threads, and note the time that it took."""
@@ -385,6 +391,11 @@ class Engine:
                     self.seconds[stage] = perf_counter() - start
         made: T = self._made[stage]
         return made
+
+
+def _stage(problem: ProblemName) -> str:
+    """What the coloring of a problem is called among the stages of set-up."""
+    return f"coloring of {PROBLEMS[problem].vertices}"
 
 
 @contextmanager

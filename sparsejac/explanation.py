@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from coloring import PROBLEMS
 from sparsejac.engine import Engine
 from sparsejac.guards import Guard, guards_of
 from sparsejac.location import line_of
@@ -55,6 +56,8 @@ class Explanation:
         Ways through f that a plan met so far.
     fallbacks : tuple of str
         What ran on another way than the usual one.
+    colorings : tuple of str
+        Those that were made, with their bounds and how they were found.
     """
 
     shape: tuple[int, int]
@@ -68,6 +71,7 @@ class Explanation:
     guards: tuple[Guard, ...] = ()
     paths: int = 1
     fallbacks: tuple[str, ...] = ()
+    colorings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Write a table of all strategies, the choice, the set-up times, the decisions, and the fallbacks."""
@@ -84,6 +88,7 @@ class Explanation:
                 f"Jacobian {self.shape[0]} x {self.shape[1]}, {self.nnz} nonzeros; f costs {_count(self.flops)} flops",
                 *(line.rstrip() for line in table),
                 f"chosen: {self.strategy}, {self.reason}; runs on {self.backend}",
+                *self.colorings,
                 f"set-up: {stages or 'nothing so far'}",
                 *_listed(asked, self.guards),
                 *_listed("fallbacks:", self.fallbacks),
@@ -125,6 +130,7 @@ def explain(
         guards_of(program) if program else (),
         1 + len(others),
         tuple(_fallbacks(engine, program, others)),
+        tuple(str(coloring) for coloring in engine.colorings()),
     )
 
 
@@ -164,7 +170,7 @@ def _colors(engine: Engine, name: str) -> str:
         return "-"
     coloring = engine.colored(problem)
     if coloring is None:
-        return f">= {engine.predict(name).colors}"
+        return f"{'~' if PROBLEMS[problem].two_sided else '>='} {engine.predict(name).colors}"
     if coloring.is_optimal:
         return f"{coloring.num_colors} (optimal)"
     return f"{coloring.num_colors} (>= {coloring.lower_bound})"

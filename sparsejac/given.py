@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from coloring import Coloring, lower_bound
+from coloring import PROBLEMS, Coloring, ProblemName, adopt
 from kernels.executor import Executor, allocate_rows, rows_of
 from kernels.step import Schedule
-from sparsejac.decompression import Problem
 from sparsejac.errors import InputError
 from sparsejac.pattern import Pattern
 
@@ -74,48 +73,34 @@ def check_pattern_products(
         )
 
 
-def adopt_coloring(given: Coloring | npt.ArrayLike, pattern: Pattern, problem: Problem) -> Coloring:
+def adopt_coloring(given: Coloring | npt.ArrayLike, pattern: Pattern, problem: ProblemName) -> Coloring:
     """Check colors and make a coloring of them.
 
     Parameters
     ----------
     given : Coloring or array of int
-        A color of 0 or more for each column (row).
+        A color for each column, each row, or each row and then each column; -1 for lines that are not seeded.
     pattern : Pattern
-    problem : {"column", "row"}
+    problem : {"column", "row", "star_bicoloring"}
 
     Raises
     ------
     InputError
-        Naming what is wrong: number, type, or two columns (rows) of one color that share a row (column).
+        Naming what is wrong: number, type, or two entries that fall together.
     """
     if isinstance(given, Coloring):
         if given.problem != problem:
-            raise InputError(f"coloring: got a coloring of {given.problem}s; the strategy needs one of {problem}s")
+            raise InputError(f"coloring: got a {given.problem} coloring; the strategy needs a {problem} coloring")
         given = given.colors
     colors = np.asarray(given)
-    expected = pattern.shape[1 if problem == "column" else 0]
+    vertices = PROBLEMS[problem].vertices
+    expected = PROBLEMS[problem].num_vertices(pattern.shape)
     if colors.shape != (expected,):
-        raise InputError(f"coloring: got colors of shape {colors.shape}; pass one for each of {expected} {problem}s")
-    if expected and (colors.dtype.kind not in "iu" or colors.min() < 0):
-        raise InputError(f"coloring: got colors of dtype {colors.dtype}; pass integers of 0 or more")
-    used = np.unique(colors, return_inverse=True)[1].reshape(-1).astype(np.int32)
-    _check_colors(used, pattern if problem == "column" else pattern.T, problem)
-    bound = lower_bound((pattern.indptr, pattern.indices, pattern.shape), problem)
-    used.flags.writeable = False
-    return Coloring(problem, "given", used, bound)
-
-
-def _check_colors(colors: npt.NDArray[np.int32], pattern: Pattern, problem: Problem) -> None:
-    """Look for two entries of one row and color; `pattern` has the colored things as its columns."""
-    count = int(colors.max(initial=0)) + 1
-    keys = pattern.rows().astype(np.int64) * count + colors[pattern.indices]
-    order = np.argsort(keys, kind="stable")
-    clash = np.flatnonzero(keys[order][1:] == keys[order][:-1])
-    if len(clash):
-        first, second = order[clash[0]], order[clash[0] + 1]
-        net = "row" if problem == "column" else "column"
-        raise InputError(
-            f"coloring: {problem}s {pattern.indices[first]} and {pattern.indices[second]} have one color and both an "
-            f"entry in {net} {pattern.rows()[first]}; give them different colors"
-        )
+        raise InputError(f"coloring: got colors of shape {colors.shape}; pass one for each of {expected} {vertices}")
+    least = -1 if PROBLEMS[problem].two_sided else 0
+    if expected and (colors.dtype.kind not in "iu" or colors.min() < least):
+        raise InputError(f"coloring: got colors of dtype {colors.dtype}; pass integers of {least} or more")
+    try:
+        return adopt((pattern.indptr, pattern.indices, pattern.shape), colors, problem)
+    except ValueError as error:
+        raise InputError(f"coloring: {str(error).partition(': ')[2]}") from None

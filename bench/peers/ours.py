@@ -11,8 +11,8 @@ from bench.families.family import Floats, Problem
 from bench.peers.peer import Facts, Peer, Way
 from sparsejac import Plan, prepare
 
-StrategyName = Literal["auto", "forward", "reverse", "identity"]
-STRATEGIES: tuple[StrategyName, ...] = ("forward", "reverse", "identity", "auto")
+StrategyName = Literal["auto", "forward", "reverse", "bidirectional", "identity"]
+STRATEGIES: tuple[StrategyName, ...] = ("forward", "reverse", "bidirectional", "identity", "auto")
 
 
 class PlanWay:

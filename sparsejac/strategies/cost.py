@@ -8,6 +8,7 @@ import numpy as np
 
 from kernels.executor import active_buffers
 from kernels.step import Schedule
+from sparsejac.pattern import IndexArray
 from sparsejac.sparsity import Sparsity
 
 # Nanoseconds on one core; measured with compiled kernels on arrays that leave the cache.
@@ -22,6 +23,30 @@ NS_LAUNCH = 2000.0
 _CHUNK = 32
 _CHUNK_BYTES = 2**28
 _BYTES_PAIR = 8
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """How many vectors a strategy carries through the schedule.
+
+    Parameters
+    ----------
+    forward : int
+        Tangents: colors of columns.
+    reverse : int
+        Adjoints: colors of rows.
+    """
+
+    forward: int = 0
+    reverse: int = 0
+
+    @property
+    def total(self) -> int:
+        """Colors in all."""
+        return self.forward + self.reverse
+
+
+NO_SEEDS = Seeds()
 
 
 @dataclass(frozen=True)
@@ -41,6 +66,9 @@ class Facts:
     shape : tuple of int
     fullest_row, fullest_column : int
         Most entries of a row and of a column: no coloring of columns (rows) needs fewer colors.
+    two_sided : Seeds
+        The seeds that a coloring of rows and columns at once may come down to: one for each line with many entries, and
+        as many as the fullest of the other rows has entries; see `estimate_two_sided`.
     active_size, seed_width : int
         Numbers in all buffers that depend on x, and most seeds to carry at once.
     """
@@ -55,6 +83,7 @@ class Facts:
     shape: tuple[int, int]
     fullest_row: int
     fullest_column: int
+    two_sided: Seeds
     active_size: int
     seed_width: int
 
@@ -109,12 +138,34 @@ def gather_facts(schedule: Schedule, sparsity: Sparsity) -> Facts:
         shape=pattern.shape,
         fullest_row=int(np.diff(pattern.indptr).max(initial=0)),
         fullest_column=int(np.bincount(pattern.indices).max(initial=0)),
+        two_sided=estimate_two_sided(np.diff(pattern.indptr), np.bincount(pattern.indices, minlength=pattern.shape[1])),
         active_size=sum(schedule.sizes[b] for b in active_buffers(schedule)),
         seed_width=seed_width(schedule),
     )
 
 
-def predict_identity(facts: Facts, colors: int = 0) -> Prediction:
+def estimate_two_sided(row_sizes: IndexArray, column_sizes: IndexArray) -> Seeds:
+    """Guess the seeds of a bicoloring: lines with more than some number of entries get a color each.
+
+    The rest is colored from the cheaper side, with about as many colors as that number.
+
+    Examples
+    --------
+    An arrowhead of 100 unknowns, whose first row and first column are dense:
+
+    >>> sizes = np.array([100] + [2] * 99)
+    >>> estimate_two_sided(sizes, sizes)
+    Seeds(forward=3, reverse=1)
+    """
+    longest = int(max(row_sizes.max(initial=0), column_sizes.max(initial=0)))
+    long_rows = len(row_sizes) - np.cumsum(np.bincount(row_sizes, minlength=longest + 1))
+    long_columns = len(column_sizes) - np.cumsum(np.bincount(column_sizes, minlength=longest + 1))
+    total = long_rows + long_columns + np.arange(longest + 1)
+    best = int(np.argmin(total))
+    return Seeds(int(long_columns[best]) + best, int(long_rows[best]))
+
+
+def predict_identity(facts: Facts, seeds: Seeds = NO_SEEDS) -> Prediction:
     """Predict the cost of the identity strategy."""
     flops = facts.weight + 2 * facts.products
     nanoseconds = (
@@ -129,11 +180,14 @@ def predict_identity(facts: Facts, colors: int = 0) -> Prediction:
     return Prediction("identity", 0, 1, facts.products, flops, pool + indices, nanoseconds * 1e-9)
 
 
-def predict_seeded(name: str, facts: Facts, colors: int) -> Prediction:
-    """Predict the cost of carrying `colors` seeds forward or back."""
-    passes = -(-colors // facts.seed_width)
-    width = -(-colors // max(passes, 1))
-    products = facts.partials * colors
+def predict_seeded(name: str, facts: Facts, seeds: Seeds) -> Prediction:
+    """Predict the cost of carrying seeds forward and back; the entries are gathered once."""
+    passes = products = width = 0
+    for colors in (seeds.forward, seeds.reverse):
+        runs = -(-colors // facts.seed_width)
+        passes += runs
+        products += facts.partials * colors
+        width += -(-colors // max(runs, 1))
     nanoseconds = (
         passes * (NS_LAUNCH * facts.launches + NS_WEIGHT * facts.weight + NS_SEEDED * facts.partials)
         + NS_SEED * products
@@ -141,4 +195,4 @@ def predict_seeded(name: str, facts: Facts, colors: int) -> Prediction:
     )
     memory = 8 * width * facts.active_size + 4 * (facts.nnz + sum(facts.shape))
     flops = passes * facts.weight + 2 * products
-    return Prediction(name, colors, passes, products, flops, memory, nanoseconds * 1e-9)
+    return Prediction(name, seeds.total, passes, products, flops, memory, nanoseconds * 1e-9)

@@ -7,30 +7,46 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from coloring import Coloring
 from kernels.executor import Executor, active_buffers, allocate_rows, rows_of
 from kernels.numba_printer import Variant
 from kernels.step import Schedule
 from sparsejac.decompression import plan_decompression, run_chunks
 from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.sparsity import Live
-from sparsejac.strategies.cost import Facts, Prediction, predict_seeded, seed_width
+from sparsejac.strategies.cost import Facts, Prediction, Seeds, predict_seeded, seed_width
 from sparsejac.strategies.protocol import FloatArray, Prepared, Strategy
 from sparsejac.strategies.workspace import Workspaces
 
 
-class _Forward(Prepared):
+class ForwardPasses(Prepared):
+    """Tangents by the colors of columns.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    pattern : Pattern
+    colors : array of int
+        Of the columns; -1 for columns without.
+    entries : array of int, optional
+        The entries to write; by default all.
+    """
+
     entrywise = False
     variants: tuple[Variant, ...] = ("forward",)
 
-    def __init__(self, schedule: Schedule, pattern: Pattern, colors: IndexArray) -> None:
+    def __init__(
+        self, schedule: Schedule, pattern: Pattern, colors: IndexArray, entries: IndexArray | None = None
+    ) -> None:
         self.schedule = schedule
-        self.plan = plan_decompression(pattern, colors, "column", seed_width(schedule))
+        self.plan = plan_decompression(pattern, colors, "column", seed_width(schedule), entries)
         self.passes = len(self.plan.parts) if pattern.nnz else 0
         width = self.plan.width
         self.bytes = self.plan.bytes + 8 * width * sum(schedule.sizes[b] for b in active_buffers(schedule))
         self.workspaces = Workspaces(lambda: allocate_rows(schedule, width))
 
     def data(self, buffers: Sequence[FloatArray], executor: Executor, out: FloatArray) -> None:
+        """As of `Prepared`."""
         if not self.passes:
             executor.values(buffers)
             return
@@ -41,13 +57,17 @@ class _Forward(Prepared):
             run_chunks(self.plan, seeded, compressed, lambda _: executor.forward(buffers, tangents, width), out)
 
 
-def _prepare(schedule: Schedule, pattern: Pattern, colors: IndexArray | None, live: Live | None = None) -> Prepared:
-    assert colors is not None
-    return _Forward(schedule, pattern, colors)
+def _prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None) -> Prepared:
+    assert coloring is not None
+    return ForwardPasses(schedule, pattern, coloring.column_colors)
 
 
-def _predict(facts: Facts, colors: int) -> Prediction:
-    return predict_seeded("forward", facts, colors)
+def _predict(facts: Facts, seeds: Seeds) -> Prediction:
+    return predict_seeded("forward", facts, seeds)
 
 
-FORWARD = Strategy("forward", "column coloring, tangents pushed forward", "column", _predict, _prepare)
+def _fewest(facts: Facts) -> Seeds:
+    return Seeds(forward=facts.fullest_row)
+
+
+FORWARD = Strategy("forward", "column coloring, tangents pushed forward", "column", _predict, _fewest, _prepare)

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from coloring import Coloring
 from kernels.executor import Executor
 from kernels.numba_printer import Variant
 from kernels.products import gather, pair_products, pair_sums, slot_sums
 from kernels.step import Launch, Schedule
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
 from sparsejac.sparsity import Live, RunningRows, expand, interleave, keep_terms, loads_x_only, point_bounds
-from sparsejac.strategies.cost import predict_identity
+from sparsejac.strategies.cost import NO_SEEDS, Facts, Seeds, predict_identity
 from sparsejac.strategies.protocol import FloatArray, Prepared, Strategy
 from sparsejac.strategies.terms import Merged, merge
 from sparsejac.strategies.workspace import Workspaces
@@ -247,9 +248,15 @@ def _numbers(first: int, count: int) -> IndexArray:
     return numbers
 
 
-def _prepare(schedule: Schedule, pattern: Pattern, colors: IndexArray | None, live: Live | None = None) -> Prepared:
+def _prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None) -> Prepared:
     symbolic = _Symbolic(schedule, live)
     return _Identity(symbolic, symbolic.collect(pattern))
 
 
-IDENTITY = Strategy("identity", "identity seeds, sparse products launch by launch", None, predict_identity, _prepare)
+def _fewest(facts: Facts) -> Seeds:
+    return NO_SEEDS
+
+
+IDENTITY = Strategy(
+    "identity", "identity seeds, sparse products launch by launch", None, predict_identity, _fewest, _prepare
+)

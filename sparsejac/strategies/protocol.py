@@ -10,13 +10,13 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from coloring import Coloring, ProblemName
 from kernels.executor import Executor
 from kernels.numba_printer import Variant
 from kernels.step import Schedule
-from sparsejac.decompression import Problem
-from sparsejac.pattern import IndexArray, Pattern
+from sparsejac.pattern import Pattern
 from sparsejac.sparsity import Live
-from sparsejac.strategies.cost import Facts, Prediction
+from sparsejac.strategies.cost import Facts, Prediction, Seeds
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -53,9 +53,9 @@ class Prepare(Protocol):
     """Works out all index arrays of a strategy."""
 
     def __call__(
-        self, schedule: Schedule, pattern: Pattern, colors: IndexArray | None, live: Live | None = None
+        self, schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None
     ) -> Prepared:
-        """Plan from a schedule, a pattern, colors and the partials that are not known to be zero."""
+        """Plan from a schedule, a pattern, a coloring and the partials that are not known to be zero."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +67,20 @@ class Strategy:
     name : str
     summary : str
         One line for people.
-    problem : {"column", "row"} or None
-        What has to be colored.
+    problem : str or None
+        The coloring that it needs.
     predict : callable
-        Cost from the facts of a schedule and a number of colors (0 where nothing is colored).
+        Cost from the facts of a schedule and the seeds to carry (none where nothing is colored).
+    fewest : callable
+        From the facts of a schedule, the seeds that are expected at best, before anything is colored.
     prepare : callable
-        Plan from a schedule, a pattern, colors (None where nothing is colored) and the partials that are not known to
-        be zero. Compressed products need not know these: a partial that is zero adds nothing.
+        Plan from a schedule, a pattern, a coloring (None where nothing is colored) and the partials that are not known
+        to be zero. Compressed products need not know these: a partial that is zero adds nothing.
     """
 
     name: str
     summary: str
-    problem: Problem | None
-    predict: Callable[[Facts, int], Prediction]
+    problem: ProblemName | None
+    predict: Callable[[Facts, Seeds], Prediction]
+    fewest: Callable[[Facts], Seeds]
     prepare: Prepare

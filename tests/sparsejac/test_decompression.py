@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from coloring import color
-from sparsejac.decompression import Problem, decompress, plan_decompression
+from sparsejac.decompression import Side, decompress, plan_decompression
 from sparsejac.pattern import Pattern
 
 
 @given(
     st.integers(0, 6), st.integers(0, 7), st.integers(0, 1000), st.sampled_from(["column", "row"]), st.integers(1, 4)
 )
-def test_round_trip(rows: int, columns: int, seed: int, problem: Problem, width: int) -> None:
+def test_round_trip(rows: int, columns: int, seed: int, problem: Side, width: int) -> None:
     rng = np.random.default_rng(seed)
     pattern = Pattern.from_scipy(csr_array(rng.random((rows, columns)) < 0.4))
     entries = rng.standard_normal(pattern.nnz)
@@ -41,7 +41,7 @@ def test_chunks_are_equally_wide() -> None:
 
 
 @pytest.mark.parametrize("problem", ["column", "row"])
-def test_one_chunk_is_one_gather_in_order(problem: Problem) -> None:
+def test_one_chunk_is_one_gather_in_order(problem: Side) -> None:
     pattern = Pattern.from_scipy(csr_array(np.eye(3, 4)))
     colors = np.zeros(4 if problem == "column" else 3, dtype=np.int32)
     (part,) = plan_decompression(pattern, colors, problem, 32).parts

@@ -19,7 +19,7 @@ from sparsejac.explanation import explain
 from sparsejac.pattern import Pattern
 
 Array = NDArray[np.float64]
-NAMES: tuple[StrategyName, ...] = ("forward", "reverse", "identity", "auto")
+NAMES: tuple[StrategyName, ...] = ("forward", "reverse", "bidirectional", "identity", "auto")
 
 
 def sample(schedule: Schedule, seed: int = 0) -> list[Array]:
@@ -165,14 +165,14 @@ def test_a_coloring_of_rows_leads_to_reverse() -> None:
     pattern = Engine(schedule).pattern
     given = color((pattern.indptr, pattern.indices, pattern.shape), "row")
     assert Engine(schedule, coloring=given).strategy == "reverse"
-    with pytest.raises(ValueError, match="got a coloring of rows"):
+    with pytest.raises(ValueError, match="got a row coloring"):
         Engine(schedule, "forward", coloring=given)
 
 
 @pytest.mark.parametrize(
     ("colors", "words"),
     [
-        (np.zeros(20, dtype=int), "columns 1 and 5 have one color and both an entry in row 0"),
+        (np.zeros(20, dtype=int), "columns 1 and 5 both have color 0 and an entry in row 0"),
         (np.arange(19), "shape"),
         (np.arange(20.0), "dtype float64"),
         (np.arange(20) - 1, "0 or more"),

@@ -13,7 +13,7 @@ from schedules import chain_kernels, dense, schedules, stencil
 from sparsejac.pattern import Pattern
 from sparsejac.sparsity import detect
 from sparsejac.strategies import STRATEGIES
-from sparsejac.strategies.cost import gather_facts
+from sparsejac.strategies.cost import Seeds, gather_facts
 from sparsejac.strategies.protocol import Prepared
 from sparsejac.strategies.terms import merge
 
@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 def prepare(name: str, schedule: Schedule, pattern: Pattern) -> Prepared:
     problem = STRATEGIES[name].problem
     entries = (pattern.indptr, pattern.indices, pattern.shape)
-    return STRATEGIES[name].prepare(schedule, pattern, color(entries, problem).colors if problem else None)
+    return STRATEGIES[name].prepare(schedule, pattern, color(entries, problem) if problem else None)
 
 
 def run(prepared: Prepared, schedule: Schedule, inputs: list[Array], nnz: int) -> tuple[Array, Array]:
@@ -80,9 +80,10 @@ def test_counts_of_a_stencil() -> None:
     assert (facts.launches, facts.partials, facts.nnz, facts.products) == (1, 100, 100, 0)
     assert (facts.fullest_row, facts.fullest_column) == (5, 5)
     passes = {name: prepare(name, schedule, sparsity.pattern).passes for name in STRATEGIES}
-    assert passes == {"forward": 1, "reverse": 1, "identity": 1}
-    assert STRATEGIES["identity"].predict(facts, 0).seconds < STRATEGIES["forward"].predict(facts, 5).seconds
-    assert STRATEGIES["forward"].predict(facts, 5).products == 500
+    assert passes == {"forward": 1, "reverse": 1, "bidirectional": 1, "identity": 1}
+    assert STRATEGIES["identity"].predict(facts, Seeds()).seconds < STRATEGIES["forward"].predict(facts, Seeds(5)).seconds
+    assert STRATEGIES["forward"].predict(facts, Seeds(5)).products == 500
+    assert STRATEGIES["bidirectional"].predict(facts, Seeds(3, 2)).products == 500
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -97,7 +98,7 @@ def test_wide_seeds_go_in_chunks(name: str) -> None:
     schedule = Schedule((70, 41), (0,), (total, spread), 1)
     pattern = detect(schedule).pattern
     prepared = prepare(name, schedule, pattern)
-    assert prepared.passes == {"forward": 3, "reverse": 2, "identity": 1}[name]
+    assert prepared.passes == {"forward": 3, "reverse": 2, "bidirectional": 2, "identity": 1}[name]
     (x,) = inputs = sample(schedule)
     assert np.allclose(run(prepared, schedule, inputs, pattern.nnz)[1][:70], np.cos(x) + 2.0)
     np.testing.assert_allclose(run(prepared, schedule, inputs, pattern.nnz)[1][70:], np.cos(x[3]) + 2.0)

@@ -40,7 +40,7 @@ from sparsejac.zeros import (
 )
 
 Array = NDArray[np.float64]
-STRATEGIES = ("forward", "reverse", "identity")
+STRATEGIES = ("forward", "reverse", "bidirectional", "identity")
 
 MEMBERS = {
     ZERO: [0.0, -0.0],

@@ -1,0 +1,77 @@
+"""The bidirectional strategy: dense rows by adjoints, dense columns by tangents, each entry from where it is alone.
+
+Reference: Coleman and Verma (1998), The efficient computation of sparse Jacobian matrices using automatic
+differentiation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from coloring import Coloring
+from kernels.executor import Executor
+from kernels.numba_printer import Variant
+from kernels.step import Schedule
+from sparsejac.pattern import Pattern
+from sparsejac.sparsity import Live
+from sparsejac.strategies.cost import Facts, Prediction, Seeds, predict_seeded
+from sparsejac.strategies.forward import ForwardPasses
+from sparsejac.strategies.protocol import FloatArray, Prepared, Strategy
+from sparsejac.strategies.reverse import ReversePasses
+
+
+class _Bidirectional(Prepared):
+    entrywise = False
+    variants: tuple[Variant, ...] = ("value", "forward", "reverse")
+
+    def __init__(self, schedule: Schedule, pattern: Pattern, coloring: Coloring) -> None:
+        by_columns = alone_in_row(pattern, coloring)
+        self.forward = self.reverse = None
+        if coloring.num_column_colors:
+            self.forward = ForwardPasses(schedule, pattern, coloring.column_colors, np.flatnonzero(by_columns))
+        if coloring.num_row_colors:
+            self.reverse = ReversePasses(schedule, pattern, coloring.row_colors, np.flatnonzero(~by_columns))
+        both = [side for side in (self.forward, self.reverse) if side is not None]
+        self.passes = sum(side.passes for side in both)
+        self.bytes = sum(side.bytes for side in both)
+
+    def data(self, buffers: Sequence[FloatArray], executor: Executor, out: FloatArray) -> None:
+        if self.forward is None:
+            executor.values(buffers)
+        else:
+            self.forward.data(buffers, executor, out)
+        if self.reverse is not None:
+            self.reverse.pull(buffers, executor, out)
+
+
+def alone_in_row(pattern: Pattern, coloring: Coloring) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Mark the entries whose column has a color that no other entry of their row has."""
+    colors = coloring.column_colors[pattern.indices]
+    keys = pattern.rows().astype(np.int64) * max(coloring.num_column_colors, 1) + colors
+    _, places, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    return np.asarray((counts[places] == 1) & (colors >= 0))
+
+
+def _prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None) -> Prepared:
+    assert coloring is not None
+    return _Bidirectional(schedule, pattern, coloring)
+
+
+def _predict(facts: Facts, seeds: Seeds) -> Prediction:
+    return predict_seeded("bidirectional", facts, seeds)
+
+
+def _fewest(facts: Facts) -> Seeds:
+    return facts.two_sided
+
+
+BIDIRECTIONAL = Strategy(
+    "bidirectional",
+    "coloring of rows and columns at once, tangents and adjoints",
+    "star_bicoloring",
+    _predict,
+    _fewest,
+    _prepare,
+)
