@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,12 @@ import numpy.typing as npt
 from coloring.algorithms import ALGORITHMS
 from coloring.bounds import Bound, bound_colors
 from coloring.checker import as_list, check
-from coloring.demand import EVERYTHING, Colors, Demand
+from coloring.demand import EVERYTHING, Colors, Demand, wanted_entries, without_known
 from coloring.graphs import Graph, build_graph
 from coloring.improvement import improve
 from coloring.orders import ORDERS, OrderName, as_order, sequence
-from coloring.pattern import PatternLike, as_pattern
+from coloring.partial import Entries, Lines, mark_entries, select
+from coloring.pattern import Pattern, PatternLike, as_pattern
 from coloring.problems import Problem, ProblemName, as_problem
 from coloring.result import Coloring, numbered
 from coloring.structure import recognize
@@ -35,6 +37,12 @@ def color(
     order: OrderName | None = None,
     seed: int = 0,
     *,
+    wanted: Entries | None = None,
+    rows: Lines | None = None,
+    columns: Lines | None = None,
+    diagonal: bool = True,
+    known: Entries | None = None,
+    fixed: npt.ArrayLike | None = None,
     budget: float = 1.0,
 ) -> Coloring:
     """Color a pattern.
@@ -54,6 +62,19 @@ def color(
         The order in which the greedy algorithm goes through the vertices, see `ORDERS`.
     seed : int
         Of the random order, and of recoloring.
+    wanted : array of bool, shape (nnz,), or pattern, optional
+        The entries that are to come back, by default all: a value for each entry in the order of the rows, or a pattern
+        of the same shape that holds them. The others may fall together, and vertices may stay without color (-1). Of a
+        symmetric matrix, either of an entry and its mirror image may be named.
+    rows, columns : array of int or bool, optional
+        The rows and columns of which entries are wanted, by default all: their numbers, or a value for each.
+    diagonal : bool
+        Whether the diagonal is wanted, in symmetric problems.
+    known : array of bool, shape (nnz,), or pattern, optional
+        Entries that are known already, as constants: they are left out, and what they bring has to be subtracted from
+        the products before decompression.
+    fixed : array of int, shape (num_vertices,), optional
+        Colors that are given, which stay as they are up to numbering; -1 for the vertices that are to be colored.
     budget : float
         Work for improvements, relative to the greedy pass; a small least amount is always allowed, unless it is 0.
 
@@ -77,6 +98,14 @@ def color(
     if order is not None:
         as_order(order, "color")
     matrix = as_pattern(pattern, "color")
+    demand = Demand(select(matrix, wanted, rows, columns, "color"), diagonal, _as_colors(fixed))
+    if known is not None:
+        left_out = mark_entries(matrix, known, "known", "color")
+        matrix = without_known(matrix, left_out)
+        if demand.wanted is not None:
+            demand = replace(demand, wanted=demand.wanted[~left_out])
+    if not demand.whole or demand.fixed is not None:
+        return _partial(chosen, matrix, demand, order, number)
     if order is not None:
         graph = build_graph(chosen, matrix, "color")
         colors = greedy(chosen, graph, order, number)
@@ -162,6 +191,39 @@ def _searched(problem: Problem, graph: Graph, budget: float, seed: int) -> Color
     colors = improve(problem, graph, first.colors, first.lower_bound, work, seed)
     better = _finished(problem, graph, "recoloring", colors, first.bound)
     return better if better.num_colors < first.num_colors else first
+
+
+def _partial(problem: Problem, matrix: Pattern, demand: Demand, order: OrderName | None, seed: int) -> Coloring:
+    """Color greedily what a demand asks for, in an order or the best of a few."""
+    graph = build_graph(problem, matrix, "color")
+    names = DEFAULT_ORDERS.get(problem.name, DEFAULT) if order is None else (order,)
+    bound = None if demand.whole else _bound_part(problem, matrix, demand)
+    found = [
+        _finished(problem, graph, f"greedy, {name}", greedy(problem, graph, name, seed, demand), bound)
+        for name in names
+    ]
+    return min(found, key=lambda coloring: coloring.num_colors)
+
+
+def _bound_part(problem: Problem, matrix: Pattern, demand: Demand) -> Bound:
+    """Bound by the line with most wanted entries, which must all differ; bounds of the whole need not hold."""
+    marks = wanted_entries(matrix, problem, demand)
+    nothing = np.zeros(0, dtype=np.int32)
+    if problem.vertices not in ("columns", "rows"):
+        return Bound(min(1, int(np.count_nonzero(marks))), "part of the entries is wanted", nothing)
+    from_rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    nets, vertices = (from_rows, matrix.indices) if problem.vertices == "columns" else (matrix.indices, from_rows)
+    counts = np.bincount(nets[marks])
+    if not counts.size:
+        return Bound(0, "nothing is wanted", nothing)
+    at = int(np.argmax(counts))
+    return Bound(
+        int(counts[at]), f"{problem.net} {at} has most wanted entries", vertices[marks & (nets == at)].astype(np.int32)
+    )
+
+
+def _as_colors(fixed: npt.ArrayLike | None) -> Colors | None:
+    return None if fixed is None else np.asarray(fixed)
 
 
 def _as_seed(seed: int, call: str) -> int:
