@@ -13,12 +13,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
-from coloring.compiled import SMALL, Ints, run
+from coloring.compiled import Ints, pays, run
+from coloring.neighborhoods import Degrees
 from coloring.pattern import Index, Pattern
+
+# Entries up to which NumPy answers sooner than numba is imported.
+SMALL = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +39,21 @@ class BipartiteGraph:
 
     pattern: Pattern
     vertices_are_columns: bool
+
+    @property
+    def degrees_kind(self) -> Degrees:
+        """Neighbours are those that share a net."""
+        return "distance_2"
+
+    @property
+    def free(self) -> int:
+        """A vertex with fewer neighbours than this never needs a color beyond the lower bound."""
+        return self.fullest
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the index arrays."""
+        return self.pattern.indices.dtype
 
     @property
     def entries(self) -> int:
@@ -86,12 +106,23 @@ class BipartiteGraph:
         sizes = self.net_sizes.astype(np.float64)
         return int(np.where(sizes < self.num_vertices, sizes * sizes, sizes).sum())
 
+    def by_vertex(self, marks: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Bring marks of the entries from the order of the pattern into that of `vertex_nets`."""
+        if not self.vertices_are_columns:
+            return marks
+        result = np.empty_like(marks)
+        run(_carry, self.entries, self.pattern.indices, self._pointers.copy(), marks, result)
+        return result
+
     @cached_property
     def _pointers(self) -> Index:
         """Row pointer of the transposed pattern."""
-        counts = np.bincount(self.pattern.indices, minlength=self.pattern.shape[1])
         pointers = np.zeros(self.pattern.shape[1] + 1, dtype=self.pattern.indptr.dtype)
-        np.cumsum(counts, out=pointers[1:])
+        if pays(_tally, self.entries, SMALL):
+            run(_tally, self.entries, self.pattern.indices, pointers)
+        else:
+            pointers[1:] = np.bincount(self.pattern.indices, minlength=self.pattern.shape[1])
+        np.cumsum(pointers, out=pointers)
         pointers.flags.writeable = False
         return pointers
 
@@ -99,7 +130,7 @@ class BipartiteGraph:
     def _transposed(self) -> tuple[Index, Index]:
         """The pattern by columns: pointers and sorted rows."""
         pattern = self.pattern
-        if pattern.nnz <= SMALL:
+        if not pays(_transpose, pattern.nnz, SMALL):
             rows = np.repeat(np.arange(pattern.shape[0], dtype=pattern.indices.dtype), np.diff(pattern.indptr))
             indices = rows[np.argsort(pattern.indices, kind="stable")]
         else:
@@ -107,6 +138,20 @@ class BipartiteGraph:
             run(_transpose, pattern.nnz, pattern.indptr, pattern.indices, self._pointers.copy(), indices)
         indices.flags.writeable = False
         return self._pointers, cast("Index", indices)
+
+
+def _tally(indices: Ints, counts: Ints) -> None:
+    """Add up the entries of each column, one place later."""
+    for k in range(len(indices)):
+        counts[indices[k] + 1] += 1
+
+
+def _carry(indices: Ints, ends: Ints, marks: Ints, result: Ints) -> None:
+    """Fill `result` with the marks column by column; `ends` holds each column's begin, and afterwards its end."""
+    for k in range(len(indices)):
+        column = indices[k]
+        result[ends[column]] = marks[k]
+        ends[column] += 1
 
 
 def _transpose(indptr: Ints, indices: Ints, ends: Ints, rows: Ints) -> None:

@@ -1,4 +1,4 @@
-"""The checker: slow and obvious, it recovers every entry as decompression would, and shares nothing with the algorithms."""
+"""The checker: slow and obvious, it recovers all entries as decompression would, and shares nothing with algorithms."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coloring.demand import Demand, wanted_entries
+from coloring.partial import Entries, Lines, demanded_part
 from coloring.pattern import Pattern, PatternLike, as_pattern
 from coloring.problems import Problem, ProblemName, as_problem
 from coloring.result import Coloring
@@ -51,8 +52,11 @@ def check(
     colors: Coloring | npt.ArrayLike,
     problem: ProblemName | None = None,
     *,
-    wanted: npt.NDArray[np.bool_] | None = None,
+    wanted: Entries | None = None,
+    rows: Lines | None = None,
+    columns: Lines | None = None,
     diagonal: bool = True,
+    known: Entries | None = None,
 ) -> Conflict | None:
     """Find two entries that collide, or None if the coloring is valid.
 
@@ -64,10 +68,8 @@ def check(
         A color of 0 or more for each vertex (rows before columns in two-sided problems), or -1 for neutral ones.
     problem : str, optional
         By default that of the Coloring, or "column".
-    wanted : array of bool, shape (nnz,), optional
-        The entries that have to come back; by default all.
-    diagonal : bool
-        Whether the diagonal has to come back, in symmetric problems.
+    wanted, rows, columns, diagonal, known
+        What has to come back, and what need not be told apart from the rest, since it is subtracted: see `color`.
 
     Returns
     -------
@@ -77,7 +79,8 @@ def check(
     Raises
     ------
     ValueError
-        If there is not one color for each vertex, or a color is below -1 or no integer.
+        If there is not one color for each vertex, or a color is below -1 or no integer; and for a symmetric problem of
+        a pattern that is not.
 
     Examples
     --------
@@ -90,10 +93,11 @@ def check(
     if isinstance(colors, Coloring):
         problem, colors = problem or colors.problem, colors.colors
     chosen = as_problem(problem or "column", "check")
-    if chosen.symmetric and matrix.shape[0] != matrix.shape[1]:
-        raise ValueError(f"check: got a pattern of shape {matrix.shape}; a symmetric problem needs a square one")
+    if chosen.symmetric:
+        _check_symmetry(matrix)
     listed = as_list(colors, chosen.num_vertices(matrix.shape), chosen, "check")
-    demand = Demand(wanted, diagonal)
+    matrix, marks, _ = demanded_part(matrix, wanted, rows, columns, known, "check")
+    demand = Demand(marks, diagonal)
     if chosen.decompression is None or (chosen.symmetric and demand.whole):
         found = _search_neighbors(matrix, listed, chosen)
         if found is not None or chosen.decompression is None:
@@ -134,6 +138,19 @@ def as_list(colors: npt.ArrayLike, expected: int, problem: Problem, call: str) -
 def _entries(matrix: Pattern) -> list[Entry]:
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)).tolist()
     return list(zip(rows, matrix.indices.tolist(), strict=True))
+
+
+def _check_symmetry(matrix: Pattern) -> None:
+    if matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"check: got a pattern of shape {matrix.shape}; a symmetric problem needs a square one")
+    entries = _entries(matrix)
+    present = set(entries)
+    lonely = next(((row, column) for row, column in entries if (column, row) not in present), None)
+    if lonely is not None:
+        raise ValueError(
+            f"check: got a pattern that is not symmetric: it has an entry at {lonely} and none at {lonely[::-1]}; "
+            "pass the pattern of A + A.T, or choose a problem for any pattern, as 'column'"
+        )
 
 
 def _lines(problem: Problem, num_rows: int) -> tuple[int | None, int | None]:
@@ -251,10 +268,10 @@ def _search_substitution(needed: list[Entry], sums: Sums, problem: Problem) -> C
     ready = [place for place, members in left.items() if len(members) == 1]
     solved: set[Entry] = set()
     while ready:
-        members = left[ready.pop()]
-        if not members:
+        alone = left[ready.pop()]
+        if not alone:
             continue
-        (entry,) = members
+        (entry,) = alone
         solved.add(entry)
         for place in at[entry]:
             left[place].discard(entry)
@@ -271,6 +288,5 @@ def _search_substitution(needed: list[Entry], sums: Sums, problem: Problem) -> C
         kind, line, color = place
         first, second = min(unknown, other), max(unknown, other)
         reason = f"entries {first} and {second} fall together in {kind} {line} of the products of color {color}"
-        return Conflict(problem.name, first, second, color, reason + ", on a cycle of two colors")
+        return Conflict(problem.name, first, second, color, reason + ", and neither can be found first")
     return None
-

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from coloring.demand import without_known
 from coloring.pattern import Pattern, PatternLike, as_pattern
 
 Lines: TypeAlias = npt.ArrayLike
@@ -93,6 +94,31 @@ def select(
     of_rows = mark_lines(pattern.shape[0], rows, "rows", call)
     of_columns = mark_lines(pattern.shape[1], columns, "columns", call)
     return np.asarray(marks & np.repeat(of_rows, np.diff(pattern.indptr)) & of_columns[pattern.indices])
+
+
+def demanded_part(
+    pattern: Pattern,
+    wanted: Entries | None,
+    rows: Lines | None,
+    columns: Lines | None,
+    known: Entries | None,
+    call: str,
+) -> tuple[Pattern, Marks | None, npt.NDArray[np.intp] | None]:
+    """Leave known entries out; give the pattern of the others, those wanted of them, and their positions.
+
+    Examples
+    --------
+    >>> whole = as_pattern(([0, 2, 3], [0, 1, 1], (2, 2)))
+    >>> rest, marks, positions = demanded_part(whole, None, [1], None, np.array([False, True, False]), "color")
+    >>> rest.indices.tolist(), marks.tolist(), positions.tolist()
+    ([0, 1], [False, True], [0, 2])
+    """
+    marks = select(pattern, wanted, rows, columns, call)
+    if known is None:
+        return pattern, marks, None
+    left_out = mark_entries(pattern, known, "known", call)
+    rest = without_known(pattern, left_out)
+    return rest, None if marks is None else marks[~left_out], np.flatnonzero(~left_out)
 
 
 def _as_flat(given: Any) -> npt.NDArray[Any] | None:

@@ -12,14 +12,16 @@ import numpy.typing as npt
 
 from coloring.algorithms import ALGORITHMS
 from coloring.bounds import Bound, bound_colors
+from coloring.bounds.bound import witnessed
 from coloring.checker import as_list, check
-from coloring.demand import EVERYTHING, Colors, Demand, wanted_entries, without_known
+from coloring.decompression import decompression_plan
+from coloring.demand import EVERYTHING, Colors, Demand, wanted_entries
 from coloring.graphs import Graph, build_graph
-from coloring.improvement import improve
+from coloring.improvement import improve, round_work
 from coloring.orders import ORDERS, OrderName, as_order, sequence
-from coloring.partial import Entries, Lines, mark_entries, select
+from coloring.partial import Entries, Lines, demanded_part
 from coloring.pattern import Pattern, PatternLike, as_pattern
-from coloring.problems import Problem, ProblemName, as_problem
+from coloring.problems import PROBLEMS, Problem, ProblemName, as_problem
 from coloring.result import Coloring, numbered
 from coloring.structure import recognize
 
@@ -27,8 +29,18 @@ from coloring.structure import recognize
 DEFAULT_ORDERS: dict[str, tuple[OrderName, ...]] = {}
 DEFAULT: tuple[OrderName, ...] = ("smallest_last", "largest_first", "natural")
 
-# Entries visited for improvements beside the greedy pass, at least: some milliseconds.
-LEAST_WORK = 20_000
+# Entries visited for improvements beside the greedy pass, at least: of Python some milliseconds for colors of one side,
+# whose lower bound is mostly met, and some ten where rows and columns share the colors.
+LEAST_WORK: dict[str, int] = {
+    "column": 50_000,
+    "row": 50_000,
+    "distance_1": 50_000,
+    "distance_2": 50_000,
+    "star": 200_000,
+    "acyclic": 200_000,
+    "star_bicoloring": 300_000,
+    "acyclic_bicoloring": 300_000,
+}
 
 
 def color(
@@ -97,13 +109,8 @@ def color(
     chosen, number = as_problem(problem, "color"), _as_seed(seed, "color")
     if order is not None:
         as_order(order, "color")
-    matrix = as_pattern(pattern, "color")
-    demand = Demand(select(matrix, wanted, rows, columns, "color"), diagonal, _as_colors(fixed))
-    if known is not None:
-        left_out = mark_entries(matrix, known, "known", "color")
-        matrix = without_known(matrix, left_out)
-        if demand.wanted is not None:
-            demand = replace(demand, wanted=demand.wanted[~left_out])
+    matrix, marks, _ = demanded_part(as_pattern(pattern, "color"), wanted, rows, columns, known, "color")
+    demand = Demand(marks, diagonal, _as_colors(fixed))
     if not demand.whole or demand.fixed is not None:
         return _partial(chosen, matrix, demand, order, number)
     if order is not None:
@@ -112,9 +119,11 @@ def color(
         return _finished(chosen, graph, f"greedy, {order}", colors)
     found = recognize(chosen, matrix)
     graph = build_graph(chosen, matrix, "color")
-    if found is not None:
-        return _finished(chosen, graph, found.method, found.colors, found.bound)
-    return _searched(chosen, graph, budget, number)
+    known_form = None if found is None else _finished(chosen, graph, found.method, found.colors, found.bound)
+    if known_form is not None and (found is None or found.final or known_form.is_optimal):
+        return known_form
+    searched = _searched(chosen, graph, budget, number)
+    return known_form if known_form is not None and known_form.num_colors <= searched.num_colors else searched
 
 
 def best_of(
@@ -169,11 +178,23 @@ def adopt(pattern: PatternLike, colors: npt.ArrayLike, problem: ProblemName = "c
     chosen = as_problem(problem, "adopt")
     matrix = as_pattern(pattern, "adopt")
     listed = as_list(colors, chosen.num_vertices(matrix.shape), chosen, "adopt")
-    conflict = check(matrix, np.array(listed, dtype=np.int64), problem)
-    if conflict is not None:
-        raise ValueError(f"adopt: got colors with a conflict: {conflict}; give the two different colors")
     graph = build_graph(chosen, matrix, "adopt")
-    return _finished(chosen, graph, "given", np.array(listed, dtype=np.int64))
+    coloring = _finished(chosen, graph, "given", np.array(listed, dtype=np.int64))
+    if not _is_valid(matrix, coloring):
+        conflict = check(matrix, np.array(listed, dtype=np.int64), problem)
+        raise ValueError(f"adopt: got colors with a conflict: {conflict}; give the two different colors")
+    return coloring
+
+
+def _is_valid(matrix: Pattern, coloring: Coloring) -> bool:
+    """Whether a coloring is valid, in linear time where there is decompression; the checker takes its time."""
+    if PROBLEMS[coloring.problem].decompression is None:
+        return check(matrix, coloring) is None
+    try:
+        decompression_plan(matrix, coloring)
+    except ValueError:
+        return False
+    return True
 
 
 def greedy(problem: Problem, graph: Graph, order: OrderName, seed: int, demand: Demand = EVERYTHING) -> Colors:
@@ -182,15 +203,31 @@ def greedy(problem: Problem, graph: Graph, order: OrderName, seed: int, demand: 
 
 
 def _searched(problem: Problem, graph: Graph, budget: float, seed: int) -> Coloring:
-    """Color greedily, then improve."""
-    name = DEFAULT_ORDERS.get(problem.name, DEFAULT)[0]
-    first = _finished(problem, graph, f"greedy, {name}", greedy(problem, graph, name, seed))
-    if first.is_optimal or budget == 0:
-        return first
-    work = max(budget * graph.pairs, LEAST_WORK)
-    colors = improve(problem, graph, first.colors, first.lower_bound, work, seed)
-    better = _finished(problem, graph, "recoloring", colors, first.bound)
-    return better if better.num_colors < first.num_colors else first
+    """Color greedily, in other orders too where that is little work, then improve."""
+    name, *others = DEFAULT_ORDERS.get(problem.name, DEFAULT)
+    best = _finished(problem, graph, f"greedy, {name}", greedy(problem, graph, name, seed))
+    if best.is_optimal or budget <= 0:
+        return best
+    work = max(budget * graph.pairs, LEAST_WORK[problem.name])
+    for name in others:
+        work -= graph.pairs + round_work(problem, graph)
+        if work < 0:
+            return best
+        found = _finished(problem, graph, f"greedy, {name}", greedy(problem, graph, name, seed), best.bound)
+        best = min(best, found, key=lambda coloring: coloring.num_colors)
+        if best.is_optimal:
+            return best
+    found_more = improve(problem, graph, best.colors, best.lower_bound, work, seed)
+    better = _finished(problem, graph, "recoloring", found_more.colors, best.bound)
+    if better.num_colors == best.num_colors:
+        better = best
+    return replace(better, bound=_searched_bound(better)) if found_more.optimal else better
+
+
+def _searched_bound(coloring: Coloring) -> Bound:
+    """State that an exhaustive search found nothing better."""
+    everything = np.arange(len(coloring.colors), dtype=np.int32)
+    return witnessed(coloring.num_colors, f"an exhaustive search found none with {coloring.num_colors - 1}", everything)
 
 
 def _partial(problem: Problem, matrix: Pattern, demand: Demand, order: OrderName | None, seed: int) -> Coloring:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -142,8 +142,18 @@ def numbered(colors: npt.NDArray[np.integer], num_rows: int = 0) -> Colors:
     result = np.full(len(colors), -1, dtype=np.int32)
     first = 0
     for part in (slice(0, num_rows), slice(num_rows, None)):
-        mine = colors[part]
-        used, places = np.unique(mine[mine >= 0], return_inverse=True)
-        result[part][mine >= 0] = places + first
-        first += len(used)
+        kept = colors[part] >= 0
+        places = _ranks(colors[part][kept])
+        result[part][kept] = places + first
+        first += int(places.max(initial=-1)) + 1
     return result
+
+
+def _ranks(numbers: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
+    """Number the distinct numbers by size; without a sort, unless they are far apart."""
+    highest = int(numbers.max(initial=-1))
+    if highest > 8 * len(numbers):
+        return cast("npt.NDArray[np.intp]", np.unique(numbers, return_inverse=True)[1])
+    used = np.zeros(highest + 1, dtype=bool)
+    used[numbers] = True
+    return cast("npt.NDArray[np.intp]", (np.cumsum(used) - 1)[numbers])

@@ -1,20 +1,94 @@
-"""Greedy acyclic bicoloring."""
+"""Greedy acyclic bicoloring: row and column colors, of which any two make a forest, so that substitution works.
+
+Substitution wants most lines colored, so the cover of all lines is tried in several orders beside those of the star
+bicoloring, whose result is acyclic too and is kept where nothing better is found.
+
+References
+----------
+Gebremedhin, Manne and Pothen: What color is your Jacobian? Graph coloring for computing derivatives, SIAM Review 47(4),
+2005, section 6. Montoison, Dalle and Gebremedhin: Revisiting sparse matrix coloring and bicoloring, 2025.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
 from coloring.adjacency import AdjacencyGraph
-from coloring.demand import Colors, Demand
+from coloring.algorithms import star_bicoloring
+from coloring.algorithms.acyclic_bicoloring_kernels import CYCLE, fill
+from coloring.algorithms.star_bicoloring import (
+    Trial,
+    direct_trials,
+    fewest,
+    in_dtype_of,
+    longest_first,
+    mixed_entry,
+    side_first,
+)
+from coloring.algorithms.star_bicoloring_kernels import WAITING
+from coloring.algorithms.vertex_cover import everything
+from coloring.compiled import run
+from coloring.demand import EVERYTHING, Colors, Demand
 from coloring.pattern import Index
+from coloring.two_sided import TwoSided
 
 
-def first_fit(graph: AdjacencyGraph, order: Index, demand: Demand) -> Colors:
-    """Color the rows and columns in the given order; row colors are numbered before column colors, -1 is neutral."""
-    import numpy as np
+def first_fit(graph: AdjacencyGraph, order: Index, demand: Demand = EVERYTHING) -> Colors:
+    """Color rows and columns in the given order; each side has numbers of its own from 0 on, -1 is neutral.
 
-    from coloring.algorithms import partial_distance_2
-    from coloring.bipartite import BipartiteGraph
-    from coloring.demand import EVERYTHING
+    Raises
+    ------
+    ValueError
+        If fixed colors close a cycle of a row color and a column color.
 
-    columns = BipartiteGraph(graph.pattern, vertices_are_columns=True)
-    colors = partial_distance_2.first_fit(columns, order[order >= graph.num_rows] - graph.num_rows, EVERYTHING)
-    return np.concatenate([np.full(graph.num_rows, -1, dtype=np.int32), colors])
+    Examples
+    --------
+    >>> from coloring.adjacency import two_sided_graph
+    >>> from coloring.pattern import as_pattern
+    >>> tridiagonal = np.abs(np.subtract.outer(np.arange(5), np.arange(5))) < 2
+    >>> colors = first_fit(two_sided_graph(as_pattern(tridiagonal)), np.arange(10))
+    >>> len(set(colors[:5].tolist()) - {-1}) + len(set(colors[5:].tolist()) - {-1})
+    3
+    """
+    problem = TwoSided(graph, demand)
+    order = in_dtype_of(graph, order)
+    direct: Colors | None = fewest(problem, direct_trials(problem, order), star_bicoloring.color_cover)
+    if direct is not None and len(problem.fixed) and mixed_entry(problem, direct) is not None:
+        direct = None  # but by substitution the fixed colors may do
+    return problem.outward(fewest(problem, _trials(problem, order), color_cover, direct))
+
+
+def _trials(problem: TwoSided, order: Index) -> Iterator[Trial]:
+    """Give the cover of all lines with wanted entries in several orders, and the covers of star bicolorings."""
+    cover = partial(everything, problem)
+    for way in (longest_first(problem, order), order):
+        for side in (1, 0):
+            yield Trial(0, cover, partial(side_first, problem, way, side))
+    yield Trial(0, cover, lambda: order)
+    yield from direct_trials(problem, order)
+
+
+def color_cover(problem: TwoSided, order: Index, cover: Colors, limit: int | None = None) -> Colors | None:
+    """Color the waiting lines of a cover, first fit; None if that takes more than `limit` colors."""
+    graph, fixed = problem.graph, problem.fixed
+    colors = cover.copy()
+    if len(fixed):
+        order = np.concatenate([order[fixed[order] >= 0], order[fixed[order] < 0]])
+        colors[fixed >= 0] = WAITING
+    dtype = graph.ptr.dtype
+    once, twice, forbidden, slot_of = (np.full(graph.num_vertices + 1, -1, dtype=dtype) for _ in range(4))
+    counts = np.zeros(graph.num_vertices, dtype=dtype)
+    slot_colors, parents = np.empty(graph.entries, dtype=np.int32), np.empty(graph.entries, dtype=dtype)
+    structure = (graph.ptr, graph.neighbors, problem.free, order, fixed, graph.num_rows)
+    limit = 2 * graph.num_vertices if limit is None else limit
+    scratch = (once, twice, forbidden, slot_of, counts, slot_colors, parents)
+    found = run(fill, 2 * problem.work, *structure, limit, *scratch, colors)
+    if found == CYCLE:
+        raise ValueError(
+            "acyclic_bicoloring: got fixed colors of rows and columns that close a cycle, or that fall together in a "
+            "wanted entry; fix other colors, or fewer"
+        )
+    return colors if found == 0 else None

@@ -4,6 +4,10 @@ Each net keeps the set of its colors as bits, so that a vertex asks each of its 
 meet: time O(entries * colors / 64) and memory O(entries), where the walk over distance-2 neighbours needs
 O(sum of squared net sizes).
 
+In a partial problem only some entries are wanted. Columns of one color may meet in a row where neither entry is wanted,
+so each net has a second set, of the colors of its wanted entries. A wanted entry asks the first set, others ask the
+second.
+
 References
 ----------
 Gebremedhin, Manne and Pothen: What color is your Jacobian? Graph coloring for computing derivatives, SIAM Review 47(4),
@@ -12,25 +16,70 @@ Gebremedhin, Manne and Pothen: What color is your Jacobian? Graph coloring for c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import compress
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from coloring.algorithms.partial_distance_2_kernels import color_below_64, color_beyond_64
-from coloring.compiled import compiled
-from coloring.demand import EVERYTHING, Colors, Demand
-
 from coloring.bipartite import BipartiteGraph
+from coloring.compiled import compiled, pays
+from coloring.demand import EVERYTHING, Colors, Demand, as_marks, given_colors
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from coloring.pattern import Index
+
+    Marks = npt.NDArray[np.uint8]
 
 # Entries up to which Python's integers as sets of colors answer sooner than numba is imported.
 SMALL = 50_000
 
 
+class Nets(Protocol):
+    """What the coloring asks of a graph: the nets of each vertex, and how many vertices each net has."""
+
+    @property
+    def num_vertices(self) -> int:
+        """Number of vertices."""
+        ...
+
+    @property
+    def num_nets(self) -> int:
+        """Number of nets."""
+        ...
+
+    @property
+    def entries(self) -> int:
+        """Number of incidences of a vertex and a net."""
+        ...
+
+    @property
+    def vertex_ptr(self) -> Index:
+        """Where the nets of each vertex begin in `vertex_nets`."""
+        ...
+
+    @property
+    def vertex_nets(self) -> Index:
+        """The nets of each vertex."""
+        ...
+
+    @property
+    def net_ptr(self) -> Index:
+        """Where the vertices of each net begin."""
+        ...
+
+
 def first_fit(graph: BipartiteGraph, order: Index, demand: Demand = EVERYTHING) -> Colors:
     """Color the vertices in the given order; colors are numbered from 0.
+
+    Vertices with a given color keep it. If only some entries are wanted, other vertices without any are neutral: -1.
+
+    Raises
+    ------
+    ValueError
+        If given colors collide.
 
     Examples
     --------
@@ -38,40 +87,116 @@ def first_fit(graph: BipartiteGraph, order: Index, demand: Demand = EVERYTHING) 
     >>> graph = BipartiteGraph(as_pattern(([0, 2, 4], [0, 1, 1, 2], (2, 3))), vertices_are_columns=True)
     >>> first_fit(graph, np.array([0, 1, 2])).tolist()
     [0, 1, 0]
+    >>> first_fit(graph, np.array([0, 1, 2]), Demand(fixed=np.array([-1, 0, 5]))).tolist()
+    [1, 0, 5]
+
+    Only the first entry of the first row is wanted; the last column has none:
+
+    >>> first_fit(graph, np.array([0, 1, 2]), Demand(wanted=np.array([True, False, True, False]))).tolist()
+    [0, 1, -1]
     """
-    if graph.entries <= SMALL:
-        return _first_fit_by_integers(graph, order)
-    return _first_fit_by_words(graph, order)
+    wanted = None
+    if demand.wanted is not None:
+        wanted = graph.by_vertex(as_marks(demand.wanted, graph.entries, "wanted").view(np.uint8))
+    names = ("column", "row") if graph.vertices_are_columns else ("row", "column")
+    return color_nets(graph, order, given_colors(demand, graph.num_vertices, names[0]), wanted, names)
 
 
-def _first_fit_by_integers(graph: BipartiteGraph, order: Index) -> Colors:
-    """Color with Python integers, whose bits are the colors of a net."""
-    pointers, nets = graph.vertex_ptr.tolist(), graph.vertex_nets.tolist()
-    used = [0] * graph.num_nets
-    colors = [0] * graph.num_vertices
-    for vertex in order.tolist():
-        mine = nets[pointers[vertex] : pointers[vertex + 1]]
-        taken = 0
-        for net in mine:
-            taken |= used[net]
-        lowest = ~taken & (taken + 1)
-        for net in mine:
-            used[net] |= lowest
-        colors[vertex] = lowest.bit_length() - 1
-    return np.array(colors, dtype=np.int32)
+def color_nets(graph: Nets, order: Index, colors: Colors, wanted: Marks | None, names: tuple[str, str]) -> Colors:
+    """Color the vertices that have no color yet, so that those of one net differ.
 
+    Parameters
+    ----------
+    graph : Nets
+    order : array of int
+    colors : array of int32
+        The given ones, or -1; filled.
+    wanted : array of uint8, shape (entries,), optional
+        In the order of `vertex_nets`; by default all are wanted.
+    names : tuple of str
+        Of a vertex and of a net, for messages.
 
-def _first_fit_by_words(graph: BipartiteGraph, order: Index) -> Colors:
-    """Color with words of 64 bits: one for the first colors of a net, a list of others where they are needed."""
-    colors = np.zeros(graph.num_vertices, dtype=np.int32)
-    used = np.zeros(graph.num_nets, dtype=np.uint64)
-    done = compiled(color_below_64)(graph.vertex_ptr, graph.vertex_nets, order, used, colors)
-    if done == len(order):
-        return colors
-    dtype = graph.pattern.indices.dtype
-    words, masks = np.empty(graph.entries, dtype=np.int32), np.empty(graph.entries, dtype=np.uint64)
-    counts, floors = np.zeros(graph.num_nets, dtype=dtype), np.ones(graph.num_nets, dtype=np.int32)
-    taken = np.zeros(graph.num_vertices // 64 + 2, dtype=np.uint64)
-    structure = (graph.vertex_ptr, graph.vertex_nets, graph.net_ptr, order)
-    compiled(color_beyond_64)(*structure, done, used, words, masks, counts, floors, taken, colors)
+    Returns
+    -------
+    array of int32
+        The argument `colors`.
+    """
+    given = np.flatnonzero(colors >= 0)
+    if len(given):
+        _check_given(graph, colors, wanted, names)
+    if len(given) or wanted is not None:
+        left = (colors < 0) & (True if wanted is None else _asked(graph, wanted))
+        order = np.concatenate([given.astype(order.dtype), order[left[order]]])
+    paint = _by_words if pays(color_below_64, graph.entries, SMALL) else _by_integers
+    paint(graph, order, len(given), wanted, colors)
     return colors
+
+
+def _asked(graph: Nets, wanted: Marks) -> npt.NDArray[np.bool_]:
+    """Mark the vertices of which an entry is wanted."""
+    before = np.zeros(graph.entries + 1, dtype=graph.vertex_ptr.dtype)
+    np.cumsum(wanted, out=before[1:])
+    return before[graph.vertex_ptr[1:]] > before[graph.vertex_ptr[:-1]]
+
+
+def _check_given(graph: Nets, colors: Colors, wanted: Marks | None, names: tuple[str, str]) -> None:
+    """Refuse given colors of which two meet in a net where one of the two entries is wanted."""
+    owners = np.repeat(np.arange(graph.num_vertices), np.diff(graph.vertex_ptr))
+    mine = np.flatnonzero(colors[owners] >= 0)
+    owners, nets = owners[mine], graph.vertex_nets[mine]
+    free = np.zeros(len(mine), dtype=bool) if wanted is None else wanted[mine] == 0
+    # In each net, and of each color there, wanted entries come first.
+    places = np.lexsort((free, colors[owners], nets))
+    owners, nets, free = owners[places], nets[places], free[places]
+    same = (nets[1:] == nets[:-1]) & (colors[owners[1:]] == colors[owners[:-1]])
+    clash = np.flatnonzero(same & ~free[:-1])
+    if clash.size:
+        (one, other), net = sorted(owners[clash[0] : clash[0] + 2].tolist()), nets[clash[0]]
+        vertex, of = names
+        raise ValueError(
+            f"color: got fixed color {colors[one]} for {vertex} {one} and {vertex} {other}, which meet in {of} {net}; "
+            "give them different colors, or leave one of them to be colored with -1"
+        )
+
+
+def _by_integers(graph: Nets, order: Index, given: int, wanted: Marks | None, colors: Colors) -> None:
+    """Color with Python integers, whose bits are the colors of a net, and after all nets, of its wanted entries."""
+    pointers, nets, num_nets = graph.vertex_ptr.tolist(), graph.vertex_nets.tolist(), graph.num_nets
+    asked, flags = nets, []
+    if wanted is not None:
+        asked, flags = np.where(wanted, graph.vertex_nets, graph.vertex_nets + num_nets).tolist(), wanted.tolist()
+    used = [0] * (num_nets if wanted is None else 2 * num_nets)
+    listed = colors.tolist()
+    for position, vertex in enumerate(order.tolist()):
+        begin, end = pointers[vertex], pointers[vertex + 1]
+        if position < given:
+            # Others never need a color beyond the number of vertices.
+            lowest = 1 << listed[vertex] if listed[vertex] < graph.num_vertices else 0
+        else:
+            taken = 0
+            for net in asked[begin:end]:
+                taken |= used[net]
+            lowest = ~taken & (taken + 1)
+            listed[vertex] = lowest.bit_length() - 1
+        for net in nets[begin:end]:
+            used[net] |= lowest
+        for net in compress(nets[begin:end], flags[begin:end]):
+            used[num_nets + net] |= lowest
+    colors[:] = listed
+
+
+def _by_words(graph: Nets, order: Index, given: int, wanted: Marks | None, colors: Colors) -> None:
+    """Color with words of 64 bits: one for the first colors of a net, a list of others where they are needed."""
+    sides = 1 if wanted is None else 2
+    used = np.zeros(sides * graph.num_nets, dtype=np.uint64)
+    vertices = (graph.vertex_ptr, graph.vertex_nets, wanted)
+    done = compiled(color_below_64)(*vertices, graph.num_nets, order, given, used, colors)
+    if done == len(order):
+        return
+    room = sides * graph.entries
+    words, masks = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.uint64)
+    counts = np.zeros(sides * graph.num_nets, dtype=graph.vertex_ptr.dtype)
+    floors = np.ones(sides * graph.num_nets, dtype=np.int32)
+    taken = np.zeros(graph.num_vertices // 64 + 2, dtype=np.uint64)
+    state = (used, words, masks, counts, floors, taken, colors)
+    compiled(color_beyond_64)(*vertices, graph.net_ptr, order, given, done, *state)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     Words = npt.NDArray[np.uint64]
     Ints32 = npt.NDArray[np.int32]
+    Marks = npt.NDArray[np.uint8]
 
 ONE = np.uint64(1)
 FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -26,30 +27,54 @@ for _bit in range(64):
     PLACES[((0x03F79D71B4CB0A89 << _bit) % 2**64) >> 58] = _bit
 
 
-def color_below_64(vertex_ptr: Index, vertex_nets: Index, order: Index, used: Words, colors: Ints32) -> int:
+def color_below_64(
+    vertex_ptr: Index,
+    vertex_nets: Index,
+    wanted: Marks | None,
+    num_nets: int,
+    order: Index,
+    given: int,
+    used: Words,
+    colors: Ints32,
+) -> int:
     """Color in order until a vertex finds colors 0 ... 63 all taken; return how many vertices were colored.
 
-    Modifies `used`, the colors of each net as bits, and `colors`.
+    The first vertices of the order, as many as `given`, have a color already. Net i holds its colors as bits in
+    ``used[i]``, and in a partial problem those of wanted entries in ``used[num_nets + i]``. Modifies `used` and
+    `colors`.
     """
     for position in range(len(order)):
         vertex = order[position]
-        taken = np.uint64(0)
-        for k in range(vertex_ptr[vertex], vertex_ptr[vertex + 1]):
-            taken |= used[vertex_nets[k]]
-        if taken == FULL:
-            return position
-        lowest = ~taken & (taken + ONE)
-        colors[vertex] = PLACES[(lowest * DE_BRUIJN) >> SHIFT]
-        for k in range(vertex_ptr[vertex], vertex_ptr[vertex + 1]):
+        begin, end = vertex_ptr[vertex], vertex_ptr[vertex + 1]
+        if position < given:
+            if colors[vertex] >= 64:
+                return position
+            lowest = ONE << np.uint64(colors[vertex])
+        else:
+            taken = np.uint64(0)
+            for k in range(begin, end):
+                asked = vertex_nets[k]
+                if wanted is not None and not wanted[k]:
+                    asked += num_nets
+                taken |= used[asked]
+            if taken == FULL:
+                return position
+            lowest = ~taken & (taken + ONE)
+            colors[vertex] = PLACES[(lowest * DE_BRUIJN) >> SHIFT]
+        for k in range(begin, end):
             used[vertex_nets[k]] |= lowest
+            if wanted is not None and wanted[k]:
+                used[num_nets + vertex_nets[k]] |= lowest
     return len(order)
 
 
 def color_beyond_64(
     vertex_ptr: Index,
     vertex_nets: Index,
+    wanted: Marks | None,
     net_ptr: Index,
     order: Index,
+    given: int,
     done: int,
     used: Words,
     words: Ints32,
@@ -61,55 +86,84 @@ def color_beyond_64(
 ) -> None:
     """Color the vertices from place `done` of the order on, with any number of colors.
 
-    `used` holds colors 0 ... 63 of each net. Of the others a net keeps `counts` pairs, from its place in `net_ptr` on:
-    a number in `words` and 64 bits in `masks`. Words below its floor are full and no longer kept, so a dense net
-    stays short while it fills up in order. Modifies all arrays from `used` on; `taken` is scratch and all zero.
+    `used` holds colors 0 ... 63 of each set of colors: one for each net, and in a partial problem another one for its
+    wanted entries. Of other colors a set keeps `counts` pairs, from its net's place in `net_ptr` on: a number in
+    `words` and 64 bits in `masks`. Words below its floor are full and no longer kept, so a dense net stays short while
+    it fills up in order. Modifies all arrays from `used` on; `taken` is scratch and all zero.
     """
+    num_nets = len(net_ptr) - 1
+    entries = len(vertex_nets)
+    sides = 1
     for position in range(done, len(order)):
         vertex = order[position]
         begin, end = vertex_ptr[vertex], vertex_ptr[vertex + 1]
-        first = np.uint64(0)
-        floor = 1
-        for k in range(begin, end):
-            net = vertex_nets[k]
-            first |= used[net]
-            floor = max(floor, floors[net])
-        if first != FULL:
-            lowest = ~first & (first + ONE)
-            colors[vertex] = PLACES[(lowest * DE_BRUIJN) >> SHIFT]
+        if position < given:
+            word = colors[vertex] >> 6
+            lowest = ONE << np.uint64(colors[vertex] & 63)
+            if word >= len(taken):
+                continue  # no other vertex gets as far
+        else:
+            first = np.uint64(0)
+            floor = 1
             for k in range(begin, end):
-                used[vertex_nets[k]] |= lowest
-            continue
+                asked = vertex_nets[k]
+                if wanted is not None and not wanted[k]:
+                    asked += num_nets
+                first |= used[asked]
+                floor = max(floor, floors[asked])
+            if first != FULL:
+                word = 0
+                lowest = ~first & (first + ONE)
+            else:
+                for k in range(begin, end):
+                    asked = vertex_nets[k]
+                    base = net_ptr[asked]
+                    if wanted is not None and not wanted[k]:
+                        asked += num_nets
+                        base += entries
+                    for slot in range(base, base + counts[asked]):
+                        taken[words[slot]] |= masks[slot]
+                word = floor
+                while taken[word] == FULL:
+                    word += 1
+                lowest = ~taken[word] & (taken[word] + ONE)
+                for k in range(begin, end):
+                    asked = vertex_nets[k]
+                    base = net_ptr[asked]
+                    if wanted is not None and not wanted[k]:
+                        asked += num_nets
+                        base += entries
+                    for slot in range(base, base + counts[asked]):
+                        taken[words[slot]] = np.uint64(0)
+            colors[vertex] = 64 * word + PLACES[(lowest * DE_BRUIJN) >> SHIFT]
         for k in range(begin, end):
-            net = vertex_nets[k]
-            for slot in range(net_ptr[net], net_ptr[net] + counts[net]):
-                taken[words[slot]] |= masks[slot]
-        word = floor
-        while taken[word] == FULL:
-            word += 1
-        lowest = ~taken[word] & (taken[word] + ONE)
-        colors[vertex] = 64 * word + PLACES[(lowest * DE_BRUIJN) >> SHIFT]
-        for k in range(begin, end):
-            net = vertex_nets[k]
-            base, count = net_ptr[net], counts[net]
-            place = -1
-            for slot in range(base, base + count):
-                taken[words[slot]] = np.uint64(0)
-                if words[slot] == word:
-                    place = slot
-            if place < 0:
-                place = base + count
-                words[place] = word
-                masks[place] = np.uint64(0)
-                count += 1
-            masks[place] |= lowest
-            # Full words at the floor are dropped: the last pair takes the place of each.
-            while place >= 0 and masks[place] == FULL and words[place] == floors[net]:
-                floors[net] += 1
-                count -= 1
-                words[place], masks[place] = words[base + count], masks[base + count]
-                place = -1
-                for slot in range(base, base + count):
-                    if words[slot] == floors[net]:
-                        place = slot
-            counts[net] = count
+            if wanted is not None:
+                sides = 1 + wanted[k]
+            for side in range(sides):
+                told = vertex_nets[k]
+                base = net_ptr[told] + side * entries
+                told += side * num_nets
+                if word == 0:
+                    used[told] |= lowest
+                    continue
+                if word < floors[told]:
+                    continue
+                count = counts[told]
+                place = base
+                while place < base + count and words[place] != word:
+                    place += 1
+                if place == base + count:
+                    words[place] = word
+                    masks[place] = np.uint64(0)
+                    count += 1
+                masks[place] |= lowest
+                # Full words at the floor are dropped: the last pair takes the place of each.
+                while place >= 0 and masks[place] == FULL and words[place] == floors[told]:
+                    floors[told] += 1
+                    count -= 1
+                    words[place], masks[place] = words[base + count], masks[base + count]
+                    place = -1
+                    for slot in range(base, base + count):
+                        if words[slot] == floors[told]:
+                            place = slot
+                counts[told] = count

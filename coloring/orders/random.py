@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 if TYPE_CHECKING:
-    from coloring.bipartite import BipartiteGraph
+    from coloring.neighborhoods import Neighborhood
     from coloring.pattern import Index
 
 
-def order(graph: BipartiteGraph, seed: int) -> Index:
+def order(graph: Neighborhood, seed: int) -> Index:
     """Sort by a hash of seed and number.
 
     The hash is SplitMix64 (Steele, Lea and Flood: Fast splittable pseudorandom number generators, OOPSLA 2014).
@@ -21,4 +21,4 @@ def order(graph: BipartiteGraph, seed: int) -> Index:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed = mixed ^ (mixed >> np.uint64(31))
-    return cast("Index", np.argsort(mixed, kind="stable").astype(graph.pattern.indices.dtype))
+    return cast("Index", np.argsort(mixed, kind="stable").astype(graph.dtype))

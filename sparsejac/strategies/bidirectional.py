@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from coloring import Coloring
+from coloring import Coloring, decompression_plan
 from kernels.executor import Executor
 from kernels.numba_printer import Variant
 from kernels.step import Schedule
@@ -27,7 +27,8 @@ class _Bidirectional(Prepared):
     variants: tuple[Variant, ...] = ("value", "forward", "reverse")
 
     def __init__(self, schedule: Schedule, pattern: Pattern, coloring: Coloring) -> None:
-        by_columns = alone_in_row(pattern, coloring)
+        plan = decompression_plan((pattern.indptr, pattern.indices, pattern.shape), coloring)
+        by_columns = plan.products >= coloring.num_row_colors
         self.forward = self.reverse = None
         if coloring.num_column_colors:
             self.forward = ForwardPasses(schedule, pattern, coloring.column_colors, np.flatnonzero(by_columns))
@@ -44,14 +45,6 @@ class _Bidirectional(Prepared):
             self.forward.data(buffers, executor, out)
         if self.reverse is not None:
             self.reverse.pull(buffers, executor, out)
-
-
-def alone_in_row(pattern: Pattern, coloring: Coloring) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Mark the entries whose column has a color that no other entry of their row has."""
-    colors = coloring.column_colors[pattern.indices]
-    keys = pattern.rows().astype(np.int64) * max(coloring.num_column_colors, 1) + colors
-    _, places, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    return np.asarray((counts[places] == 1) & (colors >= 0))
 
 
 def _prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None) -> Prepared:

@@ -32,5 +32,5 @@ def build(families: ModuleType) -> Callable[[str], Any]:
 @pytest.fixture
 def always_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let numba run everything, however small."""
-    for module in ("greedy", "compiled", "bipartite"):
+    for module in ("algorithms.partial_distance_2", "compiled", "bipartite"):
         monkeypatch.setattr(f"coloring.{module}.SMALL", -1)

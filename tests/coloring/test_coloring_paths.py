@@ -1,7 +1,10 @@
-"""The compiled kernels and their Python twins color alike."""
+"""The compiled kernels and their Python twins color alike; large patterns, their memory, and what small ones import."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tracemalloc
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -10,12 +13,23 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from coloring import ORDERS, Pattern, ProblemName, as_pattern, check, color, compiled, lower_bound
-from coloring import greedy as greedy_module
+from coloring import ORDERS, Pattern, ProblemName, as_pattern, check, compiled
+from coloring.algorithms import ALGORITHMS, partial_distance_2
+from coloring.algorithms.partial_distance_2 import first_fit
 from coloring.bipartite import BipartiteGraph
-from coloring.greedy import first_fit
+from coloring.demand import EVERYTHING
+from coloring.graphs import build_graph
+from coloring.orders import sequence
+from coloring.problems import PROBLEMS
 
 PROBLEM = pytest.mark.parametrize("problem", ["column", "row"])
+EACH_ORDER = pytest.mark.parametrize("order", ORDERS)
+Colorings = dict[tuple[str, str, str], list[int]]
+
+
+def greedy(pattern: Any, problem: ProblemName, order: Any) -> Any:
+    graph = build_graph(PROBLEMS[problem], as_pattern(pattern), "test")
+    return ALGORITHMS[problem](graph, sequence(PROBLEMS[problem], graph, order, 1), EVERYTHING)
 
 
 def overlap(families: ModuleType, end: int, begin: int) -> Any:
@@ -46,79 +60,126 @@ def patterns(families: ModuleType) -> dict[str, Any]:
 
 
 @pytest.fixture
-def by_python(families: ModuleType) -> dict[tuple[str, str, str], tuple[list[int], list[int]]]:
+def by_python(families: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Colorings:
     """Color everything before the compiled path is switched on."""
-    assert max(triple[0][-1] for triple in patterns(families).values()) <= greedy_module.SMALL
+    for module in ("algorithms.partial_distance_2", "compiled", "bipartite"):
+        monkeypatch.setattr(f"coloring.{module}.SMALL", 10**9)
+    monkeypatch.setattr(compiled, "WARM", 10**9)
     return _color_all(families)
 
 
-def _color_all(families: ModuleType) -> dict[tuple[str, str, str], tuple[list[int], list[int]]]:
-    result = {}
+def _color_all(families: ModuleType) -> Colorings:
+    result: Colorings = {}
     for name, pattern in patterns(families).items():
-        for problem in ("column", "row"):
-            witness = lower_bound(pattern, problem).witness.tolist()
+        indptr, indices, shape = pattern
+        transposed = scipy.sparse.csr_array((np.ones(len(indices)), indices, indptr), shape=shape).tocsc()
+        symmetric = np.array_equal(indptr, transposed.indptr) and np.array_equal(indices, transposed.indices)
+        problems: tuple[ProblemName, ...] = ("column", "row", *(("distance_1", "distance_2") if symmetric else ()))
+        for problem in problems:
             for order in ORDERS:
-                colors = color(pattern, problem, order).colors.tolist()  # type: ignore[arg-type]
-                result[name, problem, order] = (colors, witness)
+                result[name, problem, order] = greedy(pattern, problem, order).tolist()
     return result
 
 
-def test_both_paths_agree(
-    by_python: dict[tuple[str, str, str], tuple[list[int], list[int]]],
-    families: ModuleType,
-    request: pytest.FixtureRequest,
-) -> None:
+def test_both_paths_agree(by_python: Colorings, families: ModuleType, request: pytest.FixtureRequest) -> None:
     request.getfixturevalue("always_compiled")
     by_numba = _color_all(families)
     assert by_numba.keys() == by_python.keys()
     for key, found in by_numba.items():
         assert found == by_python[key], key
-    assert max(len(set(colors)) for colors, _ in by_numba.values()) > 192
+    assert max(len(set(colors)) for colors in by_numba.values()) > 192
+    assert {problem for _, problem, _ in by_numba} == {"column", "row", "distance_1", "distance_2"}
 
 
 @PROBLEM
 def test_words_agree_with_integers_without_a_compiler(
     problem: ProblemName, families: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(greedy_module, "compiled", lambda kernel: kernel)
+    monkeypatch.setattr(partial_distance_2, "compiled", lambda kernel: kernel)
+    monkeypatch.setattr(compiled, "WARM", 10**9)
     for name in ("grid", "arrow", "frame", "random", "program", "overlap of 1", "overlap of 64"):
         graph = BipartiteGraph(as_pattern(patterns(families)[name]), problem == "column")
         order = ORDERS["natural" if "overlap" in name else "random"](graph, 1)
         expected = first_fit(graph, order)
         with monkeypatch.context() as small, np.errstate(over="ignore"):
-            small.setattr(greedy_module, "SMALL", -1)
+            small.setattr(partial_distance_2, "SMALL", -1)
             assert first_fit(graph, order).tolist() == expected.tolist()
 
 
 @pytest.mark.usefixtures("always_compiled")
-def test_int64_indices_are_colored_the_same(families: ModuleType) -> None:
+@EACH_ORDER
+def test_int64_indices_are_colored_the_same(order: Any, families: ModuleType) -> None:
     narrow = as_pattern(families.linear_program(60, 400, 4, 5, 2, 1))
     wide = Pattern(narrow.indptr.astype(np.int64), narrow.indices.astype(np.int64), narrow.shape)
     assert narrow.indices.dtype == np.int32
-    for order in ("random", "smallest_last"):
-        expected = color(narrow, "column", order)
-        assert color(wide, "column", order).colors.tolist() == expected.colors.tolist()
+    assert greedy(wide, "column", order).tolist() == greedy(narrow, "column", order).tolist()
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@EACH_ORDER
 def test_dense_rows_do_not_cost_their_square(order: Any, families: ModuleType) -> None:
     """A walk over all pairs of 1e5 columns would take minutes; memory for a set of colors per row, gigabytes."""
     n = 100_000
     i = np.arange(n)
     pattern = families.pattern(np.r_[i, 0 * i, 0 * i + 7, i[:-1]], np.r_[i, i, i, i[1:]], (n, n))
-    coloring = color(pattern, "column", order)
-    assert sorted(coloring.colors.tolist()) == list(range(n))
-    assert coloring.is_optimal
+    assert sorted(greedy(pattern, "column", order).tolist()) == list(range(n))
+
+
+@EACH_ORDER
+def test_a_hub_does_not_cost_its_square(order: Any, families: ModuleType) -> None:
+    """All leaves of a star are at distance 2 of each other, and all need different colors."""
+    n = 60_000
+    i = np.arange(1, n)
+    pattern = families.pattern(np.r_[i, 0 * i], np.r_[0 * i, i], (n, n))
+    assert sorted(greedy(pattern, "distance_2", order).tolist()) == list(range(n))
+    assert greedy(pattern, "distance_1", order).max() == 1
 
 
 @PROBLEM
 def test_a_large_grid_by_the_default_path(problem: ProblemName, families: ModuleType) -> None:
     pattern = families.stencil("five_point", (150, 160))
-    coloring = color(pattern, problem, "natural")
-    assert pattern[0][-1] > greedy_module.SMALL
-    assert check(pattern, coloring) is None
-    assert coloring.num_colors == 7
-    assert color(pattern, problem).num_colors == 5
+    colors = greedy(pattern, problem, "natural")
+    assert pattern[0][-1] > partial_distance_2.SMALL
+    assert check(pattern, colors, problem) is None
+    assert colors.max() + 1 == 7  # of SciPy and CasADi, too
+
+
+@pytest.mark.usefixtures("always_compiled")
+@pytest.mark.parametrize("problem", ["column", "row", "distance_1", "distance_2"])
+@EACH_ORDER
+def test_memory_is_24_bytes_a_number_of_the_pattern(problem: ProblemName, order: Any, families: ModuleType) -> None:
+    for triple in (
+        families.stencil("five_point", (140, 150)),
+        families.random_graph(12_000, 50_000, 1),
+        families.power_law(10_000, 5, 7),
+        families.band(9_000, 9_000, 5, 5),
+        families.arrowhead(30_000, 2),
+        families.random_graph(50_000, 20_000, 3),
+    ):
+        pattern = as_pattern(triple)
+        greedy(pattern, problem, order)  # compiles what is to be compiled
+        tracemalloc.start()
+        greedy(pattern, problem, order)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak <= 24 * (pattern.nnz + sum(pattern.shape)) + 50_000
+
+
+FRESH = """
+import sys
+import numpy as np
+import coloring
+i = np.arange(100)
+dense = np.abs(i[:, None] - i) <= 2
+for problem in ("column", "row", "distance_1", "distance_2"):
+    for order in coloring.ORDERS:
+        assert coloring.color(dense, problem, order).num_colors >= 3
+print(*(name for name in ("numba", "networkx", "scipy", "matplotlib") if name in sys.modules))
+"""
+
+
+def test_a_hundred_columns_need_no_compiler() -> None:
+    run = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == []
 
 
 def test_a_kernel_fills_its_arrays_either_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,10 +204,22 @@ def test_a_kernel_fills_its_arrays_either_way(monkeypatch: pytest.MonkeyPatch) -
     assert runs == [fill]
 
 
+def test_loaded_machine_code_is_used_for_smaller_work_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(target: Any) -> None:
+        target[0] += 1
+
+    assert [compiled.pays(nothing, work, 5000) for work in (1000, 5000, 5001)] == [False, False, True]
+    monkeypatch.setattr("numba.njit", lambda **_options: lambda kernel: kernel)
+    compiled.compiled(nothing)
+    assert [compiled.pays(nothing, work, 5000) for work in (1000, 1001, 5001)] == [False, True, True]
+    assert compiled.pays(nothing, 0, -1)
+
+
 def test_both_transpositions_are_that_of_scipy(families: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, pattern in patterns(families).items():
         expected = scipy.sparse.csr_array((np.ones(pattern[0][-1]), pattern[1], pattern[0]), shape=pattern[2]).tocsc()
         for small in (10**9, -1):
+            monkeypatch.setattr(compiled, "WARM", small)
             monkeypatch.setattr("coloring.bipartite.SMALL", small)
             graph = BipartiteGraph(as_pattern(pattern), True)
             assert graph.vertex_ptr.tolist() == expected.indptr.tolist(), name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import networkx
@@ -14,9 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coloring import ORDERS, Coloring, adopt, best_of, check, color, lower_bound, to_networkx
+from coloring import ORDERS, PROBLEMS, Bound, Coloring, adopt, best_of, check, color, lower_bound, to_networkx
 
 Dense = npt.NDArray[np.bool_]
+SYMMETRIC = [name for name, problem in PROBLEMS.items() if problem.symmetric]
 
 
 def draw_dense(draw: st.DrawFn, longest: int) -> Dense:
@@ -58,10 +60,55 @@ def chromatic_number(graph: Any) -> int:
 def test_the_chromatic_number_lies_between(dense: Dense, problem: Any) -> None:
     needed = chromatic_number(to_networkx(dense, problem=problem))
     assert lower_bound(dense, problem).value <= needed
-    for order in ORDERS:
+    for order in [None, *ORDERS]:
         coloring = color(dense, problem, order)  # type: ignore[arg-type]
         assert coloring.lower_bound <= needed <= coloring.num_colors
         assert not coloring.is_optimal or coloring.num_colors == needed
+
+
+def growing(length: int, colors: int, lowest: int) -> Iterator[tuple[int, ...]]:
+    """List the colorings that use each new color only after the one before it: one of each set that is alike."""
+    if length == 0:
+        yield ()
+        return
+    for rest in growing(length - 1, colors, lowest):
+        for last in range(lowest, min(max(rest, default=-1) + 2, colors)):
+            yield (*rest, last)
+
+
+def fewest(dense: Dense, problem: Any) -> int:
+    """Find the least number of colors that the checker agrees with."""
+    m, n = dense.shape
+    for total in itertools.count():
+        if PROBLEMS[problem].two_sided:
+            trials = (
+                rows + columns
+                for number in range(total + 1)
+                for rows in growing(m, number, -1)
+                for columns in growing(n, total - number, -1)
+            )
+        else:
+            trials = growing(m, total, 0)
+        if any(check(dense, trial, problem) is None for trial in trials):
+            return total
+    raise AssertionError
+
+
+@pytest.mark.parametrize("problem", [name for name in PROBLEMS if name not in ("column", "row")])
+@given(data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_the_fewest_colors_of_each_problem_lie_between(problem: Any, data: st.DataObject) -> None:
+    symmetric = PROBLEMS[problem].symmetric
+    m = data.draw(st.integers(0, 5 if symmetric else 3))
+    n = m if symmetric else data.draw(st.integers(0, 4))
+    random = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    dense = np.asarray(random.random((m, n)) < data.draw(st.sampled_from([0.2, 0.5, 0.9])))
+    dense = dense | dense.T if symmetric else dense
+    needed = fewest(dense, problem)
+    for order in [None, *ORDERS]:
+        coloring = color(dense, problem, order)  # type: ignore[arg-type]
+        assert check(dense, coloring) is None
+        assert coloring.lower_bound <= needed <= coloring.num_colors
 
 
 @given(dense=small(), problem=st.sampled_from(["column", "row"]), order=st.sampled_from(list(ORDERS)))
@@ -107,11 +154,16 @@ def test_the_checker_agrees_with_networkx(dense: Dense, data: st.DataObject) -> 
         assert colors[first] == colors[second] == conflict.color
 
 
-@pytest.mark.parametrize(("shape", "columns", "rows"), [((0, 0), 0, 0), ((0, 5), 1, 0), ((5, 0), 0, 1), ((4, 6), 1, 1)])
+@pytest.mark.parametrize(
+    ("shape", "columns", "rows"), [((0, 0), 0, 0), ((0, 5), 1, 0), ((5, 0), 0, 1), ((4, 6), 1, 1), ((3, 3), 1, 1)]
+)
 def test_without_entries_one_color_suffices(shape: tuple[int, int], columns: int, rows: int) -> None:
     nothing = np.zeros(shape, dtype=bool)
-    for order in ORDERS:
-        for problem, expected in (("column", columns), ("row", rows)):
+    two_sided, square = dict.fromkeys(("star_bicoloring", "acyclic_bicoloring"), 0), dict.fromkeys(SYMMETRIC, rows)
+    for order in [None, *ORDERS]:
+        expectations: dict[Any, int] = {"column": columns, "row": rows, **two_sided}
+        expectations |= square if shape[0] == shape[1] else {}
+        for problem, expected in expectations.items():
             coloring = color(nothing, problem, order)  # type: ignore[arg-type]
             assert coloring.num_colors == coloring.lower_bound == expected
             assert coloring.is_optimal
@@ -121,15 +173,21 @@ def test_without_entries_one_color_suffices(shape: tuple[int, int], columns: int
 def test_a_coloring_tells_what_it_is() -> None:
     dense = np.array([[1, 1, 0, 0], [0, 1, 1, 0], [1, 0, 1, 0]], dtype=bool)
     coloring = color(dense, order="natural")
-    text = "column coloring of 4 columns by order natural: 3 colors, optimal (every two of 3 columns share a row)"
+    text = "column coloring of 4 columns (greedy, natural): 3 colors, optimal (every two of 3 columns share a row)"
     assert str(coloring) == text
     assert repr(coloring) == f"<{text}>"
     assert coloring.colors.dtype == np.int32
     assert str(coloring.bound) == "3 (every two of 3 columns share a row)"
     with pytest.raises(ValueError, match="read-only"):
         coloring.colors[0] = 1
-    five = np.array([[1, 1, 0, 0, 0], [0, 1, 1, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 1, 1], [1, 0, 0, 0, 1]], dtype=bool)
-    assert "3 colors, at least 2 needed (row 0 is the fullest)" in str(color(five))
+    far = Coloring("row", "given", np.arange(3, dtype=np.int32), Bound(2, "column 0 is the fullest", np.arange(2)))
+    assert str(far) == "row coloring of 3 rows (given): 3 colors, at least 2 needed (column 0 is the fullest)"
+    sided = Coloring("star_bicoloring", "given", np.array([0, -1, 1, 2], dtype=np.int32), far.bound, num_rows=2)
+    assert "of 4 rows and columns (given): 3 colors (1 of rows, 2 of columns), at least 2 needed" in str(sided)
+    assert (sided.row_colors.tolist(), sided.column_colors.tolist()) == ([0, -1], [0, 1])
+    assert [group.tolist() for group in sided.groups()] == [[0], [2], [3]]
+    with pytest.raises(ValueError, match="a row coloring has no colors of columns"):
+        _ = far.column_colors
 
 
 def test_best_of_keeps_the_best_and_stops_at_the_bound() -> None:
@@ -140,9 +198,12 @@ def test_best_of_keeps_the_best_and_stops_at_the_bound() -> None:
             grid[i, 6 * x + y] = True
     assert color(grid, order="natural").num_colors == 7
     best = best_of(grid, orders=["natural", "smallest_last", "largest_first"])
-    assert (best.order, best.num_colors) == ("smallest_last", 6)
+    assert best.method.startswith("greedy, ")
+    assert best.num_colors == min(
+        color(grid, order=name).num_colors for name in ("natural", "smallest_last", "largest_first")
+    )
     diagonal = best_of(np.eye(4, dtype=bool), "row", ["random", "natural"])
-    assert (diagonal.order, diagonal.problem, diagonal.num_colors) == ("random", "row", 1)
+    assert (diagonal.method, diagonal.problem, diagonal.num_colors) == ("greedy, random", "row", 1)
     with pytest.raises(ValueError, match="best_of: got no orders; name at least one of 'natural'"):
         best_of(grid, orders=[])
 
@@ -151,7 +212,7 @@ def test_colors_from_elsewhere_are_checked_and_renumbered() -> None:
     dense = np.array([[1, 1, 0], [0, 1, 1]], dtype=bool)
     coloring = adopt(dense, np.array([7, 2, 7]))
     assert isinstance(coloring, Coloring)
-    assert (coloring.order, coloring.colors.tolist(), coloring.is_optimal) == ("given", [1, 0, 1], True)
+    assert (coloring.method, coloring.colors.tolist(), coloring.is_optimal) == ("given", [1, 0, 1], True)
     assert adopt(np.zeros((2, 0), dtype=bool), []).num_colors == 0
     with pytest.raises(ValueError, match=r"columns 0 and 1 both have color 3 and an entry in row 0; give the two"):
         adopt(dense, [3, 3, 1])
@@ -168,6 +229,7 @@ start = time.perf_counter()
 colorings = [coloring.color(dense, problem) for problem in ("column", "row")]
 seconds = (time.perf_counter() - start) / 2
 assert [c.num_colors for c in colorings] == [5, 5]
+coloring.decompression_plan(dense, colorings[0]).decompress(coloring.compress(dense, colorings[0]))
 heavy = [name for name in ("numba", "networkx", "scipy", "matplotlib") if name in sys.modules]
 print(seconds, *heavy)
 """

@@ -1,23 +1,14 @@
-"""Lower bounds: vertices of which every two share a net, so that no coloring has fewer colors than they are.
-
-The fullest net is such a set; a clique that is no net can be larger, and is looked for greedily.
-"""
+"""Nets: all vertices of one need different colors, and a clique of vertices that share nets can be larger still."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from coloring.compiled import Ints, run
-from coloring.pattern import PatternLike, as_pattern
 from coloring.bipartite import BipartiteGraph
-from coloring.graphs import Graph, build_graph
-from coloring.problems import Problem, ProblemName, as_problem
-
-if TYPE_CHECKING:
-    from coloring.pattern import Index
+from coloring.bounds.bound import Bound, witnessed
+from coloring.bounds.cliques import largest_first
+from coloring.compiled import Ints, run
+from coloring.problems import Problem
 
 # Largest nets from which a clique is grown, and entries visited in all per entry of the pattern and at least.
 STARTS = 1024
@@ -25,62 +16,15 @@ VISITS_PER_ENTRY = 4
 VISITS = 4000
 
 
-@dataclass(frozen=True, eq=False)
-class Bound:
-    """A number of colors that no coloring can undercut, and why.
-
-    Parameters
-    ----------
-    value : int
-    reason : str
-        For people, such as "row 3 is the fullest".
-    witness : array of int
-        Vertices that need `value` different colors.
-    """
-
-    value: int
-    reason: str
-    witness: Index = field(repr=False)
-
-    def __str__(self) -> str:
-        """Value and reason."""
-        return f"{self.value} ({self.reason})"
-
-
-def lower_bound(pattern: PatternLike, problem: ProblemName = "column") -> Bound:
-    """Find a set of columns (rows) that all need different colors: the fullest row (column), or a larger clique.
-
-    Examples
-    --------
-    Each two of three columns share one of three rows:
-
-    >>> bound = lower_bound(([0, 2, 4, 6], [0, 1, 1, 2, 0, 2], (3, 3)))
-    >>> bound.value, bound.witness.tolist()
-    (3, [0, 1, 2])
-    """
-    chosen = as_problem(problem, "lower_bound")
-    return bound_colors(chosen, build_graph(chosen, as_pattern(pattern, "lower_bound"), "lower_bound"))
-
-
-def bound_colors(problem: Problem, graph: Graph, enough: int | None = None) -> Bound:
-    """Bound the colors of a problem from below; no work is spent on bounds beyond `enough` colors."""
-    if isinstance(graph, BipartiteGraph):
-        bound = fullest_net(graph, problem)
-        return bound if enough is not None and enough <= bound.value else larger_clique(graph, problem, bound)
-    some = min(graph.num_vertices, 1) if problem.symmetric else 0
-    value = min(graph.num_vertices, 2 if problem.symmetric else 1) if graph.num_edges else some
-    return Bound(value, "there is an edge" if graph.num_edges else "no edges", _read_only(np.arange(value, dtype=np.int32)))
-
-
 def fullest_net(graph: BipartiteGraph, problem: Problem) -> Bound:
     """Bound by the largest net (one color if there is no entry but a vertex, none without vertices)."""
     if graph.fullest == 0:
         some = min(graph.num_vertices, 1)
-        reason = "no entries" if some else f"no {problem.vertex}s"
-        return Bound(some, reason, _read_only(np.arange(some, dtype=np.int32)))
+        reason = "no entries" if some else f"no {problem.vertices}"
+        return witnessed(some, reason, np.arange(some, dtype=np.int32))
     at = int(np.argmax(graph.net_sizes))
     witness = graph.net_vertices[graph.net_ptr[at] : graph.net_ptr[at + 1]]
-    return Bound(graph.fullest, f"{problem.net} {at} is the fullest", witness)
+    return witnessed(graph.fullest, f"{problem.net} {at} is the fullest", witness)
 
 
 def larger_clique(graph: BipartiteGraph, problem: Problem, bound: Bound) -> Bound:
@@ -88,7 +32,7 @@ def larger_clique(graph: BipartiteGraph, problem: Problem, bound: Bound) -> Boun
     if graph.entries == 0 or graph.fullest == graph.num_vertices:
         return bound
     dtype = graph.pattern.indices.dtype
-    starts = _largest_nets(graph).astype(dtype)
+    starts = largest_first(graph.net_sizes, STARTS).astype(dtype)
     known = np.full(graph.num_vertices, -1, dtype=dtype)
     touched, clique, best = (np.zeros(graph.num_vertices, dtype=dtype) for _ in range(3))
     visits = VISITS + VISITS_PER_ENTRY * graph.entries
@@ -96,22 +40,8 @@ def larger_clique(graph: BipartiteGraph, problem: Problem, bound: Bound) -> Boun
     size = run(_grow, visits, *structure, starts, visits, known, touched, clique, best)
     if size <= bound.value:
         return bound
-    return Bound(size, f"every two of {size} {problem.vertex}s share a {problem.net}", _read_only(np.sort(best[:size])))
-
-
-def _read_only(vertices: Index) -> Index:
-    vertices.flags.writeable = False
-    return vertices
-
-
-def _largest_nets(graph: BipartiteGraph) -> Index:
-    """Find the largest nets, in order of falling size."""
-    sizes = graph.net_sizes
-    fewer = np.cumsum(np.bincount(sizes)[::-1])[::-1]
-    least = max(int(np.count_nonzero(fewer >= min(STARTS, len(sizes)))) - 1, 1)
-    nets = np.flatnonzero(sizes >= least)
-    chosen: Index = nets[np.argsort(-sizes[nets], kind="stable")][:STARTS]
-    return chosen
+    tie = "are at distance 1 or 2" if problem.symmetric else f"share a {problem.net}"
+    return witnessed(size, f"every two of {size} {problem.vertices} {tie}", best[:size])
 
 
 def _grow(
