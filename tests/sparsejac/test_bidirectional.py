@@ -26,9 +26,9 @@ def wide(x: Any) -> Any:
 
 
 def blocks(x: Any) -> Any:
-    """Ten steps within blocks of four, and in the end a mean of all and a factor in all."""
-    coupling = np.arange(1.0, 17.0).reshape(4, 4) / 50.0
-    y = x[: 4 * (len(x) // 4)].reshape(-1, 4)
+    """Ten steps within blocks of sixteen, and in the end a mean of all and a factor in all."""
+    coupling = np.arange(1.0, 257.0).reshape(16, 16) / 768.0
+    y = x[: 16 * (len(x) // 16)].reshape(-1, 16)
     for _ in range(10):
         y = np.sin(y @ coupling)
     return np.concatenate([[np.sum(y**2)], y.ravel() * x[0]])
