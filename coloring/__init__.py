@@ -27,6 +27,7 @@ from coloring.decompression import seed_matrix as seed_matrix
 from coloring.drawing import draw as draw
 from coloring.drawing import spy as spy
 from coloring.exact import exact as exact
+from coloring.improvement import recolor as recolor
 from coloring.incremental import Update as Update
 from coloring.incremental import update as update
 from coloring.interchange import from_networkx as from_networkx

@@ -18,7 +18,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from coloring.compiled import Ints, pays, run
+from coloring.compiled import Ints, compiled, pays, run
 from coloring.neighborhoods import Degrees
 from coloring.pattern import Index, Pattern
 
@@ -119,7 +119,7 @@ class BipartiteGraph:
         """Row pointer of the transposed pattern."""
         pointers = np.zeros(self.pattern.shape[1] + 1, dtype=self.pattern.indptr.dtype)
         if pays(_tally, self.entries, SMALL):
-            run(_tally, self.entries, self.pattern.indices, pointers)
+            compiled(_tally)(self.pattern.indices, pointers)
         else:
             pointers[1:] = np.bincount(self.pattern.indices, minlength=self.pattern.shape[1])
         np.cumsum(pointers, out=pointers)
@@ -135,7 +135,7 @@ class BipartiteGraph:
             indices = rows[np.argsort(pattern.indices, kind="stable")]
         else:
             indices = np.empty_like(pattern.indices)
-            run(_transpose, pattern.nnz, pattern.indptr, pattern.indices, self._pointers.copy(), indices)
+            compiled(_transpose)(pattern.indptr, pattern.indices, self._pointers.copy(), indices)
         indices.flags.writeable = False
         return self._pointers, cast("Index", indices)
 

@@ -17,7 +17,9 @@ import numpy as np
 # Python needs about 0.1 microseconds a visited entry, and numba a third of a second to be imported.
 SMALL = 500_000
 
-# Entries above which machine code answers sooner once it is loaded: a call takes some microseconds.
+# Entries above which machine code answers sooner once numba is imported, for a kernel on disk is loaded in
+# milliseconds; and once the kernel is loaded, for a call takes some microseconds.
+AWAKE = 50_000
 WARM = 1000
 _loaded: set[Callable[..., Any]] = set()
 
@@ -66,7 +68,9 @@ def _with_compiled_parts(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 def pays(kernel: Callable[..., Any], work: int, small: int) -> bool:
     """Whether machine code answers sooner than Python: beyond `small` entries, or if it is loaded, nearly always."""
-    return work > (min(small, WARM) if kernel in _loaded else small)
+    if kernel in _loaded:
+        return work > min(small, WARM)
+    return work > (min(small, AWAKE) if _loaded else small)
 
 
 def run(kernel: Callable[..., int | None], work: int, *arguments: Any) -> int:

@@ -41,14 +41,14 @@ Bools = npt.NDArray[np.bool_]
 Run = Callable[..., Iterable[Any]]
 
 # So many pieces can be colored at the same time.
-PIECES = 8
+PIECES = 4
 
 # Nets looked at before all are, and the part of them that may reach over more than one seam.
 SAMPLE = 1024
 MOST_FAR = 0.05
 
 # Steps of the repair for each vertex that needs one.
-STEPS = 20
+STEPS = 8
 
 # How far a piece may end from its place, in vertices.
 FARTHEST = 50_000
@@ -94,9 +94,9 @@ def first_fit(graph: BipartiteGraph, order: Index, threads: int) -> Colors:
     """
     threads = as_threads(threads, "first_fit")
     n = graph.num_vertices
-    if graph.entries > SMALL and n >= 4 * PIECES and np.array_equal(order, np.arange(n, dtype=order.dtype)):
+    if graph.entries > max(SMALL, 0) and n >= 4 * PIECES and np.array_equal(order, np.arange(n, dtype=order.dtype)):
         with ThreadPoolExecutor(threads) as pool:
-            pieces = cut(graph)
+            pieces = cut(graph, pool.map)
             colors = None if pieces is None else _color(graph, pieces, pool.map)
         if colors is not None:
             return colors
@@ -120,17 +120,18 @@ def as_threads(threads: int, call: str) -> int:
     return number
 
 
-def cut(graph: BipartiteGraph) -> Pieces | None:
+def cut(graph: BipartiteGraph, run: Run = map) -> Pieces | None:
     """Cut the vertices into pieces; None if too many nets reach over more than one seam."""
     ends = _ends(graph)
     step = max(graph.num_nets // SAMPLE, 1)
-    low, high = _reach(graph, ends, step)
-    if np.count_nonzero(high - low > 1) > MOST_FAR * len(low):
+    low, high = (np.zeros(graph.num_nets, dtype=np.int8) for _ in range(2))
+    reach, structure = compiled(_reach), (graph.net_ptr, graph.net_vertices, ends, low, high)
+    if reach(0, graph.num_nets, step, *structure) > MOST_FAR * len(low[::step]):
         return None
-    low, high = _reach(graph, ends, 1)
-    nets = np.flatnonzero(high - low > 1)
-    if not len(nets):
+    shares = np.linspace(0, graph.num_nets, PIECES + 1).astype(np.int64).tolist()
+    if not sum(run(lambda share: reach(*share, 1, *structure), pairwise(shares))):
         return Pieces(ends, low, high, None)
+    nets = np.flatnonzero(high - low > 1)
     sizes = graph.net_sizes[nets].astype(np.float64)
     if sizes.sum() > MOST_FAR * graph.entries or float(sizes @ sizes) > graph.entries:
         return None
@@ -153,30 +154,38 @@ def _ends(graph: BipartiteGraph) -> npt.NDArray[np.int64]:
     return np.array([*ends, graph.num_vertices], dtype=np.int64)
 
 
-def _reach(graph: BipartiteGraph, ends: npt.NDArray[np.int64], step: int) -> tuple[npt.NDArray[np.int8], ...]:
-    """Find the first and last piece of each net, or of every so manieth."""
-    begin, end = graph.net_ptr[:-1:step], graph.net_ptr[1::step]
-    last = max(graph.entries - 1, 0)
-    low, high = (
-        np.searchsorted(ends[1:], graph.net_vertices[np.minimum(at, last)], side="right").astype(np.int8)
-        for at in (begin, np.maximum(end, 1) - 1)
-    )
-    low[begin == end] = high[begin == end] = 0
-    return low, high
+def _reach(
+    begin: int, end: int, step: int, net_ptr: Ints, net_vertices: Ints, ends: Ints, low: Ints, high: Ints
+) -> int:
+    """Find the first and last piece of some nets; return how many reach over more than one seam."""
+    number = 0
+    for net in range(begin, end, step):
+        if net_ptr[net] < net_ptr[net + 1]:
+            first, last = net_vertices[net_ptr[net]], net_vertices[net_ptr[net + 1] - 1]
+            piece = 0
+            while ends[piece + 1] <= first:
+                piece += 1
+            low[net] = piece
+            while ends[piece + 1] <= last:
+                piece += 1
+            high[net] = piece
+            number += piece - low[net] > 1
+    return number
 
 
 def _color(graph: BipartiteGraph, pieces: Pieces, run: Run) -> Colors | None:
     """Color the pieces, join them, and repair what collides; None if a piece needs more than 64 colors."""
     # A net has vertices in one even and one odd piece at most, so two sets of colors a net keep the pieces apart.
     used = np.zeros((2, graph.num_nets), dtype=np.uint64)
-    colors = np.full(graph.num_vertices, -1, dtype=np.int32)
+    colors = np.empty(graph.num_vertices, dtype=np.int32)
     structure = (graph.vertex_ptr, graph.vertex_nets)
     far = np.zeros(0, dtype=np.bool_) if pieces.far is None else pieces.far
     ranges = list(pairwise(pieces.ends.tolist()))
     kernel = compiled(_color_range)
-    if not all(run(lambda k: kernel(*ranges[k], *structure, far, used[k % 2], colors), range(PIECES))):
+    numbers = list(run(lambda k: kernel(*ranges[k], *structure, far, used[k % 2], colors), range(PIECES)))
+    number = max(numbers)
+    if number > 64:
         return None
-    number = int(np.bitwise_or.reduce(used, axis=None)).bit_length()
     names, wrong = join(pieces, used, number)
     machine = compiled(_rename)
     changed = [k for k in range(PIECES) if (names[k] != names[0]).any()]
@@ -197,21 +206,25 @@ def _repair_all(graph: BipartiteGraph, rest: Index, number: int, colors: Colors)
     compiled(_repair)(rest, STEPS * len(rest), number, *structure, counts, queue, lost, colors)
 
 
-def _color_range(begin: int, end: int, vertex_ptr: Ints, vertex_nets: Ints, far: Any, used: Any, colors: Ints) -> bool:
-    """Color vertices that are not far by first fit; stop and return False if one finds colors 0 ... 63 all taken."""
+def _color_range(begin: int, end: int, vertex_ptr: Ints, vertex_nets: Ints, far: Any, used: Any, colors: Ints) -> int:
+    """Color vertices that are not far by first fit; return the number of colors, and stop at one more than 64."""
+    number = 0
     for vertex in range(begin, end):
         if len(far) and far[vertex]:
+            colors[vertex] = -1
             continue
         taken = np.uint64(0)
         for k in range(vertex_ptr[vertex], vertex_ptr[vertex + 1]):
             taken |= used[vertex_nets[k]]
         if taken == FULL:
-            return False
+            return 65
         lowest = ~taken & (taken + ONE)
-        colors[vertex] = PLACES[(lowest * DE_BRUIJN) >> SHIFT]
+        color = PLACES[(lowest * DE_BRUIJN) >> SHIFT]
+        colors[vertex] = color
+        number = max(number, color + 1)
         for k in range(vertex_ptr[vertex], vertex_ptr[vertex + 1]):
             used[vertex_nets[k]] |= lowest
-    return True
+    return number
 
 
 def join(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,12 @@ import numpy.typing as npt
 
 from coloring.algorithms import ALGORITHMS
 from coloring.bounds import Bound, bound_colors
-from coloring.bounds.bound import witnessed
 from coloring.checker import as_list, check
 from coloring.decompression import decompression_plan
 from coloring.demand import EVERYTHING, Colors, Demand, wanted_entries
 from coloring.graphs import Graph, build_graph
-from coloring.improvement import improve, round_work
+from coloring.improvement import greedy_work, improve, proven
+from coloring.neighborhoods import Degrees
 from coloring.orders import ORDERS, OrderName, as_order, sequence
 from coloring.partial import Entries, Lines, demanded_part
 from coloring.pattern import Pattern, PatternLike, as_pattern
@@ -29,17 +28,18 @@ from coloring.structure import recognize
 DEFAULT_ORDERS: dict[str, tuple[OrderName, ...]] = {}
 DEFAULT: tuple[OrderName, ...] = ("smallest_last", "largest_first", "natural")
 
-# Entries visited for improvements beside the greedy pass, at least: of Python some milliseconds for colors of one side,
-# whose lower bound is mostly met, and some ten where rows and columns share the colors.
+# Entries visited for improvements at least, where a graph has few entries: Python needs some ten milliseconds at most for
+# colors of one side, whose lower bound is mostly met, and some hundred for the others, where it often is not.
+FEW_ENTRIES = 8_000
 LEAST_WORK: dict[str, int] = {
-    "column": 50_000,
-    "row": 50_000,
-    "distance_1": 50_000,
-    "distance_2": 50_000,
-    "star": 200_000,
-    "acyclic": 200_000,
-    "star_bicoloring": 300_000,
-    "acyclic_bicoloring": 300_000,
+    "column": 100_000,
+    "row": 100_000,
+    "distance_1": 100_000,
+    "distance_2": 100_000,
+    "star": 3_000_000,
+    "acyclic": 1_000_000,
+    "star_bicoloring": 2_000_000,
+    "acyclic_bicoloring": 3_000_000,
 }
 
 
@@ -49,13 +49,14 @@ def color(
     order: OrderName | None = None,
     seed: int = 0,
     *,
+    degrees: Degrees | None = None,
     wanted: Entries | None = None,
     rows: Lines | None = None,
     columns: Lines | None = None,
     diagonal: bool = True,
     known: Entries | None = None,
     fixed: npt.ArrayLike | None = None,
-    budget: float = 1.0,
+    budget: float | None = None,
 ) -> Coloring:
     """Color a pattern.
 
@@ -74,6 +75,9 @@ def color(
         The order in which the greedy algorithm goes through the vertices, see `ORDERS`.
     seed : int
         Of the random order, and of recoloring.
+    degrees : {"distance_1", "distance_2"}, optional
+        With an order, the neighbours that it counts, in symmetric and two-sided problems and those of graphs; by
+        default those with which colorings of the problem come out best.
     wanted : array of bool, shape (nnz,), or pattern, optional
         The entries that are to come back, by default all: a value for each entry in the order of the rows, or a pattern
         of the same shape that holds them. The others may fall together, and vertices may stay without color (-1). Of a
@@ -87,8 +91,9 @@ def color(
         the products before decompression.
     fixed : array of int, shape (num_vertices,), optional
         Colors that are given, which stay as they are up to numbering; -1 for the vertices that are to be colored.
-    budget : float
-        Work for improvements, relative to the greedy pass; a small least amount is always allowed, unless it is 0.
+    budget : float, optional
+        Work for improvements, relative to the greedy pass; by default 1.0, and on small patterns as much as takes some
+        ten milliseconds, or some hundred in symmetric and two-sided problems. 0 allows none.
 
     Returns
     -------
@@ -107,15 +112,17 @@ def color(
     column coloring of 4 columns (greedy, smallest_last): 3 colors, optimal (row 1 is the fullest)
     """
     chosen, number = as_problem(problem, "color"), _as_seed(seed, "color")
+    if budget is not None and not budget >= 0:
+        raise ValueError(f"color: got budget {budget!r}; pass a number of 0 or more, or None")
     if order is not None:
         as_order(order, "color")
     matrix, marks, _ = demanded_part(as_pattern(pattern, "color"), wanted, rows, columns, known, "color")
     demand = Demand(marks, diagonal, _as_colors(fixed))
     if not demand.whole or demand.fixed is not None:
-        return _partial(chosen, matrix, demand, order, number)
+        return _partial(chosen, matrix, demand, order, number, degrees)
     if order is not None:
         graph = build_graph(chosen, matrix, "color")
-        colors = greedy(chosen, graph, order, number)
+        colors = greedy(chosen, graph, order, number, degrees=degrees)
         return _finished(chosen, graph, f"greedy, {order}", colors)
     found = recognize(chosen, matrix)
     graph = build_graph(chosen, matrix, "color")
@@ -197,22 +204,32 @@ def _is_valid(matrix: Pattern, coloring: Coloring) -> bool:
     return True
 
 
-def greedy(problem: Problem, graph: Graph, order: OrderName, seed: int, demand: Demand = EVERYTHING) -> Colors:
+def greedy(
+    problem: Problem,
+    graph: Graph,
+    order: OrderName,
+    seed: int,
+    demand: Demand = EVERYTHING,
+    degrees: Degrees | None = None,
+) -> Colors:
     """Run the greedy algorithm of a problem in an order."""
-    return ALGORITHMS[problem.name](graph, sequence(problem, graph, order, seed), demand)
+    return ALGORITHMS[problem.name](graph, sequence(problem, graph, order, seed, degrees), demand)
 
 
-def _searched(problem: Problem, graph: Graph, budget: float, seed: int) -> Coloring:
+def _searched(problem: Problem, graph: Graph, budget: float | None, seed: int) -> Coloring:
     """Color greedily, in other orders too where that is little work, then improve."""
     name, *others = DEFAULT_ORDERS.get(problem.name, DEFAULT)
     best = _finished(problem, graph, f"greedy, {name}", greedy(problem, graph, name, seed))
-    if best.is_optimal or budget <= 0:
+    if best.is_optimal or budget == 0:
         return best
-    work = max(budget * graph.pairs, LEAST_WORK[problem.name])
+    per_pass = greedy_work(problem, graph)
+    work = (1.0 if budget is None else budget) * per_pass
+    if budget is None and graph.entries <= FEW_ENTRIES:
+        work = max(work, LEAST_WORK[problem.name])
     for name in others:
-        work -= graph.pairs + round_work(problem, graph)
-        if work < 0:
-            return best
+        if work < 2 * per_pass:
+            break
+        work -= per_pass
         found = _finished(problem, graph, f"greedy, {name}", greedy(problem, graph, name, seed), best.bound)
         best = min(best, found, key=lambda coloring: coloring.num_colors)
         if best.is_optimal:
@@ -221,22 +238,23 @@ def _searched(problem: Problem, graph: Graph, budget: float, seed: int) -> Color
     better = _finished(problem, graph, "recoloring", found_more.colors, best.bound)
     if better.num_colors == best.num_colors:
         better = best
-    return replace(better, bound=_searched_bound(better)) if found_more.optimal else better
+    return proven(better) if found_more.optimal else better
 
 
-def _searched_bound(coloring: Coloring) -> Bound:
-    """State that an exhaustive search found nothing better."""
-    everything = np.arange(len(coloring.colors), dtype=np.int32)
-    return witnessed(coloring.num_colors, f"an exhaustive search found none with {coloring.num_colors - 1}", everything)
-
-
-def _partial(problem: Problem, matrix: Pattern, demand: Demand, order: OrderName | None, seed: int) -> Coloring:
+def _partial(
+    problem: Problem,
+    matrix: Pattern,
+    demand: Demand,
+    order: OrderName | None,
+    seed: int,
+    degrees: Degrees | None,
+) -> Coloring:
     """Color greedily what a demand asks for, in an order or the best of a few."""
     graph = build_graph(problem, matrix, "color")
     names = DEFAULT_ORDERS.get(problem.name, DEFAULT) if order is None else (order,)
     bound = None if demand.whole else _bound_part(problem, matrix, demand)
     found = [
-        _finished(problem, graph, f"greedy, {name}", greedy(problem, graph, name, seed, demand), bound)
+        _finished(problem, graph, f"greedy, {name}", greedy(problem, graph, name, seed, demand, degrees), bound)
         for name in names
     ]
     return min(found, key=lambda coloring: coloring.num_colors)

@@ -138,7 +138,7 @@ class Engine:
         """Coloring of the columns, the rows, or both, computed on first need."""
         pattern = self.pattern
         entries = (pattern.indptr, pattern.indices, pattern.shape)
-        return self._once(_stage(problem), lambda: color(entries, problem, self.order))
+        return self._once(_stage(problem), lambda: color(entries, problem, self.order, budget=1.0))
 
     def colored(self, problem: ProblemName) -> Coloring | None:
         """Return the coloring of the columns, the rows, or both, if it was needed so far."""

@@ -72,18 +72,19 @@ def _trials(problem: TwoSided, order: Index) -> Iterator[Trial]:
 
 
 def color_cover(problem: TwoSided, order: Index, cover: Colors, limit: int | None = None) -> Colors | None:
-    """Color the waiting lines of a cover, first fit; None if that takes more than `limit` colors."""
+    """Color the waiting lines of a cover, first fit, in place; None if that takes more than `limit` colors."""
     graph, fixed = problem.graph, problem.fixed
-    colors = cover.copy()
+    colors = cover
     if len(fixed):
         order = np.concatenate([order[fixed[order] >= 0], order[fixed[order] < 0]])
         colors[fixed >= 0] = WAITING
+    limit = 2 * graph.num_vertices if limit is None else limit
     dtype = graph.ptr.dtype
-    once, twice, forbidden, slot_of = (np.full(graph.num_vertices + 1, -1, dtype=dtype) for _ in range(4))
+    most = min(max(limit, int(fixed.max(initial=0))), graph.num_vertices) + 2
+    once, twice, forbidden, slot_of = (np.full(most, -1, dtype=dtype) for _ in range(4))
     counts = np.zeros(graph.num_vertices, dtype=dtype)
     slot_colors, parents = np.empty(graph.entries, dtype=np.int32), np.empty(graph.entries, dtype=dtype)
     structure = (graph.ptr, graph.neighbors, problem.free, order, fixed, graph.num_rows)
-    limit = 2 * graph.num_vertices if limit is None else limit
     scratch = (once, twice, forbidden, slot_of, counts, slot_colors, parents)
     found = run(fill, 2 * problem.work, *structure, limit, *scratch, colors)
     if found == CYCLE:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from coloring.adjacency import AdjacencyGraph
 from coloring.algorithms.partial_distance_2 import color_nets
 from coloring.demand import Colors, Demand, given_colors
-from coloring.neighborhoods import ClosedNeighborhoods
+from coloring.distances import ClosedNeighborhoods
 from coloring.pattern import Index
 
 

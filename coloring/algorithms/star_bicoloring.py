@@ -104,11 +104,11 @@ _COVERS: dict[CoverName, Callable[[TwoSided, Index], Colors]] = {
 def color_cover(
     problem: TwoSided, order: Index, cover: Colors, limit: int | None = None, banks: int | None = None
 ) -> Colors | None:
-    """Color the waiting lines of a cover, first fit.
+    """Color the waiting lines of a cover, first fit, in place.
 
-    None if that takes more than `limit` colors; lines may be left waiting if it takes more than `banks` of 61 colors.
+    None if that takes more than `limit` colors; lines are left waiting if it takes more than `banks` of 30 colors.
     """
-    graph, colors = problem.graph, cover.copy()
+    graph, colors = problem.graph, cover
     free, fixed = problem.free, problem.fixed
     if len(fixed):
         order = np.concatenate([order[fixed[order] >= 0], order[fixed[order] < 0]])

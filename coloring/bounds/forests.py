@@ -7,9 +7,9 @@ color but its own, and a vertex that is a center too has one color less for that
 
 References
 ----------
-Fertin, Raspaud and Reed: Star coloring of graphs, Journal of Graph Theory 47(3), 2004, section 2, for counts of edges.
+Fertin, Raspaud and Reed: Star coloring of graphs, Journal of Graph Theory 47(3), 2004, for counts of edges.
 Albertson, Chappell, Kierstead, Kündgen and Ramamurthi: Coloring with no 2-colored P4's, Electronic Journal of
-Combinatorics 11, 2004, section 3, for the orientation towards the centers.
+Combinatorics 11, 2004, for the orientation towards the centers.
 """
 
 from __future__ import annotations

@@ -2,5 +2,7 @@
 
 from __future__ import annotations
 
+from coloring.improvement.choice import greedy_work as greedy_work
 from coloring.improvement.choice import improve as improve
-from coloring.improvement.choice import round_work as round_work
+from coloring.improvement.recoloring import proven as proven
+from coloring.improvement.recoloring import recolor as recolor

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from coloring.compiled import SMALL
 from coloring.demand import Colors
 from coloring.search import Instance
 from coloring.search.decision import Search
 from coloring.search.kernel import REFUTED
 
-# Visits in the first round; each round has twice as many.
+# Visits in the first round; each round has twice as many, as long as no compiler is needed.
 FIRST_VISITS = 20_000
 
 
@@ -79,12 +80,12 @@ def backtrack(instance: Instance, k: int, mirrored: bool, work: int, seed: int) 
                     long.status = REFUTED
                     break
         cases = [(long, split) for long, split in cases if long.status != REFUTED]
-        length *= 2
+        length = min(2 * length, SMALL)
     return Attempt(None, refuted=True, left=max(work, 0))
 
 
 def _splits(instance: Instance, k: int, mirrored: bool) -> list[tuple[int, int]]:
-    """List the numbers of row colors and column colors, the most even first; if all vertices are alike, all are the first."""
+    """List the numbers of row colors and column colors, the most even first; one side has all of them."""
     if not instance.two_sided:
         return [(k, 0)]
     splits = [(rows, k - rows) for rows in range(k // 2 + 1 if mirrored else k + 1)]

@@ -22,7 +22,9 @@ from coloring.result import numbered
 from coloring.search import Instance
 
 # Turns without success after which a class is dissolved at random: for two-sided problems, and for others.
-PATIENCE_TWO_SIDED, PATIENCE = 100, 1000
+PATIENCE_TWO_SIDED, PATIENCE = 100, 200
+# Work that is done without a compiler, in a fraction of the time that it would need.
+QUICK = 3_000_000
 # Elements of the largest table: vertices times colors.
 LARGEST_TABLE = 2_000_000
 
@@ -49,7 +51,7 @@ def descend(instance: Instance, colors: Colors, enough: int, work: int, seed: in
     --------
     >>> path = Instance(np.array([0, 1, 3, 4]), np.array([1, 0, 2, 1]), -1, 0)
     >>> descend(path, np.array([0, 1, 2], dtype=np.int32), 2, 1000, 0)[0].tolist()
-    [0, 1, 0]
+    [1, 0, 1]
     """
     best = numbered(colors, max(instance.num_rows, 0)).astype(np.int64)
     n, width = len(best), int(best.max(initial=-1)) + 1
@@ -64,5 +66,7 @@ def descend(instance: Instance, colors: Colors, enough: int, work: int, seed: in
     graph = (instance.rule, instance.ptr.astype(np.int64), instance.neighbors.astype(np.int64), instance.num_rows)
     patience = PATIENCE_TWO_SIDED if instance.num_rows >= 0 else PATIENCE
     limits = (enough, work, seed % 2**31, patience, width)
-    left = run(search, work, *graph, *limits, best, color, counts, barred, *others, clock, *per_color)
-    return best.astype(np.int32), left
+    left = run(
+        search, work if work > QUICK else 0, *graph, *limits, best, color, counts, barred, *others, clock, *per_color
+    )
+    return numbered(best, max(instance.num_rows, 0)), left

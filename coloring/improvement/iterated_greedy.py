@@ -13,6 +13,7 @@ from typing import cast
 import numpy as np
 
 from coloring.algorithms import ALGORITHMS
+from coloring.bipartite import BipartiteGraph
 from coloring.demand import EVERYTHING, Colors
 from coloring.graphs import Graph
 from coloring.pattern import Index
@@ -33,11 +34,12 @@ def recolor_rounds(
     """
     num_rows = graph.pattern.shape[0] if problem.two_sided else 0
     random = np.random.default_rng(seed % 2**64)
+    dtype = (graph.vertex_ptr if isinstance(graph, BipartiteGraph) else graph.ptr).dtype
     best = current = numbered(colors, num_rows)
     for done in range(rounds):
         if best.max(initial=-1) + 1 <= enough:
             return best, done
-        order = _by_classes(current, ARRANGEMENTS[done % len(ARRANGEMENTS)], random).astype(graph.pattern.indices.dtype)
+        order = cast("Index", _by_classes(current, ARRANGEMENTS[done % len(ARRANGEMENTS)], random).astype(dtype))
         current = numbered(ALGORITHMS[problem.name](graph, order, EVERYTHING), num_rows)
         if current.max(initial=-1) < best.max(initial=-1):
             best = current

@@ -11,8 +11,9 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias, get_args
 
 from coloring.bipartite import BipartiteGraph
+from coloring.distances import ClosedNeighborhoods, OpenNeighborhoods
 from coloring.graphs import Graph
-from coloring.neighborhoods import ClosedNeighborhoods, Degrees, Neighborhood, OpenNeighborhoods
+from coloring.neighborhoods import Degrees, Neighborhood
 from coloring.orders import dynamic_largest_first, incidence_degree, largest_first, natural, random, smallest_last
 from coloring.pattern import Index
 from coloring.problems import Problem
@@ -33,10 +34,10 @@ ORDERS: MappingProxyType[str, Order] = MappingProxyType(
     }
 )
 
-# The degrees that orders of a graph's vertices go by, where no others are asked for.
+# The degrees that orders of a graph's vertices go by, where no others are asked for: those that save most colors.
 DEGREES: MappingProxyType[str, Degrees] = MappingProxyType(
     {
-        "star": "distance_1",
+        "star": "distance_2",
         "acyclic": "distance_1",
         "star_bicoloring": "distance_1",
         "acyclic_bicoloring": "distance_1",

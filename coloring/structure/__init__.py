@@ -1,7 +1,7 @@
 """Structure: patterns whose colorings are known, recognised on the matrix as given in linear time.
 
-A recogniser is a function ``(problem, profile) -> iterator of Recognized`` and a line in `RECOGNIZERS`. Nothing is taken
-on trust: `recognize` verifies every coloring against the pattern, and bounds it from below.
+A recogniser is a function ``(problem, profile) -> iterator of Recognized`` and a line in `RECOGNIZERS`. Nothing is
+taken on trust: `recognize` verifies every coloring against the pattern, and bounds it from below.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from functools import partial
 from types import MappingProxyType
 from typing import TypeAlias
 
+import numpy as np
+
 from coloring.bounds import Bound
+from coloring.bounds.bound import witnessed
 from coloring.pattern import Pattern
 from coloring.problems import Problem
 from coloring.result import numbered
@@ -60,8 +63,17 @@ def recognize(problem: Problem, pattern: Pattern) -> Recognized | None:
             if used < fewest and holds(problem, pattern, found.colors):
                 best, fewest = found, used
             if best is not None and fewest <= bound.value:
-                return replace(best, bound=bound, final=True)
-    return replace(best, bound=bound) if best is not None and fewest <= HOPELESS * bound.value else None
+                return replace(best, bound=_with_witness(problem, pattern, bound), final=True)
+    if best is None or fewest > HOPELESS * bound.value:
+        return None
+    return replace(best, bound=_with_witness(problem, pattern, bound))
+
+
+def _with_witness(problem: Problem, pattern: Pattern, bound: Bound) -> Bound:
+    """Let all vertices together bear witness where a count of entries, or a patch somewhere, is the reason."""
+    if len(bound.witness) or not bound.value:
+        return bound
+    return witnessed(bound.value, bound.reason, np.arange(problem.num_vertices(pattern.shape)))
 
 
 def _count(problem: Problem, pattern: Pattern, found: Recognized) -> int:

@@ -5,11 +5,11 @@ pattern, and the best one where a row fills its span: bands, staircases, dense b
 matrices. For symmetric patterns of half width w, ``j mod (w + 1)`` is acyclic (of two colors, each vertex sees at
 most one before it and one after it), and w + 1 vertices in a row are a clique; ``j mod (2 w + 1)`` is a star coloring.
 
-No star coloring of a full band with n >= 3 w + 1 has fewer than 2 w + 1 colors: let i < j <= 2 w have one color (among
-the first 2 w + 1 vertices some have). The 2 w - (j - i) + 1 vertices within w of both need colors of their own among the
-neighbours of i and j, so the j - i vertices up to j + w hold other colors: if they all differ, these are 2 w + 1 colors.
-If not, two of them are nearer to each other than i and j; both are beyond w, and the same holds with the vertices
-before them; and so on, until it ends with all different.
+No star coloring of a full band with n >= 3 w + 1 has fewer than 2 w + 1 colors: let i < j <= 2 w have one color (with
+fewer colors, two of the first 2 w + 1 vertices do). Each of the 2 w - (j - i) + 1 vertices within w of both is alone of
+its color among the neighbours of i and j, so the j - i vertices from i + w + 1 to j + w have other colors. If these
+all differ, there are 2 w + 1 colors. If not, two of them have one color and are nearer to each other than i and j; both
+are beyond w, so the same holds for them and the vertices before them; and so on, until all differ.
 
 References
 ----------

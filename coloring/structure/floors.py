@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from coloring.bounds import Bound
+from coloring.bounds.bound import witnessed
 from coloring.pattern import Index
 from coloring.problems import Problem
 from coloring.structure.forms import Profile
@@ -26,11 +29,9 @@ def floor(problem: Problem, profile: Profile) -> Bound:
     return _FLOORS[problem.name](profile)
 
 
-def stated(value: int, reason: str, witness: Index | None = None) -> Bound:
+def stated(value: int, reason: str, witness: npt.NDArray[Any] | None = None) -> Bound:
     """Make a bound; vertices that need different colors bear witness where they are the reason."""
-    vertices = np.empty(0, dtype=np.int32) if witness is None else np.array(witness)
-    vertices.flags.writeable = False
-    return Bound(value, reason, vertices)
+    return witnessed(value, reason, np.empty(0, dtype=np.int32) if witness is None else witness)
 
 
 def _fullest_row(profile: Profile) -> Bound:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -88,12 +89,12 @@ class Profile:
     @cached_property
     def first(self) -> Index:
         """First column of each row that has entries."""
-        return cast("Index", self.pattern.indices[self.pattern.indptr[self.filled]])
+        return self.pattern.indices[self.pattern.indptr[self.filled]]
 
     @cached_property
     def last(self) -> Index:
         """Last column of each row that has entries."""
-        return cast("Index", self.pattern.indices[self.pattern.indptr[self.filled + 1] - 1])
+        return self.pattern.indices[self.pattern.indptr[self.filled + 1] - 1]
 
     @cached_property
     def fullest_row(self) -> int:
@@ -137,7 +138,8 @@ def chunks(pattern: Pattern) -> Iterator[tuple[Index, Index]]:
 
     Examples
     --------
-    >>> [(rows.tolist(), columns.tolist()) for rows, columns in chunks(Pattern(np.array([0, 2, 3]), np.arange(3), (2, 3)))]
+    >>> pattern = Pattern(np.array([0, 2, 3]), np.arange(3), (2, 3))
+    >>> [(rows.tolist(), columns.tolist()) for rows, columns in chunks(pattern)]
     [([0, 0, 1], [0, 1, 2])]
     """
     for start, stop in row_ranges(pattern):
@@ -153,11 +155,11 @@ def row_ranges(pattern: Pattern) -> Iterator[tuple[int, int]]:
         return
     cuts = np.searchsorted(pattern.indptr, np.arange(CHUNK, pattern.nnz, CHUNK))
     edges = np.unique(np.concatenate(([0], np.minimum(cuts, rows), [rows]))).tolist()
-    yield from zip(edges[:-1], edges[1:], strict=True)
+    yield from pairwise(edges)
 
 
 def entries_of(pattern: Pattern, start: int, stop: int) -> tuple[Index, Index]:
     """List row and column of the entries in a range of rows."""
     indptr = pattern.indptr[start : stop + 1]
     rows = np.repeat(np.arange(start, stop, dtype=pattern.indices.dtype), np.diff(indptr))
-    return cast("Index", rows), cast("Index", pattern.indices[indptr[0] : indptr[-1]])
+    return cast("Index", rows), pattern.indices[indptr[0] : indptr[-1]]

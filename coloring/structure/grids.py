@@ -30,11 +30,11 @@ WINDOWS = 16
 WINDOW = 24
 SAMPLE = 12_000
 # Guesses at the sides that are tried, for each guess at the unknowns.
-GUESSES = 6
+GUESSES = 4
 # A sample is that of a grid if its distances from the diagonal are at most this share of its entries, or few.
 VARIETY = 0.5
 FEW = 12
-# Distances over the entries of the longest rows that a guess at the unknowns may leave.
+# Offsets that a guess may leave over the entries of a point on average; more come from closed axes only.
 EXCESS = 5.0
 
 # Boxes that are worth a coloring.
@@ -73,6 +73,7 @@ class _Sample:
 
     rows: Ints
     columns: Ints
+    num_rows: int
     size: int
 
 
@@ -119,15 +120,14 @@ def fit(pattern: Pattern, box: Box, sample: _Sample | None = None) -> Iterator[G
     """
     sides = box.sides
     fullest = int(np.diff(pattern.indptr).max())
-    limit = EXCESS * box.fields * fullest
+    limit = EXCESS * pattern.nnz / box.num_points
     collector = _collector(box)
-    if sample is not None and not (
-        collector.add(sample.rows, sample.columns) and np.count_nonzero(collector.seen) <= limit
-    ):
+    if sample is not None and not (collector.add(sample.rows, sample.columns) and collector.count() <= limit):
         return
-    if not collector.add_all(pattern) or np.count_nonzero(collector.seen) > limit:
+    if not collector.add_all(pattern) or collector.count() > limit:
         return
-    entries, wrapped = collector.entries(), tuple(collector.wrapped.tolist())
+    wrapped = tuple(collector.wrapped.tolist())
+    entries = {(f, g, _nearest(offset, sides, wrapped)) for f, g, offset in collector.entries()}
     open_box = Box(sides, wrapped, box.fields, box.by_point, box.places)
     variants = [(open_box, entries)]
     short = tuple(
@@ -151,17 +151,14 @@ def _draw(pattern: Pattern) -> _Sample:
     """Draw windows of rows, evenly spread; all rows of a small pattern."""
     n = pattern.shape[0]
     width = max(min(WINDOW, SAMPLE * n // (WINDOWS * pattern.nnz)), 2)
-    starts = np.unique(np.linspace(0, n - min(width, n), WINDOWS).astype(np.int64)) if n > WINDOWS * width else [0]
-    rows = (
-        np.concatenate([np.arange(start, min(start + width, n)) for start in starts])
-        if n > WINDOWS * width
-        else np.arange(n)
-    )
-    sizes = np.diff(pattern.indptr)[rows] if len(rows) == n else pattern.indptr[rows + 1] - pattern.indptr[rows]
-    total = int(sizes.sum())
-    begins = np.repeat(pattern.indptr[rows] - np.cumsum(sizes) + sizes, sizes)
-    columns = pattern.indices[begins + np.arange(total)].astype(np.int64)
-    return _Sample(np.repeat(rows, sizes).astype(np.int64), columns, n)
+    rows = np.arange(n)
+    if n > WINDOWS * width:
+        starts = np.linspace(0, n - width, WINDOWS).astype(np.int64)
+        rows = (starts[:, None] + np.arange(width)).ravel()
+    begins = pattern.indptr[rows].astype(np.int64)
+    sizes = pattern.indptr[rows + 1] - begins
+    places = np.repeat(begins - np.cumsum(sizes) + sizes, sizes) + np.arange(int(sizes.sum()))
+    return _Sample(np.repeat(rows, sizes), pattern.indices[places].astype(np.int64), len(rows), n)
 
 
 def _numberings(n: int) -> Iterator[tuple[int, bool]]:
@@ -183,29 +180,21 @@ def _guess_sides(sample: _Sample, fields: int, by_point: bool) -> list[tuple[int
         kinds, steps = sample.rows // points, sample.columns % points - sample.rows % points
         others = sample.columns // points
     if fields > 1:
-        longest = _longest(sample, kinds, fields)
         variety = len(np.unique(((steps + points) * fields + kinds) * fields + others))
-        if variety > EXCESS * max(longest, 1):
+        if variety > EXCESS * fields * len(sample.rows) / sample.num_rows:
             return []
     values = np.unique(np.abs(steps))
     values = np.unique(np.minimum(values, points - values))
     if len(values) > 200:
         return []
     strides = _strides(values[values > 1], points)
-    boxes = [(points,)] + [(points // s, s) for s in strides]
+    boxes: list[tuple[int, ...]] = [(points,), *((points // s, s) for s in strides)]
     boxes += [(points // s, s // t, t) for s in strides for t in strides if t < s and s % t == 0]
     costs = [_cost(values, sides) for sides in boxes]
     order = sorted((cost, len(sides), sides) for cost, sides in zip(costs, boxes, strict=True) if cost[0] <= REACH)
-    return [sides for _, _, sides in order[:GUESSES]]
-
-
-def _longest(sample: _Sample, kinds: Ints, fields: int) -> int:
-    """Add up the entries of the longest row of each field."""
-    firsts = np.flatnonzero(np.diff(sample.rows, prepend=-1))
-    lengths = np.diff(firsts, append=len(sample.rows))
-    longest = np.zeros(fields, dtype=np.int64)
-    np.maximum.at(longest, kinds[firsts], lengths)
-    return int(longest.sum())
+    # One axis is a guess in any case: bands and rings look like narrow boxes too.
+    lines = [sides for _, _, sides in order[GUESSES:] if len(sides) == 1]
+    return [sides for _, _, sides in order[:GUESSES]] + lines
 
 
 def _strides(values: Ints, points: int) -> list[int]:
@@ -282,6 +271,10 @@ class _Collector:
             return bool(fast(*structure, np.array(self.box.sides), REACH, self.wrapped, self.seen))
         return all(self.add(rows, columns) for rows, columns in chunks(pattern))
 
+    def count(self) -> int:
+        """Number of offsets that were seen."""
+        return int(np.count_nonzero(self.seen))
+
     def entries(self) -> set[Entry]:
         """The offsets that were seen."""
         return {self._decoded(code) for code in np.flatnonzero(self.seen).tolist()}
@@ -324,7 +317,7 @@ def _cells(box: Box) -> Ints:
     for axis, n in enumerate(box.sides):
         cells = (cells[:, None] + (np.arange(n, dtype=np.int64) << (bits * (d - 1 - axis)))).ravel()
     if box.places is not None:
-        return cast("Ints", cells[box.places])
+        return cells[box.places]
     return np.repeat(cells, box.fields) if box.by_point else np.tile(cells, box.fields)
 
 

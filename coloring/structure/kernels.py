@@ -1,4 +1,4 @@
-"""Kernels for large patterns: what the rest of the package does with arrays for smaller ones, in one pass over the entries."""
+"""Kernels for large patterns: one pass over the entries, where smaller ones are treated as arrays."""
 
 from __future__ import annotations
 

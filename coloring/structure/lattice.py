@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +29,9 @@ Array: TypeAlias = npt.NDArray[np.int64]
 # Offsets between conflicting points, for each pair of fields f <= g.
 Differences: TypeAlias = dict[tuple[int, int], list[Offset]]
 
-# Coefficients are tried in pieces of this many.
+# Coefficients are tried in pieces of this many, on so many differences at a time.
 PIECE = 1024
+STAGE = 8
 # More residues than half as many again as the lower bound, and this many, are left to other algorithms.
 MORE = 4
 # Attempts at the offsets of fields, for one choice of coefficients.
@@ -73,9 +74,9 @@ class Lattice:
 
     def colors(self, box: Box) -> Colors:
         """Color the vertices of a box."""
-        points = np.zeros(1, dtype=np.int64)
+        points: npt.NDArray[np.integer] = np.zeros(1, dtype=np.int64)
         for row, m in zip(self.coefficients, self.moduli, strict=True):
-            residues = np.zeros(1, dtype=np.int32)
+            residues: npt.NDArray[np.int32] = np.zeros(1, dtype=np.int32)
             for a, n in zip(row, box.sides, strict=True):
                 along = (np.arange(n, dtype=np.int64) * a % m).astype(np.int32)
                 residues = (residues[:, None] + along).ravel()
@@ -135,7 +136,7 @@ def _smallest(
     for m in range(max(lower, 1), upper + 1):
         for moduli in _groups(m, any(closed) and stencil.fields == 1):
             for coefficients in _coefficients(moduli, sides, closed):
-                work += len(coefficients) * max(len(own), 1)
+                work += len(coefficients) * min(len(own) + 1, 2 * STAGE)
                 if work > budget:
                     return None
                 for row in coefficients[_apart(coefficients, own, moduli)]:
@@ -152,28 +153,28 @@ def conflicts(
 
     Differences that no two points of a box have are left out.
     """
-    kept: dict[tuple[int, int], set[Offset]] = {}
-    wraps = closed or (False,) * stencil.dimension
-    zero = (0,) * stencil.dimension
-
-    def put(f: int, g: int, offset: Offset) -> None:
-        if sides is not None:
-            if any(abs(x) >= n and not ring for x, n, ring in zip(offset, sides, wraps, strict=True)):
-                return
-            offset = tuple(x % n if ring else x for x, n, ring in zip(offset, sides, wraps, strict=True))
-        if f <= g and (f != g or offset != zero):
-            kept.setdefault((f, g), set()).add(offset)
-
     source = stencil.transposed() if problem == "row" else stencil
+    fields = np.array([[f, g] for f, g, _ in source.entries], dtype=np.int64).reshape(-1, 2)
+    offsets = np.array([offset for _, _, offset in source.entries], dtype=np.int64).reshape(-1, stencil.dimension)
+    parts: list[Array] = []
     if problem != "distance_1":
         for row in range(stencil.fields):
-            mine = [(g, offset) for f, g, offset in source.entries if f == row]
-            for (f, one), (g, other) in product(mine, repeat=2):
-                put(f, g, tuple(y - x for x, y in zip(one, other, strict=True)))
+            mine, at = fields[fields[:, 0] == row, 1], offsets[fields[:, 0] == row]
+            one, other = (index.ravel() for index in np.indices((len(mine), len(mine))))
+            parts.append(np.column_stack((mine[one], mine[other], at[other] - at[one])))
     if problem not in ("column", "row"):
-        for f, g, offset in source.entries:
-            put(f, g, offset)
-    return {pair: sorted(offsets) for pair, offsets in kept.items()}
+        parts.append(np.column_stack((fields, offsets)))
+    found = np.concatenate(parts)
+    found = found[found[:, 0] <= found[:, 1]]
+    if sides is not None and closed is not None:
+        lengths, rings = np.array(sides), np.array(closed)
+        found = found[((np.abs(found[:, 2:]) < lengths) | rings).all(axis=1)]
+        found[:, 2:] = np.where(rings, found[:, 2:] % lengths, found[:, 2:])
+    found = np.unique(found[(found[:, 0] < found[:, 1]) | (found[:, 2:] != 0).any(axis=1)], axis=0)
+    kept: Differences = {}
+    for f, g, *offset in found.tolist():
+        kept.setdefault((f, g), []).append(tuple(offset))
+    return kept
 
 
 def _groups(m: int, pairs: bool) -> Iterator[tuple[int, ...]]:
@@ -213,12 +214,16 @@ def _coefficients(moduli: tuple[int, ...], sides: Sequence[int], closed: Sequenc
         yield np.array(piece, dtype=np.int64).transpose(0, 2, 1)
 
 
-def _apart(coefficients: Array, differences: Array, moduli: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """Mark the coefficients under which no difference has residue 0."""
-    zero = np.ones((len(coefficients), len(differences)), dtype=bool)
-    for at, m in enumerate(moduli):
-        zero &= coefficients[:, at, :] @ differences.T % m == 0
-    return cast("npt.NDArray[np.bool_]", ~zero.any(axis=1))
+def _apart(coefficients: Array, differences: Array, moduli: tuple[int, ...]) -> npt.NDArray[np.intp]:
+    """List the coefficients under which no difference has residue 0; most fall out at the first few differences."""
+    left = np.arange(len(coefficients))
+    for start in range(0, len(differences), STAGE):
+        some = differences[start : start + STAGE]
+        zero = np.ones((len(left), len(some)), dtype=bool)
+        for at, m in enumerate(moduli):
+            zero &= coefficients[left, at, :] @ some.T % m == 0
+        left = left[~zero.any(axis=1)]
+    return left
 
 
 def _field_offsets(row: Array, differences: Differences, fields: int, m: int) -> tuple[int, ...] | None:

@@ -78,10 +78,9 @@ def _from_corners(pattern: Pattern, corners: Index, dimension: int) -> list[Dist
     ends: list[int] = []
     sums = {0}
     for corner in others.tolist():
-        # A corner that is as far as some ends together may be the one across.
-        if len(ends) < dimension and not (
-            len(ends) == 2 and int(first[corner]) in sums and _across(pattern, corner, ends, first)
-        ):
+        # A corner that is as far as two ends together may be the one across.
+        across = len(ends) == 2 and int(first[corner]) in sums and _across(pattern, corner, ends, first)
+        if len(ends) < dimension and not across:
             ends.append(corner)
             sums |= {total + int(first[corner]) for total in sums}
     coordinates = []

@@ -57,7 +57,7 @@ class Stencil:
         return Stencil(self.dimension, 1, tuple(sorted((0, 0, offset) for offset in wanted)))
 
     def turned(self) -> Iterator[tuple[tuple[int, ...], tuple[int, ...], Stencil]]:
-        """Exchange and flip the axes in all ways: axis a of the result is ``signs[a]`` times axis ``order[a]`` of this."""
+        """Exchange and flip axes in all ways: axis a of the result is ``signs[a]`` times axis ``order[a]`` of this."""
         for order in permutations(range(self.dimension)):
             for signs in product((1, -1), repeat=self.dimension):
                 moved = (

@@ -126,7 +126,7 @@ def fitting(stencil: Stencil, problem: str) -> tuple[Laid, ...]:
     [6]
     """
     copies, scalar = (stencil.fields, stencil.scalar) if stencil.fields > 1 else (1, None)
-    found = []
+    found: list[Laid] = []
     for tile in sorted(TILES, key=lambda tile: tile.num_colors):
         for source, times in ((scalar, copies), (stencil, 1)):
             if source is None or (tile.fields, len(tile.shape)) != (source.fields, source.dimension):
@@ -199,8 +199,12 @@ def _reacting(offsets: Sequence[Offset], fields: int) -> Stencil:
     return Stencil(len(zero), fields, tuple(sorted(entries)))
 
 
-_STAR_9 = [(0, 0), *((s * r, 0) for r in (1, 2) for s in (1, -1)), *((0, s * r) for r in (1, 2) for s in (1, -1))]
-_HEXAGON = [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1)]
+_STAR_9: list[Offset] = [
+    (0, 0),
+    *((s * r, 0) for r in (1, 2) for s in (1, -1)),
+    *((0, s * r) for r in (1, 2) for s in (1, -1)),
+]
+_HEXAGON: list[Offset] = [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (-1, 1)]
 _NINETEEN = [o for o in _box(3) if sum(map(abs, o)) <= 2]
 _BY_NAME: dict[str, list[Offset]] = {
     "three-point": _box(1),
@@ -237,15 +241,27 @@ _REFUTED: tuple[tuple[str, str, int, tuple[int, ...], int], ...] = (
     ("acyclic_bicoloring", "five-point", 1, (4, 5), 5),
     ("acyclic_bicoloring", "upwind-3", 1, (6, 7), 3),
 )
-PATCHES = tuple(
-    Patch(
-        problem,
-        name if fields == 1 else f"{fields} reacting {name} fields",
-        _reacting(_BY_NAME[name], fields),
-        sides,
-        k,
-    )
-    for problem, name, fields, sides, k in _REFUTED
+# With each field depending on each at all points.
+_COUPLED = Stencil(2, 3, tuple(sorted((f, g, o) for f, g, o in product(range(3), range(3), _ball(2, 1)))))
+_PATCHES = (
+    *(
+        Patch(problem, name if k == 1 else f"{name} ({k} fields)", _reacting(_BY_NAME[name], k), sides, colors)
+        for problem, name, k, sides, colors in _REFUTED
+    ),
+    Patch("star", "five-point (3 coupled fields)", _COUPLED, (4, 5), 12),
+    Patch("acyclic", "five-point (3 coupled fields)", _COUPLED, (4, 5), 9),
+)
+
+
+def _with_field_axis(patch: Patch) -> Patch:
+    """See the fields of a patch as the points of one more axis."""
+    entries = {(0, 0, (*offset, g - f)) for f, g, offset in patch.stencil.entries}
+    stencil = Stencil(len(patch.sides) + 1, 1, tuple(sorted(entries)))
+    return Patch(patch.problem, patch.name, stencil, (*patch.sides, patch.stencil.fields), patch.colors)
+
+
+PATCHES = _PATCHES + tuple(
+    _with_field_axis(patch) for patch in _PATCHES if patch.stencil.fields > 1 and len(patch.sides) < 3
 )
 
 

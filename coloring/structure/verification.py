@@ -114,7 +114,7 @@ def _no_two_colored_cycle(pattern: Pattern, colors: Colors, used: int) -> bool:
 
 def _read_somewhere(pattern: Pattern, colors: Colors, _used: int) -> bool:
     """Each entry must be alone in its row with its column's color, or in its column with its row's color."""
-    num_rows, num_columns = pattern.shape
+    num_rows = pattern.shape[0]
     of_rows, of_columns = colors[:num_rows], colors[num_rows:]
     if pattern.nnz and int(of_columns.min(initial=0)) >= 0 and int(of_rows.max(initial=-1)) < 0:
         return _distinct_in_rows(pattern, of_columns, int(of_columns.max(initial=-1)) + 1)

@@ -49,7 +49,7 @@ def draw_case(seed: int, longest: int, many: bool) -> tuple[Dense, Dense, Any, A
     order = random.permutation(n).astype(np.int32)
     blank = np.full(n, -1, dtype=np.int32)
     full = np.array(first_fit_by_definition(collisions(dense, wanted), order, blank, blank == 0), dtype=np.int32)
-    far = np.where(random.random() < 0.5, 1, random.choice([63, 64, 1000, 2**31 - 1 - n]))
+    far = np.where(random.random() < 0.5, 1, random.choice([63, 64, 100, 128, 1000, 2**31 - 1 - n]))
     fixed = np.where(random.random(n) < random.choice([0.0, 0.3, 0.9]), full + (far - 1), blank)
     return dense, wanted, order, fixed.astype(np.int32)
 
@@ -95,6 +95,19 @@ def test_many_colors_are_those_of_the_definition(small: int, seed: int, monkeypa
     graph = BipartiteGraph(as_pattern(dense), vertices_are_columns=True)
     demand = Demand(wanted=None if whole else wanted[dense], fixed=fixed)
     assert partial_distance_2.first_fit(graph, order, demand).tolist() == expected
+
+
+@pytest.mark.parametrize("far", [63, 64, 70, 127, 128, 191, 192, 255, 256, 2**31 - 1])
+def test_a_given_color_far_up_disturbs_nobody(far: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not compiled, so that a place outside of an array is an error."""
+    monkeypatch.setattr(partial_distance_2, "SMALL", -1)
+    monkeypatch.setattr(partial_distance_2, "compiled", lambda kernel: kernel)
+    n = 80
+    graph = BipartiteGraph(as_pattern(np.ones((2, n), dtype=bool)), vertices_are_columns=True)
+    fixed = np.where(np.arange(n) == 5, far, -1).astype(np.int32)
+    with np.errstate(over="ignore"):
+        found = partial_distance_2.first_fit(graph, natural(n), Demand(fixed=fixed))
+    assert found.tolist() == first_fit_by_definition(~np.eye(n, dtype=bool), natural(n), fixed, fixed == -2)
 
 
 @given(seed=st.integers(0, 2**32), n=st.integers(0, 10))
@@ -162,7 +175,7 @@ def test_marks_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match=r"got wanted of dtype bool and shape \(3,\); pass 10 values of bool"):
         partial_distance_2.first_fit(graph, natural(4), Demand(wanted=np.ones(3, dtype=bool)))
     with pytest.raises(ValueError, match=r"got known of dtype int64 and shape \(10,\)"):
-        without_known(as_pattern(PATH), np.ones(10, dtype=np.int64))  # type: ignore[arg-type]
+        without_known(as_pattern(PATH), np.ones(10, dtype=np.int64))
     with pytest.raises(ValueError, match=r"got wanted of dtype float64"):
         wanted_entries(as_pattern(PATH), PROBLEMS["star"], Demand(wanted=np.ones(10)))  # type: ignore[arg-type]
 

@@ -64,7 +64,8 @@ def by_python(families: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Coloring
     """Color everything before the compiled path is switched on."""
     for module in ("algorithms.partial_distance_2", "compiled", "bipartite"):
         monkeypatch.setattr(f"coloring.{module}.SMALL", 10**9)
-    monkeypatch.setattr(compiled, "WARM", 10**9)
+    for name in ("WARM", "AWAKE"):
+        monkeypatch.setattr(compiled, name, 10**9)
     return _color_all(families)
 
 
@@ -197,6 +198,7 @@ def test_a_kernel_fills_its_arrays_either_way(monkeypatch: pytest.MonkeyPatch) -
         return kernel
 
     monkeypatch.setattr(compiled, "compiled", record)
+    monkeypatch.setattr(compiled, "_loaded", set())
     for work in (compiled.SMALL, compiled.SMALL + 1):
         target = np.zeros(3, dtype=np.int32)
         assert compiled.run(fill, work, source, target) == 3
@@ -208,8 +210,15 @@ def test_loaded_machine_code_is_used_for_smaller_work_too(monkeypatch: pytest.Mo
     def nothing(target: Any) -> None:
         target[0] += 1
 
+    def another(target: Any) -> None:
+        target[0] += 2
+
+    monkeypatch.setattr(compiled, "_loaded", set())
     assert [compiled.pays(nothing, work, 5000) for work in (1000, 5000, 5001)] == [False, False, True]
     monkeypatch.setattr("numba.njit", lambda **_options: lambda kernel: kernel)
+    assert not compiled.pays(nothing, 50_001, 500_000)
+    compiled.compiled(another)
+    assert [compiled.pays(nothing, work, 500_000) for work in (50_000, 50_001)] == [False, True]
     compiled.compiled(nothing)
     assert [compiled.pays(nothing, work, 5000) for work in (1000, 1001, 5001)] == [False, True, True]
     assert compiled.pays(nothing, 0, -1)

@@ -246,6 +246,22 @@ def test_any_pattern_in_any_order_with_any_entries_wanted(problem: ProblemName, 
         assert (partial == NEUTRAL).all()
 
 
+@pytest.mark.parametrize("painter", [star_bicoloring, acyclic_bicoloring])
+@pytest.mark.parametrize("cover", [lambda problem, order: everything(problem), in_order, minimal])
+def test_any_cover_is_colored_in_any_order(painter: ModuleType, cover: Any, families: ModuleType) -> None:
+    """The kernels alone: what a later line may still spoil shows where both lines of most entries are colored."""
+    name: ProblemName = "star_bicoloring" if painter is star_bicoloring else "acyclic_bicoloring"
+    for seed in range(60):
+        rows, columns = 3 + seed % 7, 3 + seed % 5
+        matrix = families.uniform(rows * columns, seed).reshape(rows, columns) < 0.2 + 0.1 * (seed % 6)
+        pattern = as_pattern(matrix)
+        wanted = families.uniform(pattern.nnz, 500 + seed) < (0.8 if seed % 2 else 1.0)
+        problem = TwoSided(two_sided_graph(pattern), Demand(wanted=wanted))
+        order = np.argsort(families.uniform(rows + columns, 900 + seed)).astype(np.int32)
+        colors = painter.color_cover(problem, order, cover(problem, order))
+        assert check(pattern, numbered(colors, rows), name, wanted=wanted) is None
+
+
 @PROBLEM
 @settings(max_examples=60, deadline=None)
 @given(matrix=matrices(), data=st.data())

@@ -1,0 +1,168 @@
+"""Tasks of a process: color with one tool, check, and count; time, memory and growth of the package itself."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench import memory
+from bench.clock import timed
+from bench.colorings.patterns import Triple, is_symmetric, load
+from bench.colorings.tools import TOOLS
+from bench.colorings.validity import is_valid
+
+SYMMETRIC = ("star", "acyclic")
+
+
+def number_of_colors(problem: str, triple: Triple, colors: npt.NDArray[Any]) -> int:
+    """Count the colors in use, those of rows and of columns apart."""
+    rows = triple[2][0] if problem == "star_bicoloring" else 0
+    return sum(len(np.unique(part[part >= 0])) for part in (colors[:rows], colors[rows:]))
+
+
+def counts(tool: str, problem: str, matrices: list[str], folder: str) -> dict[str, Any]:
+    """Find the fewest valid colors over all ways of a tool, for each pattern, and how many colorings were not valid."""
+    chosen = TOOLS[tool]
+    best: dict[str, int] = {}
+    wrong = []
+    for name in matrices:
+        triple = load(name, folder)
+        if problem in SYMMETRIC and not is_symmetric(triple):
+            continue
+        for method, order in chosen.problems[problem]:
+            try:
+                colors, _ = chosen.color(triple, problem, method, order)
+            except Exception as error:  # a tool that cannot do a pattern is out for this one
+                wrong.append(f"{name}: {method} {order}: {type(error).__name__}")
+                continue
+            if is_valid(problem, triple, colors):
+                best[name] = min(number_of_colors(problem, triple, colors), best.get(name, 2**31))
+            else:
+                wrong.append(f"{name}: {method} {order}: not valid")
+    return {"best": best, "wrong": wrong}
+
+
+def seconds(tool: str, problem: str, method: str, order: str, matrix: str, folder: str, repeat: int) -> dict[str, Any]:
+    """Time one way of one tool: the best of some runs after one that compiles."""
+    triple = load(matrix, folder)
+    chosen = TOOLS[tool]
+    if tool == "coloring":
+        chosen.color(triple, problem, method, order)
+    best, colors = np.inf, np.zeros(0, dtype=np.int32)
+    for _ in range(repeat):
+        colors, taken = chosen.color(triple, problem, method, order)
+        best = min(best, taken)
+    return {
+        "seconds": best,
+        "colors": number_of_colors(problem, triple, colors),
+        "valid": is_valid(problem, triple, colors),
+        "nnz": len(triple[1]),
+        "hash": int(np.bitwise_xor.reduce((colors.astype(np.int64) + 1) * np.arange(1, len(colors) + 1))),
+    }
+
+
+def peak(problem: str, order: str, matrix: str, folder: str) -> dict[str, Any]:
+    """Measure memory beyond the input at its peak, the second time around; numba's own is there before."""
+    import coloring
+
+    small: Any = load("five_point:1000000" if problem != "star_bicoloring" else "kkt:1000000", folder)
+    TOOLS["coloring"].color(small, problem, "", order)
+    triple = load(matrix, folder)
+    pattern = coloring.as_pattern(triple)
+    before = memory.resident()
+    _reset_peak()
+    TOOLS["coloring"].color(pattern, problem, "", order)  # type: ignore[arg-type]
+    units = len(triple[1]) + sum(triple[2])
+    return {"bytes": (memory.peak() - before) / units}
+
+
+def threads(matrix: str, folder: str, numbers: list[int]) -> dict[str, Any]:
+    """Time transposition and greedy coloring in natural order by several threads, beside the plain ones."""
+    import coloring
+    from coloring import parallel
+    from coloring.algorithms import ALGORITHMS
+    from coloring.bipartite import BipartiteGraph
+    from coloring.demand import EVERYTHING
+    from coloring.transposition import transpose
+
+    pattern = coloring.as_pattern(load(matrix, folder))
+    order: Any = np.arange(pattern.shape[1], dtype=pattern.indices.dtype)
+
+    def plain() -> npt.NDArray[np.int32]:
+        return ALGORITHMS["column"](BipartiteGraph(pattern, vertices_are_columns=True), order, EVERYTHING)
+
+    def several(number: int) -> npt.NDArray[np.int32]:
+        graph = BipartiteGraph(pattern, vertices_are_columns=True)
+        graph.__dict__["_transposed"] = transpose(pattern, number)
+        return parallel.first_fit(graph, order, number)
+
+    calls: dict[str, Any] = {"plain": plain, **{str(number): partial(several, number) for number in numbers}}
+    found = {name: call() for name, call in calls.items()}
+    best = dict.fromkeys(calls, np.inf)
+    for _ in range(7):
+        for name, call in calls.items():
+            best[name] = min(best[name], timed(call)[1])
+    triple = (pattern.indptr, pattern.indices, pattern.shape)
+    same = all(np.array_equal(found[str(number)], found["1"]) for number in numbers)
+    return {
+        "seconds": best,
+        "same": same,
+        "valid": is_valid("column", triple, found["1"]),  # type: ignore[arg-type]
+        "colors": {name: int(colors.max(initial=-1)) + 1 for name, colors in found.items()},
+        "nnz": pattern.nnz,
+    }
+
+
+def _reset_peak() -> None:
+    """Let the kernel count the peak anew (Linux)."""
+    with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+        file.write("5")
+
+
+def growth(matrix: str, folder: str) -> dict[str, Any]:
+    """Time greedy coloring in natural order beside a plain loop that makes the same memory accesses."""
+    import numba
+
+    import coloring
+    from coloring.bipartite import BipartiteGraph
+
+    pattern = coloring.as_pattern(load(matrix, folder))
+    graph = BipartiteGraph(pattern, vertices_are_columns=True)
+    loop = numba.njit(_same_accesses)
+    rows, places = np.empty_like(pattern.indices), graph.vertex_ptr[:-1].copy()
+    used, colors = np.zeros(graph.num_nets, dtype=np.int64), np.zeros(graph.num_vertices, dtype=np.int32)
+    arguments = (pattern.indptr, pattern.indices, graph.vertex_ptr, rows, places, used, colors)
+    loop(*arguments)
+    ours, plain = [], []
+    for _ in range(5 if pattern.nnz > 10**6 else 25):
+        places[:] = graph.vertex_ptr[:-1]
+        plain.append(timed(lambda: loop(*arguments))[1])
+        ours.append(timed(lambda: coloring.color(pattern, "column", "natural"))[1])
+    return {"ours": min(ours), "plain": min(plain), "nnz": pattern.nnz}
+
+
+def _same_accesses(indptr: Any, indices: Any, ends: Any, rows: Any, places: Any, used: Any, colors: Any) -> None:
+    """Transpose, then read and write a word for each entry, vertex by vertex."""
+    for row in range(len(indptr) - 1):
+        for k in range(indptr[row], indptr[row + 1]):
+            column = indices[k]
+            rows[places[column]] = row
+            places[column] += 1
+    for vertex in range(len(colors)):
+        taken = 0
+        for k in range(ends[vertex], ends[vertex + 1]):
+            taken |= used[rows[k]]
+        colors[vertex] = taken & 1
+        for k in range(ends[vertex], ends[vertex + 1]):
+            used[rows[k]] |= 1
+
+
+def small(problem: str, matrix: str, folder: str) -> dict[str, Any]:
+    """Time the first coloring of this process, and say whether numba is there after it."""
+    triple = load(matrix, folder)
+    colors, taken = TOOLS["coloring"].color(triple, problem, "", "default")
+    return {"seconds": taken, "numba": "numba" in sys.modules, "valid": is_valid(problem, triple, colors)}
