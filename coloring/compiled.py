@@ -56,7 +56,7 @@ def compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_compiled_parts(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a kernel call machine code of the kernels it is made of: they stand in its file, or numba's cache grows stale."""
+    """Let a kernel call machine code of the kernels it is made of: they stand in its file, as numba's cache asks."""
     names = cast("FunctionType", kernel).__code__.co_names
     parts = {name: value for name in names if isinstance(value := kernel.__globals__.get(name), FunctionType)}
     if not parts:

@@ -191,7 +191,7 @@ def _color(graph: BipartiteGraph, pieces: Pieces, run: Run) -> Colors | None:
     changed = [k for k in range(PIECES) if (names[k] != names[0]).any()]
     list(run(lambda k: machine(*ranges[k], names[k], colors), changed))
     again = np.zeros(graph.num_vertices, dtype=np.bool_) if pieces.far is None else pieces.far
-    compiled(_mark_colliding)(*wrong, pieces.ends[pieces.high], graph.net_ptr, graph.net_vertices, colors, again)
+    compiled(_mark_colliding)(*wrong, pieces.ends, pieces.high, graph.net_ptr, graph.net_vertices, colors, again)
     rest = np.flatnonzero(again)
     if len(rest):
         colors[rest] = -1
@@ -298,14 +298,14 @@ def _augment(color: int, free: list[list[bool]], holder: list[int], seen: list[b
 
 
 def _mark_colliding(
-    nets: Ints, collisions: Any, begins: Ints, net_ptr: Ints, net_vertices: Ints, colors: Ints, marked: Any
+    nets: Ints, collisions: Any, ends: Ints, high: Ints, net_ptr: Ints, net_vertices: Ints, colors: Ints, marked: Any
 ) -> None:
     """Mark the vertices of some nets, beyond their seams, whose colors collide."""
     for i in range(len(nets)):
         net = nets[i]
         for k in range(net_ptr[net], net_ptr[net + 1]):
             vertex = net_vertices[k]
-            if vertex >= begins[net] and colors[vertex] >= 0 and collisions[i, colors[vertex]]:
+            if vertex >= ends[high[net]] and colors[vertex] >= 0 and collisions[i, colors[vertex]]:
                 marked[vertex] = True
 
 

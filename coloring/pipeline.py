@@ -28,7 +28,7 @@ from coloring.structure import recognize
 DEFAULT_ORDERS: dict[str, tuple[OrderName, ...]] = {}
 DEFAULT: tuple[OrderName, ...] = ("smallest_last", "largest_first", "natural")
 
-# Entries visited for improvements at least, where a graph has few entries: Python needs some ten milliseconds at most for
+# Entries visited for improvements at least, where a graph has few: Python needs some ten milliseconds at most for
 # colors of one side, whose lower bound is mostly met, and some hundred for the others, where it often is not.
 FEW_ENTRIES = 8_000
 LEAST_WORK: dict[str, int] = {

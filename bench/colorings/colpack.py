@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -53,6 +56,12 @@ def driver() -> Path:
     return program
 
 
+def _end_with_parent() -> None:
+    """Let the program end when this process is ended at its limit of time (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 def color(triple: Triple, method: str, order: str, threads: int = 1) -> tuple[npt.NDArray[np.int32], float]:
     """Color with ColPack: the colors (-1 for none), and the seconds of building its graph and coloring it."""
     kind, variant = METHODS[method]
@@ -65,7 +74,7 @@ def color(triple: Triple, method: str, order: str, threads: int = 1) -> tuple[np
             indices.astype(np.int32).tofile(file)
         command = [str(driver()), str(source), str(result), kind, variant, order.upper()]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-        subprocess.run(command, check=True, capture_output=True, env=environment)
+        subprocess.run(command, check=True, capture_output=True, env=environment, preexec_fn=_end_with_parent)
         raw = result.read_bytes()
     colors = np.frombuffer(raw[8:], dtype=np.int32).copy()
     if kind == "bicoloring":

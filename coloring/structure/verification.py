@@ -15,7 +15,7 @@ import numpy.typing as npt
 from coloring.compiled import run
 from coloring.demand import Colors
 from coloring.pattern import Pattern
-from coloring.problems import Problem
+from coloring.problems import PROBLEMS, Problem
 from coloring.structure import kernels
 from coloring.structure.forms import chunks, entries_of, row_ranges
 from coloring.structure.kernels import machine
@@ -40,16 +40,21 @@ def holds(problem: Problem, pattern: Pattern, colors: Colors) -> bool:
     if len(colors) != num_vertices:
         return False
     used = int(colors.max(initial=-1)) + 1
-    if not problem.two_sided and int(colors.min(initial=0)) < 0:
+    if problem.two_sided:
+        return _read_somewhere(pattern, colors)
+    if int(colors.min(initial=0)) < 0:
         return False
-    if max(pattern.shape) * used > max(PLACES_PER_ENTRY * pattern.nnz, PLACES) and used < num_vertices:
-        return False
-    return _CHECKS[problem.name](pattern, colors, used)
+    if used == num_vertices and bool((np.bincount(colors, minlength=used) == 1).all()):
+        return True
+    return _affordable(pattern, used) and _CHECKS[problem.name](pattern, colors, used)
+
+
+def _affordable(pattern: Pattern, used: int) -> bool:
+    """Whether a table of lines and colors is about as large as the pattern."""
+    return max(pattern.shape) * used <= max(PLACES_PER_ENTRY * pattern.nnz, PLACES)
 
 
 def _distinct_in_rows(pattern: Pattern, colors: Colors, used: int) -> bool:
-    if used == pattern.shape[1]:
-        return len(np.unique(colors)) == used
     if test := machine(kernels.differ_in_rows, pattern.nnz):
         return bool(test(pattern.indptr, pattern.indices, colors, np.full(used, -1, dtype=np.int64)))
     for start, stop in row_ranges(pattern):
@@ -62,8 +67,6 @@ def _distinct_in_rows(pattern: Pattern, colors: Colors, used: int) -> bool:
 
 
 def _distinct_in_columns(pattern: Pattern, colors: Colors, used: int) -> bool:
-    if used == pattern.shape[0]:
-        return len(np.unique(colors)) == used
     seen = np.zeros(pattern.shape[1] * used, dtype=bool)
     if test := machine(kernels.differ_in_columns, pattern.nnz):
         return bool(test(pattern.indptr, pattern.indices, colors, used, seen))
@@ -112,14 +115,19 @@ def _no_two_colored_cycle(pattern: Pattern, colors: Colors, used: int) -> bool:
     return bool(run(kernels.no_two_colored_cycle, pattern.nnz, *arguments))
 
 
-def _read_somewhere(pattern: Pattern, colors: Colors, _used: int) -> bool:
-    """Each entry must be alone in its row with its column's color, or in its column with its row's color."""
+def _read_somewhere(pattern: Pattern, colors: Colors) -> bool:
+    """Each entry must be alone in its row with its column's color, or in its column with its row's color.
+
+    What can be read so can be read by substitution, too.
+    """
     num_rows = pattern.shape[0]
     of_rows, of_columns = colors[:num_rows], colors[num_rows:]
     if pattern.nnz and int(of_columns.min(initial=0)) >= 0 and int(of_rows.max(initial=-1)) < 0:
-        return _distinct_in_rows(pattern, of_columns, int(of_columns.max(initial=-1)) + 1)
+        return holds(PROBLEMS["column"], pattern, of_columns)
     if pattern.nnz and int(of_rows.min(initial=0)) >= 0 and int(of_columns.max(initial=-1)) < 0:
-        return _distinct_in_columns(pattern, of_rows, int(of_rows.max(initial=-1)) + 1)
+        return holds(PROBLEMS["row"], pattern, of_rows)
+    if not _affordable(pattern, int(colors.max(initial=-1)) + 1):
+        return False
     in_columns = _counts(pattern, of_rows)
     used = int(of_columns.max(initial=-1)) + 1
     width = int(of_rows.max(initial=-1)) + 1
@@ -160,9 +168,6 @@ _CHECKS: dict[str, Callable[[Pattern, Colors, int], bool]] = {
     "row": _distinct_in_columns,
     "star": _no_two_colored_path,
     "acyclic": _no_two_colored_cycle,
-    # What can be read directly can be read by substitution.
-    "star_bicoloring": _read_somewhere,
-    "acyclic_bicoloring": _read_somewhere,
     "distance_1": _neighbors_differ,
     "distance_2": _far_neighbors_differ,
 }

@@ -35,8 +35,8 @@ MET = {
     "row": (125, 124),
     "star": (61, 60),
     "acyclic": (71, 70),
-    "star_bicoloring": (78, 76),
-    "acyclic_bicoloring": (77, 75),
+    "star_bicoloring": (86, 85),
+    "acyclic_bicoloring": (83, 82),
     "distance_1": (77, 76),
     "distance_2": (76, 75),
 }

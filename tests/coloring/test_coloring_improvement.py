@@ -53,7 +53,8 @@ def _count(colors: npt.NDArray[np.int32], problem: ProblemName, graph: Graph) ->
 def _crown(n: int) -> npt.NDArray[np.bool_]:
     """A crown whose vertices come in pairs without an edge: greedy in natural order needs n colors, 2 are enough."""
     pairs = np.arange(2 * n)
-    return (pairs[:, None] % 2 != pairs % 2) & (pairs[:, None] // 2 != pairs // 2)
+    crown: npt.NDArray[np.bool_] = (pairs[:, None] % 2 != pairs % 2) & (pairs[:, None] // 2 != pairs // 2)
+    return crown
 
 
 @pytest.mark.parametrize(("matrix", "problem"), CASES)

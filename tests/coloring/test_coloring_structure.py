@@ -442,3 +442,17 @@ def test_every_recogniser_is_used(families: ModuleType) -> None:
     recognizers: dict[str, Callable[..., Any]] = dict(RECOGNIZERS)
     for name, pattern in made.items():
         assert list(recognizers[name](PROBLEMS["star"], Profile(as_pattern(pattern))))
+
+
+@pytest.mark.parametrize("problem", ["column", "row", "star", "star_bicoloring", "distance_2"])
+def test_no_table_is_made_that_is_much_larger_than_the_pattern(problem: str) -> None:
+    """One entry each on the diagonal, and as many colors but one: a table would have 4e10 places."""
+    n = 200_000
+    pattern = Pattern(np.arange(n + 1, dtype=np.int32), np.arange(n, dtype=np.int32), (n, n))
+    colors = np.append(np.arange(n - 1), 0).astype(np.int32)
+    both = np.concatenate((np.full(n, -1, dtype=np.int32), colors))
+    assert not holds(PROBLEMS[problem], pattern, both if PROBLEMS[problem].two_sided else colors)
+    found = recognize(PROBLEMS[problem], pattern)
+    assert found is not None
+    assert found.final
+    assert numbered(found.colors, n if PROBLEMS[problem].two_sided else 0).max() == 0

@@ -1,0 +1,116 @@
+"""The benchmark of colorings: its own check, its tools, and that it runs and writes what it found."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io
+
+from bench.coloring import main
+from bench.colorings import sections
+from bench.colorings.measure import number_of_colors
+from bench.colorings.patterns import GENERATORS, as_matrix, as_triple, families, is_symmetric, load
+from bench.colorings.tools import TOOLS
+from bench.colorings.validity import is_valid
+from coloring import check
+
+PATH = as_triple(np.eye(4) + np.eye(4, k=1) + np.eye(4, k=-1))
+RECTANGLE = as_triple(np.array([[1, 1, 0, 0, 1], [0, 1, 1, 0, 0], [0, 0, 1, 1, 1]]))
+
+
+@pytest.mark.parametrize(
+    ("problem", "colors", "valid"),
+    [
+        ("column", [0, 1, 2, 0], True),
+        ("column", [0, 1, 0, 1], False),
+        ("column", [0, 1, 2, -1], False),
+        ("row", [0, 1, 2, 0], True),
+        ("row", [0, 1, 2, 1], False),
+        ("star", [0, 1, 2, 0], True),
+        ("star", [0, 1, 0, 1], False),
+        ("star", [0, 0, 1, 2], False),
+        ("acyclic", [0, 1, 0, 1], True),
+        ("acyclic", [0, 1, 1, 0], False),
+        ("star_bicoloring", [-1, -1, -1, -1, 0, 1, 2, 0], True),
+        ("star_bicoloring", [-1, -1, -1, -1, 0, 1, 0, 1], False),
+        ("column", [0, 1, 2], False),
+    ],
+)
+def test_check_knows_the_path(problem: str, colors: list[int], valid: bool) -> None:
+    assert is_valid(problem, PATH, np.array(colors)) is valid
+
+
+def test_cycle_of_two_colors_is_not_acyclic() -> None:
+    four, five = (as_triple(as_matrix(families().symmetric(n, families().cycle(n)))) for n in (4, 5))
+    assert not is_valid("acyclic", four, np.array([0, 1, 0, 1]))
+    assert is_valid("acyclic", four, np.array([0, 1, 0, 2]))
+    assert is_valid("acyclic", five, np.array([0, 1, 0, 1, 2]))
+
+
+@pytest.mark.parametrize("problem", ["column", "row", "star", "acyclic", "star_bicoloring"])
+def test_check_agrees_with_the_checker(problem: Any) -> None:
+    rng = np.random.default_rng(5)
+    verdicts = set()
+    for size in range(2, 7):
+        for _ in range(40):
+            dense = rng.random((size, size)) < 0.4
+            dense = dense | dense.T | np.eye(size, dtype=bool) if problem in ("star", "acyclic") else dense
+            triple = as_triple(dense.astype(np.int8))
+            sides = 2 if problem == "star_bicoloring" else 1
+            colors = rng.integers(-1 if sides == 2 else 0, 4, sides * size)
+            expected = check(dense, colors, problem) is None
+            assert is_valid(problem, triple, colors) is expected
+            verdicts.add(expected)
+    assert verdicts == {True, False}
+
+
+@pytest.mark.parametrize("name", [name for name in TOOLS if name != "coloring"])
+def test_tools_color_validly(name: str) -> None:
+    tool = TOOLS[name]
+    if tool.missing:
+        pytest.skip(tool.missing)
+    for problem, ways in tool.problems.items():
+        triple = PATH if problem in ("star", "acyclic") else RECTANGLE
+        fewest = {"column": 3, "row": 2, "star": 3, "acyclic": 2, "star_bicoloring": 2}[problem]
+        for method, order in ways[:2]:
+            colors, seconds = tool.color(triple, problem, method, order)
+            assert is_valid(problem, triple, colors), (problem, method, order)
+            assert number_of_colors(problem, triple, colors) >= fewest
+            assert seconds > 0
+
+
+@pytest.mark.parametrize("family", GENERATORS)
+def test_families_have_about_the_size_asked_for(family: str, tmp_path: Path) -> None:
+    triple = load(f"{family}:3000", str(tmp_path))
+    assert 1500 < len(triple[1]) < 6000
+    assert as_matrix(triple).has_canonical_format
+    assert is_symmetric(triple) is (family != "random")
+    again = load(f"{family}:3000", str(tmp_path))
+    np.testing.assert_array_equal(again[1], triple[1])
+
+
+def test_published_counts_name_their_sources() -> None:
+    with (sections.DATA / "published.csv").open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    assert all(row["source"] and int(row["colors"]) > 0 for row in rows)
+    assert "360 (greedy partial distance-2)" in sections._published()["lp_cre_a", "column", "natural"]
+
+
+def test_sections_print_figures_and_write_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, page, matrix = tmp_path / "result.json", tmp_path / "result.md", tmp_path / "rectangle.mtx"
+    scipy.io.mmwrite(matrix, as_matrix(RECTANGLE))
+    asked = ["--section", "threads", "--section", "files", "--matrix", str(matrix)]
+    assert main(["--quick", *asked, "--json", str(file), "--markdown", str(page), "--width", "160"]) == 0
+    assert "box_27" in capsys.readouterr().out
+    threads, files = json.loads(file.read_text(encoding="utf-8"))["cases"]
+    same = [figure for figure in threads["figures"] if "same and valid" in figure["name"]]
+    assert len(same) == 3
+    assert all(figure["met"] is True for figure in same)
+    natural = [row for row in files["tables"][0]["rows"] if row[1:3] == ["column", "natural"]]
+    assert [row[4] for row in natural] == [3]
+    assert "| rectangle.mtx | column | natural |" in page.read_text(encoding="utf-8")
