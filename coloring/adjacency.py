@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from coloring.bipartite import BipartiteGraph
 from coloring.pattern import Index, Pattern
@@ -113,7 +114,7 @@ def two_sided_graph(pattern: Pattern) -> AdjacencyGraph:
     rows, columns = pattern.shape
     transposed = BipartiteGraph(pattern, vertices_are_columns=True)
     dtype = np.int32 if rows + columns < 2**31 - 1 and 2 * pattern.nnz < 2**31 - 1 else np.int64
-    ptr = np.empty(rows + columns + 1, dtype=dtype)
+    ptr: npt.NDArray[Any] = np.empty(rows + columns + 1, dtype=dtype)
     ptr[: rows + 1] = pattern.indptr
     ptr[rows + 1 :] = transposed.vertex_ptr[1:]
     ptr[rows + 1 :] += pattern.nnz

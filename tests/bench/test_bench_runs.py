@@ -30,7 +30,8 @@ def test_cases_print_figures_and_write_them(tmp_path: Path, capsys: pytest.Captu
     assert figures["J against the closed form"]["met"] is True
     assert figures["set-up cold"]["value"] > 0
     rows = strategies["tables"][0]["rows"]
-    assert [row[0].partition(":")[0] for row in rows] == ["forward", "reverse", "bidirectional", "identity", "auto", "scipy"]
+    names = ["forward", "reverse", "bidirectional", "identity", "auto", "scipy"]
+    assert [row[0].partition(":")[0] for row in rows] == names
     assert all(row[-1] is not None and row[-1] < 1e-4 for row in rows)
 
 
