@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ DEFAULT_ORDERS: dict[str, tuple[OrderName, ...]] = {}
 DEFAULT: tuple[OrderName, ...] = ("smallest_last", "largest_first", "natural")
 
 # Entries visited for improvements at least, where a graph has few: Python needs some ten milliseconds at most for
-# colors of one side, whose lower bound is mostly met, and some hundred for the others, where it often is not.
+# for colors of one side, whose lower bound is mostly met, and some hundred for the others, where it often is not.
 FEW_ENTRIES = 8_000
 LEAST_WORK: dict[str, int] = {
     "column": 100_000,
@@ -126,11 +127,23 @@ def color(
         return _finished(chosen, graph, f"greedy, {order}", colors)
     found = recognize(chosen, matrix)
     graph = build_graph(chosen, matrix, "color")
-    known_form = None if found is None else _finished(chosen, graph, found.method, found.colors, found.bound)
-    if known_form is not None and (found is None or found.final or known_form.is_optimal):
-        return known_form
+    if found is None:
+        return _searched(chosen, graph, budget, number)
+    form = _finished(chosen, graph, found.method, found.colors, found.bound)
+    if found.final or form.is_optimal:
+        return form
+    if found.bound is not None:  # what the form does not prove, a clique may
+        form = replace(form, bound=_larger(form.bound, bound_colors(chosen, graph, form.num_colors)))
+    if form.is_optimal:
+        return form
     searched = _searched(chosen, graph, budget, number)
-    return known_form if known_form is not None and known_form.num_colors <= searched.num_colors else searched
+    if searched.num_colors < form.num_colors:
+        return replace(searched, bound=_larger(form.bound, searched.bound))
+    return replace(form, bound=_larger(form.bound, searched.bound))
+
+
+def _larger(first: Bound, second: Bound) -> Bound:
+    return second if second.value > first.value else first
 
 
 def best_of(

@@ -47,6 +47,8 @@ def _colorings(problem: Problem, profile: Profile, grid: Grid) -> Iterator[Recog
         for by_columns, name in SIDES.items():
             for colors, method in _one_sided(name, profile, grid):
                 yield Recognized(one_sided(problem, colors, count, columns=by_columns), method, bound)
+            for ring in rings(name, grid):
+                yield Recognized(one_sided(problem, ring.colors, count, columns=by_columns), ring.method, bound)
         return
     for colors, method in _one_sided(problem.name, profile, grid):
         yield Recognized(colors, method, bound)
