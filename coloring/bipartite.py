@@ -21,6 +21,7 @@ import numpy.typing as npt
 from coloring.compiled import Ints, compiled, pays, run
 from coloring.neighborhoods import Degrees
 from coloring.pattern import Index, Pattern
+from coloring.transposition import transpose
 
 # Entries up to which NumPy answers sooner than numba is imported.
 SMALL = 50_000
@@ -35,10 +36,13 @@ class BipartiteGraph:
     pattern : Pattern
     vertices_are_columns : bool
         Otherwise the vertices are the rows.
+    threads : int
+        How many of them transpose a large pattern.
     """
 
     pattern: Pattern
     vertices_are_columns: bool
+    threads: int = 1
 
     @property
     def degrees_kind(self) -> Degrees:
@@ -130,6 +134,11 @@ class BipartiteGraph:
     def _transposed(self) -> tuple[Index, Index]:
         """The pattern by columns: pointers and sorted rows."""
         pattern = self.pattern
+        if self.threads > 1 and pays(_transpose, pattern.nnz, SMALL):
+            shared = transpose(pattern, self.threads)
+            for array in shared:
+                array.flags.writeable = False
+            return shared
         if not pays(_transpose, pattern.nnz, SMALL):
             rows = np.repeat(np.arange(pattern.shape[0], dtype=pattern.indices.dtype), np.diff(pattern.indptr))
             indices = rows[np.argsort(pattern.indices, kind="stable")]

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from coloring.demand import Demand, wanted_entries
-from coloring.partial import Entries, Lines, demanded_part
-from coloring.pattern import Pattern, PatternLike, as_pattern
-from coloring.problems import Problem, ProblemName, as_problem
+from coloring.partial import Entries, Lines, as_flag, demanded_part
+from coloring.pattern import Pattern, PatternLike, as_pattern, refuse_masked
+from coloring.problems import PROBLEMS, Problem, ProblemName, as_problem
 from coloring.result import Coloring
 
 Entry = tuple[int, int]
@@ -91,13 +91,14 @@ def check(
     """
     matrix = as_pattern(pattern, "check")
     if isinstance(colors, Coloring):
+        _check_sides(colors, matrix)
         problem, colors = problem or colors.problem, colors.colors
-    chosen = as_problem(problem or "column", "check")
+    chosen = as_problem("column" if problem is None else problem, "check")
     if chosen.symmetric:
         _check_symmetry(matrix)
     listed = as_list(colors, chosen.num_vertices(matrix.shape), chosen, "check")
     matrix, marks, _ = demanded_part(matrix, wanted, rows, columns, known, "check")
-    demand = Demand(marks, diagonal)
+    demand = Demand(marks, as_flag(diagonal, "check"))
     if chosen.decompression is None or (chosen.symmetric and demand.whole):
         found = _search_neighbors(matrix, listed, chosen)
         if found is not None or chosen.decompression is None:
@@ -118,6 +119,7 @@ def as_list(colors: npt.ArrayLike, expected: int, problem: Problem, call: str) -
     ValueError
         If they are not `expected` integers of -1 or more.
     """
+    refuse_masked(colors, "colors", call)
     array: npt.NDArray[Any] = np.asarray(colors)
     if array.size == 0 and array.ndim == 1:
         array = array.astype(np.int64)
@@ -127,10 +129,11 @@ def as_list(colors: npt.ArrayLike, expected: int, problem: Problem, call: str) -
             f"pass {expected} integers, one for each of the {problem.vertices}"
         )
     listed: list[int] = array.tolist()
-    wrong = next((place for place, color in enumerate(listed) if color < -1), None)
+    wrong = next((place for place, color in enumerate(listed) if not -1 <= color < 2**63), None)
     if wrong is not None:
         raise ValueError(
             f"{call}: got color {listed[wrong]} for {problem.vertex} {wrong}; colors count from 0, and -1 is neutral"
+            + (", and fit int64" if listed[wrong] > 0 else "")
         )
     return listed
 
@@ -150,6 +153,15 @@ def _check_symmetry(matrix: Pattern) -> None:
         raise ValueError(
             f"check: got a pattern that is not symmetric: it has an entry at {lonely} and none at {lonely[::-1]}; "
             "pass the pattern of A + A.T, or choose a problem for any pattern, as 'column'"
+        )
+
+
+def _check_sides(coloring: Coloring, matrix: Pattern) -> None:
+    """Refuse a coloring of rows and columns that takes other vertices for rows than the pattern has."""
+    if PROBLEMS[coloring.problem].two_sided and coloring.num_rows != matrix.shape[0]:
+        raise ValueError(
+            f"check: got a {coloring.problem} coloring of {coloring.num_rows} rows for a pattern of shape "
+            f"{matrix.shape}; pass the coloring of this pattern"
         )
 
 

@@ -12,7 +12,7 @@ from coloring.problems import Problem
 Graph: TypeAlias = BipartiteGraph | AdjacencyGraph
 
 
-def build_graph(problem: Problem, pattern: Pattern, call: str) -> Graph:
+def build_graph(problem: Problem, pattern: Pattern, call: str, threads: int = 1) -> Graph:
     """Build what algorithms, orders and bounds of a problem work on.
 
     Raises
@@ -32,4 +32,4 @@ def build_graph(problem: Problem, pattern: Pattern, call: str) -> Graph:
         return symmetric_graph(pattern, call)
     if problem.two_sided:
         return two_sided_graph(pattern)
-    return BipartiteGraph(pattern, vertices_are_columns=problem.vertices == "columns")
+    return BipartiteGraph(pattern, vertices_are_columns=problem.vertices == "columns", threads=threads)

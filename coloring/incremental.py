@@ -17,7 +17,7 @@ from coloring.demand import NEUTRAL, Colors, Demand
 from coloring.graphs import Graph, build_graph
 from coloring.pattern import Index, Pattern, PatternLike, as_pattern
 from coloring.problems import PROBLEMS, Problem
-from coloring.result import Coloring, numbered
+from coloring.result import Coloring, as_coloring, numbered
 
 CALL = "update"
 
@@ -71,7 +71,7 @@ def update(pattern: PatternLike, coloring: Coloring, previous_pattern: PatternLi
     >>> coloring.colors.tolist(), recolored.tolist()
     ([0, 1, 2], [2])
     """
-    problem = PROBLEMS[coloring.problem]
+    problem = PROBLEMS[as_coloring(coloring, CALL).problem]
     matrix, previous = as_pattern(pattern, CALL), as_pattern(previous_pattern, CALL)
     _check_fit(problem, coloring, previous)
     graph = build_graph(problem, matrix, CALL)

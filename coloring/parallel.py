@@ -238,7 +238,8 @@ def join(
         nets = crossing[pieces.low[crossing] == seam]
         before, after = (_as_bits(used[k % 2, nets], number) for k in (seam, seam + 1))
         before = before[:, np.argsort(names[seam])]
-        names.append(rename(before.astype(np.float32).T @ after.astype(np.float32)))
+        # Integers, for products of floats wake the threads of a linear-algebra library, which then compete with these.
+        names.append(rename(before.T.astype(np.int32) @ after.astype(np.int32)))
         both = before & after[:, np.argsort(names[-1])]
         bad = both.any(axis=1)
         wrong.append(nets[bad])
@@ -252,7 +253,7 @@ def _as_bits(words: npt.NDArray[np.uint64], number: int) -> Bools:
     return np.unpackbits(octets, axis=1, bitorder="little")[:, :number].astype(np.bool_)
 
 
-def rename(collisions: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
+def rename(collisions: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Match each color of a piece with a name that it never meets; those for which there is none take the best left.
 
     Parameters

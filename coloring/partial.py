@@ -55,6 +55,13 @@ def mark_entries(pattern: Pattern, given: Entries, name: str, call: str) -> Mark
     return np.asarray(marks)
 
 
+def as_flag(diagonal: object, call: str) -> bool:
+    """Refuse what is neither True nor False: a word or an array would be taken for one of them."""
+    if not isinstance(diagonal, bool | np.bool_):
+        raise ValueError(f"{call}: got diagonal={diagonal!r}; pass True or False")
+    return bool(diagonal)
+
+
 def mark_lines(count: int, given: Lines | None, name: str, call: str) -> Marks:
     """Mark rows or columns that are given by number or as marks; None stands for all.
 

@@ -84,7 +84,7 @@ def as_pattern(source: PatternLike, call: str = "as_pattern") -> Pattern:
     >>> pattern.indices.tolist()
     [0, 2, 1]
     """
-    if isinstance(source, Pattern):
+    if isinstance(source, Pattern) and _is_frozen(source):
         return source
     indptr, indices, shape = _triple(source, call)
     rows, columns = _checked_shape(shape, call)
@@ -193,6 +193,12 @@ def _made(indptr: Index, indices: Index, shape: tuple[int, int]) -> Pattern:
     return Pattern(_frozen(indptr, dtype), _frozen(indices, dtype), shape)
 
 
+def _is_frozen(pattern: Pattern) -> bool:
+    """Whether a pattern was made here; one of a user's own may hold anything, and kernels check no bounds."""
+    arrays = (pattern.indptr, pattern.indices)
+    return all(isinstance(array, np.ndarray) and not array.flags.writeable for array in arrays)
+
+
 def _triple(source: Any, call: str) -> tuple[Any, Any, Any]:
     """Take any accepted input apart."""
     if isinstance(source, np.ndarray):
@@ -239,7 +245,7 @@ def _checked_shape(shape: Any, call: str) -> tuple[int, int]:
     try:
         sizes = tuple(int(size) for size in shape)
         exact = all(size == given for size, given in zip(sizes, shape, strict=True))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # the last for an infinity
         sizes, exact = (), False
     if len(sizes) != 2 or not exact or min(sizes) < 0:
         raise ValueError(f"{call}: got shape {shape!r}; pass two integers that are not negative, (rows, columns)")
@@ -254,7 +260,14 @@ def _as_array(values: Any) -> npt.NDArray[Any]:
         return np.empty(0, dtype=object)
 
 
+def refuse_masked(values: Any, name: str, call: str) -> None:
+    """Refuse a masked array, of which NumPy would take the values under the mask."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise ValueError(f"{call}: got a masked array as {name}; pass an ordinary one, for example its `compressed()`")
+
+
 def _checked_integers(values: Any, name: str, call: str) -> Index:
+    refuse_masked(values, name, call)
     array = _as_array(values)
     if array.size == 0 and array.ndim == 1 and array.dtype == np.float64:
         array = array.astype(np.int64)  # an empty list

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from coloring import parallel
 from coloring.algorithms import ALGORITHMS
+from coloring.bipartite import BipartiteGraph
 from coloring.bounds import Bound, bound_colors
 from coloring.checker import as_list, check
 from coloring.decompression import decompression_plan
@@ -19,8 +21,9 @@ from coloring.graphs import Graph, build_graph
 from coloring.improvement import greedy_work, improve, proven
 from coloring.neighborhoods import Degrees
 from coloring.orders import ORDERS, OrderName, as_order, sequence
-from coloring.partial import Entries, Lines, demanded_part
-from coloring.pattern import Pattern, PatternLike, as_pattern
+from coloring.parallel import as_threads
+from coloring.partial import Entries, Lines, as_flag, demanded_part
+from coloring.pattern import Pattern, PatternLike, as_pattern, refuse_masked
 from coloring.problems import PROBLEMS, Problem, ProblemName, as_problem
 from coloring.result import Coloring, numbered
 from coloring.structure import recognize
@@ -58,6 +61,7 @@ def color(
     known: Entries | None = None,
     fixed: npt.ArrayLike | None = None,
     budget: float | None = None,
+    threads: int | None = None,
 ) -> Coloring:
     """Color a pattern.
 
@@ -95,6 +99,10 @@ def color(
     budget : float, optional
         Work for improvements, relative to the greedy pass; by default 1.0, and on small patterns as much as takes some
         ten milliseconds, or some hundred in symmetric and two-sided problems. 0 allows none.
+    threads : int, optional
+        For columns and rows in natural order: color large patterns in pieces, by so many threads. The colors are the
+        same for any number of threads, 1 included, but not those of the one pass that runs by default, and may be a few
+        more. Other problems and orders, and patterns that do not fall into pieces, are colored by one thread.
 
     Returns
     -------
@@ -115,15 +123,19 @@ def color(
     chosen, number = as_problem(problem, "color"), _as_seed(seed, "color")
     if budget is not None and not budget >= 0:
         raise ValueError(f"color: got budget {budget!r}; pass a number of 0 or more, or None")
+    if threads is not None:
+        threads = as_threads(threads, "color")
     if order is not None:
         as_order(order, "color")
+    elif degrees is not None:
+        raise ValueError(f"color: got degrees {degrees!r} without an order; name the order that goes by them")
     matrix, marks, _ = demanded_part(as_pattern(pattern, "color"), wanted, rows, columns, known, "color")
-    demand = Demand(marks, diagonal, _as_colors(fixed))
+    demand = Demand(marks, as_flag(diagonal, "color"), _as_colors(fixed))
     if not demand.whole or demand.fixed is not None:
         return _partial(chosen, matrix, demand, order, number, degrees)
     if order is not None:
-        graph = build_graph(chosen, matrix, "color")
-        colors = greedy(chosen, graph, order, number, degrees=degrees)
+        graph = build_graph(chosen, matrix, "color", threads or 1)
+        colors = greedy(chosen, graph, order, number, degrees=degrees, threads=threads)
         return _finished(chosen, graph, f"greedy, {order}", colors)
     found = recognize(chosen, matrix)
     graph = build_graph(chosen, matrix, "color")
@@ -224,8 +236,11 @@ def greedy(
     seed: int,
     demand: Demand = EVERYTHING,
     degrees: Degrees | None = None,
+    threads: int | None = None,
 ) -> Colors:
     """Run the greedy algorithm of a problem in an order."""
+    if threads is not None and order == "natural" and isinstance(graph, BipartiteGraph):
+        return parallel.first_fit(graph, sequence(problem, graph, order, seed, degrees), threads)
     return ALGORITHMS[problem.name](graph, sequence(problem, graph, order, seed, degrees), demand)
 
 
@@ -291,6 +306,7 @@ def _bound_part(problem: Problem, matrix: Pattern, demand: Demand) -> Bound:
 
 
 def _as_colors(fixed: npt.ArrayLike | None) -> Colors | None:
+    refuse_masked(fixed, "fixed colors", "color")
     return None if fixed is None else np.asarray(fixed)
 
 

@@ -27,7 +27,7 @@ class Problem:
     ----------
     name : str
     vertices : {"columns", "rows", "vertices", "rows and columns"}
-        What gets a color; the vertices of a symmetric pattern are its rows, and with them the columns of the same number.
+        What gets a color; the vertices of a symmetric pattern are its rows, and with them its columns.
     decompression : {"direct", "substitution"} or None
         How entries come back from compressed products: each is read off one product; or one after the other, with
         those found before subtracted; or none, where the coloring is of a graph only.

@@ -122,6 +122,20 @@ class Coloring:
         return f"<{self}>"
 
 
+def as_coloring(given: object, call: str) -> Coloring:
+    """Refuse what is no Coloring, as bare colors.
+
+    Raises
+    ------
+    TypeError
+    """
+    if not isinstance(given, Coloring):
+        raise TypeError(
+            f"{call}: got {type(given).__name__} as coloring; pass a Coloring, as `color` makes, or `adopt` of colors"
+        )
+    return given
+
+
 def numbered(colors: npt.NDArray[np.integer], num_rows: int = 0) -> Colors:
     """Number the colors from 0 without leaving one out, in the order of their numbers; rows before columns.
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from coloring.bounds import Bound
 from coloring.problems import PROBLEMS
-from coloring.result import Coloring, numbered
+from coloring.result import Coloring, as_coloring, numbered
 
 File: TypeAlias = str | os.PathLike[str] | BinaryIO
 
@@ -40,6 +40,7 @@ def save(coloring: Coloring, file: File) -> None:
     >>> load(file).num_colors
     2
     """
+    as_coloring(coloring, "save")
     fields: dict[str, Any] = {
         "version": np.int64(VERSION),
         "problem": np.str_(coloring.problem),

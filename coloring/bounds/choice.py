@@ -25,6 +25,8 @@ from coloring.search import as_instance
 STEPS = 4000
 LARGE = 100_000
 LARGE_STEPS = 1_000_000
+# As good as without end, and the steps still fit int64.
+MOST_EFFORT = 2.0**30
 
 
 def lower_bound(pattern: PatternLike, problem: ProblemName = "column", *, effort: float = 8.0) -> Bound:
@@ -59,7 +61,7 @@ def lower_bound(pattern: PatternLike, problem: ProblemName = "column", *, effort
 def bound_colors(problem: Problem, graph: Graph, enough: int | None = None, *, effort: float = 1.0) -> Bound:
     """Bound the colors of a problem from below; no work is spent on bounds beyond `enough` colors."""
     limit = graph.num_vertices if enough is None else enough
-    steps = int(effort * (STEPS + graph.entries if graph.entries < LARGE else LARGE_STEPS))
+    steps = int(min(effort, MOST_EFFORT) * (STEPS + graph.entries if graph.entries < LARGE else LARGE_STEPS))
     if isinstance(graph, BipartiteGraph):
         return _bound_nets(graph, problem, limit, steps)
     if graph.num_edges == 0:

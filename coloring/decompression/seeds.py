@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coloring.problems import PROBLEMS, Problem
-from coloring.result import Coloring, Colors
+from coloring.result import Coloring, Colors, as_coloring
 
 Dense: TypeAlias = npt.NDArray[Any]
 # One compressed matrix, or two: that of the rows, then that of the columns.
@@ -115,7 +115,7 @@ def compressing(coloring: Coloring, call: str) -> Problem:
     ValueError
         If it is a coloring of a graph only.
     """
-    problem = PROBLEMS[coloring.problem]
+    problem = PROBLEMS[as_coloring(coloring, call).problem]
     if problem.decompression is None:
         raise ValueError(
             f"{call}: got a {problem.name} coloring, which is of a graph and compresses no matrix; color the pattern "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -87,8 +88,11 @@ def exact(
     chosen = as_problem(problem, "exact")
     if backend not in get_args(Backend):
         raise ValueError(f"exact: got backend {backend!r}; choose one of {', '.join(map(repr, get_args(Backend)))}")
-    if not seconds >= 0 or (visits is not None and visits < 0):
-        raise ValueError(f"exact: got seconds={seconds!r}, visits={visits!r}; pass numbers that are not negative")
+    if not seconds >= 0 or (visits is not None and not 0 <= visits < math.inf):
+        raise ValueError(
+            f"exact: got seconds={seconds!r}, visits={visits!r}; pass numbers that are not negative, and of visits no "
+            "infinity"
+        )
     if backend == "cp_sat":
         cp_sat.require("exact")
     budget = Budget(seconds, visits)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coloring import as_pattern, check, parallel
+from coloring import as_pattern, check, color, parallel
 from coloring.algorithms import partial_distance_2
 from coloring.bipartite import BipartiteGraph
 from coloring.transposition import transpose
@@ -150,3 +150,11 @@ def test_what_goes_wrong_in_a_thread_is_raised(families: ModuleType, monkeypatch
     monkeypatch.setattr(parallel, "compiled", lambda k: broken if k is parallel._color_range else machine(k))
     with pytest.raises(MemoryError, match="in a thread"):
         colored(families.band(300, 300, 1, 1), True, 2)
+
+
+def test_color_takes_threads(build: Any) -> None:
+    pattern = build("five_point_20x30")
+    found = [color(pattern, order="natural", threads=threads) for threads in (1, 2, 3)]
+    assert all(np.array_equal(found[0].colors, other.colors) for other in found)
+    with pytest.raises(ValueError, match="threads"):
+        color(pattern, threads=0)
