@@ -62,8 +62,7 @@ class AdjacencyGraph:
     @cached_property
     def pairs(self) -> int:
         """Paths of two edges, with a direction: what a walk from every vertex over two edges visits."""
-        sizes = self.degrees.astype(np.float64)
-        return int(sizes @ sizes)
+        return int(np.square(self.degrees, dtype=np.float64).sum())
 
 
 def symmetric_graph(pattern: Pattern, call: str) -> AdjacencyGraph:
@@ -122,6 +121,20 @@ def two_sided_graph(pattern: Pattern) -> AdjacencyGraph:
     np.add(pattern.indices, rows, out=neighbors[: pattern.nnz], casting="unsafe")
     neighbors[pattern.nnz :] = transposed.vertex_nets
     return AdjacencyGraph(pattern, cast("Index", ptr), cast("Index", neighbors), num_rows=rows)
+
+
+def columns_of(graph: AdjacencyGraph) -> tuple[Index, Index]:
+    """Find the pattern by columns in a two-sided graph: where each begins, and their rows.
+
+    Examples
+    --------
+    >>> from coloring.pattern import as_pattern
+    >>> pointers, rows = columns_of(two_sided_graph(as_pattern(([0, 2, 3], [0, 1, 1], (2, 2)))))
+    >>> pointers.tolist(), rows.tolist()
+    ([0, 1, 3], [0, 0, 1])
+    """
+    nnz = graph.pattern.nnz
+    return cast("Index", graph.ptr[graph.num_rows :] - graph.ptr.dtype.type(nnz)), graph.neighbors[nnz:]
 
 
 def _lonely_entry(pattern: Pattern, transposed: BipartiteGraph) -> tuple[int, int]:

@@ -107,8 +107,9 @@ class BipartiteGraph:
     @cached_property
     def pairs(self) -> int:
         """Entries visited by a walk from every vertex to its distance-2 neighbours (over no net of all vertices)."""
-        sizes = self.net_sizes.astype(np.float64)
-        return int(np.where(sizes < self.num_vertices, sizes * sizes, sizes).sum())
+        sizes = self.net_sizes
+        whole = int(np.count_nonzero(sizes == self.num_vertices))
+        return int(np.square(sizes, dtype=np.float64).sum()) - whole * self.num_vertices * (self.num_vertices - 1)
 
     def by_vertex(self, marks: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """Bring marks of the entries from the order of the pattern into that of `vertex_nets`."""
@@ -118,12 +119,19 @@ class BipartiteGraph:
         run(_carry, self.entries, self.pattern.indices, self._pointers.copy(), marks, result)
         return result
 
+    def adopt_transposed(self, pointers: Index, rows: Index) -> None:
+        """Take the pattern by columns from where it is known already."""
+        for array in (pointers, rows):
+            array.flags.writeable = False
+        self.__dict__["_pointers"], self.__dict__["_transposed"] = pointers, (pointers, rows)
+
     @cached_property
     def _pointers(self) -> Index:
         """Row pointer of the transposed pattern."""
         pointers = np.zeros(self.pattern.shape[1] + 1, dtype=self.pattern.indptr.dtype)
-        if pays(_tally, self.entries, SMALL):
-            compiled(_tally)(self.pattern.indices, pointers)
+        arguments = (self.pattern.indices, pointers)
+        if pays(_tally, self.entries, SMALL, arguments):
+            compiled(_tally)(*arguments)
         else:
             pointers[1:] = np.bincount(self.pattern.indices, minlength=self.pattern.shape[1])
         np.cumsum(pointers, out=pointers)
@@ -139,7 +147,7 @@ class BipartiteGraph:
             for array in shared:
                 array.flags.writeable = False
             return shared
-        if not pays(_transpose, pattern.nnz, SMALL):
+        if not pays(_transpose, pattern.nnz, SMALL, (pattern.indptr, pattern.indices)):
             rows = np.repeat(np.arange(pattern.shape[0], dtype=pattern.indices.dtype), np.diff(pattern.indptr))
             indices = rows[np.argsort(pattern.indices, kind="stable")]
         else:

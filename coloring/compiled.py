@@ -7,21 +7,29 @@ to color. Large ones compile it once; numba keeps the machine code on disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from functools import cache, update_wrapper
+from pathlib import Path
 from types import FunctionType
 from typing import Any, Protocol, cast
 
 import numpy as np
 
-# Python needs about 0.1 microseconds a visited entry, and numba a third of a second to be imported.
+# Python needs about 0.1 microseconds a visited entry; numba a third of a second to be imported, and longer to compile a
+# kernel.
 SMALL = 500_000
 
-# Entries above which machine code answers sooner once numba is imported, for a kernel on disk is loaded in
-# milliseconds; and once the kernel is loaded, for a call takes some microseconds.
-AWAKE = 50_000
+# A kernel is compiled after so many times as many visits in several calls, too.
+PATIENCE = 10
+# Visits in several calls, where numba is imported and the kernel is on disk, for it is loaded in milliseconds; and
+# visits in one call once it is loaded, for a call takes some microseconds.
+AWAKE = 20_000
 WARM = 1000
-_loaded: set[Callable[..., Any]] = set()
+
+# Kernels with the types of their arguments that were found worth it, and visits by Python of others.
+_ready: set[tuple[Callable[..., Any], tuple[Any, ...]]] = set()
+_visits: dict[Callable[..., Any], int] = {}
 
 
 class Ints(Protocol):
@@ -45,7 +53,6 @@ def compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel to machine code that runs without the interpreter's lock."""
     import numba
 
-    _loaded.add(kernel)
     kernel = _with_compiled_parts(kernel)
     machine: Callable[..., Any]
     try:
@@ -66,11 +73,49 @@ def _with_compiled_parts(kernel: Callable[..., Any]) -> Callable[..., Any]:
     return update_wrapper(whole, kernel)
 
 
-def pays(kernel: Callable[..., Any], work: int, small: int) -> bool:
-    """Whether machine code answers sooner than Python: beyond `small` entries, or if it is loaded, nearly always."""
-    if kernel in _loaded:
-        return work > min(small, WARM)
-    return work > (min(small, AWAKE) if _loaded else small)
+def pays(kernel: Callable[..., Any], work: int, small: int, arguments: Sequence[Any] = ()) -> bool:
+    """Whether machine code answers sooner than Python, or will after as many calls as there were; both answer the same.
+
+    Parameters
+    ----------
+    kernel : function
+    work : int
+        Estimate of the entries it visits in this call.
+    small : int
+        Visits up to which it is worth neither importing numba nor compiling the kernel.
+    arguments : sequence
+        What it will be called with: each combination of types is compiled by itself.
+    """
+    if work <= min(small, WARM):
+        return False
+    key = (kernel, tuple([_type(value) for value in arguments]))
+    if key in _ready:
+        return True
+    visits = _visits.get(kernel, 0) + work
+    if work > small or visits > (AWAKE if _on_disk(kernel) else PATIENCE * small):
+        _ready.add(key)
+        return True
+    _visits[kernel] = visits
+    return False
+
+
+def _type(value: Any) -> Any:
+    """Tell apart what numba tells apart."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.num, value.flags.writeable, value.flags.c_contiguous
+    return type(value)
+
+
+def _on_disk(kernel: Callable[..., Any]) -> bool:
+    """Whether numba is imported and has the machine code of a kernel on disk."""
+    return "numba" in sys.modules and _cached(kernel)
+
+
+@cache
+def _cached(kernel: Callable[..., Any]) -> bool:
+    folder = getattr(getattr(compiled(kernel), "stats", None), "cache_path", None)
+    code = cast("FunctionType", kernel).__code__
+    return folder is not None and any(Path(folder).glob(f"*.{code.co_name}-{code.co_firstlineno}.*.nbi"))
 
 
 def run(kernel: Callable[..., int | None], work: int, *arguments: Any) -> int:
@@ -85,7 +130,7 @@ def run(kernel: Callable[..., int | None], work: int, *arguments: Any) -> int:
     *arguments : int or 1-D array
         Writable arrays are filled; read-only ones are input.
     """
-    if pays(kernel, work, SMALL):
+    if pays(kernel, work, SMALL, arguments):
         return compiled(kernel)(*arguments) or 0
     lists = [value.tolist() if isinstance(value, np.ndarray) else value for value in arguments]
     result = kernel(*lists)

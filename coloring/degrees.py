@@ -25,8 +25,10 @@ LONGEST_WALK_PER_ENTRY = 250
 
 def too_long(graph: Neighborhood, sizes: Index) -> bool:
     """Whether walking from every vertex over its nets is too much work when the nets have these sizes."""
-    lengths = sizes.astype(np.float64)
-    return graph.degrees_kind == "distance_2" and float(lengths @ lengths) > _most_visits(graph)
+    if graph.degrees_kind == "distance_1":
+        return False
+    # Not a scalar product: BLAS would start threads for it.
+    return float(np.square(sizes, dtype=np.float64).sum()) > _most_visits(graph)
 
 
 def longest_walked(graph: Neighborhood) -> int:

@@ -169,8 +169,7 @@ class ClosedNeighborhoods:
     @cached_property
     def pairs(self) -> int:
         """Members visited by a walk from every vertex over its nets."""
-        sizes = self.net_sizes.astype(np.float64)
-        return int(sizes @ sizes)
+        return int(np.square(self.net_sizes, dtype=np.float64).sum())
 
 
 def _widened(pointers: Index, entries: int) -> Index:

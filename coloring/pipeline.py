@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +12,8 @@ import numpy.typing as npt
 from coloring import parallel
 from coloring.algorithms import ALGORITHMS
 from coloring.bipartite import BipartiteGraph
-from coloring.bounds import Bound, bound_colors
+from coloring.bounds import Bound, bound_colors, bound_later
 from coloring.checker import as_list, check
-from coloring.decompression import decompression_plan
 from coloring.demand import EVERYTHING, Colors, Demand, wanted_entries
 from coloring.graphs import Graph, build_graph
 from coloring.improvement import greedy_work, improve, proven
@@ -24,9 +22,11 @@ from coloring.orders import ORDERS, OrderName, as_order, sequence
 from coloring.parallel import as_threads
 from coloring.partial import Entries, Lines, as_flag, demanded_part
 from coloring.pattern import Pattern, PatternLike, as_pattern, refuse_masked
-from coloring.problems import PROBLEMS, Problem, ProblemName, as_problem
+from coloring.problems import Problem, ProblemName, as_problem
+from coloring.random_seed import as_seed
 from coloring.result import Coloring, numbered
 from coloring.structure import recognize
+from coloring.validity import is_valid
 
 # Orders tried by default, by problem, the best first.
 DEFAULT_ORDERS: dict[str, tuple[OrderName, ...]] = {}
@@ -67,7 +67,8 @@ def color(
 
     Without an order, this is: a form is looked for whose coloring is known; else the greedy algorithm runs in the best
     order, and as much work again (`budget` times as much) is spent on other orders and on recoloring, unless the lower
-    bound is met. With an order, it is the greedy algorithm in that order and nothing else.
+    bound is met. With an order, it is the greedy algorithm in that order and nothing else; a lower bound is looked for
+    when it is first read.
 
     Parameters
     ----------
@@ -120,7 +121,7 @@ def color(
     >>> print(color(tridiagonal, order="smallest_last"))
     column coloring of 4 columns (greedy, smallest_last): 3 colors, optimal (row 1 is the fullest)
     """
-    chosen, number = as_problem(problem, "color"), _as_seed(seed, "color")
+    chosen, number = as_problem(problem, "color"), as_seed(seed, "color")
     if budget is not None and not budget >= 0:
         raise ValueError(f"color: got budget {budget!r}; pass a number of 0 or more, or None")
     if threads is not None:
@@ -136,7 +137,7 @@ def color(
     if order is not None:
         graph = build_graph(chosen, matrix, "color", threads or 1)
         colors = greedy(chosen, graph, order, number, degrees=degrees, threads=threads)
-        return _finished(chosen, graph, f"greedy, {order}", colors)
+        return _finished(chosen, graph, f"greedy, {order}", colors, find=bound_later)
     found = recognize(chosen, matrix)
     graph = build_graph(chosen, matrix, "color")
     if found is None:
@@ -174,7 +175,7 @@ def best_of(
     >>> best_of(np.eye(3, dtype=bool)).num_colors
     1
     """
-    chosen, number = as_problem(problem, "best_of"), _as_seed(seed, "best_of")
+    chosen, number = as_problem(problem, "best_of"), as_seed(seed, "best_of")
     for name in orders:
         as_order(name, "best_of")
     if not len(orders):
@@ -212,21 +213,10 @@ def adopt(pattern: PatternLike, colors: npt.ArrayLike, problem: ProblemName = "c
     listed = as_list(colors, chosen.num_vertices(matrix.shape), chosen, "adopt")
     graph = build_graph(chosen, matrix, "adopt")
     coloring = _finished(chosen, graph, "given", np.array(listed, dtype=np.int64))
-    if not _is_valid(matrix, coloring):
+    if not is_valid(matrix, coloring):
         conflict = check(matrix, np.array(listed, dtype=np.int64), problem)
         raise ValueError(f"adopt: got colors with a conflict: {conflict}; give the two different colors")
     return coloring
-
-
-def _is_valid(matrix: Pattern, coloring: Coloring) -> bool:
-    """Whether a coloring is valid, in linear time where there is decompression; the checker takes its time."""
-    if PROBLEMS[coloring.problem].decompression is None:
-        return check(matrix, coloring) is None
-    try:
-        decompression_plan(matrix, coloring)
-    except ValueError:
-        return False
-    return True
 
 
 def greedy(
@@ -310,19 +300,17 @@ def _as_colors(fixed: npt.ArrayLike | None) -> Colors | None:
     return None if fixed is None else np.asarray(fixed)
 
 
-def _as_seed(seed: int, call: str) -> int:
-    try:
-        return operator.index(seed)
-    except TypeError:
-        raise ValueError(f"{call}: got seed {seed!r}; pass an integer") from None
-
-
 def _finished(
-    problem: Problem, graph: Graph, method: str, colors: npt.NDArray[Any], bound: Bound | None = None
+    problem: Problem,
+    graph: Graph,
+    method: str,
+    colors: npt.NDArray[Any],
+    bound: Bound | None = None,
+    find: Callable[[Problem, Graph, int], Bound] = bound_colors,
 ) -> Coloring:
     """Number the colors, freeze them, and bound them where no bound is known."""
     num_rows = graph.pattern.shape[0] if problem.two_sided else 0
     final = numbered(colors, num_rows)
     final.flags.writeable = False
     used = int(final.max(initial=-1)) + 1
-    return Coloring(problem.name, method, final, bound or bound_colors(problem, graph, used), num_rows)
+    return Coloring(problem.name, method, final, bound or find(problem, graph, used), num_rows)

@@ -156,18 +156,23 @@ def numbered(colors: npt.NDArray[np.integer], num_rows: int = 0) -> Colors:
     result = np.full(len(colors), -1, dtype=np.int32)
     first = 0
     for part in (slice(0, num_rows), slice(num_rows, None)):
-        kept = colors[part] >= 0
-        places = _ranks(colors[part][kept])
-        result[part][kept] = places + first
+        mine = colors[part]
+        kept: npt.NDArray[np.bool_] | slice = mine >= 0
+        if np.all(kept):
+            kept = slice(None)
+        places = _ranks(mine[kept])
+        result[part][kept] = places + np.int32(first)
         first += int(places.max(initial=-1)) + 1
     return result
 
 
-def _ranks(numbers: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
+def _ranks(numbers: npt.NDArray[np.integer]) -> Colors:
     """Number the distinct numbers by size; without a sort, unless they are far apart."""
     highest = int(numbers.max(initial=-1))
     if highest > 8 * len(numbers):
-        return cast("npt.NDArray[np.intp]", np.unique(numbers, return_inverse=True)[1])
+        return cast("Colors", np.unique(numbers, return_inverse=True)[1].astype(np.int32))
     used = np.zeros(highest + 1, dtype=bool)
     used[numbers] = True
-    return cast("npt.NDArray[np.intp]", (np.cumsum(used) - 1)[numbers])
+    if used.all():
+        return numbers.astype(np.int32)
+    return cast("Colors", (np.cumsum(used, dtype=np.int32) - np.int32(1))[numbers])

@@ -53,7 +53,7 @@ class TwoSided:
     @cached_property
     def fixed(self) -> Colors:
         """Fixed colors, numbered from 0 on each side; empty if there are none at all."""
-        if not bool((self.given >= 0).any()):
+        if self.demand.fixed is None or not bool((self.given >= 0).any()):
             return np.zeros(0, dtype=np.int32)
         return np.concatenate([numbered(self.given[self.lines(side)]) for side in (0, 1)])
 

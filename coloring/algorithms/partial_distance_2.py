@@ -127,7 +127,8 @@ def color_nets(graph: Nets, order: Index, colors: Colors, wanted: Marks | None, 
     if len(given) or wanted is not None:
         left = (colors < 0) & (True if wanted is None else _asked(graph, wanted))
         order = np.concatenate([given.astype(order.dtype), order[left[order]]])
-    paint = _by_words if pays(color_below_64, graph.entries, SMALL) else _by_integers
+    arguments = (graph.vertex_nets, order, wanted)
+    paint = _by_words if pays(color_below_64, graph.entries, SMALL, arguments) else _by_integers
     paint(graph, order, len(given), wanted, colors)
     return colors
 

@@ -51,7 +51,9 @@ def first_fit(graph: AdjacencyGraph, order: Index, demand: Demand = EVERYTHING) 
 
 def _paint(graph: AdjacencyGraph, order: Index, colors: Colors) -> int:
     """Color in place; return a vertex whose given color breaks the rule, or -1."""
-    paint = _by_words if pays(color_by_bits, VISITS * graph.entries, compiling.SMALL) else _by_integers
+    arguments = (graph.neighbors, order)
+    pays_off = pays(color_by_bits, VISITS * graph.entries, compiling.SMALL, arguments)
+    paint = _by_words if pays_off else _by_integers
     done = paint(graph, order, colors)
     return int(order[-1 - done]) if done < 0 else -1
 

@@ -23,7 +23,7 @@ from typing import Literal, TypeAlias, cast
 
 import numpy as np
 
-from coloring.adjacency import AdjacencyGraph
+from coloring.adjacency import AdjacencyGraph, columns_of
 from coloring.algorithms.star_bicoloring_kernels import (
     ABSENT,
     BANK,
@@ -255,7 +255,7 @@ def _classes(problem: TwoSided, order: Index, side: int) -> Colors:
 
 def _longest_beyond(problem: TwoSided, classes: Colors, side: int) -> list[int]:
     """Tell how long the longest line is beyond the first 0, 1, ... classes, but for all of them."""
-    longest = np.zeros(max(int(classes.max(initial=-1)), 0) + 1, dtype=np.int64)
+    longest = np.zeros(max(int(classes.max(initial=-1)), 0) + 1, dtype=problem.degrees.dtype)
     colored = classes >= 0
     np.maximum.at(longest, classes[colored], problem.degrees[problem.lines(side)][colored])
     return cast("list[int]", np.maximum.accumulate(longest[::-1])[::-1].tolist())
@@ -271,7 +271,10 @@ def _smallest_last(problem: TwoSided) -> Iterator[Trial]:
 
 def _smallest_last_first(problem: TwoSided, pattern: Pattern, side: int) -> Index:
     """Order one side by smallest-last and put the other, of which few lines are colored if any, behind."""
-    first = smallest_last.order(BipartiteGraph(pattern, vertices_are_columns=side == 1), 0)
+    alone = BipartiteGraph(pattern, vertices_are_columns=side == 1)
+    if problem.graph.ptr.dtype == alone.dtype:
+        alone.adopt_transposed(*columns_of(problem.graph))
+    first = smallest_last.order(alone, 0)
     order = in_dtype_of(problem.graph, np.arange(problem.graph.num_vertices))
     order[problem.lines(side)] = first + problem.lines(side).start
     return side_first(problem, order, side)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,29 @@ class Bound:
     def __str__(self) -> str:
         """Value and reason."""
         return f"{self.value} ({self.reason})"
+
+
+class DeferredBound(Bound):
+    """A bound that is looked for when it is first read: that takes longer than a greedy coloring in a given order.
+
+    Parameters
+    ----------
+    find : function
+        Finds the bound. What it holds on to must not change.
+    """
+
+    def __init__(self, find: Callable[[], Bound]) -> None:
+        self.__dict__["_find"] = find
+
+    def __getattr__(self, name: str) -> Any:
+        """Find what is not there yet."""
+        if name not in ("value", "reason", "witness"):
+            raise AttributeError(name)
+        find = self.__dict__.get("_find")
+        if find is not None:
+            self.__dict__.update(vars(find()))
+            self.__dict__["_find"] = None
+        return self.__dict__[name]
 
 
 def witnessed(value: int, reason: str, vertices: npt.NDArray[Any]) -> Bound:

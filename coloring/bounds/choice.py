@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from coloring.adjacency import AdjacencyGraph
 from coloring.bipartite import BipartiteGraph
-from coloring.bounds.bound import Bound, witnessed
+from coloring.bounds.bound import Bound, DeferredBound, witnessed
 from coloring.bounds.cliques import closed_neighborhoods, graph_clique, neighborhood, odd_cycle
 from coloring.bounds.entries import entry_count
 from coloring.bounds.forests import forest_count, peeled_forest_count, peeled_star_count, star_count
 from coloring.bounds.nets import fullest_net, larger_clique
-from coloring.bounds.patches import among, near_vertices, raise_by_search
+from coloring.bounds.patches import SIZES, among, near_vertices, raise_by_search
 from coloring.bounds.peeling import peel
 from coloring.graphs import Graph, build_graph
-from coloring.pattern import PatternLike, as_pattern
+from coloring.pattern import Pattern, PatternLike, as_pattern
 from coloring.problems import Problem, ProblemName, as_problem
 from coloring.search import as_instance
 
@@ -70,6 +71,17 @@ def bound_colors(problem: Problem, graph: Graph, enough: int | None = None, *, e
     return BOUNDS[problem.name](graph, problem, limit, steps)
 
 
+def bound_later(problem: Problem, graph: Graph, enough: int) -> Bound:
+    """As `bound_colors`, but when the bound is first read, from a copy of the pattern."""
+    pattern = graph.pattern
+    mine = Pattern(pattern.indptr.copy(), pattern.indices.copy(), pattern.shape)
+    return DeferredBound(partial(_bound_pattern, problem, mine, enough))
+
+
+def _bound_pattern(problem: Problem, pattern: Pattern, enough: int) -> Bound:
+    return bound_colors(problem, build_graph(problem, pattern, "lower_bound"), enough)
+
+
 def _bound_nets(graph: BipartiteGraph, problem: Problem, enough: int, steps: int) -> Bound:
     bound = fullest_net(graph, problem)
     if bound.value >= enough:
@@ -79,7 +91,7 @@ def _bound_nets(graph: BipartiteGraph, problem: Problem, enough: int, steps: int
 
 def _raise_by_nets(graph: BipartiteGraph, problem: Problem, bound: Bound, enough: int, steps: int) -> Bound:
     bound = larger_clique(graph, problem, bound)
-    if bound.value >= enough or graph.entries == 0:
+    if bound.value >= min(enough, SIZES[-1]) or graph.entries == 0:
         return bound
     vertices = near_vertices(graph, int(bound.witness[0]), steps)
     instance = among(graph, vertices)

@@ -9,11 +9,14 @@ is room for (q - 1) m + (p - 1) n: of more than q entries in a row, two share a 
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
 from coloring.adjacency import AdjacencyGraph
 from coloring.bounds.bound import Bound, witnessed
 from coloring.compiled import Ints, run
+from coloring.pattern import Index
 
 # Entries visited per entry of the pattern, and at least.
 VISITS_PER_ENTRY = 12
@@ -47,8 +50,8 @@ class Splits:
 
     def refuted(self, row_colors: int, column_colors: int) -> bool:
         """Whether so many colors of rows and of columns cannot be enough."""
-        room = self._row_room[min(column_colors, len(self._row_room) - 1)]
-        room += self._column_room[min(row_colors, len(self._column_room) - 1)]
+        room = int(self._row_room[min(column_colors, len(self._row_room) - 1)])
+        room += int(self._column_room[min(row_colors, len(self._column_room) - 1)])
         if room < self._graph.num_edges:
             return True
         if self.visits <= 0:
@@ -77,7 +80,7 @@ def entry_count(graph: AdjacencyGraph, direct: bool, enough: int) -> tuple[Bound
         else:
             best = min(best, rows + columns)
             columns -= 1
-    lines = np.flatnonzero(graph.degrees)
+    lines = np.flatnonzero(graph.degrees).astype(graph.ptr.dtype)
     if best <= 1:
         return witnessed(best, "there is an entry", lines), splits
     row_count = int(np.searchsorted(lines, graph.num_rows))
@@ -88,11 +91,11 @@ def entry_count(graph: AdjacencyGraph, direct: bool, enough: int) -> tuple[Bound
     return witnessed(best, reason, lines), splits
 
 
-def _capped_sums(degrees: np.ndarray) -> list[int]:
+def _capped_sums(degrees: Index) -> Index:
     """Sum up the degrees, none counted above d, for d = 0, 1, ... up to the largest."""
     counts = np.bincount(degrees, minlength=1)
     above = len(degrees) - np.cumsum(counts)
-    return [0, *np.cumsum(above[:-1], dtype=np.int64).tolist()]
+    return cast("Index", np.concatenate(([0], np.cumsum(above[:-1]))))
 
 
 def _crowded(

@@ -114,9 +114,10 @@ def _raised_by_leaves(graph: AdjacencyGraph, vertices: npt.NDArray[np.integer], 
     if len(vertices) < graph.num_vertices:
         inside = np.zeros(graph.num_vertices, dtype=bool)
         inside[vertices] = True
-        owners = np.repeat(np.arange(graph.num_vertices), graph.degrees)
-        both = inside[owners] & inside[graph.neighbors]
-        degrees = np.bincount(owners[both], minlength=graph.num_vertices)[vertices]
+        both = np.repeat(inside, graph.degrees) & inside[graph.neighbors]
+        before = np.zeros(graph.entries + 1, dtype=graph.ptr.dtype)
+        np.cumsum(both, out=before[1:])
+        degrees = (before[graph.ptr[1:]] - before[graph.ptr[:-1]])[vertices]
     edges, k = int(degrees.sum()) // 2, bound.value
     while k > 0 and edges > int(np.where(degrees < k, degrees, max(k - 2, 0)).sum()):
         k += 1

@@ -18,6 +18,8 @@ from coloring.search import PROPER, Instance, Ints64, decide
 
 # Vertices of the patches tried, the first that needs more colors counts.
 SIZES = (8, 16, 24, 36, 54, 81, 120)
+# Neighbours of a vertex that may join a patch, the first ones.
+REACH = 1000
 
 
 def raise_by_search(
@@ -35,6 +37,8 @@ def raise_by_search(
     Larger patches are taken as smaller ones turn out to have a coloring. If the instance is a part only, `names` says
     what its vertices are in the whole.
     """
+    if bound.value >= SIZES[-1]:
+        return bound
     patches = _patches(instance, start)
     patch = next(patches, None)
     while patch is not None and visits > 0 and bound.value < enough:
@@ -83,6 +87,8 @@ def among(graph: BipartiteGraph, vertices: Ints64) -> Instance:
 
 def _refuted(instance: Instance, k: int, visits: int, splits: Splits | None) -> tuple[bool | None, int]:
     """Whether k colors are not enough, None if the visits ran out, and the visits spent."""
+    if instance.num_vertices <= k:
+        return False, 0
     if not instance.two_sided:
         decision = decide(instance, k, visits=visits)
         return (decision.refuted if decision.refuted or decision.colors is not None else None), decision.visits
@@ -106,7 +112,7 @@ def _patches(instance: Instance, start: int) -> Iterator[np.ndarray]:
             newest = max(joined, key=joined.__getitem__)
             del joined[newest]
             inside[newest] = None
-            for vertex in instance.near(newest):
+            for vertex in instance.near(newest, REACH):
                 if vertex not in inside:
                     joined[vertex] = joined.get(vertex, 0) + 1
         yield np.array(sorted(inside), dtype=np.int64)

@@ -59,9 +59,11 @@ def peel(graph: AdjacencyGraph) -> Peeling:
     place[order] = np.arange(n, dtype=dtype)
     starts = np.searchsorted(left[order], np.arange(int(left.max(initial=0)) + 2)).astype(dtype)
     run(_peel, graph.entries + n, graph.ptr, graph.neighbors, order, place, starts, left)
-    later = place[graph.neighbors] > np.repeat(place, graph.degrees)
-    owners = np.repeat(np.arange(n, dtype=dtype), graph.degrees)[later]
-    return Peeling(cast("Index", order), cast("Index", np.bincount(owners, minlength=n)[order]))
+    later = np.repeat(place, graph.degrees)
+    before = np.zeros(graph.entries + 1, dtype=graph.ptr.dtype)
+    np.cumsum(np.take(place, graph.neighbors) > later, out=before[1:])
+    del later
+    return Peeling(cast("Index", order), cast("Index", np.diff(before[graph.ptr])[order]))
 
 
 def _peel(ptr: Ints, neighbors: Ints, order: Ints, place: Ints, starts: Ints, left: Ints) -> None:

@@ -23,8 +23,8 @@ from coloring.search import Instance
 
 # Turns without success after which a class is dissolved at random: for two-sided problems, and for others.
 PATIENCE_TWO_SIDED, PATIENCE = 100, 200
-# Work that is done without a compiler, in a fraction of the time that it would need.
-QUICK = 3_000_000
+# Work that takes Python as long as one of the visits that `compiled.SMALL` counts, as few searches use all they may.
+SHARE = 6
 # Elements of the largest table: vertices times colors.
 LARGEST_TABLE = 2_000_000
 
@@ -66,7 +66,5 @@ def descend(instance: Instance, colors: Colors, enough: int, work: int, seed: in
     graph = (instance.rule, instance.ptr.astype(np.int64), instance.neighbors.astype(np.int64), instance.num_rows)
     patience = PATIENCE_TWO_SIDED if instance.num_rows >= 0 else PATIENCE
     limits = (enough, work, seed % 2**31, patience, width)
-    left = run(
-        search, work if work > QUICK else 0, *graph, *limits, best, color, counts, barred, *others, clock, *per_color
-    )
+    left = run(search, work // SHARE, *graph, *limits, best, color, counts, barred, *others, clock, *per_color)
     return numbered(best, max(instance.num_rows, 0)), left

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
+from coloring.bounds import bound_colors
 from coloring.bounds.bound import witnessed
 from coloring.checker import check
 from coloring.demand import Colors
@@ -15,7 +18,9 @@ from coloring.improvement.choice import Improved, improve
 from coloring.improvement.iterated_greedy import recolor_rounds
 from coloring.pattern import PatternLike, as_pattern
 from coloring.problems import PROBLEMS, Problem
-from coloring.result import Coloring, numbered
+from coloring.random_seed import as_seed
+from coloring.result import Coloring, as_coloring, numbered
+from coloring.validity import is_valid
 
 ROUNDS = 10
 # Entries visited before the first look at the clock.
@@ -50,7 +55,7 @@ def recolor(
     Returns
     -------
     Coloring
-        The given one if none of fewer colors was found; its bound may have become sharper.
+        The given one if none of fewer colors was found, with a bound for this pattern.
 
     Raises
     ------
@@ -70,24 +75,34 @@ def recolor(
     >>> recolor(crown, greedy, rounds=5).num_colors <= greedy.num_colors
     True
     """
-    limits = {"rounds": rounds, "work": work, "seconds": seconds}
-    given = {name: value for name, value in limits.items() if value is not None}
-    if len(given) > 1 or any(not value >= 0 for value in given.values()):
-        said = ", ".join(f"{name}={value!r}" for name, value in given.items())
-        raise ValueError(f"recolor: got {said}; pass one limit that is not negative")
-    matrix = as_pattern(pattern, "recolor")
-    problem = PROBLEMS[coloring.problem]
-    conflict = check(matrix, coloring)
-    if conflict is not None:
+    passes, number = _checked_limits(rounds, work, seconds), as_seed(seed, "recolor")
+    matrix, coloring = as_pattern(pattern, "recolor"), as_coloring(coloring, "recolor")
+    if not is_valid(matrix, coloring):
+        conflict = check(matrix, coloring)
         raise ValueError(f"recolor: got a coloring with a conflict: {conflict}; pass a valid coloring of this pattern")
+    problem = PROBLEMS[coloring.problem]
     graph = build_graph(problem, matrix, "recolor")
+    # The coloring may have been found for another pattern, with another bound, which says nothing here.
+    bound = bound_colors(problem, graph, coloring.num_colors)
+    if bound.value != coloring.lower_bound:
+        coloring = replace(coloring, bound=bound)
     enough = coloring.lower_bound
     if work is not None:
-        return _better(coloring, improve(problem, graph, coloring.colors, enough, work, seed))
+        return _better(coloring, improve(problem, graph, coloring.colors, enough, work, number))
     if seconds is not None:
-        return _better(coloring, _until(problem, graph, coloring.colors, enough, seconds, seed))
-    passes = ROUNDS if rounds is None else rounds
-    return _better(coloring, Improved(recolor_rounds(problem, graph, coloring.colors, enough, passes, seed)[0]))
+        return _better(coloring, _until(problem, graph, coloring.colors, enough, seconds, number))
+    return _better(coloring, Improved(recolor_rounds(problem, graph, coloring.colors, enough, passes, number)[0]))
+
+
+def _checked_limits(rounds: int | None, work: float | None, seconds: float | None) -> int:
+    """Check that there is one limit at most, and that it is a number; return the rounds."""
+    limits: dict[str, Any] = {"rounds": rounds, "work": work, "seconds": seconds}
+    given = {name: value for name, value in limits.items() if value is not None}
+    numbers = all(isinstance(value, Real) and float(value) >= 0 for value in given.values())
+    if len(given) > 1 or not numbers or not isinstance(given.get("rounds", 0), Integral):
+        said = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        raise ValueError(f"recolor: got {said}; pass one limit that is not negative, and a whole number of rounds")
+    return ROUNDS if rounds is None else int(rounds)
 
 
 def _until(problem: Problem, graph: Graph, colors: Colors, enough: int, seconds: float, seed: int) -> Improved:

@@ -88,7 +88,7 @@ def neighborhood(problem: Problem, graph: Graph, degrees: Degrees | None = None)
     known = ("distance_2",) if partial else get_args(Degrees)
     if degrees is not None and degrees not in known:
         choice = " or ".join(map(repr, known))
-        raise ValueError(f"sequence: got degrees {degrees!r} for a {problem.name} coloring; choose {choice}")
+        raise ValueError(f"color: got degrees {degrees!r} for a {problem.name} coloring; choose {choice}")
     if isinstance(graph, BipartiteGraph):
         return graph
     if (degrees or DEGREES[problem.name]) == "distance_1":

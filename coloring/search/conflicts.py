@@ -56,9 +56,9 @@ class Instance:
         ends, flat = self.ptr.tolist(), self.neighbors.tolist()
         return [flat[begin:end] for begin, end in itertools.pairwise(ends)]
 
-    def near(self, vertex: int) -> list[int]:
-        """List the neighbours of one vertex."""
-        return cast("list[int]", self.neighbors[self.ptr[vertex] : self.ptr[vertex + 1]].tolist())
+    def near(self, vertex: int, most: int | None = None) -> list[int]:
+        """List the neighbours of one vertex, or the first of them."""
+        return cast("list[int]", self.neighbors[self.ptr[vertex] : self.ptr[vertex + 1]][:most].tolist())
 
     def induced(self, vertices: Ints64) -> Instance:
         """Keep some vertices, in rising order, and the edges between them."""

@@ -73,7 +73,9 @@ def _with_witness(problem: Problem, pattern: Pattern, bound: Bound) -> Bound:
     """Let all vertices together bear witness where a count of entries, or a patch somewhere, is the reason."""
     if len(bound.witness) or not bound.value:
         return bound
-    return witnessed(bound.value, bound.reason, np.arange(problem.num_vertices(pattern.shape)))
+    return witnessed(
+        bound.value, bound.reason, np.arange(problem.num_vertices(pattern.shape), dtype=pattern.indices.dtype)
+    )
 
 
 def _count(problem: Problem, pattern: Pattern, found: Recognized) -> int:

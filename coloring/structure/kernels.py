@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from coloring.compiled import SMALL, Ints, compiled
+from coloring.compiled import SMALL, Ints, compiled, pays
 
 
 def machine(kernel: Callable[..., Any], entries: int) -> Callable[..., Any] | None:
     """The compiled kernel if a pattern has so many entries that loading it pays, else None."""
-    return compiled(kernel) if entries > SMALL else None
+    return compiled(kernel) if pays(kernel, entries, SMALL) else None
 
 
 def survey(indptr: Ints, indices: Ints, tops: Ints, bottoms: Ints, heights: Ints) -> int:

@@ -80,3 +80,21 @@ def test_effort_without_end_ends(effort: float) -> None:
 def test_bare_colors_are_no_coloring(call: Callable[[], Any]) -> None:
     with pytest.raises(TypeError, match="got list as coloring; pass a Coloring, as `color` makes, or `adopt`"):
         call()
+
+
+def test_recoloring_asks_for_the_bound_of_the_pattern_at_hand() -> None:
+    """The bound of a coloring that was found for another pattern says nothing here."""
+    diagonal = np.eye(6, dtype=bool)
+    with_a_row = diagonal.copy()
+    with_a_row[0] = True
+    found = coloring.recolor(diagonal, coloring.color(with_a_row))
+    assert found.num_colors == found.lower_bound == 1
+
+
+@pytest.mark.parametrize(
+    "options", [{"seed": None}, {"rounds": 1.5}, {"rounds": -1}, {"work": "much"}, {"rounds": 1, "work": 1}]
+)
+def test_bad_limits_of_recoloring_are_refused(options: dict[str, Any]) -> None:
+    pattern = np.ones((1, 2), dtype=bool)
+    with pytest.raises(ValueError, match="recolor: got"):
+        coloring.recolor(pattern, coloring.color(pattern), **options)

@@ -6,7 +6,8 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
-from types import ModuleType
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -198,7 +199,7 @@ def test_a_kernel_fills_its_arrays_either_way(monkeypatch: pytest.MonkeyPatch) -
         return kernel
 
     monkeypatch.setattr(compiled, "compiled", record)
-    monkeypatch.setattr(compiled, "_loaded", set())
+    monkeypatch.setattr(compiled, "_on_disk", lambda kernel: False)
     for work in (compiled.SMALL, compiled.SMALL + 1):
         target = np.zeros(3, dtype=np.int32)
         assert compiled.run(fill, work, source, target) == 3
@@ -206,22 +207,60 @@ def test_a_kernel_fills_its_arrays_either_way(monkeypatch: pytest.MonkeyPatch) -
     assert runs == [fill]
 
 
-def test_loaded_machine_code_is_used_for_smaller_work_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_small_calls_pay_as_a_large_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    def once(target: Any) -> None:
+        target[0] += 1
+
+    def often(target: Any) -> None:
+        target[0] += 2
+
+    monkeypatch.setattr(compiled, "_ready", set())
+    monkeypatch.setattr(compiled, "_visits", {})
+    monkeypatch.setattr(compiled, "_on_disk", lambda kernel: False)
+    assert [compiled.pays(once, work, 5000) for work in (1000, 5000, 5001, 1000, 1001)] == [
+        False,
+        False,
+        True,
+        False,
+        True,
+    ]
+    assert [compiled.pays(often, 5000, 5000) for _ in range(12)] == [False] * 10 + [True] * 2
+    assert compiled.pays(once, 0, -1)
+
+
+def test_machine_code_on_disk_is_used_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(target: Any) -> None:
         target[0] += 1
 
-    def another(target: Any) -> None:
-        target[0] += 2
+    monkeypatch.setattr(compiled, "_ready", set())
+    monkeypatch.setattr(compiled, "_visits", {})
+    monkeypatch.setattr(compiled, "_on_disk", lambda kernel: True)
+    assert [compiled.pays(nothing, 15_000, 500_000) for _ in range(3)] == [False, True, True]
 
-    monkeypatch.setattr(compiled, "_loaded", set())
-    assert [compiled.pays(nothing, work, 5000) for work in (1000, 5000, 5001)] == [False, False, True]
-    monkeypatch.setattr("numba.njit", lambda **_options: lambda kernel: kernel)
-    assert not compiled.pays(nothing, 50_001, 500_000)
-    compiled.compiled(another)
-    assert [compiled.pays(nothing, work, 500_000) for work in (50_000, 50_001)] == [False, True]
-    compiled.compiled(nothing)
-    assert [compiled.pays(nothing, work, 5000) for work in (1000, 1001, 5001)] == [False, True, True]
-    assert compiled.pays(nothing, 0, -1)
+
+def test_each_combination_of_types_is_loaded_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(target: Any) -> None:
+        target[0] += 1
+
+    monkeypatch.setattr(compiled, "_ready", set())
+    monkeypatch.setattr(compiled, "_visits", {})
+    monkeypatch.setattr(compiled, "_on_disk", lambda kernel: False)
+    narrow, wide = np.zeros(1, dtype=np.int32), np.zeros(1, dtype=np.int64)
+    frozen = np.zeros(1, dtype=np.int32)
+    frozen.flags.writeable = False
+    assert compiled.pays(nothing, 6000, 5000, [narrow])
+    assert [compiled.pays(nothing, 2000, 5000, [array]) for array in (narrow, wide, frozen)] == [True, False, False]
+
+
+def test_kernels_are_found_on_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def kernel(target: Any) -> None:
+        target[0] += 1
+
+    machine = SimpleNamespace(stats=SimpleNamespace(cache_path=str(tmp_path)))
+    monkeypatch.setattr(compiled, "compiled", lambda kernel: machine)
+    assert not compiled._cached.__wrapped__(kernel)
+    (tmp_path / f"module.kernel-{kernel.__code__.co_firstlineno}.py311.nbi").touch()
+    assert compiled._cached.__wrapped__(kernel)
 
 
 def test_both_transpositions_are_that_of_scipy(families: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

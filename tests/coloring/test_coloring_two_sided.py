@@ -390,7 +390,7 @@ def test_both_paths_agree(problem: str, families: ModuleType, monkeypatch: pytes
         cases += [(graph, demand) for demand in (Demand(), Demand(wanted=wanted), Demand(fixed=fixed))]
     found = []
     for small in (10**12, -1):
-        monkeypatch.setattr("coloring.compiled.pays", lambda kernel, work, limit, small=small: work > small)
+        monkeypatch.setattr("coloring.compiled.pays", lambda kernel, work, limit, of=(), small=small: work > small)
         found.append([greedy(problem, graph, "natural", demand).tolist() for graph, demand in cases])
     assert found[0] == found[1]
 
