@@ -157,9 +157,10 @@ def numbered(colors: npt.NDArray[np.integer], num_rows: int = 0) -> Colors:
     first = 0
     for part in (slice(0, num_rows), slice(num_rows, None)):
         mine = colors[part]
-        kept: npt.NDArray[np.bool_] | slice = mine >= 0
-        if np.all(kept):
-            kept = slice(None)
+        if not len(mine):
+            continue
+        colored = mine >= 0
+        kept = slice(None) if colored.all() else colored
         places = _ranks(mine[kept])
         result[part][kept] = places + np.int32(first)
         first += int(places.max(initial=-1)) + 1

@@ -122,7 +122,9 @@ def _optimum(problem: str) -> dict[str, int]:
     return result
 
 
-# Family, problem and its optimum at any size (with sides of 3 and more).
+# Family, problem and its optimum at any size (with sides of 3 and more). A band of half width 3 needs 7 star colors on
+# 10 vertices already, as a search over all colorings shows. In a bicoloring a full part of r rows and c columns needs r
+# row colors or c column colors: with borders of 2 lines around blocks of 4, parts of 2 x n, n x 2 and 6 x 6 need 2 + 6.
 OPTIMA: tuple[tuple[str, str, int], ...] = (
     ("five_point", "column", 5),
     ("nine_point", "column", 9),
@@ -410,7 +412,7 @@ SECTIONS = {
     for section in (
         Section("counts", "numbers of colors, beside five tools, on the patterns of the tests", counts),
         Section("optimum", "regular families at a million columns: the optimum, in the time of a greedy pass", optimum),
-        Section("time", "one thread, from the pattern to the colors, input conversion left out", time),
+        Section("time", "one thread, from the pattern to the colors, input conversion and compilation left out", time),
         Section("threads", "two threads against one", threads),
         Section("memory", "memory beyond the input", memory),
         Section("growth", "time from 1e4 entries on over a plain loop with the same memory accesses", growth),

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from coloring import compiled as compiling
 from coloring.adjacency import AdjacencyGraph
-from coloring.algorithms.star_kernels import BITS, color_by_bits, color_by_words
+from coloring.algorithms.star_kernels import BITS, color_by_bits, color_by_words, move_records
 from coloring.algorithms.symmetric import Near, extend
 from coloring.compiled import compiled, pays
 from coloring.demand import EVERYTHING, Colors, Demand
@@ -106,8 +106,7 @@ def _with_room(
     ends = n + np.cumsum(room, dtype=np.int64)
     moved, longer = ends - room, np.zeros((int(ends[-1]), 4), dtype=np.int64)
     longer[:n] = records[:n]
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    longer[np.repeat(moved, counts) + within] = records[np.repeat(starts, counts) + within]
+    compiled(move_records)(starts, moved, counts, records.ravel(), longer.ravel())
     return longer, moved
 
 

@@ -193,3 +193,11 @@ def color_by_words(
         records[4 * vertex + 3] = color
         colors[vertex] = color
     return len(order)
+
+
+def move_records(starts: Ints, moved: Ints, counts: Ints, records: Ints, longer: Ints) -> None:
+    """Copy the records of further words of each vertex to where they begin in a longer table."""
+    for vertex in range(len(starts)):
+        source, target = 4 * starts[vertex], 4 * moved[vertex]
+        for place in range(4 * counts[vertex]):
+            longer[target + place] = records[source + place]

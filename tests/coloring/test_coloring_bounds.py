@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coloring import PROBLEMS, lower_bound
+from coloring import PROBLEMS, color, lower_bound
 from coloring.adjacency import symmetric_graph
 from coloring.bounds import Bound, bound_colors
 from coloring.bounds.cliques import graph_clique, odd_cycle
@@ -215,3 +216,15 @@ def test_compiled_bounds_are_the_same(monkeypatch: pytest.MonkeyPatch, build: Ca
 def test_a_bad_effort_is_refused() -> None:
     with pytest.raises(ValueError, match="lower_bound: got effort -1"):
         lower_bound(np.eye(3, dtype=bool), effort=-1)
+
+
+def test_a_bound_that_is_read_late_is_of_the_pattern_as_it_was() -> None:
+    """Nine columns of which every two share a row; the arrays change before the bound is looked for."""
+    pairs = np.array(list(itertools.combinations(range(9), 2)), dtype=np.int32)
+    indptr, indices = np.arange(0, 73, 2, dtype=np.int32), pairs.ravel().copy()
+    coloring = color((indptr, indices, (36, 9)), "column", "natural")
+    indices[:] = [0, 1] * 36
+    again = pickle.loads(pickle.dumps(coloring))
+    for one in (coloring, again):
+        assert (one.lower_bound, one.is_optimal, one.bound.witness.tolist()) == (9, True, list(range(9)))
+    assert not hasattr(coloring.bound, "something")

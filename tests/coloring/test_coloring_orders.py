@@ -306,7 +306,7 @@ def test_random_order_depends_on_the_seed_alone() -> None:
 def test_degrees_that_a_problem_does_not_have_are_refused() -> None:
     problem = PROBLEMS["row"]
     graph = build_graph(problem, as_pattern(np.ones((2, 3), dtype=bool)), "test")
-    with pytest.raises(ValueError, match=r"sequence: got degrees 'distance_1' for a row coloring; choose 'distance_2'"):
+    with pytest.raises(ValueError, match=r"color: got degrees 'distance_1' for a row coloring; choose 'distance_2'"):
         sequence(problem, graph, "natural", 0, "distance_1")
     square = PROBLEMS["star"]
     graph = build_graph(square, as_pattern(np.ones((3, 3), dtype=bool)), "test")
