@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("sparsejac", "coloring", "kernels")
-LAZY = {"numba", "networkx", "matplotlib", "cupy", "cupyx"}
+LAZY = {"numba", "networkx", "matplotlib", "ortools", "cupy", "cupyx"}
 
 
 def find_circles(edges: list[tuple[str, str]]) -> list[list[str]]:
