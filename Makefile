@@ -69,6 +69,10 @@ bench: .venv-bench/ready ## benchmarks as a table and JSON; ARGS='...' choose
 fuzz: .venv-test/ready ## random programs against NumPy; ARGS='--count 20000 --seed 1 --jobs 2' choose
 	$(TEST)/python tests/support/fuzz.py $(ARGS)
 
+.PHONY: ulps
+ulps: .venv-test/ready ## errors of elementary functions against mpmath; ARGS='--points 100000 --name exp' choose
+	$(TEST)/python tests/support/elementary_oracle.py $(ARGS)
+
 .PHONY: docs
 docs: .venv-docs/ready ## the pictures of the documentation
 	.venv-docs/bin/python docs/images/make_pattern.py

@@ -11,10 +11,12 @@ import numpy.typing as npt
 
 from kernels.calls import CallRunner
 from kernels.checks import check_schedule
+from kernels.entry import Invocation
 from kernels.executor import Executor, Rows, allocate_partials, rows_of
 from kernels.module import compile_source
 from kernels.numba_printer import HEADER, VARIANTS, Variant, print_launch
 from kernels.shape import LoweredLaunch, active_slots, lower
+from kernels.source import Source
 from kernels.step import Launch, Schedule
 from kernels.threads import run_pieces, split
 
@@ -60,10 +62,11 @@ class NumbaExecutor(Executor):
         self._check_sizes(buffers)
         result = allocate_partials(self.schedule) if out is None else out
         for position, (launch, array) in enumerate(zip(self._variant("partials"), result, strict=True)):
-            if launch.active and array.shape != (launch.points, launch.active):
-                raise ValueError(f"partials(out=...): shape {array.shape}, expected {(launch.points, launch.active)}")
+            expected = launch.points, launch.active
+            if launch.active and (array.shape != expected or not array.flags.c_contiguous):
+                raise ValueError(f"partials(out=...): shape {array.shape}, expected {expected}, contiguous")
             self._calls.before(position, buffers)
-            extra = (array,) if launch.active else ()
+            extra = (array.reshape(-1),) if launch.active else ()
             launch.run_rows(launch.arguments(buffers, extra))
         self._calls.after_all(buffers)
         return result
@@ -89,6 +92,35 @@ class NumbaExecutor(Executor):
         for launch in reversed(self._variant("reverse")):
             launch.run_seeds(launch.arguments(buffers, launch.rows(adjoints)), seeds)
 
+    def value_invocations(self, buffers: Sequence[FloatArray]) -> list[Invocation]:
+        """What `values` runs, as calls to be made by one compiled function (see `kernels.entry`)."""
+        return [launch.invocation(launch.arguments(buffers)) for launch in self._codes("value")]
+
+    def partial_invocations(self, buffers: Sequence[FloatArray], out: Sequence[FloatArray]) -> list[Invocation]:
+        """What `partials` runs; the arrays in `out` are flat."""
+        return [
+            launch.invocation(launch.arguments(buffers, (array,) if launch.active else ()))
+            for launch, array in zip(self._codes("partials"), out, strict=True)
+        ]
+
+    def forward_invocations(self, buffers: Sequence[FloatArray], tangents: Rows, seeds: int) -> list[Invocation]:
+        """What `forward` runs."""
+        _check_seeds(tangents, self.schedule.sizes, seeds)
+        return [
+            launch.invocation(launch.arguments(buffers, launch.rows(tangents)), seeds, first=(seeds,))
+            if launch.active
+            else launch.invocation(launch.arguments(buffers))
+            for launch in self._codes("forward")
+        ]
+
+    def reverse_invocations(self, buffers: Sequence[FloatArray], adjoints: Rows, seeds: int) -> list[Invocation]:
+        """What `reverse` runs where the values are ready."""
+        _check_seeds(adjoints, self.schedule.sizes, seeds)
+        return [
+            Invocation(code.source, (0, seeds, *code.arguments(buffers, code.rows(adjoints))), code.work * seeds)
+            for code in reversed(self._codes("reverse"))
+        ]
+
     def _check_sizes(self, buffers: Sequence[FloatArray]) -> None:
         if tuple([len(buffer) for buffer in buffers]) != self.schedule.sizes:
             sizes = [len(buffer) for buffer in buffers]
@@ -97,17 +129,20 @@ class NumbaExecutor(Executor):
     def _variant(self, variant: Variant) -> list[_Compiled]:
         made = self._compiled.get(variant)
         if made is None:
-            pairs = zip(self._lowered, self.schedule.launches, strict=True)
-            made = [_compiled(lowered, launch, variant) for lowered, launch in pairs if _needed(launch, variant)]
+            made = [_Compiled(**vars(code), function=compile_source(code.source)) for code in self._codes(variant)]
             self._compiled[variant] = made
         return made
 
+    def _codes(self, variant: Variant) -> list[_Code]:
+        pairs = zip(self._lowered, self.schedule.launches, strict=True)
+        return [_code(lowered, launch, variant) for lowered, launch in pairs if _needed(launch, variant)]
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Compiled:
-    """A compiled function with everything but the buffers at hand."""
 
-    function: Callable[..., None]
+@dataclass(frozen=True, eq=False)
+class _Code:
+    """The text of a launch with everything but the buffers at hand."""
+
+    source: Source
     fixed: tuple[Any, ...]
     tables: tuple[Any, ...]
     slots: tuple[int, ...]
@@ -125,6 +160,17 @@ class _Compiled:
     def rows(self, rows: Rows) -> tuple[FloatArray, ...]:
         """The tangents or adjoints that the function takes."""
         return tuple([rows_of(rows, b) for b in self.row_slots])
+
+    def invocation(self, arguments: tuple[Any, ...], seeds: int = 1, first: tuple[int, ...] = ()) -> Invocation:
+        """The call that runs all rows."""
+        return Invocation(self.source, (0, self.length, *first, *arguments), self.work * seeds)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Compiled(_Code):
+    """The same, compiled."""
+
+    function: Callable[..., None]
 
     def run_rows(self, arguments: tuple[Any, ...], seeds: int = 1) -> None:
         """Run in this thread, or cut into pieces if there is enough to do."""
@@ -152,12 +198,11 @@ def source_text(schedule: Schedule, *variants: Variant) -> str:
     return HEADER + "".join(text.removeprefix(HEADER) for text in texts)
 
 
-def _compiled(lowered: LoweredLaunch, launch: Launch, variant: Variant) -> _Compiled:
+def _code(lowered: LoweredLaunch, launch: Launch, variant: Variant) -> _Code:
     variant = variant if launch.active else "value"
-    function = compile_source(print_launch(lowered.shape, variant))
     kernel = launch.kernel if variant == "value" else launch.linearized
-    return _Compiled(
-        function,
+    return _Code(
+        print_launch(lowered.shape, variant),
         (lowered.geometry,),
         lowered.tables,
         lowered.slots,

@@ -21,7 +21,9 @@ SEPARATE_LOOPS = 8
 """Up to that many active loads, ``reverse`` has one loop over the seeds for each: these vectorise, but take long to
 compile (20 loads: 1.5 s instead of 0.4 s)."""
 
-HEADER = "import math\n\nimport numpy as np\n\nONE = np.uint64(1)\n"
+HEADER = (
+    "import math\n\nimport numpy as np\n\nfrom kernels.elementary import compiled as elementary\n\nONE = np.uint64(1)\n"
+)
 
 
 def print_launch(shape: LaunchShape, variant: Variant) -> Source:
@@ -50,7 +52,7 @@ def _parameters(shape: LaunchShape, variant: Variant) -> list[tuple[str, str]]:
     found += [(f"b{s}", "float64[::1]" if s == shape.store.slot else read_only("float64")) for s in range(slots)]
     if variant in ("forward", "reverse"):
         found += [(f"d{slot}", "float64[:, ::1]") for slot in active_slots(shape)]
-    found += [("partials", "float64[:, ::1]")] if variant == "partials" else []
+    found += [("partials", "float64[::1]")] if variant == "partials" else []
     tables = [a.kind for a in (*shape.loads, shape.store) if a.kind.startswith("table")]
     found += [(f"q{t}", read_only(f"uint{kind[5:]}")) for t, kind in enumerate(tables)]
     return found + ([("indptr", read_only(f"uint{shape.indptr_bits}"))] if shape.ragged else [])
@@ -174,9 +176,10 @@ class _Body:
                 self._emit(f"v{t} = {code.format(*(f'v{o}' for o in i.operands))}")
 
     def _store_partials(self, partials: list[str]) -> None:
-        self._emit(f"point = {self._number(rows=False)}")
+        count = len(partials)
+        self._emit(f"point = ({self._number(rows=False)}) * np.uint64({count})")
         for k, partial in enumerate(partials):
-            self._emit(f"partials[point, {k}] = {partial}")
+            self._emit(f"partials[point + np.uint64({k})] = {partial}")
 
     def _name_places(self) -> list[str]:
         """Name the places of the active loads; returns their rows of tangents or adjoints."""

@@ -24,7 +24,8 @@ class Operation:
         The operation on NumPy arrays (float64 in, float64 or bool out).
     code : str
         The operation on Python floats as text for numba, operands written ``{0}``, ``{1}``, ... Only
-        ``math`` and ``np`` may be named. Truth values are the floats 0.0 and 1.0.
+        ``math``, ``np`` and ``elementary`` (see `kernels.elementary.compiled`) may be named. Truth values are the
+        floats 0.0 and 1.0.
     weight : int
         Cost in units of one addition: + - * 1, division and square root 4, elementary functions 16.
     symmetries : tuple of tuple of int

@@ -15,6 +15,18 @@ def gather(start: int, stop: int, slots: Any, source: Any, out: Any) -> None:
         out[t] = source[slots[t]]
 
 
+def place(start: int, stop: int, positions: Any, slots: Any, source: Any, out: Any) -> None:
+    """``out[positions[t]] = source[slots[t]]``."""
+    for t in range(np.uint64(start), np.uint64(stop)):
+        out[positions[t]] = source[slots[t]]
+
+
+def zero(start: int, stop: int, out: Any) -> None:
+    """``out[t] = 0.0``."""
+    for t in range(np.uint64(start), np.uint64(stop)):
+        out[t] = 0.0
+
+
 def slot_sums(start: int, stop: int, indptr: Any, slots: Any, source: Any, out: Any) -> None:
     """``out[t] = sum of source[slots[q]]`` over the range t of `indptr`."""
     for t in range(np.uint64(start), np.uint64(stop)):

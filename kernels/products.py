@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from kernels import product_loops
 from kernels.address import Index
-from kernels.module import compile_source
+from kernels.entry import Invocation
+from kernels.lazy import load
 from kernels.source import Source, read_only
 from kernels.threads import run_pieces, split
 
@@ -159,16 +160,64 @@ def _run(loop: Callable[..., None], slots: tuple[Index, ...], sources: tuple[Any
     if function is None:
         if work < (COMPILED_FROM if "numba" in sys.modules else LOADS_NUMBA_FROM):
             return False
-        function = _compiled[key] = _compile(loop, key[1:], len(sources))
-    unsigned = [s.view(_UNSIGNED[s.dtype.itemsize]) for s in slots]
-    run_pieces(function, split(len(out), work, align=64), (*unsigned, *sources, out))
+        function = _compiled[key] = load("kernels.module").compile_source(
+            _source(loop, _signature(key[1:], len(sources)))
+        )
+    run_pieces(function, split(len(out), work, align=64), (*_unsigned(slots), *sources, out))
     return True
 
 
-def _compile(loop: Callable[..., None], itemsizes: tuple[Any, ...], sources: int) -> Callable[..., None]:
+def zero_invocation(out: FloatArray) -> Invocation:
+    """``out[...] = 0.0``, to be run by an entry."""
+    return _invocation(product_loops.zero, (), (), out, len(out))
+
+
+def place_invocation(source: FloatArray, slots: Index, positions: Index, out: FloatArray) -> Invocation:
+    """``out[positions] = source[slots]``, to be run by an entry."""
+    return _invocation(product_loops.place, (positions, slots), (source,), out, 2 * len(slots), len(slots))
+
+
+def gather_invocation(source: FloatArray, slots: Index, out: FloatArray) -> Invocation:
+    """`gather`, to be run by an entry; so are the next three, each as the function of its name."""
+    return _invocation(product_loops.gather, (slots,), (source,), out, len(slots))
+
+
+def slot_sums_invocation(indptr: Index, slots: Index, source: FloatArray, out: FloatArray) -> Invocation:
+    """`slot_sums`, to be run by an entry."""
+    return _invocation(product_loops.slot_sums, (indptr, slots), (source,), out, 2 * len(slots) + len(out))
+
+
+def pair_sums_invocation(
+    indptr: Index, left_slots: Index, right_slots: Index, left: FloatArray, right: FloatArray, out: FloatArray
+) -> Invocation:
+    """`pair_sums`, to be run by an entry."""
+    work = 4 * len(left_slots) + len(out)
+    return _invocation(product_loops.pair_sums, (indptr, left_slots, right_slots), (left, right), out, work)
+
+
+def pair_products_invocation(
+    left_slots: Index, right_slots: Index, left: FloatArray, right: FloatArray, out: FloatArray
+) -> Invocation:
+    """`pair_products`, to be run by an entry."""
+    return _invocation(product_loops.pair_products, (left_slots, right_slots), (left, right), out, 4 * len(out))
+
+
+def _invocation(
+    loop: Callable[..., None], slots: tuple[Index, ...], sources: tuple[Any, ...], out: Any, work: int, length: int = -1
+) -> Invocation:
+    length = len(out) if length < 0 else length
+    unsigned = _unsigned(tuple(map(np.ascontiguousarray, slots)))
+    signature = _signature(tuple(s.dtype.itemsize for s in slots), len(sources))
+    return Invocation(_source(loop, signature), (0, length, *unsigned, *sources, out), work)
+
+
+def _unsigned(slots: tuple[Index, ...]) -> list[npt.NDArray[Any]]:
+    return [s.view(_UNSIGNED[s.dtype.itemsize]) for s in slots]
+
+
+def _signature(itemsizes: tuple[Any, ...], sources: int) -> str:
     tables = [read_only(_UNSIGNED[size].__name__) for size in itemsizes]
-    types = ["int64", "int64", *tables, *[read_only("float64")] * sources, "float64[::1]"]
-    return compile_source(_source(loop, f"void({', '.join(types)})"))
+    return f"void({', '.join(['int64', 'int64', *tables, *[read_only('float64')] * sources, 'float64[::1]'])})"
 
 
 def _source(loop: Callable[..., None], signature: str) -> Source:

@@ -14,14 +14,31 @@ class Source:
     name : str
         Of the function; different texts have different names.
     text : str
-        A module that needs nothing but ``math`` and NumPy.
+        A module that needs nothing but ``math``, NumPy and `kernels.elementary`.
     signature : str
-        Types of the arguments, as numba writes them. Arrays may not overlap: the code is optimised for that.
+        Types of the arguments, as numba writes them.
+    parts: tuple of Source
+        Functions that the text calls, the first as ``part0``.
+    may_overlap : bool
+        Whether arrays among the arguments may share memory; otherwise the code is optimised for that they do not.
     """
 
     name: str
     text: str
     signature: str
+    parts: tuple[Source, ...] = ()
+    may_overlap: bool = False
+
+    @property
+    def whole(self) -> str:
+        """All that the machine code is made of: names, signatures and texts, those of the parts too."""
+        own = [self.name, self.signature, self.text, str(self.may_overlap)]
+        return "\0".join([*own, *(part.whole for part in self.parts)])
+
+    @property
+    def listing(self) -> str:
+        """The text with those of its parts, for readers."""
+        return "\n\n".join([self.text, *(part.listing for part in self.parts)])
 
 
 def read_only(number: str) -> str:

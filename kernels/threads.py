@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from kernels.lazy import load
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 VARIABLE = "SPARSEJAC_NUM_THREADS"
 WORK_PER_PIECE = 200_000
@@ -83,7 +88,10 @@ def _shared_pool() -> ThreadPoolExecutor:
     with _lock:
         threads = max(num_threads() - 1, 1)
         if _pool is None or _pool_size < threads:
-            _pool, _pool_size = ThreadPoolExecutor(threads, thread_name_prefix="sparsejac"), threads
+            _pool, _pool_size = (
+                load("concurrent.futures").ThreadPoolExecutor(threads, thread_name_prefix="sparsejac"),
+                threads,
+            )
         return _pool
 
 

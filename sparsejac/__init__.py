@@ -9,6 +9,8 @@ array([[2., 1., 0.],
 
 from importlib.util import find_spec as _find_spec
 from pathlib import Path as _Path
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 # `coloring` and `kernels` are also names of foreign packages: a mix-up must not surface as an obscure error later.
 for _name in ("coloring", "kernels"):
@@ -22,16 +24,12 @@ for _name in ("coloring", "kernels"):
             "checkout or wheel."
         )
 
+from kernels.lazy import load as _load  # noqa: E402
 from sparsejac.api import jacobian as jacobian  # noqa: E402
 from sparsejac.api import jacobian_sparsity as jacobian_sparsity  # noqa: E402
 from sparsejac.api import prepare as prepare  # noqa: E402
 from sparsejac.api import sparse_jacobian as sparse_jacobian  # noqa: E402
 from sparsejac.api import value_and_jacobian as value_and_jacobian  # noqa: E402
-from sparsejac.checking import Finding as Finding  # noqa: E402
-from sparsejac.checking import JacobianCheck as JacobianCheck  # noqa: E402
-from sparsejac.checking import check_jacobian as check_jacobian  # noqa: E402
-from sparsejac.custom import primitive as primitive  # noqa: E402
-from sparsejac.dependence import Dependence as Dependence  # noqa: E402
 from sparsejac.errors import InputError as InputError  # noqa: E402
 from sparsejac.errors import InputTypeError as InputTypeError  # noqa: E402
 from sparsejac.errors import PurityWarning as PurityWarning  # noqa: E402
@@ -42,6 +40,22 @@ from sparsejac.errors import WrongJacobianError as WrongJacobianError  # noqa: E
 from sparsejac.pattern import Pattern as Pattern  # noqa: E402
 from sparsejac.plan import Plan as Plan  # noqa: E402
 from sparsejac.stopping import stop_gradient as stop_gradient  # noqa: E402
+
+if _TYPE_CHECKING:
+    from sparsejac.checking import Finding as Finding
+    from sparsejac.checking import JacobianCheck as JacobianCheck
+    from sparsejac.checking import check_jacobian as check_jacobian
+    from sparsejac.custom import primitive as primitive
+    from sparsejac.dependence import Dependence as Dependence
+
+_LATE = {
+    "Dependence": "sparsejac.dependence",
+    "Finding": "sparsejac.checking",
+    "JacobianCheck": "sparsejac.checking",
+    "check_jacobian": "sparsejac.checking",
+    "primitive": "sparsejac.custom",
+}
+"""Names that most programs never use, and where they are: imported when they are first asked for."""
 
 __version__ = "0.1.0"
 
@@ -67,3 +81,14 @@ __all__ = [
     "stop_gradient",
     "value_and_jacobian",
 ]
+
+
+def __getattr__(name: str) -> _Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(_load(_LATE[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from coloring import Coloring
 from sparsejac.arguments import as_pattern
 from sparsejac.blocks import Blocks
 from sparsejac.engine import Engine
 from sparsejac.engines import engine_for
 from sparsejac.errors import InputError
 from sparsejac.location import user_location
-from sparsejac.options import BackendName, Format, OrderName, StrategyName, check_flags, check_option
+from sparsejac.options import BackendName, Format, StrategyName, check_flags, check_option, order_names
 from sparsejac.pattern import Pattern, part_of
 from sparsejac.plan import Plan
 from sparsejac.signature import Bound, Signature
 from sparsejac.structure import values_in
 from sparsejac.tracing import Traced
+
+if TYPE_CHECKING:
+    from coloring import Coloring, OrderName
+else:  # for `typing.get_type_hints`, which must not need what is loaded late
+    Coloring = OrderName = Any
 
 Floats = npt.NDArray[np.float64]
 _NONE: dict[str, Any] = {}
@@ -448,7 +452,7 @@ def _options(
     for option, given, literal in (
         ("format", format, Format),
         ("strategy", strategy, StrategyName),
-        *([] if order is None else [("order", order, OrderName)]),
+        *([] if order is None else [("order", order, order_names())]),
         ("backend", backend, BackendName),
     ):
         check_option(call, option, given, literal)

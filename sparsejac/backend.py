@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from threading import Lock
 from time import perf_counter
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kernels.executor import Executor
-from kernels.numba_executor import NumbaExecutor
-from kernels.numba_printer import Variant
+from kernels.lazy import load
 from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Schedule
 from sparsejac.options import BackendName
+
+if TYPE_CHECKING:
+    from kernels.numba_executor import NumbaExecutor
+    from kernels.numba_printer import Variant
 
 # What the interpreter is taken to need: a fixed part for each launch, and a part for each operation on a point.
 LAUNCH_SECONDS = 10e-6
@@ -56,11 +59,21 @@ class Backend:
         seeds : int
             Seeds that forward and reverse runs carry, in all.
         """
+        self.compiled(variants, seeds)
+        return self.ready(variants)
+
+    def compiled(self, variants: tuple[Variant, ...], seeds: int = 1) -> NumbaExecutor | None:
+        """What compiles, if that pays by now, one more run being asked for; nothing is compiled yet."""
         with self._lock:
             if self._compiled is None and self._buys(variants, seeds):
                 start = perf_counter()
-                self._compiled = NumbaExecutor(self.schedule)
+                self._compiled = load("kernels.numba_executor").NumbaExecutor(self.schedule)
                 self.compile_seconds += perf_counter() - start
+            return self._compiled
+
+    def ready(self, variants: tuple[Variant, ...]) -> Executor:
+        """The executor that was chosen, with these variants compiled."""
+        with self._lock:
             if self._compiled is None:
                 self._interpreter = self._interpreter or NumpyExecutor(self.schedule)
                 return self._interpreter

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.matrices import assemble
+from sparsejac.matrices import Frame, assemble
 from sparsejac.options import Format
 from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.structure import Leaf, Structure, leaves_of, offsets_of, unflatten
@@ -36,11 +37,18 @@ class Blocks:
 
     def matrices(self, data: Floats, format: Format, *, copy_structure: bool) -> Any:
         """Sparse matrices in the structure of the outputs, in each the structure of the inputs; see `assemble`."""
+        if self._is_whole and format == "csr" and not copy_structure:
+            return self._frame.matrix(data)
         if self._is_whole:
             return assemble(self.pattern, data, format, copy_structure=copy_structure)
         return self._nested(
             [[assemble(p, data[at], format, copy_structure=copy_structure) for p, at in row] for row in self._cut]
         )
+
+    @cached_property
+    def _frame(self) -> Frame:
+        """All of the whole matrix but its entries."""
+        return Frame(self.pattern)
 
     def patterns(self) -> Any:
         """The patterns of the blocks, nested like the matrices."""

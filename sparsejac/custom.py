@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array, eye_array, issparse
 
-from coloring import color
+from kernels.lazy import load
 from sparsejac.arguments import content
 from sparsejac.errors import InputError, InputTypeError
 from sparsejac.local_products import Block, LocalProducts, Rule
@@ -175,7 +175,7 @@ class _Bound:
         pattern = _canonical(given, (size, length))
         if pattern is None:
             raise self.made.wrong(f"sparsity of argument {k} does not fit a local Jacobian of shape {(size, length)}")
-        coloring = color(pattern, "column" if self.made.by_columns else "row")
+        coloring = load("coloring").color(pattern, "column" if self.made.by_columns else "row")
         return Block(k, pattern, np.asarray(coloring.colors), coloring.num_colors)
 
 

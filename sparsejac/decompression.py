@@ -14,7 +14,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from kernels.products import gather
+from kernels.entry import Invocation
+from kernels.products import gather, gather_invocation, place_invocation
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
 
 Side = Literal["column", "row"]
@@ -128,6 +129,13 @@ def decompress(part: Part, compressed: FloatArray, out: FloatArray) -> None:
     entries = np.empty(len(part.slots))
     gather(compressed.reshape(-1), part.slots, entries)
     out[part.positions] = entries
+
+
+def read_invocation(part: Part, compressed: FloatArray, out: FloatArray) -> Invocation:
+    """`decompress`, to be run by an entry."""
+    if part.positions is None:
+        return gather_invocation(compressed.reshape(-1), part.slots, out)
+    return place_invocation(compressed.reshape(-1), part.slots, part.positions, out)
 
 
 def run_chunks(

@@ -8,21 +8,23 @@ from dataclasses import replace
 from functools import cached_property
 from threading import RLock
 from time import perf_counter
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from coloring import PROBLEMS, Coloring, OrderName, ProblemName, color
 from kernels.address import Table
 from kernels.calls import CallError
+from kernels.entry import DONE, FLIPPED, OVERLAP
 from kernels.executor import allocate
 from kernels.kernel import Kernel
+from kernels.lazy import Lazy
 from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Launch, Schedule
 from sparsejac.backend import Backend
 from sparsejac.dead_branches import has_branches, without_dead_branches
 from sparsejac.errors import InputError
+from sparsejac.fused import Fused, fuse
 from sparsejac.given import VECTORS, adopt_coloring, check_pattern_products, check_pattern_shape, move_randomly
 from sparsejac.options import BackendName, check_option
 from sparsejac.options import StrategyName as StrategyName
@@ -34,11 +36,18 @@ from sparsejac.strategies.protocol import Prepared
 from sparsejac.strategies.workspace import Workspaces
 from sparsejac.zeros import Known, live_partials
 
+if TYPE_CHECKING:
+    from coloring import Coloring, OrderName, ProblemName
+    from kernels.numba_executor import NumbaExecutor
+
+COLORING = Lazy("coloring")
 T = TypeVar("T")
 FloatArray = npt.NDArray[np.float64]
 
 # Index arrays beyond this are not worth the speed that they bring: "auto" then leaves the strategy out.
 MEMORY_LIMIT = 4 * 2**30
+
+_NOTHING = np.empty(0)
 
 
 class DecisionError(Exception):
@@ -111,6 +120,7 @@ class Engine:
         self._made: dict[str, Any] = {}
         self._lock = RLock()
         self._buffers = Workspaces(lambda: allocate(self.schedule))
+        self._fused: Fused | None = None
         if coloring is not None:
             self._adopt(coloring)
 
@@ -138,7 +148,8 @@ class Engine:
         """Coloring of the columns, the rows, or both, computed on first need."""
         pattern = self.pattern
         entries = (pattern.indptr, pattern.indices, pattern.shape)
-        return self._once(_stage(problem), lambda: color(entries, problem, self.order, budget=1.0))
+        made: Coloring = self._once(_stage(problem), lambda: COLORING.color(entries, problem, self.order, budget=1.0))
+        return made
 
     def colored(self, problem: ProblemName) -> Coloring | None:
         """Return the coloring of the columns, the rows, or both, if it was needed so far."""
@@ -147,7 +158,7 @@ class Engine:
 
     def colorings(self) -> list[Coloring]:
         """All colorings that were made so far."""
-        return [made for made in tuple(self._made.values()) if isinstance(made, Coloring)]
+        return [made for stage, made in tuple(self._made.items()) if stage.startswith("coloring")]
 
     @property
     def strategy(self) -> str:
@@ -190,7 +201,7 @@ class Engine:
 
     def setup_seconds(self) -> dict[str, float]:
         """Time that set-up took so far, by stage: pattern, colorings, index arrays of strategies, compilation."""
-        stages = {s: t for s, t in self.seconds.items() if s.startswith(("pattern", "coloring", "prepare"))}
+        stages = {_shown(s): t for s, t in self.seconds.items() if s.startswith(("pattern", "coloring", "prepare"))}
         if self.backend.compile_seconds:
             stages["compile"] = self.backend.compile_seconds
         return stages
@@ -214,15 +225,17 @@ class Engine:
         DecisionError
             Where a guard does not hold.
         """
-        with self._run(inputs) as buffers, _raised_by_f(check):
+        buffers = self._filled(self._as_given(inputs))
+        with _raised_by_f(check):
             self.backend.executor(("value",)).values(buffers)
             self._ask_guards(buffers, check)
-            return buffers[self.schedule.output].copy()
+        return self._returned(buffers, (self.schedule.output,))[0]
 
     def data(self, inputs: Sequence[FloatArray], out: FloatArray | None = None, *, check: bool = True) -> FloatArray:
         """Entries of the Jacobian in CSR order; see `value`, and `out` for where to write them."""
-        with self._evaluated(inputs, out, check) as (_, written):
-            return written
+        out = self._place(out)
+        self.write(self._as_given(inputs), out, check=check)
+        return out
 
     def value_and_data(
         self, inputs: Sequence[FloatArray], out: FloatArray | None = None, *, check: bool = True
@@ -236,16 +249,80 @@ class Engine:
             C-contiguous float64 array to write the entries to.
         check : bool
         """
-        with self._evaluated(inputs, out, check) as (buffers, written):
-            return buffers[self.schedule.output].copy(), written
+        out = self._place(out)
+        (value,) = self.write(self._as_given(inputs), out, (self.schedule.output,), check=check)
+        return value, out
 
     def value_data_and_aux(
         self, inputs: Sequence[FloatArray], out: FloatArray | None = None, *, check: bool = True
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Value, entries of the Jacobian, and the numbers wanted beside them; see `value_and_data`."""
-        with self._evaluated(inputs, out, check) as (buffers, written):
-            aux = np.empty(0) if self.schedule.aux is None else buffers[self.schedule.aux].copy()
-            return buffers[self.schedule.output].copy(), written, aux
+        aux = self.schedule.aux
+        if aux is None:
+            return *self.value_and_data(inputs, out, check=check), np.empty(0)
+        out = self._place(out)
+        value, beside = self.write(self._as_given(inputs), out, (self.schedule.output, aux), check=check)
+        return value, out, beside
+
+    def write(
+        self, inputs: Sequence[FloatArray], out: FloatArray, read: tuple[int, ...] = (), *, check: bool = True
+    ) -> list[FloatArray]:
+        """Write the entries of the Jacobian to `out`; return copies of the buffers `read`.
+
+        Nothing is asked of the arrays, and nothing is allocated once the work arrays are there, but for these copies.
+
+        Parameters
+        ----------
+        inputs : sequence of array
+            As in `value`; float64, contiguous and aligned, of the right sizes.
+        out : array, shape (nnz,)
+            Of this sort too, and writeable.
+        read : tuple of int
+        check : bool
+        """
+        fused = self._fused
+        if fused is None:
+            return self._write(inputs, out, read, check)
+        status, workspace = fused.run(inputs, out)
+        try:
+            if status == OVERLAP:
+                return self.write([array.copy() for array in inputs], out, read, check=check)
+            if status != DONE or read:
+                buffers = self._with_inputs(workspace[0], inputs)
+            if status == FLIPPED:
+                self._ask_guards(buffers, check)
+            if status != DONE:
+                self._make_finite(self.prepared, buffers, out)
+            return [buffers[b].copy() for b in read]
+        finally:
+            fused.workspaces.give(workspace)
+
+    def _write(
+        self, inputs: Sequence[FloatArray], out: FloatArray, read: tuple[int, ...], check: bool
+    ) -> list[FloatArray]:
+        """As `write`, call by call; the first one that compiles makes one call of it all, if it can."""
+        prepared, coloring = self.prepared, self.coloring
+        compiled = self.backend.compiled(prepared.variants, coloring.num_colors if coloring else 1)
+        if compiled is not None and self._pattern_checked and self._fuse(prepared, compiled) is not None:
+            return self.write(inputs, out, read, check=check)
+        if any(np.may_share_memory(array, out) for array in inputs):
+            inputs = [array.copy() for array in inputs]
+        if not self._pattern_checked:
+            self._check_pattern(inputs)
+        buffers = self._filled(inputs)
+        with _raised_by_f(check):
+            self._write_data(prepared, buffers, out)
+            self._ask_guards(buffers, check)
+        return self._returned(buffers, read)
+
+    def _fuse(self, prepared: Prepared, executor: NumbaExecutor) -> Fused | None:
+        """One call for whole evaluations, tried once."""
+        if "fuse" not in self._made:
+            finite, nnz = not prepared.entrywise or self._has_branches, self.pattern.nnz
+            self._once("fuse", lambda: (fuse(self.schedule, prepared, executor, nnz, checks_finite=finite),))
+            self.backend.compile_seconds += self.seconds["fuse"]
+        (self._fused,) = self._made["fuse"]
+        return self._fused
 
     def local_entries(self, inputs: Sequence[FloatArray], data: FloatArray) -> npt.NDArray[np.bool_]:
         """Which entries of the pattern stand for a dependence at just these inputs.
@@ -263,8 +340,8 @@ class Engine:
         -------
         array of bool, shape (nnz,)
         """
-        with self._run(inputs) as buffers:
-            partials = NumpyExecutor(self.schedule).partials(buffers)
+        buffers = self._filled(self._as_given(inputs))
+        partials = NumpyExecutor(self.schedule).partials(buffers)
         live = tuple(
             partial != 0.0 if launch.active else None
             for launch, partial in zip(self.schedule.launches, partials, strict=True)
@@ -273,31 +350,52 @@ class Engine:
         places = entry_numbers(self.pattern)
         return np.asarray(np.isin(places, entry_numbers(local), assume_unique=True) | (data != 0.0))
 
-    @contextmanager
-    def _evaluated(
-        self, inputs: Sequence[FloatArray], out: FloatArray | None, check: bool
-    ) -> Iterator[tuple[list[FloatArray], FloatArray]]:
-        """Write the entries of the Jacobian, and lend the buffers with all values beside them."""
+    def _place(self, out: FloatArray | None) -> FloatArray:
+        """Where the entries go: a new array, or the given one, if it can be written by compiled code."""
+        shape = (self.pattern.nnz,)
         if out is None:
-            out = np.empty(self.pattern.nnz)
-        elif out.shape != (self.pattern.nnz,) or out.dtype != np.float64 or not out.flags.c_contiguous:
+            return np.empty(shape)
+        if out.shape != shape or out.dtype != np.float64 or not out.flags.carray:
             raise InputError(
-                f"out: got shape {out.shape}, dtype {out.dtype}; pass a contiguous float64 array of shape "
-                f"{(self.pattern.nnz,)}"
+                f"out: got shape {out.shape}, dtype {out.dtype}; pass a contiguous float64 array of shape {shape} that "
+                "can be written to"
             )
-        if not self._pattern_checked:
-            self._check_pattern(inputs)
-        with self._run(inputs) as buffers:
-            with _raised_by_f(check):
-                self._write_data(buffers, out)
-                self._ask_guards(buffers, check)
-            yield buffers, out
+        return out
 
-    def _write_data(self, buffers: list[FloatArray], out: FloatArray) -> None:
-        prepared = self.prepared
-        coloring = self.coloring
-        executor = self.backend.executor(prepared.variants, coloring.num_colors if coloring else 1)
-        prepared.data(buffers, executor, out)
+    def _as_given(self, inputs: Sequence[FloatArray]) -> list[FloatArray]:
+        """Inputs as compiled code takes them, which looks at nothing: contiguous, aligned, of the right sizes."""
+        arrays = [np.require(given, np.float64, ("C", "A")) for given in inputs]
+        for buffer, array in zip(self.schedule.inputs, arrays, strict=True):
+            if array.shape != (self.schedule.sizes[buffer],):
+                raise InputError(
+                    f"input buffer {buffer}: got shape {array.shape}, expected {(self.schedule.sizes[buffer],)}"
+                )
+        return arrays
+
+    def _filled(self, inputs: Sequence[FloatArray]) -> list[FloatArray]:
+        """Buffers with the inputs in their places."""
+        return self._with_inputs(self._buffers.take(), inputs)
+
+    def _with_inputs(self, buffers: Sequence[FloatArray], inputs: Sequence[FloatArray]) -> list[FloatArray]:
+        placed = list(buffers)
+        for buffer, array in zip(self.schedule.inputs, inputs, strict=True):
+            placed[buffer] = array
+        return placed
+
+    def _returned(self, buffers: list[FloatArray], read: tuple[int, ...]) -> list[FloatArray]:
+        """Copies of some buffers; all but the inputs go back to the pool."""
+        copies = [buffers[b].copy() for b in read]
+        for b in self.schedule.inputs:
+            buffers[b] = _NOTHING
+        self._buffers.give(buffers)
+        return copies
+
+    def _write_data(self, prepared: Prepared, buffers: list[FloatArray], out: FloatArray) -> None:
+        prepared.data(buffers, self.backend.ready(prepared.variants), out)
+        self._make_finite(prepared, buffers, out)
+
+    def _make_finite(self, prepared: Prepared, buffers: list[FloatArray], out: FloatArray) -> None:
+        """Compute the entries again where one that is not finite may have spoilt others, or comes from no branch."""
         if (prepared.entrywise and not self._has_branches) or _is_finite(out):
             return
         if not prepared.entrywise:
@@ -323,24 +421,12 @@ class Engine:
     def _check_pattern(self, inputs: Sequence[FloatArray]) -> None:
         """Test a given pattern at x, and beside it: what is missing may just happen to be zero at x."""
         for moved in (inputs, [move_randomly(inputs[0]), *inputs[1:]]):
-            with self._run(moved) as buffers:
-                data = np.empty(self.pattern.nnz)
-                self._write_data(buffers, data)
-                executor = self.backend.executor(("forward",), VECTORS)
-                check_pattern_products(self.pattern, data, self.schedule, buffers, executor)
+            buffers, data = self._filled(moved), np.empty(self.pattern.nnz)
+            self._write_data(self.prepared, buffers, data)
+            executor = self.backend.executor(("forward",), VECTORS)
+            check_pattern_products(self.pattern, data, self.schedule, buffers, executor)
+            self._returned(buffers, ())
         self._pattern_checked = True
-
-    @contextmanager
-    def _run(self, inputs: Sequence[FloatArray]) -> Iterator[list[FloatArray]]:
-        """Lend buffers with the inputs in their places."""
-        with self._buffers.lend() as lent:
-            buffers = list(lent)
-            for buffer, given in zip(self.schedule.inputs, inputs, strict=True):
-                array = np.ascontiguousarray(given, dtype=np.float64)
-                if array.shape != lent[buffer].shape:
-                    raise InputError(f"input buffer {buffer}: got shape {array.shape}, expected {lent[buffer].shape}")
-                buffers[buffer] = array
-            yield buffers
 
     def _ask_guards(self, buffers: Sequence[FloatArray], check: bool) -> None:
         """Compare all decisions with those with which the schedule was made; `buffers` hold the values."""
@@ -372,7 +458,7 @@ class Engine:
         if self.requested == "identity":
             raise InputError("coloring: the strategy 'identity' colors nothing; leave the coloring or the strategy out")
         problem = STRATEGIES["forward" if self.requested == "auto" else self.requested].problem
-        if self.requested == "auto" and isinstance(given, Coloring):
+        if self.requested == "auto" and isinstance(given, COLORING.Coloring):
             problem = given.problem
         strategy = next((name for name, s in STRATEGIES.items() if s.problem == problem), None)
         if problem is None or strategy is None:
@@ -395,7 +481,13 @@ class Engine:
 
 def _stage(problem: ProblemName) -> str:
     """What the coloring of a problem is called among the stages of set-up."""
-    return f"coloring of {PROBLEMS[problem].vertices}"
+    return f"coloring {problem}"
+
+
+def _shown(stage: str) -> str:
+    """The name of a stage for readers."""
+    kind, _, problem = stage.partition(" ")
+    return f"coloring of {COLORING.PROBLEMS[problem].vertices}" if kind == "coloring" else stage
 
 
 @contextmanager

@@ -6,12 +6,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from coloring import Coloring
+from kernels.lazy import Lazy
 from kernels.step import Schedule
 from sparsejac.engine import Engine
 from sparsejac.fusion import schedule
@@ -19,6 +19,10 @@ from sparsejac.pattern import Pattern
 from sparsejac.program import Program
 from sparsejac.zeros import digest, fact_of, relevant_inputs
 
+if TYPE_CHECKING:
+    pass
+
+COLORING = Lazy("coloring")
 T = TypeVar("T")
 
 CAPACITY = 64
@@ -77,7 +81,7 @@ def _comparable(value: Any) -> Any:
     """An option as a part of a key: colors that the user gave by their content."""
     if isinstance(value, str | Pattern):
         return value
-    if isinstance(value, Coloring):
+    if isinstance(value, COLORING.Coloring):
         return value.problem, value.colors.tobytes()
     colors = np.asarray(value)
     return colors.dtype.str, colors.shape, colors.tobytes()

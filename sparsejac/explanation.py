@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from coloring import PROBLEMS
+from kernels.lazy import Lazy
 from sparsejac.engine import Engine
 from sparsejac.guards import Guard, guards_of
 from sparsejac.location import line_of
@@ -14,6 +14,7 @@ from sparsejac.strategies import STRATEGIES
 from sparsejac.strategies.cost import Prediction
 
 _HEAD = ("strategy", "colors", "passes", "products", "flops", "bytes", "predicted")
+COLORING = Lazy("coloring")
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def _colors(engine: Engine, name: str) -> str:
         return "-"
     coloring = engine.colored(problem)
     if coloring is None:
-        return f"{'~' if PROBLEMS[problem].two_sided else '>='} {engine.predict(name).colors}"
+        return f"{'~' if COLORING.PROBLEMS[problem].two_sided else '>='} {engine.predict(name).colors}"
     if coloring.is_optimal:
         return f"{coloring.num_colors} (optimal)"
     return f"{coloring.num_colors} (>= {coloring.lower_bound})"

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from coloring import PROBLEMS, Coloring, ProblemName, adopt
 from kernels.executor import Executor, allocate_rows, rows_of
+from kernels.lazy import Lazy
 from kernels.step import Schedule
 from sparsejac.errors import InputError
 from sparsejac.pattern import Pattern
 
+if TYPE_CHECKING:
+    from coloring import Coloring, ProblemName
+
 FloatArray = npt.NDArray[np.float64]
 
+COLORING = Lazy("coloring")
 VECTORS = 3
 TOLERANCE = 1e-9
 
@@ -88,19 +93,20 @@ def adopt_coloring(given: Coloring | npt.ArrayLike, pattern: Pattern, problem: P
     InputError
         Naming what is wrong: number, type, or two entries that fall together.
     """
-    if isinstance(given, Coloring):
+    if isinstance(given, COLORING.Coloring):
         if given.problem != problem:
             raise InputError(f"coloring: got a {given.problem} coloring; the strategy needs a {problem} coloring")
         given = given.colors
     colors = np.asarray(given)
-    vertices = PROBLEMS[problem].vertices
-    expected = PROBLEMS[problem].num_vertices(pattern.shape)
+    vertices = COLORING.PROBLEMS[problem].vertices
+    expected = COLORING.PROBLEMS[problem].num_vertices(pattern.shape)
     if colors.shape != (expected,):
         raise InputError(f"coloring: got colors of shape {colors.shape}; pass one for each of {expected} {vertices}")
-    least = -1 if PROBLEMS[problem].two_sided else 0
+    least = -1 if COLORING.PROBLEMS[problem].two_sided else 0
     if expected and (colors.dtype.kind not in "iu" or colors.min() < least):
         raise InputError(f"coloring: got colors of dtype {colors.dtype}; pass integers of {least} or more")
     try:
-        return adopt((pattern.indptr, pattern.indices, pattern.shape), colors, problem)
+        adopted: Coloring = COLORING.adopt((pattern.indptr, pattern.indices, pattern.shape), colors, problem)
+        return adopted
     except ValueError as error:
         raise InputError(f"coloring: {str(error).partition(': ')[2]}") from None

@@ -6,13 +6,18 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from coloring import OrderName as OrderName
+from kernels.lazy import load
 from sparsejac.errors import InputError, InputTypeError
 from sparsejac.location import user_location
 
 Format = Literal["csr", "csc", "coo"]
 StrategyName = Literal["auto", "forward", "reverse", "bidirectional", "identity"]
 BackendName = Literal["auto", "numpy", "numba"]
+
+
+def order_names() -> Any:
+    """The orders of greedy colorings, as a `Literal`."""
+    return load("coloring").OrderName
 
 
 def check_option(call: str, option: str, given: Any, literal: Any) -> None:

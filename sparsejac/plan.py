@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from coloring import Coloring
-from kernels import source_text
-from sparsejac.dependence import Dependence, Dependences
+from kernels.lazy import load
+from sparsejac.direct import Direct
 from sparsejac.engine import Engine
 from sparsejac.errors import InputError
-from sparsejac.explanation import Explanation, explain
 from sparsejac.location import user_location
 from sparsejac.options import Format
 from sparsejac.pattern import Pattern, entry_numbers
@@ -22,6 +20,13 @@ from sparsejac.purity import check_purity
 from sparsejac.signature import Bound, Signature
 from sparsejac.structure import Structure, leaves_of, offsets_of, unflatten, values_in
 from sparsejac.variants import Variants
+
+if TYPE_CHECKING:
+    from coloring import Coloring
+    from sparsejac.dependence import Dependence
+    from sparsejac.explanation import Explanation
+else:  # for `typing.get_type_hints`, which must not need what is loaded late
+    Coloring = Dependence = Explanation = Any
 
 Floats = npt.NDArray[np.float64]
 
@@ -80,6 +85,7 @@ class Plan:
         self._format = format
         self._options = options
         self._variants = Variants(bound, options)
+        self._direct = Direct(self._variants, self._defaults)
         if not bound.frozen:
             check_purity(bound, self._variants.first.traced)
 
@@ -112,12 +118,16 @@ class Plan:
             Blocks of this sort where x or the result is several arrays (see `sparse_jacobian`). Of a batch, a list;
             of an f with `has_aux`, a pair, with what f returned beside its result.
         """
-        wanted = Engine.value_data_and_aux if self._signature.has_aux else Engine.data
+        has_aux = self._signature.has_aux
+        found = None if batch or has_aux or kwargs is not None else self._direct.evaluate(x, args)
+        if found is not None:
+            return found[0].blocks.matrices(found[1], self._format, copy_structure=copy_structure)
+        wanted = Engine.value_data_and_aux if has_aux else Engine.data
         answers = [self._answer(bound, wanted, copy_structure) for bound in self._bind((x, *args), kwargs, batch)]
         matrices, beside = [a.jacobian for a in answers], [a.beside for a in answers]
         if not batch:
-            return (matrices[0], beside[0]) if self._signature.has_aux else matrices[0]
-        return (matrices, beside) if self._signature.has_aux else matrices
+            return (matrices[0], beside[0]) if has_aux else matrices[0]
+        return (matrices, beside) if has_aux else matrices
 
     def values(
         self,
@@ -145,6 +155,9 @@ class Plan:
         InputError
             If f took a path at x whose Jacobian has entries outside `pattern`: `plan(x)` then gives the whole matrix.
         """
+        found = None if batch or kwargs is not None else self._direct.evaluate(x, args, out, regular=True)
+        if found is not None:
+            return found[1]
         bounds = self._bind((x, *args), kwargs, batch)
         shape = (len(bounds), self.pattern.nnz) if batch else (self.pattern.nnz,)
         if out is not None:
@@ -173,15 +186,21 @@ class Plan:
         Of a batch: the values along a first axis, and a list of Jacobians. With `has_aux`, a third part follows: what
         f returned beside its result.
         """
+        has_aux = self._signature.has_aux
+        found = None if batch or has_aux or kwargs is not None else self._direct.evaluate(x, args, values=True)
+        if found is not None:
+            variant, data, (y, *_) = found
+            matrices = variant.blocks.matrices(data, self._format, copy_structure=copy_structure)
+            return values_in(variant.traced.result, y), matrices
         bounds = self._bind((x, *args), kwargs, batch)
         answers = [self._answer(bound, Engine.value_data_and_aux, copy_structure) for bound in bounds]
         if batch:
             values = _stacked(answers, self._variants.first.traced.result)
             matrices, beside = [a.jacobian for a in answers], [a.beside for a in answers]
-            return (values, matrices, beside) if self._signature.has_aux else (values, matrices)
+            return (values, matrices, beside) if has_aux else (values, matrices)
         (answer,) = answers
         value = values_in(answer.result, answer.value)
-        return (value, answer.jacobian, answer.beside) if self._signature.has_aux else (value, answer.jacobian)
+        return (value, answer.jacobian, answer.beside) if has_aux else (value, answer.jacobian)
 
     def __repr__(self) -> str:
         (rows, columns), function = self.shape, self._signature.f
@@ -218,7 +237,8 @@ class Plan:
 
     def source(self) -> str:
         """The generated text of the kernels."""
-        return source_text(self._variants.first.engine.schedule)
+        text: str = load("kernels.numba_executor").source_text(self._variants.first.engine.schedule)
+        return text
 
     def why(self, i: int | tuple[Any, ...], j: int | tuple[Any, ...]) -> Dependence:
         """The operations, with their lines in the user's file, through which output i depends on unknown j.
@@ -252,7 +272,9 @@ class Plan:
         """
         variant = self._variants.first
         given = self._options.get("pattern") is not None
-        return Dependences(variant.traced, self._inputs, variant.engine.pattern, given=given).find(i, j)
+        dependences = load("sparsejac.dependence").Dependences
+        found: Dependence = dependences(variant.traced, self._inputs, variant.engine.pattern, given=given).find(i, j)
+        return found
 
     def explain(self, *, color: bool = True) -> Explanation:
         """Strategies with colors, passes, flops and bytes; set-up times, decisions of f, fallbacks. Print it.
@@ -263,7 +285,9 @@ class Plan:
             Color rows and columns for the comparison even if the strategy in use needs no coloring.
         """
         first = self._variants.first
-        return explain(first.engine, color=color, program=first.traced.program, others=self._variants.engines[1:])
+        explain, others = load("sparsejac.explanation").explain, self._variants.engines[1:]
+        found: Explanation = explain(first.engine, color=color, program=first.traced.program, others=others)
+        return found
 
     def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None, batch: bool) -> list[Bound]:
         """The calls that were asked for: one, or one for each point of a batch."""

@@ -31,6 +31,8 @@ BOUND = 32
 MANY = 8
 """Ways after which a plan warns; it does so once more when `BOUND` is reached."""
 
+_PIECE = 1024
+
 _NAMED = 3
 """Lines that a warning names."""
 
@@ -69,10 +71,7 @@ class Variant:
 
     def was_traced_at(self, numbers: list[Floats]) -> bool:
         """Whether f was traced with just these numbers, bit by bit: f may tell -0.0 from 0.0."""
-        return self.point is not None and all(
-            np.array_equal(known.view(np.int64), given.view(np.int64))
-            for known, given in zip(self.point, numbers, strict=True)
-        )
+        return self.point is not None and all(map(_same_bits, self.point, numbers))
 
     def line(self, error: DecisionError) -> str:
         """The line of f whose decision came out differently."""
@@ -98,6 +97,7 @@ class Variants:
         self._options = options
         self._lock = Lock()
         self._known: list[Variant] = []
+        self.version = 0
         self._flips: Counter[str] = Counter()
         self._follow(bound)
 
@@ -108,6 +108,11 @@ class Variants:
     def first(self) -> Variant:
         """The way taken when the plan was made."""
         return self._known[0]
+
+    @property
+    def known(self) -> tuple[Variant, ...]:
+        """All ways, in the order in which they were met."""
+        return tuple(self._known)
 
     @property
     def engines(self) -> tuple[Engine, ...]:
@@ -160,6 +165,7 @@ class Variants:
 
     def _remember(self, variant: Variant, flipped: set[str]) -> str | None:
         """Add a way, or replace one that is the same; return what to warn of."""
+        self.version += 1
         digest = variant.traced.program.digest
         for k, known in enumerate(self._known):
             if known.traced.program.digest == digest and known.fixed == variant.fixed:
@@ -185,6 +191,12 @@ class Variants:
                 "sparse_jacobian, if f decides anew at almost every x.",
             ]
         )
+
+
+def _same_bits(known: Floats, given: Floats) -> bool:
+    """Compare piece by piece: mostly the first one tells, and a long vector needs no memory of its length."""
+    a, b = known.view(np.int64), given.view(np.int64)
+    return all(np.array_equal(a[k : k + _PIECE], b[k : k + _PIECE]) for k in range(0, len(a), _PIECE))
 
 
 def _numbers(bound: Bound) -> list[Floats]:

@@ -68,6 +68,46 @@ def test_functions_import_only_heavy_packages(package: str) -> None:
     assert late == []
 
 
+def test_one_mechanism_imports_by_name() -> None:
+    """What is loaded late goes through `kernels.lazy`; the table of calls walks other packages by name."""
+    users = {
+        str(path.relative_to(ROOT))
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        if any(word in path.read_text(encoding="utf-8") for word in ("import_module", "__import__("))
+    }
+    assert users <= {"kernels/lazy.py", "sparsejac/coverage/table.py", "coloring/__init__.py"}
+
+
+def test_import_loads_what_a_first_jacobian_needs() -> None:
+    """Colorings, checks, explanations, and rules for libraries that nobody imported come when they are asked for."""
+    code = (
+        "import sys, sparsejac, numpy; sparsejac.sparse_jacobian(lambda x: x[1:] * x[:-1], numpy.ones(100)); "
+        "print(*sorted(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    loaded = set(run.stdout.split())
+    names = ("checking", "custom", "dependence", "explanation", "differences", "coverage")
+    late = {f"sparsejac.{name}" for name in names}
+    late |= {"coloring", "scipy.special", "scipy.linalg", "sparsejac.tracing.scipy_rules.special"}
+    assert loaded & late == set()
+    assert len([name for name in loaded if name.partition(".")[0] in PACKAGES]) <= 165
+
+
+def test_all_public_names_are_there() -> None:
+    code = (
+        "import sparsejac; listed = dir(sparsejac); assert set(sparsejac.__all__) <= set(listed); "
+        "from sparsejac import *; assert check_jacobian is sparsejac.check_jacobian; "
+        "assert all(getattr(sparsejac, name) is globals()[name] for name in sparsejac.__all__); "
+        "assert not hasattr(sparsejac, 'nothing'); "
+        "import typing; from sparsejac import api; plan = vars(sparsejac.Plan).values(); "
+        "functions = [getattr(sparsejac, name) for name in sparsejac.__all__ if hasattr(api, name)]; "
+        "hints = [typing.get_type_hints(getattr(f, 'fget', f)) for f in (*functions, *plan) if f is not None "
+        "and (callable(f) or isinstance(f, property))]; assert len(hints) > 10"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
 def test_import_loads_no_heavy_package() -> None:
     code = f"import sys, sparsejac; print(*sorted({LAZY!r} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.cases import bratu, broyden_loop, power_flow, small, strategies, tracing, warm_start
+from bench.cases import bratu, broyden_loop, elementary, power_flow, small, strategies, tracing, warm_start
 from bench.cases.case import Case
 
 CASES: dict[str, Case] = {
@@ -15,5 +15,6 @@ CASES: dict[str, Case] = {
         small.CASE,
         strategies.CASE,
         tracing.CASE,
+        elementary.CASE,
     )
 }

@@ -14,6 +14,7 @@ from sparsejac.coverage import library_calls, plain_calls
 from sparsejac.coverage.remarks import REMARKS
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.base import SAME_AS_FUNCTIONS
+from sparsejac.tracing.families import load_all
 from sparsejac.tracing.math_routes import CMATH, MATH
 from sparsejac.tracing.registry import CONVENTIONS, FUNCTIONS, LIBRARY, MAKERS, METHODS, REFUSALS, UFUNC_METHODS, UFUNCS
 from sparsejac.tracing.routing import NUMPY_ROUTES
@@ -70,6 +71,7 @@ def public_names(module: str) -> list[str]:
 @cache
 def calls() -> tuple[Call, ...]:
     """All rows, module by module."""
+    load_all()
     return tuple(call for module in MODULES for call in _calls_of(module))
 
 

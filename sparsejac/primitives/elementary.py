@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kernels.lazy import Lazy
 from sparsejac.primitives.primitive import Rule, elementwise
 from sparsejac.primitives.term import Term
 
@@ -20,30 +21,39 @@ def _elementary(name: str, evaluate: Callable[..., Any], code: str, *partials: R
     elementwise(name, evaluate, code, *partials, weight=16)
 
 
-_elementary("exp", np.exp, "math.exp({0})", lambda y, x: y)
-_elementary("exp2", np.exp2, "2.0 ** {0}", lambda y, x: y * LN2)
-_elementary("expm1", np.expm1, "math.expm1({0})", lambda y, x: x.call("exp"))
-_elementary("log", np.log, "math.log({0})", lambda y, x: 1.0 / x)
-_elementary("log2", np.log2, "math.log2({0})", lambda y, x: 1.0 / (x * LN2))
-_elementary("log10", np.log10, "math.log10({0})", lambda y, x: 1.0 / (x * LN10))
-_elementary("log1p", np.log1p, "math.log1p({0})", lambda y, x: 1.0 / (1.0 + x))
-_elementary("sin", np.sin, "math.sin({0})", lambda y, x: x.call("cos"))
-_elementary("cos", np.cos, "math.cos({0})", lambda y, x: -x.call("sin"))
-_elementary("tan", np.tan, "math.tan({0})", lambda y, x: 1.0 + y * y)
-_elementary("arcsin", np.arcsin, "math.asin({0})", lambda y, x: 1.0 / ((1.0 - x) * (1.0 + x)).call("sqrt"))
-_elementary("arccos", np.arccos, "math.acos({0})", lambda y, x: -1.0 / ((1.0 - x) * (1.0 + x)).call("sqrt"))
-_elementary("arctan", np.arctan, "math.atan({0})", lambda y, x: 1.0 / (1.0 + x * x))
+_elementary("exp", np.exp, "elementary.exp({0})", lambda y, x: y)
+_elementary("exp2", np.exp2, "elementary.exp2({0})", lambda y, x: y * LN2)
+_elementary("expm1", np.expm1, "elementary.expm1({0})", lambda y, x: x.call("exp"))
+_elementary("log", np.log, "elementary.log({0})", lambda y, x: 1.0 / x)
+_elementary("log2", np.log2, "elementary.log2({0})", lambda y, x: 1.0 / (x * LN2))
+_elementary("log10", np.log10, "elementary.log10({0})", lambda y, x: 1.0 / (x * LN10))
+_elementary("log1p", np.log1p, "elementary.log1p({0})", lambda y, x: 1.0 / (1.0 + x))
+_elementary("sin", np.sin, "elementary.sin({0})", lambda y, x: x.call("cos"))
+_elementary("cos", np.cos, "elementary.cos({0})", lambda y, x: -x.call("sin"))
+_elementary("tan", np.tan, "elementary.tan({0})", lambda y, x: 1.0 + y * y)
+_elementary("arcsin", np.arcsin, "elementary.asin({0})", lambda y, x: 1.0 / ((1.0 - x) * (1.0 + x)).call("sqrt"))
+_elementary("arccos", np.arccos, "elementary.acos({0})", lambda y, x: -1.0 / ((1.0 - x) * (1.0 + x)).call("sqrt"))
+_elementary("arctan", np.arctan, "elementary.atan({0})", lambda y, x: 1.0 / (1.0 + x * x))
 _elementary(
     "arctan2",
     np.arctan2,
-    "math.atan2({0}, {1})",
+    "elementary.atan2({0}, {1})",
     lambda y, a, b: (b / a.call("hypot", b)) / a.call("hypot", b),
     lambda y, a, b: -((a / a.call("hypot", b)) / a.call("hypot", b)),
 )
-_elementary("sinh", np.sinh, "math.sinh({0})", lambda y, x: x.call("cosh"))
-_elementary("cosh", np.cosh, "math.cosh({0})", lambda y, x: x.call("sinh"))
-# 1 - y**2 and y + 1 would cancel in the tails.
-_elementary("tanh", np.tanh, "math.tanh({0})", lambda y, x: 1.0 / x.call("cosh").call("square"))
+_elementary("sinh", np.sinh, "elementary.sinh({0})", lambda y, x: x.call("cosh"))
+_elementary("cosh", np.cosh, "elementary.cosh({0})", lambda y, x: x.call("sinh"))
+
+
+def _slope_of_tanh(x: Any) -> Any:
+    decay = np.exp(-np.absolute(x))
+    root = 2.0 * decay / (1.0 + decay * decay)
+    return root * root
+
+
+# 1 - y**2 would cancel in the tails.
+_elementary("tanh", np.tanh, "elementary.tanh({0})", lambda y, x: x.call("tanh_slope"))
+_elementary("tanh_slope", _slope_of_tanh, "elementary.tanh_slope({0})", lambda y, x: -2.0 * (x.call("tanh") * y))
 _elementary("arcsinh", np.arcsinh, "math.asinh({0})", lambda y, x: 1.0 / x.call("hypot", 1.0))
 _elementary(
     "arccosh", np.arccosh, "math.acosh({0})", lambda y, x: 1.0 / ((x - 1.0).call("sqrt") * (x + 1.0).call("sqrt"))
@@ -82,5 +92,19 @@ def _bell(x: Term) -> Term:
     return (2.0 / sqrt(pi)) * (-(x * x)).call("exp")
 
 
-_elementary("erf", _each(erf), "math.erf({0})", lambda y, x: _bell(x))
-_elementary("erfc", _each(erfc), "math.erfc({0})", lambda y, x: -_bell(x))
+# Loaded with the first function of it that is followed.
+_special = Lazy("scipy.special")
+
+
+def _expit(x: Any) -> Any:
+    return _special.expit(x)
+
+
+def _softplus(x: Any) -> Any:
+    return np.logaddexp(0.0, x)
+
+
+_elementary("logistic", _expit, "elementary.logistic({0})", lambda y, x: y * (-x).call("logistic"))
+_elementary("softplus", _softplus, "elementary.softplus({0})", lambda y, x: x.call("logistic"))
+_elementary("erf", _each(erf), "elementary.erf({0})", lambda y, x: _bell(x))
+_elementary("erfc", _each(erfc), "elementary.erfc({0})", lambda y, x: -_bell(x))

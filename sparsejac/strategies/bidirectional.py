@@ -7,12 +7,13 @@ differentiation.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coloring import Coloring, decompression_plan
+from kernels.entry import Invocation
 from kernels.executor import Executor
-from kernels.numba_printer import Variant
+from kernels.lazy import Lazy
 from kernels.step import Schedule
 from sparsejac.pattern import Pattern
 from sparsejac.sparsity import Live
@@ -21,13 +22,19 @@ from sparsejac.strategies.forward import ForwardPasses
 from sparsejac.strategies.protocol import FloatArray, Prepared, Strategy
 from sparsejac.strategies.reverse import ReversePasses
 
+if TYPE_CHECKING:
+    from coloring import Coloring
+    from kernels.numba_executor import NumbaExecutor
+    from kernels.numba_printer import Variant
+COLORING = Lazy("coloring")
+
 
 class _Bidirectional(Prepared):
     entrywise = False
     variants: tuple[Variant, ...] = ("value", "forward", "reverse")
 
     def __init__(self, schedule: Schedule, pattern: Pattern, coloring: Coloring) -> None:
-        plan = decompression_plan((pattern.indptr, pattern.indices, pattern.shape), coloring)
+        plan = COLORING.decompression_plan((pattern.indptr, pattern.indices, pattern.shape), coloring)
         by_columns = plan.products >= coloring.num_row_colors
         self.forward = self.reverse = None
         if coloring.num_column_colors:
@@ -45,6 +52,17 @@ class _Bidirectional(Prepared):
             self.forward.data(buffers, executor, out)
         if self.reverse is not None:
             self.reverse.pull(buffers, executor, out)
+
+    def invocations(
+        self, buffers: Sequence[FloatArray], executor: NumbaExecutor, out: FloatArray
+    ) -> list[Invocation] | None:
+        pushed = (
+            executor.value_invocations(buffers)
+            if self.forward is None
+            else self.forward.invocations(buffers, executor, out)
+        )
+        pulled = [] if self.reverse is None else self.reverse.pull_invocations(buffers, executor, out)
+        return None if pushed is None or pulled is None else pushed + pulled
 
 
 def _prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None) -> Prepared:

@@ -6,17 +6,22 @@ Reference: Curtis, Powell, Reid (1974), On the estimation of sparse Jacobian mat
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from coloring import Coloring
+from kernels.entry import Invocation
 from kernels.executor import Executor, active_buffers, allocate_rows, rows_of
-from kernels.numba_printer import Variant
 from kernels.step import Schedule
-from sparsejac.decompression import plan_decompression, run_chunks
+from sparsejac.decompression import plan_decompression, read_invocation, run_chunks
 from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.sparsity import Live
 from sparsejac.strategies.cost import Facts, Prediction, Seeds, predict_seeded, seed_width
 from sparsejac.strategies.protocol import FloatArray, Prepared, Strategy
 from sparsejac.strategies.workspace import Workspaces
+
+if TYPE_CHECKING:
+    from coloring import Coloring
+    from kernels.numba_executor import NumbaExecutor
+    from kernels.numba_printer import Variant
 
 
 class ForwardPasses(Prepared):
@@ -50,11 +55,23 @@ class ForwardPasses(Prepared):
         if not self.passes:
             executor.values(buffers)
             return
-        with self.workspaces.lend() as tangents:
-            seeded = rows_of(tangents, self.schedule.x)
-            compressed = rows_of(tangents, self.schedule.output)
-            width = self.plan.width
-            run_chunks(self.plan, seeded, compressed, lambda _: executor.forward(buffers, tangents, width), out)
+        tangents, width = self.workspaces.take(), self.plan.width
+        seeded = rows_of(tangents, self.schedule.x)
+        compressed = rows_of(tangents, self.schedule.output)
+        run_chunks(self.plan, seeded, compressed, lambda _: executor.forward(buffers, tangents, width), out)
+        self.workspaces.give(tangents)
+
+    def invocations(
+        self, buffers: Sequence[FloatArray], executor: NumbaExecutor, out: FloatArray
+    ) -> list[Invocation] | None:
+        """As of `Prepared`."""
+        if self.passes != 1:
+            return executor.value_invocations(buffers) if not self.passes else None
+        width = self.plan.width
+        (part,), tangents = self.plan.parts, allocate_rows(self.schedule, width)
+        rows_of(tangents, self.schedule.x)[part.lines, part.seeds] = 1.0
+        found = executor.forward_invocations(buffers, tangents, width)
+        return [*found, read_invocation(part, rows_of(tangents, self.schedule.output), out)]
 
 
 def _prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None) -> Prepared:

@@ -11,14 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from coloring import Coloring
+from kernels.entry import Invocation
 from kernels.executor import Executor
-from kernels.numba_printer import Variant
-from kernels.products import gather, pair_products, pair_sums, slot_sums
+from kernels.products import (
+    gather,
+    gather_invocation,
+    pair_products,
+    pair_products_invocation,
+    pair_sums,
+    pair_sums_invocation,
+    slot_sums,
+    slot_sums_invocation,
+)
 from kernels.step import Launch, Schedule
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
 from sparsejac.sparsity import Live, RunningRows, expand, interleave, keep_terms, loads_x_only, point_bounds
@@ -26,6 +35,11 @@ from sparsejac.strategies.cost import NO_SEEDS, Facts, Seeds, predict_identity
 from sparsejac.strategies.protocol import FloatArray, Prepared, Strategy
 from sparsejac.strategies.terms import Merged, merge
 from sparsejac.strategies.workspace import Workspaces
+
+if TYPE_CHECKING:
+    from coloring import Coloring
+    from kernels.numba_executor import NumbaExecutor
+    from kernels.numba_printer import Variant
 
 Mask = npt.NDArray[np.bool_]
 
@@ -64,6 +78,17 @@ class Sums:
         else:
             pair_sums(self.indptr, self.left, self.right, done, done, out)
 
+    def invocation(self, pool: FloatArray, out: FloatArray) -> Invocation:
+        """`run` for an entry."""
+        done = pool[: self.first]
+        if self.right is None:
+            if self.indptr is None:
+                return gather_invocation(done, self.left, out)
+            return slot_sums_invocation(self.indptr, self.left, done, out)
+        if self.indptr is None:
+            return pair_products_invocation(self.left, self.right, done, done, out)
+        return pair_sums_invocation(self.indptr, self.left, self.right, done, done, out)
+
 
 @dataclass(frozen=True, eq=False)
 class Collection:
@@ -91,6 +116,14 @@ class Collection:
             gather(pool, self.slots, out)
         else:
             slot_sums(self.sums, self.slots, pool, out)
+
+    def invocations(self, pool: FloatArray, out: FloatArray) -> list[Invocation]:
+        """`run` for an entry."""
+        if self.slots is None:
+            return []
+        if self.sums is None:
+            return [gather_invocation(pool, self.slots, out)]
+        return [slot_sums_invocation(self.sums, self.slots, pool, out)]
 
 
 class _Identity(Prepared):
@@ -121,16 +154,30 @@ class _Identity(Prepared):
 
     def data(self, buffers: Sequence[FloatArray], executor: Executor, out: FloatArray) -> None:
         in_place = self.collection.first
-        with self.workspaces.lend() as (pool, views):
-            partials = [
-                out.reshape(region[1:]) if region[0] == in_place and view.size else view
-                for region, view in zip(self.regions, views, strict=True)
-            ]
-            executor.partials(buffers, partials)
-            with np.errstate(all="ignore"):
-                for step in self.steps:
-                    step.run(pool, out if step.first == in_place else pool[step.first : step.last])
-                self.collection.run(pool, out)
+        pool, views = workspace = self.workspaces.take()
+        partials = [
+            out.reshape(region[1:]) if region[0] == in_place and view.size else view
+            for region, view in zip(self.regions, views, strict=True)
+        ]
+        executor.partials(buffers, partials)
+        with np.errstate(all="ignore"):
+            for step in self.steps:
+                step.run(pool, out if step.first == in_place else pool[step.first : step.last])
+            self.collection.run(pool, out)
+        self.workspaces.give(workspace)
+
+    def invocations(
+        self, buffers: Sequence[FloatArray], executor: NumbaExecutor, out: FloatArray
+    ) -> list[Invocation] | None:
+        in_place, (pool, views) = self.collection.first, self._make_workspace()
+        partials = [
+            out if region[0] == in_place and view.size else view.reshape(-1)
+            for region, view in zip(self.regions, views, strict=True)
+        ]
+        found = executor.partial_invocations(buffers, partials)
+        for step in self.steps:
+            found.append(step.invocation(pool, out if step.first == in_place else pool[step.first : step.last]))
+        return found + self.collection.invocations(pool, out)
 
 
 class _Symbolic:

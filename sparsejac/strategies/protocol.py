@@ -5,18 +5,22 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from coloring import Coloring, ProblemName
+from kernels.entry import Invocation
 from kernels.executor import Executor
-from kernels.numba_printer import Variant
 from kernels.step import Schedule
 from sparsejac.pattern import Pattern
 from sparsejac.sparsity import Live
 from sparsejac.strategies.cost import Facts, Prediction, Seeds
+
+if TYPE_CHECKING:
+    from coloring import Coloring, ProblemName
+    from kernels.numba_executor import NumbaExecutor
+    from kernels.numba_printer import Variant
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -46,6 +50,15 @@ class Prepared(ABC):
         """Write the entries of the Jacobian in CSR order; `buffers` then hold the values of all launches.
 
         Threads may call this at the same time, with buffers and `out` of their own.
+        """
+
+    @abstractmethod
+    def invocations(
+        self, buffers: Sequence[FloatArray], executor: NumbaExecutor, out: FloatArray
+    ) -> list[Invocation] | None:
+        """What `data` does as calls of compiled functions, on a new workspace; None where it is not one straight run.
+
+        `buffers` and `out` are those of the calls, or stand in for them.
         """
 
 

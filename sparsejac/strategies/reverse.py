@@ -6,17 +6,25 @@ Reference: Coleman, Verma (1998), The efficient computation of sparse Jacobian m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from coloring import Coloring
+import numpy as np
+
+from kernels.entry import Invocation
 from kernels.executor import Executor, active_buffers, allocate_rows, rows_of
-from kernels.numba_printer import Variant
+from kernels.products import place_invocation, zero_invocation
 from kernels.step import Schedule
-from sparsejac.decompression import decompress, plan_decompression
+from sparsejac.decompression import decompress, plan_decompression, read_invocation
 from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.sparsity import Live
 from sparsejac.strategies.cost import Facts, Prediction, Seeds, predict_seeded, seed_width
 from sparsejac.strategies.protocol import FloatArray, Prepared, Strategy
 from sparsejac.strategies.workspace import Workspaces
+
+if TYPE_CHECKING:
+    from coloring import Coloring
+    from kernels.numba_executor import NumbaExecutor
+    from kernels.numba_printer import Variant
 
 
 class ReversePasses(Prepared):
@@ -44,14 +52,37 @@ class ReversePasses(Prepared):
         """Write the entries, where the buffers hold the values already."""
         if not self.passes:
             return
-        with self.workspaces.lend() as adjoints:
-            for part in self.plan.parts:
-                for rows in adjoints:
-                    if rows is not None:
-                        rows.fill(0.0)
-                rows_of(adjoints, self.schedule.output)[part.lines, part.seeds] = 1.0
-                executor.reverse(buffers, adjoints, self.plan.width, values_ready=True)
-                decompress(part, rows_of(adjoints, self.schedule.x), out)
+        adjoints = self.workspaces.take()
+        for part in self.plan.parts:
+            for rows in adjoints:
+                if rows is not None:
+                    rows.fill(0.0)
+            rows_of(adjoints, self.schedule.output)[part.lines, part.seeds] = 1.0
+            executor.reverse(buffers, adjoints, self.plan.width, values_ready=True)
+            decompress(part, rows_of(adjoints, self.schedule.x), out)
+        self.workspaces.give(adjoints)
+
+    def invocations(
+        self, buffers: Sequence[FloatArray], executor: NumbaExecutor, out: FloatArray
+    ) -> list[Invocation] | None:
+        """As of `Prepared`."""
+        pulled = self.pull_invocations(buffers, executor, out)
+        return None if pulled is None else executor.value_invocations(buffers) + pulled
+
+    def pull_invocations(
+        self, buffers: Sequence[FloatArray], executor: NumbaExecutor, out: FloatArray
+    ) -> list[Invocation] | None:
+        """As `pull`; None where it is not one straight run."""
+        if self.passes != 1:
+            return None if self.passes else []
+        (part,), width = self.plan.parts, self.plan.width
+        adjoints = allocate_rows(self.schedule, width)
+        seeds = rows_of(adjoints, self.schedule.output).reshape(-1)
+        found = [zero_invocation(rows.reshape(-1)) for rows in adjoints if rows is not None]
+        lines = part.lines.astype(np.int64) * width + part.seeds
+        found.append(place_invocation(np.ones(1), np.zeros_like(lines), lines, seeds))
+        found += executor.reverse_invocations(buffers, adjoints, width)
+        return [*found, read_invocation(part, rows_of(adjoints, self.schedule.x), out)]
 
 
 def _prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None) -> Prepared:

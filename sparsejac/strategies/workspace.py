@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import Lock
+from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -23,29 +22,24 @@ class Workspaces(Generic[T]):
     Examples
     --------
     >>> pool = Workspaces(lambda: [0.0])
-    >>> with pool.lend() as first:
-    ...     first[0] = 1.0
-    >>> with pool.lend() as again, pool.lend() as other:
-    ...     print(again, other)
-    [1.0] [0.0]
+    >>> first = pool.take()
+    >>> first[0] = 1.0
+    >>> pool.give(first)
+    >>> pool.take(), pool.take()
+    ([1.0], [0.0])
     """
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
-        self._idle: list[T] = []
-        self._lock = Lock()
+        self._idle: deque[T] = deque(maxlen=_KEPT)  # its pop and append need no lock
 
-    @contextmanager
-    def lend(self) -> Iterator[T]:
-        """Hand out a workspace that nobody else uses; what an earlier user left in it is still there.
+    def take(self) -> T:
+        """Hand out a workspace that nobody else uses; what an earlier user left in it is still there."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._make()
 
-        A workspace whose user raised is thrown away.
-        """
-        with self._lock:
-            workspace = self._idle.pop() if self._idle else None
-        if workspace is None:
-            workspace = self._make()
-        yield workspace
-        with self._lock:
-            if len(self._idle) < _KEPT:
-                self._idle.append(workspace)
+    def give(self, workspace: T) -> None:
+        """Take a workspace back. Whoever fails does not give back: what a failure left is thrown away."""
+        self._idle.append(workspace)

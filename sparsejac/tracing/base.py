@@ -13,6 +13,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from sparsejac.errors import UntraceableError
 from sparsejac.location import at_item_assignment, called_library, called_text
+from sparsejac.tracing.families import load_refusals
 from sparsejac.tracing.registry import HOOKS, REFUSALS
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class TracedBase(NDArrayOperatorsMixin):
         """The refusal to become a plain number."""
         library = called_library()
         if library is not None:
+            load_refusals()
             name = ".".join(library).replace("numpy.", "np.", 1).removesuffix(".__init__").removesuffix(".__new__")
             usual = _OF_TABLES if name.startswith(("pandas.", "xarray.")) else _OF_LIBRARIES
             return self.tracer.refusal(name, *REFUSALS.get(library, (_ASKED, usual)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from sparsejac.tracing.families import load_hook
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 UFUNCS: dict[Any, Callable[..., Any]] = {}
@@ -41,7 +43,16 @@ CONVENTIONS: dict[Any, str] = {}
 DOUBLE: set[Any] = set()
 """NumPy functions that compute in double precision, whatever the precision of their operands."""
 
-HOOKS: dict[str, Callable[..., Any]] = {}
+
+class _Hooks(dict[str, Callable[..., Any]]):
+    """A table whose missing entries are in files that wait to be loaded."""
+
+    def __missing__(self, name: str) -> Callable[..., Any]:
+        load_hook(name)
+        return self[name]
+
+
+HOOKS: dict[str, Callable[..., Any]] = _Hooks()
 """Steps that arrays and scalars need from files that are built on them: found by name when they are called."""
 
 

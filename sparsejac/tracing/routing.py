@@ -27,6 +27,7 @@ from sparsejac.location import is_user_file
 from sparsejac.tracing import routes
 from sparsejac.tracing.compiled import stand_in
 from sparsejac.tracing.converters import CONVERTERS, converters_in
+from sparsejac.tracing.families import load_rules
 from sparsejac.tracing.math_routes import CMATH, MATH
 from sparsejac.tracing.reachable import Place, Search
 from sparsejac.tracing.registry import FUNCTIONS, LIBRARY, MAKERS, STAND_INS
@@ -80,6 +81,8 @@ def _leave() -> None:
 
 def _place_routes() -> None:
     global _MODULES
+    if len(sys.modules) != _KNOWN.modules:
+        load_rules()
     _MODULES = len(sys.modules)
     if not _KNOWN.are_as_they_were():
         _prepare_routes()

@@ -34,8 +34,8 @@ _COMPARISONS = ["less", "less_equal", "greater", "greater_equal", "equal", "not_
 _CODES_OF_COMPARISONS = {getattr(np, name): CODES[name] for name in _COMPARISONS}
 """As `_CODES_OF_UFUNCS`, with truth values as results."""
 
-SHORT_POWERS = {2.0: "square", 1.0: "copy", 0.5: "sqrt", -1.0: "reciprocal"}
-"""NumPy's short cuts for exponents, which are faster than powers and have no pole in their derivative."""
+SHORT_POWERS = {2.0: "square", 1.0: "copy", 0.5: "sqrt", -1.0: "reciprocal", 3.0: "cube"}
+"""NumPy's short cuts for exponents and one more, which are faster than powers and have no pole in their derivative."""
 
 _UFUNC_NAMES = frozenset(name for name in dir(np) if isinstance(getattr(np, name), np.ufunc))
 

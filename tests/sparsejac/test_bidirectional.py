@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from oracles import complex_step
 
 from coloring import adopt, color
+from oracles import complex_step
 from sparsejac import InputError, prepare, sparse_jacobian
 from sparsejac.strategies.cost import Seeds, estimate_two_sided
 
@@ -47,7 +47,7 @@ def test_values_are_exact(f: Any, n: int) -> None:
 def test_three_products_do() -> None:
     plan = prepare(bordered, np.linspace(0.3, 1.1, 50), strategy="bidirectional")
     plan(np.linspace(0.3, 1.1, 50))
-    (coloring,) = [line for line in plan.explain(color=False).colorings]
+    (coloring,) = plan.explain(color=False).colorings
     assert "3 colors" in coloring
     lines = {line.prediction.strategy: line.prediction for line in plan.explain().lines}
     assert lines["bidirectional"].colors == 3

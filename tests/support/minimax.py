@@ -7,7 +7,7 @@ Comptes rendus 199 (1934), 337-340.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +29,8 @@ class Approximation:
     weight: Function
 
 
-def minimax(a: Approximation, turns: int = 8, grid: int = 1200) -> tuple[list[float], float]:
-    """Coefficients, constant first, rounded to doubles; and the largest weighted error before rounding."""
+def minimax(a: Approximation, turns: int = 8, grid: int = 1200) -> tuple[list[Any], float]:
+    """Coefficients, constant first; and the largest weighted error before they are rounded to doubles."""
     low, high, count = mp.mpf(a.low), mp.mpf(a.high), a.degree + 2
     middle, half = (low + high) / 2, (high - low) / 2
     nodes = [middle - half * mp.cos(mp.pi * (2 * i + 1) / (2 * count)) for i in range(count)]
@@ -44,9 +44,17 @@ def minimax(a: Approximation, turns: int = 8, grid: int = 1200) -> tuple[list[fl
             matrix[i, count - 1] = (-1) ** i / a.weight(x)
             right[i] = a.function(x)
         solution = list(mp.lu_solve(matrix, right))
-        errors = [(mp.polyval(solution[-2::-1], x) - value) * weight for x, value, weight in exact]
+        errors = [(evaluated(solution[:-1], x) - value) * weight for x, value, weight in exact]
         nodes = _extremes(points, errors, count) or nodes
-    return [float(c) for c in solution[:-1]], float(max(abs(e) for e in errors))
+    return solution[:-1], float(max(abs(e) for e in errors))
+
+
+def evaluated(coefficients: Sequence[Any], x: Any) -> Any:
+    """The polynomial at x; the constant comes first."""
+    total = mp.mpf(0)
+    for coefficient in reversed(coefficients):
+        total = total * x + coefficient
+    return total
 
 
 def _extremes(points: list[Any], errors: list[Any], count: int) -> list[Any] | None:
@@ -84,6 +92,14 @@ Z_OF_LOG = 0.17158**2
 
 _asin_term = lambda n: mp.binomial(2 * n, n) / (mp.mpf(4) ** n * (2 * n + 1))  # noqa: E731
 
+TAIL_CENTRE = 3.6875
+
+
+def _tail(t: Any) -> Any:
+    x = TAIL_CENTRE * (1 + t) / (1 - t)
+    return (x + TAIL_CENTRE) * mp.exp(x * x) * mp.erfc(x)
+
+
 APPROXIMATIONS: dict[str, Approximation] = {
     # (exp(r) - 1 - r) / r**2
     "EXPONENTIAL": Approximation(
@@ -92,12 +108,16 @@ APPROXIMATIONS: dict[str, Approximation] = {
     # (log((1 + z) / (1 - z)) / z - 2) / z**2 in z**2
     "LOGARITHM": Approximation(_odd(lambda n: mp.mpf(2) / (2 * n + 1), 1), 0.0, Z_OF_LOG, 6, lambda u: u + 1e-3),
     # the same without the term 2/3 z**3 (for powers)
-    "LOGARITHM_REST": Approximation(_odd(lambda n: mp.mpf(2) / (2 * n + 1), 2), 0.0, Z_OF_LOG, 7, lambda u: u**2 + 1e-5),
+    "LOGARITHM_REST": Approximation(
+        _odd(lambda n: mp.mpf(2) / (2 * n + 1), 2), 0.0, Z_OF_LOG, 7, lambda u: u**2 + 1e-5
+    ),
     # (sin(r) / r - 1) / r**2 and (cos(r) - 1 + r**2 / 2) / r**4 in r**2
     "SINE": Approximation(_odd(lambda n: (-1) ** n / mp.factorial(2 * n + 1), 1), 0.0, 0.6169, 5, lambda u: u + 1e-2),
     "COSINE": Approximation(_odd(lambda n: (-1) ** n / mp.factorial(2 * n), 2), 0.0, 0.6169, 5, lambda u: u**2 + 1e-2),
     # (sinh(r) / r - 1) / r**2 and (cosh(r) - 1) / r**2 in r**2, and the first once more up to 1
-    "HYPERBOLIC_SINE": Approximation(_odd(lambda n: 1 / mp.factorial(2 * n + 1), 1), 0.0, 0.1202, 4, lambda u: u + 1e-2),
+    "HYPERBOLIC_SINE": Approximation(
+        _odd(lambda n: 1 / mp.factorial(2 * n + 1), 1), 0.0, 0.1202, 4, lambda u: u + 1e-2
+    ),
     "HYPERBOLIC_COSINE": Approximation(_odd(lambda n: 1 / mp.factorial(2 * n), 1), 0.0, 0.1202, 5, lambda u: u + 1e-2),
     "SMALL_HYPERBOLIC_SINE": Approximation(
         _odd(lambda n: 1 / mp.factorial(2 * n + 1), 1), 0.0, 1.0, 6, lambda u: u + 1e-2
@@ -105,16 +125,27 @@ APPROXIMATIONS: dict[str, Approximation] = {
     # (arctan(z) / z - 1) / z**2 and (arcsin(z) / z - 1) / z**2 in z**2
     "ARCTANGENT": Approximation(_odd(lambda n: mp.mpf(-1) ** n / (2 * n + 1), 1), 0.0, 0.25, 11, lambda u: u + 1e-2),
     "ARCSINE": Approximation(_odd(_asin_term, 1), 0.0, 0.25, 12, lambda u: u + 1e-2),
+    # erf(x) / x - 1 in x**2; (x + K) exp(x**2) erfc(x) in t = (x - K) / (x + K)
+    "ERROR": Approximation(
+        lambda u: 2 / mp.sqrt(mp.pi) * _series(-u, lambda n: 1 / (mp.factorial(n) * (2 * n + 1)), -u, 0) - 1,
+        0.0,
+        0.25,
+        8,
+        lambda u: 1,
+    ),
+    "TAIL": Approximation(_tail, -0.764, 0.764, 21, lambda t: 1 / _tail(t)),
     # m**(-1/3) for a start
     "CUBE_ROOT": Approximation(lambda m: mp.cbrt(1 / m), 1.0, 2.0, 5, lambda m: mp.cbrt(m)),
 }
+
 
 def main() -> None:
     """Print all tables."""
     for name, approximation in APPROXIMATIONS.items():
         coefficients, error = minimax(approximation)
         print(f"# error 2**{float(mp.log(error, 2)):.1f}\n{name} = (")
-        print("".join(f"    {c!r},\n" for c in coefficients) + ")")
+        print("".join(f"    {float(c)!r},\n" for c in coefficients) + ")")
+        print(f"{name}_LOW = {tuple(float(c - mp.mpf(float(c))) for c in coefficients[:3])}")
 
 
 if __name__ == "__main__":

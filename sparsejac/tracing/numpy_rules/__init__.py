@@ -1,4 +1,7 @@
-"""What NumPy's functions, ufuncs and methods mean for traced values, family by family."""
+"""What NumPy's functions, ufuncs and methods mean for traced values, family by family.
+
+The files that `families` lists are loaded when they are needed.
+"""
 
 from sparsejac.tracing.numpy_rules import (
     complex_rules,
@@ -17,7 +20,6 @@ from sparsejac.tracing.numpy_rules import (
     orders,
     padding,
     pointwise,
-    polynomial_series,
     polynomials,
     products,
     putting,
@@ -51,7 +53,6 @@ __all__ = [
     "orders",
     "padding",
     "pointwise",
-    "polynomial_series",
     "polynomials",
     "products",
     "putting",

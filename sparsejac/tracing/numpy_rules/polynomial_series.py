@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from operator import index
 from typing import Any
 
 import numpy as np
 
+from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.conversion import as_array
 from sparsejac.tracing.registry import LIBRARY, follows
@@ -98,7 +98,7 @@ def _vandermonde_of(vandermonde: Callable[..., Any], trace: Trace, *arguments: A
 
 for _family, (_module, *_) in _FAMILIES.items():
     _home = f"numpy.polynomial.{_module}"
-    _val = partial(_value, _family, getattr(import_module(_home), f"{_family}val"))
+    _val = partial(_value, _family, getattr(load(_home), f"{_family}val"))
     _vander = partial(_vandermonde, _family)
     LIBRARY[_home, f"{_family}val"] = _val
     LIBRARY[_home, f"{_family}vander"] = _vander

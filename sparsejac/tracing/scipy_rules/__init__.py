@@ -1,43 +1,16 @@
-"""What SciPy's functions mean for traced values; those of linear algebra stand in `linalg`."""
+"""What SciPy's functions mean for traced values; those of linear algebra stand in `linalg`.
+
+The files that `families` lists are loaded when they are needed.
+"""
 
 from sparsejac.tracing.scipy_rules import (
     complex_calls,
-    distances,
-    distributions,
-    filters,
     fourier,
-    grid_interpolation,
-    interpolated_data,
-    interpolation,
-    linear_maps,
-    quadrature,
-    signals,
-    softmax,
-    solvers_inside,
-    special,
-    special_functions,
     special_partials,
-    special_statistics,
-    spline_integrals,
 )
 
 __all__ = [
     "complex_calls",
-    "distances",
-    "distributions",
-    "filters",
     "fourier",
-    "grid_interpolation",
-    "interpolated_data",
-    "interpolation",
-    "linear_maps",
-    "quadrature",
-    "signals",
-    "softmax",
-    "solvers_inside",
-    "special",
-    "special_functions",
     "special_partials",
-    "special_statistics",
-    "spline_integrals",
 ]

@@ -9,7 +9,9 @@ import numpy as np
 
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import stopped
+from sparsejac.tracing.conversion import as_value, wrap
 from sparsejac.tracing.pointwise_calls import Rule, pointwise
+from sparsejac.tracing.reals import Value
 from sparsejac.tracing.registry import follows, hook, unfollowed
 from sparsejac.tracing.scipy_rules.special_functions import NOT_ANALYTIC, PHYSICAL, SEVERAL, STEPS
 from sparsejac.tracing.scipy_rules.special_partials import ELEMENTARY, special
@@ -18,6 +20,9 @@ from sparsejac.tracing.trace import Trace
 
 RULES: dict[str, Any] = {**ELEMENTARY, **STATISTICAL, **PHYSICAL, **SEVERAL}
 """Ufunc of scipy.special -> its partial derivatives, for each result if there are several."""
+
+IN_KERNELS = {"expit": "logistic", "softplus": "softplus"}
+"""What is a primitive, to be computed inside kernels, on numbers of double precision."""
 
 _CURE = "write it with functions that have a rule, or give its derivative as a rule of your own"
 
@@ -36,6 +41,8 @@ def follow_library_ufunc(trace: Trace, ufunc: Any, inputs: tuple[Any, ...], dtyp
 @hook("special")
 def follow_special(trace: Trace, name: str, *inputs: Any) -> Any:
     """A ufunc of scipy.special by its name."""
+    if name in IN_KERNELS and _is_double(inputs[0]):
+        return wrap(trace, Value(trace.apply(IN_KERNELS[name], as_value(trace, inputs[0]).real)))
     rules = RULES.get(name)
     if rules is None and name not in STEPS:
         raise trace.refusal(f"scipy.special.{name}", "there is no rule for its derivative", _CURE)
@@ -45,6 +52,10 @@ def follow_special(trace: Trace, name: str, *inputs: Any) -> Any:
     if rules is None:
         return stopped(trace, pointwise(trace, f"scipy.special.{name}", ufunc, [_no_slope] * len(inputs), inputs))
     return pointwise(trace, f"scipy.special.{name}", ufunc, rules, inputs)
+
+
+def _is_double(x: Any) -> bool:
+    return np.ndim(x) > 0 and x.dtype == np.float64
 
 
 def _no_slope(y: Any, *arguments: Any) -> Any:
@@ -158,6 +169,8 @@ for _name, _sign in (("spherical_jn", -1.0), ("spherical_yn", -1.0), ("spherical
 def _softplus(trace: Trace, x: Any, **options: Any) -> Any:
     if options:
         raise trace.refusal(f"scipy.special.softplus with {', '.join(options)}=", "there is no rule", "leave it out")
+    if _is_double(x):
+        return follow_special(trace, "softplus", x)
     return _called(trace, "softplus", [lambda y, x: special.expit(x)], (x,))
 
 

@@ -1,0 +1,4 @@
+"""Elementary functions as straight-line code without branches, so that loops around them vectorise.
+
+Each family has a file; `functions` has the table of all of them; `compiled` gives them to numba.
+"""

@@ -1,0 +1,101 @@
+"""erf and erfc: a polynomial up to 1/2, and exp(-x**2) times another one beyond.
+
+The second one is of ``(x + K) exp(x**2) erfc(x)`` in ``(x - K) / (x + K)``. Source: M. M. Shepherd, J. G. Laframboise,
+Chebyshev approximation of (1 + 2x) exp(x**2) erfc x in 0 <= x < inf, Math. Comp. 36 (1981), 249-253.
+"""
+
+from __future__ import annotations
+
+from kernels.elementary.emitter import Pair, Real, Whole, quotient
+from kernels.elementary.exponential import exp_less_one, reduced, scaled
+
+TAIL_CENTRE = 3.6875
+
+# erf(x) / x - 1 in x**2, and the function above
+ERROR = (
+    0.12837916709551256,
+    -0.37612638903183476,
+    0.1128379167092556,
+    -0.026866170632954035,
+    0.005223977374060748,
+    -0.0008548297842388737,
+    0.00012053339319167863,
+    -1.484595253926287e-05,
+    1.472689847971052e-06,
+)
+TAIL = (
+    1.090787885041976,
+    -0.9538254404011512,
+    0.7262977169269058,
+    -0.47712532635177807,
+    0.26583904409743353,
+    -0.12176272636420846,
+    0.042991570770046554,
+    -0.00977299592851071,
+    0.00017067038021320978,
+    0.000856686037829178,
+    -0.000275562878552784,
+    -2.2060839161160196e-05,
+    3.723783994065587e-05,
+    -4.2860458600090625e-06,
+    -4.207889690299067e-06,
+    1.1124109873127952e-06,
+    4.938710409066214e-07,
+    -1.983031194481899e-07,
+    -6.289826310918722e-08,
+    3.0971008880395433e-08,
+    6.527458560447198e-09,
+    -3.420898771755618e-09,
+)
+TAIL_LOW = (8.559614849693e-17, -2.7345428955522197e-17, 3.758845109068416e-17)
+"""What is lost where the first coefficients are rounded."""
+
+
+def _tail(a: Real) -> tuple[Real, Whole]:
+    """Find m and n with ``erfc(a) = m * 2**n`` for a >= 1/2."""
+    a = a.clamped(0.5, 28.0)
+    square = Pair.product(a, a)
+    n, r = reduced(-square.high)
+    p = exp_less_one(Pair.sum(r.high, r.low - square.low))
+    one = a.lift(1.0)
+    decay = Pair.fast_sum(one, p.high)
+    below = Pair.sum(a, a.lift(TAIL_CENTRE))
+    inverse = quotient(Pair(one, a.lift(0.0)), below)
+    t = quotient(Pair.sum(a, a.lift(-TAIL_CENTRE)), below)
+    rest = t.high.polynomial(TAIL[6:])
+    for coefficient in TAIL[5:1:-1]:
+        rest = t.high.fma(rest, coefficient)
+    slope = _plus(TAIL[1], Pair.product(t.high, rest))
+    product = Pair.product(t.high, slope.high)
+    value = _plus(TAIL[0], Pair(product.high, t.high.fma(slope.low, product.low)))
+    value = Pair(value.high, t.low.fma(t.high.fma(rest, slope.high), value.low + t.high.polynomial(TAIL_LOW)))
+    factor = _times(value, inverse)
+    return _times(factor, Pair(decay.high, decay.low + p.low)).high, n
+
+
+def _times(a: Pair, b: Pair) -> Pair:
+    product = Pair.product(a.high, b.high)
+    return Pair.fast_sum(product.high, product.low + a.high.fma(b.low, a.low * b.high))
+
+
+def _plus(constant: float, x: Pair) -> Pair:
+    total = Pair.sum(x.high.lift(constant), x.high)
+    return Pair(total.high, total.low + x.low)
+
+
+def erf(x: Real) -> Real:
+    """The error function."""
+    a = abs(x)
+    far = 1.0 - scaled(*_tail(a))
+    u = x * x
+    return (a < 0.5).choose(x + x * u.polynomial(ERROR), far.signed(x.sign()))
+
+
+def erfc(x: Real) -> Real:
+    """Its complement, which keeps its digits where it is small."""
+    a = abs(x)
+    tail = scaled(*_tail(a))
+    u = x * x
+    near = Pair.fast_sum(x.lift(1.0), -x)
+    close = near.high + (near.low - x * u.polynomial(ERROR))
+    return (a < 0.5).choose(close, (x < 0.0).choose(2.0 - tail, tail))
