@@ -37,6 +37,11 @@ def _cbrt(x: Any) -> Any:
     return mp.sign(x) * mp.cbrt(abs(x))
 
 
+def _erfc(x: Any) -> Any:
+    """mpmath's own fails for huge operands, unless gmpy2 is there; it is 0 or 2 then to thousands of digits."""
+    return mp.erfc(x) if abs(x) < 1000 else mp.mpf(0 if x > 0 else 2)
+
+
 EXACT: dict[str, Callable[..., Any]] = {
     "exp2": lambda x: mp.mpf(2) ** x,
     "log2": lambda x: mp.log(x, 2),
@@ -45,6 +50,7 @@ EXACT: dict[str, Callable[..., Any]] = {
     "softplus": _softplus,
     "pow": mp.power,
     "cbrt": _cbrt,
+    "erfc": _erfc,
 }
 
 _CIRCULAR: tuple[Interval, ...] = ((-10.0, 10.0), (-1e4, 1e4), (-(2.0**31), 2.0**31))
