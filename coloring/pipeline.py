@@ -149,10 +149,8 @@ def color(
         form = replace(form, bound=_larger(form.bound, bound_colors(chosen, graph, form.num_colors)))
     if form.is_optimal:
         return form
-    searched = _searched(chosen, graph, budget, number)
-    if searched.num_colors < form.num_colors:
-        return replace(searched, bound=_larger(form.bound, searched.bound))
-    return replace(form, bound=_larger(form.bound, searched.bound))
+    searched = _searched(chosen, graph, budget, number, form.bound)
+    return searched if searched.num_colors < form.num_colors else replace(form, bound=searched.bound)
 
 
 def _larger(first: Bound, second: Bound) -> Bound:
@@ -234,10 +232,10 @@ def greedy(
     return ALGORITHMS[problem.name](graph, sequence(problem, graph, order, seed, degrees), demand)
 
 
-def _searched(problem: Problem, graph: Graph, budget: float | None, seed: int) -> Coloring:
-    """Color greedily, in other orders too where that is little work, then improve."""
+def _searched(problem: Problem, graph: Graph, budget: float | None, seed: int, bound: Bound | None = None) -> Coloring:
+    """Color greedily, in other orders too where that is little work, then improve; find the bound if none is known."""
     name, *others = DEFAULT_ORDERS.get(problem.name, DEFAULT)
-    best = _finished(problem, graph, f"greedy, {name}", greedy(problem, graph, name, seed))
+    best = _finished(problem, graph, f"greedy, {name}", greedy(problem, graph, name, seed), bound)
     if best.is_optimal or budget == 0:
         return best
     per_pass = greedy_work(problem, graph)
