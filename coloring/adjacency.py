@@ -93,7 +93,7 @@ def symmetric_graph(pattern: Pattern, call: str) -> AdjacencyGraph:
             f"{call}: got a pattern that is not symmetric: it has an entry at ({row}, {column}) and none at "
             f"({column}, {row}); pass the pattern of A + A.T, or choose a problem for any pattern, as 'column'"
         )
-    row_numbers = np.repeat(np.arange(rows, dtype=pattern.indices.dtype), np.diff(pattern.indptr))
+    row_numbers = pattern.rows()
     off_diagonal = pattern.indices != row_numbers
     ptr = np.zeros(rows + 1, dtype=pattern.indptr.dtype)
     np.cumsum(np.bincount(row_numbers[off_diagonal], minlength=rows), out=ptr[1:])

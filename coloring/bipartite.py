@@ -148,13 +148,13 @@ class BipartiteGraph:
                 array.flags.writeable = False
             return shared
         if not pays(_transpose, pattern.nnz, SMALL, (pattern.indptr, pattern.indices)):
-            rows = np.repeat(np.arange(pattern.shape[0], dtype=pattern.indices.dtype), np.diff(pattern.indptr))
+            rows = pattern.rows()
             indices = rows[np.argsort(pattern.indices, kind="stable")]
         else:
             indices = np.empty_like(pattern.indices)
             compiled(_transpose)(pattern.indptr, pattern.indices, self._pointers.copy(), indices)
         indices.flags.writeable = False
-        return self._pointers, cast("Index", indices)
+        return self._pointers, indices
 
 
 def _tally(indices: Ints, counts: Ints) -> None:

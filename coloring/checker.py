@@ -139,7 +139,7 @@ def as_list(colors: npt.ArrayLike, expected: int, problem: Problem, call: str) -
 
 
 def _entries(matrix: Pattern) -> list[Entry]:
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)).tolist()
+    rows = matrix.rows().tolist()
     return list(zip(rows, matrix.indices.tolist(), strict=True))
 
 

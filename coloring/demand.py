@@ -133,7 +133,7 @@ def wanted_entries(pattern: Pattern, problem: Problem, demand: Demand) -> npt.ND
         wanted = as_marks(demand.wanted, pattern.nnz, "wanted").copy()
     if not problem.symmetric:
         return wanted
-    rows = np.repeat(np.arange(pattern.shape[0]), np.diff(pattern.indptr))
+    rows = pattern.rows()
     # Sorted by columns first, the entries of a symmetric pattern come in the order of their mirror images.
     wanted |= wanted[np.lexsort((rows, pattern.indices))]
     if not demand.diagonal:

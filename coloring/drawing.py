@@ -90,7 +90,7 @@ def spy(pattern: PatternLike, coloring: Coloring, ax: Axes | None = None) -> Axe
     matrix = as_pattern(pattern, "spy")
     products = _products(matrix, coloring)
     axes = _axes(ax)
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    rows = matrix.rows()
     size = float(np.clip(40_000 / max(*matrix.shape, 1) ** 2, 0.5, 100))
     axes.scatter(matrix.indices, rows, s=size, marker="s", c=_palette(products, coloring.num_colors), linewidths=0)
     axes.set_xlim(-0.5, matrix.shape[1] - 0.5 if matrix.shape[1] else 0.5)

@@ -11,7 +11,7 @@ from coloring.algorithms import ALGORITHMS
 from coloring.bipartite import BipartiteGraph
 from coloring.bounds import bound_colors
 from coloring.compiled import Ints, run
-from coloring.decompression.places import Mask, row_numbers
+from coloring.decompression.places import Mask
 from coloring.decompression.recovery import breaking, recover
 from coloring.demand import NEUTRAL, Colors, Demand
 from coloring.graphs import Graph, build_graph
@@ -108,7 +108,7 @@ def _is_valid(problem: Problem, graph: Graph, colors: Colors) -> bool:
     pattern = graph.pattern
     if not problem.two_sided and np.any(colors < 0):
         return False
-    if breaking(problem, pattern, colors, row_numbers(pattern)).any():
+    if breaking(problem, pattern, colors, pattern.rows()).any():
         return False
     if problem.decompression is None:
         nothing = np.zeros(len(colors), dtype=np.intp)
@@ -169,7 +169,7 @@ def _without_colliding(problem: Problem, graph: Graph, colors: Colors, new: Mask
 
 def _ends(problem: Problem, pattern: Pattern) -> tuple[Index, Index]:
     """Give the two vertices of each entry, or twice the one where only columns or rows are colored."""
-    rows = row_numbers(pattern)
+    rows = pattern.rows()
     columns = pattern.indices + (pattern.shape[0] if problem.two_sided else 0)
     one = {"columns": columns, "rows": rows}.get(problem.vertices)
     return (rows, columns) if one is None else (one, one)
@@ -177,7 +177,7 @@ def _ends(problem: Problem, pattern: Pattern) -> tuple[Index, Index]:
 
 def _wrong(problem: Problem, pattern: Pattern, colors: Colors, new: Mask) -> Mask:
     """Mark entries such that all is well once one of the two vertices of each has a color of its own."""
-    rows = row_numbers(pattern)
+    rows = pattern.rows()
     broken = breaking(problem, pattern, colors, rows)
     if problem.decompression is None:
         return broken

@@ -135,7 +135,7 @@ def _check_fit(coloring: Coloring | None, problem: Problem, pattern: Pattern, co
 
 
 def _entries(pattern: Pattern) -> list[tuple[int, int]]:
-    rows = np.repeat(np.arange(pattern.shape[0]), np.diff(pattern.indptr)).tolist()
+    rows = pattern.rows().tolist()
     return list(zip(rows, pattern.indices.tolist(), strict=True))
 
 

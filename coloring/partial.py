@@ -138,5 +138,5 @@ def _as_flat(given: Any) -> npt.NDArray[Any] | None:
 
 def _numbers(pattern: Pattern) -> npt.NDArray[np.int64]:
     """Row-major numbers of the entries."""
-    rows = np.repeat(np.arange(pattern.shape[0], dtype=np.int64), np.diff(pattern.indptr))
+    rows = pattern.rows().astype(np.int64)
     return np.asarray(rows * max(pattern.shape[1], 1) + pattern.indices)

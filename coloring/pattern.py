@@ -35,6 +35,17 @@ class Pattern:
         """Number of entries."""
         return len(self.indices)
 
+    def rows(self) -> Index:
+        """Row of each entry.
+
+        Examples
+        --------
+        >>> as_pattern(([0, 2, 3], [0, 1, 1], (2, 2))).rows().tolist()
+        [0, 0, 1]
+        """
+        numbers = np.arange(self.shape[0], dtype=self.indices.dtype)
+        return cast("Index", np.repeat(numbers, np.diff(self.indptr)))
+
 
 class _SparseMatrix(Protocol):
     """What a matrix of scipy.sparse, or a pattern of another package, has to show."""

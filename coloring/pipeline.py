@@ -282,7 +282,7 @@ def _bound_part(problem: Problem, matrix: Pattern, demand: Demand) -> Bound:
     nothing = np.zeros(0, dtype=np.int32)
     if problem.vertices not in ("columns", "rows"):
         return Bound(min(1, int(np.count_nonzero(marks))), "part of the entries is wanted", nothing)
-    from_rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    from_rows = matrix.rows()
     nets, vertices = (from_rows, matrix.indices) if problem.vertices == "columns" else (matrix.indices, from_rows)
     counts = np.bincount(nets[marks])
     if not counts.size:

@@ -12,7 +12,6 @@ Montoison, Dalle and Gebremedhin: Revisiting sparse matrix coloring and bicolori
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -47,8 +46,7 @@ class WantedEntries:
     def of(cls, graph: AdjacencyGraph, demand: Demand) -> WantedEntries:
         """Find the wanted entries of a demand."""
         pattern = graph.pattern
-        rows = np.repeat(np.arange(graph.num_vertices, dtype=pattern.indices.dtype), np.diff(pattern.indptr))
-        return cls(graph, cast("Index", rows), pattern.indices, wanted_entries(pattern, PROBLEMS["star"], demand))
+        return cls(graph, pattern.rows(), pattern.indices, wanted_entries(pattern, PROBLEMS["star"], demand))
 
     @property
     def touched(self) -> Mask:

@@ -90,7 +90,7 @@ def find_places(problem: Problem, pattern: Pattern, colors: Colors, call: str) -
         If the problem asks for a symmetric pattern and this one is not.
     """
     row_colors, column_colors = sides(problem, colors, pattern.shape[0])
-    rows = row_numbers(pattern)
+    rows = pattern.rows()
     first = second = cast("Index", np.full(pattern.nnz, -1, dtype=pattern.indices.dtype))
     number, mirror = 0, None
     if column_colors is not None:
@@ -103,11 +103,6 @@ def find_places(problem: Problem, pattern: Pattern, colors: Colors, call: str) -
         second = cast("Index", np.where(second >= 0, second + second.dtype.type(number), -1))
         number += more
     return Places(rows, first, second, number, mirror)
-
-
-def row_numbers(pattern: Pattern) -> Index:
-    """Row of each entry."""
-    return cast("Index", np.repeat(np.arange(pattern.shape[0], dtype=pattern.indices.dtype), np.diff(pattern.indptr)))
 
 
 def transposition(pattern: Pattern) -> tuple[Index, Index]:
