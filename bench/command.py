@@ -1,0 +1,62 @@
+"""What the commands of the bench share: options, and what is done with the results."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.markdown import as_markdown
+from bench.report import show_score
+from bench.result import CaseResult
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that every command has."""
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write (default: bench/results/)")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables as Markdown, too")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if a bar is not met")
+    parser.add_argument("--seconds", type=float, default=300.0, help="limit of each process (default: %(default)s)")
+    parser.add_argument("--gigabytes", type=float, default=12.0, help="limit of each process (default: %(default)s)")
+    parser.add_argument("--width", type=int, help="columns of the terminal (default: as it is)")
+
+
+def conclude(
+    console: Console,
+    options: argparse.Namespace,
+    arguments: Sequence[str] | None,
+    machine: dict[str, str],
+    results: list[CaseResult],
+) -> int:
+    """Show the score, write the results, and give the exit status."""
+    show_score(console, results)
+    file = _write(options.json, machine, sys.argv[1:] if arguments is None else list(arguments), results)
+    console.print(f"written to {file}", highlight=False, soft_wrap=True)
+    if options.markdown is not None:
+        options.markdown.write_text(as_markdown(machine, results), encoding="utf-8")
+    missed = any(figure.met is False for result in results for figure in result.outcome.figures)
+    return 1 if options.strict and missed else 0
+
+
+def _write(file: Path | None, machine: dict[str, str], arguments: list[str], results: list[CaseResult]) -> Path:
+    """Write everything as JSON, by default to a new file."""
+    now = datetime.now(UTC)
+    if file is None:
+        file = RESULTS / f"{now:%Y-%m-%dT%H-%M-%S}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    document = {
+        "date": now.isoformat(timespec="seconds"),
+        "arguments": arguments,
+        "machine": machine,
+        "cases": [result.as_json() for result in results],
+    }
+    file.write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
+    return file
