@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.step import Schedule
+from kernels.sweep import Sweep
 
 FloatArray = npt.NDArray[np.float64]
 Rows = Sequence[FloatArray | None]
@@ -26,6 +27,10 @@ class Executor(ABC):
     @abstractmethod
     def values(self, buffers: Sequence[FloatArray]) -> None:
         """Run all launches in order."""
+
+    @abstractmethod
+    def sweep(self, sweeps: Sequence[Sweep], buffers: Sequence[FloatArray]) -> None:
+        """Run sweeps in order; their buffers may go beyond those of the schedule."""
 
     @abstractmethod
     def partials(self, buffers: Sequence[FloatArray], out: list[FloatArray] | None = None) -> list[FloatArray]:

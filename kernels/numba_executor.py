@@ -18,6 +18,8 @@ from kernels.numba_printer import HEADER, VARIANTS, Variant, print_launch
 from kernels.shape import LoweredLaunch, active_slots, lower
 from kernels.source import Source
 from kernels.step import Launch, Schedule
+from kernels.sweep import LoweredSweep, Sweep, lower_sweep
+from kernels.sweep_printer import print_sweep
 from kernels.threads import run_pieces, split
 
 FloatArray = npt.NDArray[np.float64]
@@ -42,6 +44,7 @@ class NumbaExecutor(Executor):
         self.schedule = schedule
         self._lowered = [lower(launch) for launch in schedule.launches]
         self._compiled: dict[Variant, list[_Compiled]] = {}
+        self._sweeps: dict[int, tuple[Sweep, LoweredSweep]] = {}
         self._calls = CallRunner(schedule)
 
     def prepare(self, *variants: Variant) -> None:
@@ -56,6 +59,27 @@ class NumbaExecutor(Executor):
             self._calls.before(position, buffers)
             launch.run_rows(launch.arguments(buffers))
         self._calls.after_all(buffers)
+
+    def sweep(self, sweeps: Sequence[Sweep], buffers: Sequence[FloatArray]) -> None:
+        """Run sweeps in order; see `Executor.sweep`."""
+        for sweep in sweeps:
+            lowered = self._lowered_sweep(sweep)
+            pieces = [(0, lowered.length)] if sweep.adds else split(lowered.length, sweep.work)
+            run_pieces(compile_source(print_sweep(lowered.shape)), pieces, _sweep_arguments(lowered, buffers))
+
+    def sweep_invocations(self, sweeps: Sequence[Sweep], buffers: Sequence[FloatArray]) -> list[Invocation]:
+        """What `sweep` runs."""
+        lowered = map(self._lowered_sweep, sweeps)
+        return [
+            Invocation(print_sweep(low.shape), (0, low.length, *_sweep_arguments(low, buffers)), sweep.work)
+            for low, sweep in zip(lowered, sweeps, strict=True)
+        ]
+
+    def _lowered_sweep(self, sweep: Sweep) -> LoweredSweep:
+        found = self._sweeps.get(id(sweep))
+        if found is None:
+            found = self._sweeps[id(sweep)] = (sweep, lower_sweep(sweep))  # kept, so that its id stays its own
+        return found[1]
 
     def partials(self, buffers: Sequence[FloatArray], out: list[FloatArray] | None = None) -> list[FloatArray]:
         """Local partial derivatives of all launches; see `Executor.partials`."""
@@ -215,6 +239,10 @@ def _code(lowered: LoweredLaunch, launch: Launch, variant: Variant) -> _Code:
         # are left over for its scalar end whatever the number of pieces.
         64 if lowered.shape.row_dims + lowered.shape.sum_dims == 1 and not lowered.shape.ragged else 1,
     )
+
+
+def _sweep_arguments(lowered: LoweredSweep, buffers: Sequence[FloatArray]) -> tuple[Any, ...]:
+    return (lowered.geometry, *[buffers[b] for b in lowered.slots], lowered.table)
 
 
 def _needed(launch: Launch, variant: Variant) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 from kernels.kernel import Kernel
@@ -162,18 +163,8 @@ class _Body:
             self._pull(partials)
 
     def _expression(self, kernel: Kernel, outputs: tuple[int, ...]) -> None:
-        """The loads and instructions that the outputs need."""
-        needed = set(outputs)
-        for t in range(len(kernel.instructions) - 1, -1, -1):
-            if kernel.loads + t in needed:
-                needed.update(kernel.instructions[t].operands)
-        for k, access in enumerate(self.shape.loads):
-            if k in needed:
-                self._emit(f"v{k} = b{access.slot}[{self.places[k]}]")
-        for t, i in enumerate(kernel.instructions, start=kernel.loads):
-            if t in needed:
-                code = _literal(i.literal) if i.operation is None else i.operation.code
-                self._emit(f"v{t} = {code.format(*(f'v{o}' for o in i.operands))}")
+        for line in expression_lines(kernel, outputs, [access.slot for access in self.shape.loads], self.places):
+            self._emit(line)
 
     def _store_partials(self, partials: list[str]) -> None:
         count = len(partials)
@@ -207,6 +198,22 @@ class _Body:
         self._emit(f"for s in range({seeds}):")
         for statement in statements:
             self._emit(f"    {statement}")
+
+
+def expression_lines(
+    kernel: Kernel, outputs: tuple[int, ...], slots: Sequence[int], places: Sequence[str]
+) -> list[str]:
+    """The loads and instructions that the outputs need."""
+    needed = set(outputs)
+    for t in range(len(kernel.instructions) - 1, -1, -1):
+        if kernel.loads + t in needed:
+            needed.update(kernel.instructions[t].operands)
+    lines = [f"v{k} = b{slots[k]}[{places[k]}]" for k in range(kernel.loads) if k in needed]
+    for t, i in enumerate(kernel.instructions, start=kernel.loads):
+        if t in needed:
+            code = _literal(i.literal) if i.operation is None else i.operation.code
+            lines.append(f"v{t} = {code.format(*(f'v{o}' for o in i.operands))}")
+    return lines
 
 
 def _literal(number: float) -> str:

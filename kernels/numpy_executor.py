@@ -13,6 +13,7 @@ from kernels.calls import CallRunner
 from kernels.executor import Executor, Rows, allocate_partials, rows_of
 from kernels.interpreter import Interpreter
 from kernels.step import Launch, Schedule
+from kernels.sweep import Store, Sweep
 from kernels.views import view_of
 
 FloatArray = npt.NDArray[np.float64]
@@ -53,6 +54,12 @@ class NumpyExecutor(Executor):
                 launch.values(buffers)
             self._calls.after_all(buffers)
 
+    def sweep(self, sweeps: Sequence[Sweep], buffers: Sequence[FloatArray]) -> None:
+        """Run sweeps in order; see `Executor.sweep`."""
+        with np.errstate(all="ignore"):
+            for sweep in sweeps:
+                _run_sweep(sweep, buffers)
+
     def partials(self, buffers: Sequence[FloatArray], out: list[FloatArray] | None = None) -> list[FloatArray]:
         """Local partial derivatives of all launches; see `Executor.partials`."""
         result = allocate_partials(self.schedule) if out is None else out
@@ -78,6 +85,24 @@ class NumpyExecutor(Executor):
         with np.errstate(all="ignore"):
             for launch in reversed(self._launches):
                 launch.reverse(buffers, adjoints)
+
+
+def _run_sweep(sweep: Sweep, buffers: Sequence[FloatArray]) -> None:
+    if not sweep.points:
+        return
+    loads = [view_of(access.address).read(buffers[access.buffer]) for access in sweep.loads]
+    adding: dict[int, list[tuple[Store, FloatArray]]] = {}
+    for store, result in zip(sweep.stores, Interpreter(sweep.kernel)(loads), strict=True):
+        if store.adds:
+            adding.setdefault(store.access.buffer, []).append((store, np.broadcast_to(result, sweep.box)))
+        else:
+            view_of(store.access.address).write(buffers[store.access.buffer], result)
+    for buffer, terms in adding.items():
+        places: npt.NDArray[np.int64] = np.stack(
+            [np.asarray(store.access.address.table(), np.int64) for store, _ in terms], axis=-1
+        )
+        results = np.stack([result.reshape(-1) for _, result in terms], axis=-1)
+        np.add.at(buffers[buffer], places, results)  # in C order: point after point, as compiled code
 
 
 class _LaunchRunner:

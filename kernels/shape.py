@@ -103,25 +103,25 @@ def lower(launch: Launch) -> LoweredLaunch:
     """Tell shape and run-time data of a launch apart."""
     row_box, sum_box = launch.row_box or (1,), () if launch.indptr is not None else _sum_box(launch)
     box = launch.box if launch.indptr is not None else row_box + sum_box
-    loads = [_pad(access.address, box) for access in launch.loads]
-    store = _pad(launch.store.address, row_box)
+    loads = [pad(access.address, box) for access in launch.loads]
+    store = pad(launch.store.address, row_box)
     slots = tuple(dict.fromkeys([*(access.buffer for access in launch.loads), launch.store.buffer]))
     shape = LaunchShape(
         f"{launch.kernel.digest}{launch.linearized.digest}",
         len(row_box),
         len(sum_box),
         0 if launch.indptr is None else 8 * launch.indptr.dtype.itemsize,
-        tuple(AccessShape(slots.index(a.buffer), _kind(m)) for a, m in zip(launch.loads, loads, strict=True)),
-        AccessShape(slots.index(launch.store.buffer), _kind(store)),
+        tuple(AccessShape(slots.index(a.buffer), kind_of(m)) for a, m in zip(launch.loads, loads, strict=True)),
+        AccessShape(slots.index(launch.store.buffer), kind_of(store)),
         launch.active,
         launch.kernel,
         launch.linearized,
     )
     lengths = row_box if launch.indptr is not None else box
-    numbers = [*lengths, *(n for address in (*loads, store) for n in _numbers(address))]
-    tables = [_unsigned(a.places) for a in (*loads, store) if not isinstance(a, Affine)]
+    numbers = [*lengths, *(n for address in (*loads, store) for n in numbers_of(address))]
+    tables = [unsigned(a.places) for a in (*loads, store) if not isinstance(a, Affine)]
     if launch.indptr is not None:
-        tables.append(_unsigned(launch.indptr))
+        tables.append(unsigned(launch.indptr))
     geometry = np.array(numbers, dtype=np.int64).view(np.uint64)
     return LoweredLaunch(shape, geometry, tuple(tables), slots, row_box[0])
 
@@ -135,7 +135,7 @@ def _sum_box(launch: Launch) -> tuple[int, ...]:
     return launch.box[len(launch.box) - launch.reduced :]
 
 
-def _pad(address: Address, box: tuple[int, ...]) -> Address:
+def pad(address: Address, box: tuple[int, ...]) -> Address:
     """Add the leading axis of length 1 that a launch with a single row gets; forget strides that are never used."""
     if not isinstance(address, Affine):
         return address
@@ -144,20 +144,23 @@ def _pad(address: Address, box: tuple[int, ...]) -> Address:
     return Affine(box, address.offset, (*strides[:-1], last))
 
 
-def _kind(address: Address) -> Kind:
+def kind_of(address: Address) -> Kind:
+    """How code finds the places of an address."""
     if isinstance(address, Affine):
         stride = address.strides[-1]
         return "unit" if stride == 1 else "still" if stride == 0 else "strided"
     return "table32" if address.places.dtype.itemsize == 4 else "table64"
 
 
-def _numbers(address: Address) -> Iterable[int]:
+def numbers_of(address: Address) -> Iterable[int]:
+    """What of an address goes into the geometry."""
     if not isinstance(address, Affine):
         return ()
-    keep = len(address.strides) - (_kind(address) in ("unit", "still"))
+    keep = len(address.strides) - (kind_of(address) in ("unit", "still"))
     return (address.offset, *address.strides[:keep])
 
 
-def _unsigned(places: Index) -> Unsigned:
+def unsigned(places: Index) -> Unsigned:
+    """The same table for compiled code."""
     whole = np.ascontiguousarray(places)
     return whole.view(np.uint32) if whole.dtype.itemsize == 4 else whole.view(np.uint64)
