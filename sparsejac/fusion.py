@@ -6,6 +6,7 @@ than a stated number of operations for each of its elements; everything else bec
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 
@@ -37,7 +38,30 @@ def schedule(program: Program) -> Schedule:
     Schedule
         Inputs are the program's inputs and then its constants; the output has a buffer of its own.
     """
-    return _Lowering(program).schedule()
+    return lower(program).schedule
+
+
+@dataclass(frozen=True, eq=False)
+class Lowered:
+    """A Program and the launches that compute it.
+
+    Parameters
+    ----------
+    program : Program
+    schedule : Schedule
+    buffers : mapping
+        The buffers of the nodes that have one, by the index of the node; all others vanish into kernels.
+    """
+
+    program: Program
+    schedule: Schedule
+    buffers: Mapping[int, int]
+
+
+def lower(program: Program) -> Lowered:
+    """As `schedule`, with what strategies that look at the Program itself need."""
+    lowering = _Lowering(program)
+    return Lowered(program, lowering.schedule(), lowering.buffers)
 
 
 def unfused(program: Program) -> tuple[Schedule, tuple[Node, ...]]:
