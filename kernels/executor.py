@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +25,8 @@ class Executor(ABC):
     """
 
     @abstractmethod
-    def values(self, buffers: Sequence[FloatArray]) -> None:
-        """Run all launches in order."""
+    def values(self, buffers: Sequence[FloatArray], launches: Set[int] | None = None) -> None:
+        """Run all launches in order, or those of these numbers."""
 
     @abstractmethod
     def sweep(self, sweeps: Sequence[Sweep], buffers: Sequence[FloatArray]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,12 +52,13 @@ class NumbaExecutor(Executor):
         for variant in variants:
             self._variant(variant)
 
-    def values(self, buffers: Sequence[FloatArray]) -> None:
-        """Run all launches in order; see `Executor.values`."""
+    def values(self, buffers: Sequence[FloatArray], launches: Set[int] | None = None) -> None:
+        """Run launches in order; see `Executor.values`."""
         self._check_sizes(buffers)
         for position, launch in enumerate(self._variant("value")):
             self._calls.before(position, buffers)
-            launch.run_rows(launch.arguments(buffers))
+            if launches is None or position in launches:
+                launch.run_rows(launch.arguments(buffers))
         self._calls.after_all(buffers)
 
     def sweep(self, sweeps: Sequence[Sweep], buffers: Sequence[FloatArray]) -> None:
@@ -116,9 +117,10 @@ class NumbaExecutor(Executor):
         for launch in reversed(self._variant("reverse")):
             launch.run_seeds(launch.arguments(buffers, launch.rows(adjoints)), seeds)
 
-    def value_invocations(self, buffers: Sequence[FloatArray]) -> list[Invocation]:
+    def value_invocations(self, buffers: Sequence[FloatArray], launches: Set[int] | None = None) -> list[Invocation]:
         """What `values` runs, as calls to be made by one compiled function (see `kernels.entry`)."""
-        return [launch.invocation(launch.arguments(buffers)) for launch in self._codes("value")]
+        chosen = [c for k, c in enumerate(self._codes("value")) if launches is None or k in launches]
+        return [launch.invocation(launch.arguments(buffers)) for launch in chosen]
 
     def partial_invocations(self, buffers: Sequence[FloatArray], out: Sequence[FloatArray]) -> list[Invocation]:
         """What `partials` runs; the arrays in `out` are flat."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import cached_property
 from typing import Any
 
@@ -46,12 +46,13 @@ class NumpyExecutor(Executor):
         self._launches = [_LaunchRunner(launch) for launch in schedule.launches]
         self._calls = CallRunner(schedule)
 
-    def values(self, buffers: Sequence[FloatArray]) -> None:
-        """Run all launches in order; see `Executor.values`."""
+    def values(self, buffers: Sequence[FloatArray], launches: Set[int] | None = None) -> None:
+        """Run launches in order; see `Executor.values`."""
         with np.errstate(all="ignore"):
             for position, launch in enumerate(self._launches):
                 self._calls.before(position, buffers)
-                launch.values(buffers)
+                if launches is None or position in launches:
+                    launch.values(buffers)
             self._calls.after_all(buffers)
 
     def sweep(self, sweeps: Sequence[Sweep], buffers: Sequence[FloatArray]) -> None:

@@ -21,6 +21,18 @@ def place(start: int, stop: int, positions: Any, slots: Any, source: Any, out: A
         out[positions[t]] = source[slots[t]]
 
 
+def copy(start: int, stop: int, source: Any, out: Any) -> None:
+    """``out[t] = source[t]``."""
+    for t in range(np.uint64(start), np.uint64(stop)):
+        out[t] = source[t]
+
+
+def add_at(start: int, stop: int, positions: Any, source: Any, out: Any) -> None:
+    """``out[positions[t]] += source[positions[t]]``; no position comes twice."""
+    for t in range(np.uint64(start), np.uint64(stop)):
+        out[positions[t]] += source[positions[t]]
+
+
 def zero(start: int, stop: int, out: Any) -> None:
     """``out[t] = 0.0``."""
     for t in range(np.uint64(start), np.uint64(stop)):

@@ -172,6 +172,16 @@ def zero_invocation(out: FloatArray) -> Invocation:
     return _invocation(product_loops.zero, (), (), out, len(out))
 
 
+def copy_invocation(source: FloatArray, out: FloatArray) -> Invocation:
+    """``out[...] = source``, to be run by an entry."""
+    return _invocation(product_loops.copy, (), (source,), out, len(out))
+
+
+def add_at_invocation(positions: Index, source: FloatArray, out: FloatArray) -> Invocation:
+    """``out[positions] += source[positions]``, to be run by an entry; no position comes twice."""
+    return _invocation(product_loops.add_at, (positions,), (source,), out, 2 * len(positions), len(positions))
+
+
 def place_invocation(source: FloatArray, slots: Index, positions: Index, out: FloatArray) -> Invocation:
     """``out[positions] = source[slots]``, to be run by an entry."""
     return _invocation(product_loops.place, (positions, slots), (source,), out, 2 * len(slots), len(slots))

@@ -6,18 +6,41 @@ costs no memory however large x is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from math import prod
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
-from kernels.address import Address, Affine, Table
+from kernels.address import Address, Affine, Content, Table
 from kernels.step import MAX_BOX_DIMENSIONS
 
 Box = tuple[int, ...]
 _INT32_MAX = np.iinfo(np.int32).max
+_PIECE = 2**15
+_LONG = 2**12
+_PROBES = 16
+_SPREAD = 8
+_TABLES: WeakValueDictionary[tuple[object, ...], Content] = WeakValueDictionary()
+"""What long tables in use hold, by some of their places."""
+
+_compositions: ContextVar[dict[tuple[object, object], Address] | None] = ContextVar("compositions", default=None)
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Compose the same maps with tables once: for whoever walks through the readings of a program several times."""
+    token = _compositions.set({})
+    try:
+        yield
+    finally:
+        _compositions.reset(token)
 
 
 def c_strides(box: Box) -> tuple[int, ...]:
@@ -77,20 +100,80 @@ def recognised(places: npt.NDArray[Any]) -> Address:
     affine = Affine(box, int(places[first]), tuple(strides))
     if int(places[(-1,) * places.ndim]) == affine.offset + sum(
         s * (n - 1) for s, n in zip(strides, box, strict=True)
-    ) and np.array_equal(affine.table(), places.reshape(-1)):
+    ) and _is_table_of(affine, places):
         return affine
     return table(box, places)
 
 
+def _is_table_of(affine: Affine, places: npt.NDArray[Any]) -> bool:
+    """Whether a map has these places; looked at piece by piece, since mostly the first one tells."""
+    if not affine.box:
+        return True
+    (length, *further), (stride, *strides) = affine.box, affine.strides
+    row = Affine(tuple(further), affine.offset, tuple(strides)).table().reshape(further)
+    step = max(1, _PIECE // row.size)
+    for start in range(0, length, step):
+        piece = places[start : start + step]
+        steps = np.arange(start, start + len(piece), dtype=np.int64) * stride
+        if not np.array_equal(piece, row + steps.reshape(-1, *(1 for _ in further))):
+            return False
+    return True
+
+
 def table(box: Box, places: npt.NDArray[Any]) -> Table:
-    """A table of places, in int32 where they fit; the caller's array is copied or shared read-only."""
+    """A table of places, in int32 where they fit; the caller's array is copied or shared read-only.
+
+    A long table that is known already is the same one: it is kept, and its digest is found, once.
+    """
     flat = places.reshape(-1)
     small = flat.size == 0 or int(flat.max()) <= _INT32_MAX
-    stored: npt.NDArray[Any] = np.ascontiguousarray(flat, dtype=np.int32 if small else np.int64)
+    dtype = np.dtype(np.int32 if small else np.int64)
+    known = _interned(flat) if flat.size >= _LONG else None
+    if known is not None:
+        return Table(box, known.places, known)
+    stored: npt.NDArray[Any] = np.ascontiguousarray(flat, dtype=dtype)
     if stored.base is not None or stored is places:
         stored = stored.copy()
     stored.flags.writeable = False
-    return Table(box, stored)
+    made = Table(box, stored)
+    if stored.size >= _LONG:
+        _TABLES[_probe(stored)] = made.content
+    return made
+
+
+def _interned(flat: npt.NDArray[Any]) -> Content | None:
+    """These places, if a table holds them already."""
+    known = _TABLES.get(_probe(flat))
+    return known if known is not None and np.array_equal(known.places, flat) else None
+
+
+def _probe(flat: npt.NDArray[Any]) -> tuple[object, ...]:
+    """What two tables that are equal have in common, found without reading them."""
+    step = len(flat) // _PROBES
+    return (len(flat), *flat[::step].tolist(), int(flat[-1]))
+
+
+def grouped(places: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Points by place, those of one place as they stood; the distinct places; the indptr of the points of each.
+
+    Many points are counted and not compared: one pass over the points and one over the places, by SciPy's transposition
+    of a matrix with one row.
+
+    >>> [found.tolist() for found in grouped(np.array([2, 0, 2]))]
+    [[1, 0, 2], [0, 2], [0, 1, 3]]
+    """
+    size = int(places.max(initial=-1)) + 1
+    if size > _SPREAD * len(places) or int(places.min(initial=0)) < 0:
+        order = np.argsort(places, kind="stable")
+        ordered = places[order]
+        starts = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))
+        return order, ordered[starts], np.append(starts, len(places))
+    dtype = np.int32 if max(len(places), size) <= _INT32_MAX else np.int64
+    points, ends = np.arange(len(places), dtype=dtype), np.array([0, len(places)], dtype=dtype)
+    row: Any = csr_array((points, places.astype(dtype, copy=False), ends), shape=(1, size))
+    by_place = row.tocsc()
+    distinct = np.flatnonzero(np.diff(by_place.indptr))
+    return by_place.data, distinct, np.append(by_place.indptr[distinct], len(places)).astype(np.int64)
 
 
 def reboxed(address: Address, box: Box) -> Address:
@@ -98,7 +181,7 @@ def reboxed(address: Address, box: Box) -> Address:
     if address.box == box:
         return address
     if isinstance(address, Table):
-        return Table(box, address.places)
+        return address.over(box)
     strides = _reshaped_strides(address, box)
     if strides is None:
         return recognised(address.table().reshape(box))
@@ -170,6 +253,16 @@ def composed(inner: Address, outer: Address) -> Address:
     """
     if covers(outer, inner.points):
         return reboxed(inner, outer.box)
+    known = _compositions.get()
+    if known is None or (isinstance(inner, Affine) and isinstance(outer, Affine)):
+        return _composed(inner, outer)
+    key = inner.key, outer.key
+    if key not in known:
+        known[key] = _composed(inner, outer)
+    return known[key]
+
+
+def _composed(inner: Address, outer: Address) -> Address:
     if isinstance(inner, Affine):
         if isinstance(outer, Affine):
             affine = _composed_affine(inner, outer)
@@ -181,7 +274,18 @@ def composed(inner: Address, outer: Address) -> Address:
             return outer
         if isinstance(outer, Table) and len(inner.box) == 1:
             return table(outer.box, outer.places.astype(np.int64) * inner.strides[0] + inner.offset)
-    return recognised(inner.table()[outer.table()].reshape(outer.box))
+    return recognised(_places_at(inner, outer).reshape(outer.box))
+
+
+def _places_at(inner: Address, outer: Address) -> npt.NDArray[Any]:
+    """The places of `inner` at the points that `outer` leads to."""
+    if isinstance(outer, Affine) and outer.points and min(outer.strides, default=0) >= 0:
+        places = np.ascontiguousarray(inner.table())
+        reach = outer.offset + sum(s * (n - 1) for s, n in zip(outer.strides, outer.box, strict=True))
+        if reach < len(places):
+            strides = tuple(s * places.itemsize for s in outer.strides)
+            return np.ndarray(outer.box, places.dtype, places, outer.offset * places.itemsize, strides)
+    return inner.table()[outer.table()]
 
 
 def _composed_affine(inner: Affine, outer: Affine) -> Affine | None:

@@ -62,10 +62,10 @@ class Backend:
         self.compiled(variants, seeds)
         return self.ready(variants)
 
-    def compiled(self, variants: tuple[Variant, ...], seeds: int = 1) -> NumbaExecutor | None:
+    def compiled(self, variants: tuple[Variant, ...], seeds: int = 1, work: int = 0) -> NumbaExecutor | None:
         """What compiles, if that pays by now, one more run being asked for; nothing is compiled yet."""
         with self._lock:
-            if self._compiled is None and self._buys(variants, seeds):
+            if self._compiled is None and self._buys(variants, seeds, work):
                 start = perf_counter()
                 self._compiled = load("kernels.numba_executor").NumbaExecutor(self.schedule)
                 self.compile_seconds += perf_counter() - start
@@ -84,10 +84,10 @@ class Backend:
                 self.compile_seconds += perf_counter() - start
             return self._compiled
 
-    def _buys(self, variants: tuple[Variant, ...], seeds: int) -> bool:
+    def _buys(self, variants: tuple[Variant, ...], seeds: int, work: int) -> bool:
         if self.name != "auto":
             return self.name == "numba"
-        self._spent += sum(self._estimate(variant, seeds) for variant in variants)
+        self._spent += sum(self._estimate(variant, seeds) for variant in variants) + work * OPERATION_SECONDS
         return self._spent > COMPILE_SECONDS
 
     def _estimate(self, variant: Variant, seeds: int) -> float:

@@ -64,6 +64,12 @@ class Decompression:
         arrays = [a for p in self.parts for a in (p.lines, p.seeds, p.slots, p.positions) if a is not None]
         return sum(a.nbytes for a in arrays)
 
+    def moved(self, places: IndexArray) -> Decompression:
+        """The same for entries that stand elsewhere: entry k of the pattern is written to place ``places[k]``."""
+        moved = [places if part.positions is None else places[part.positions] for part in self.parts]
+        parts = zip(self.parts, moved, strict=True)
+        return replace(self, parts=tuple(replace(part, positions=positions) for part, positions in parts))
+
 
 def plan_decompression(
     pattern: Pattern, colors: IndexArray, side: Side, width: int, entries: IndexArray | None = None

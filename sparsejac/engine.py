@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
+from operator import itemgetter
 from threading import RLock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -25,15 +26,18 @@ from sparsejac.backend import Backend
 from sparsejac.dead_branches import has_branches, without_dead_branches
 from sparsejac.errors import InputError
 from sparsejac.fused import Fused, fuse
+from sparsejac.fusion import Lowered
 from sparsejac.given import VECTORS, adopt_coloring, check_pattern_products, check_pattern_shape, move_randomly
 from sparsejac.options import BackendName, check_option
 from sparsejac.options import StrategyName as StrategyName
+from sparsejac.parts import Parts
 from sparsejac.pattern import Pattern, entry_numbers
 from sparsejac.sparsity import Live, Sparsity, detect, first_place
 from sparsejac.strategies import STRATEGIES
 from sparsejac.strategies.cost import Facts, Prediction, Seeds, gather_facts
-from sparsejac.strategies.protocol import Prepared
+from sparsejac.strategies.protocol import Compressed, Prepared
 from sparsejac.strategies.workspace import Workspaces
+from sparsejac.varying import split, varying_entries
 from sparsejac.zeros import Known, live_partials
 
 if TYPE_CHECKING:
@@ -48,6 +52,9 @@ FloatArray = npt.NDArray[np.float64]
 MEMORY_LIMIT = 4 * 2**30
 
 _NOTHING = np.empty(0)
+
+_STAGES = ("pattern", "constants", "coloring", "prepare")
+"""Beginnings of the names of the stages of set-up that readers are told."""
 
 
 class DecisionError(Exception):
@@ -86,6 +93,11 @@ class Engine:
     known : mapping, optional
         For input buffers that hold constants, where these are zero (see `zeros.fact_of`). The pattern then holds for
         all constants that are zero there, and for no others.
+    changing : int, optional
+        How many of the inputs, x first, may hold other numbers at each call; by default all. The others are constants:
+        arrays that nobody changes, though another call may come with other arrays.
+    lowered : Lowered, optional
+        The Program of the schedule, for the strategies that look at it.
 
     Raises
     ------
@@ -102,12 +114,15 @@ class Engine:
         pattern: Pattern | None = None,
         coloring: Coloring | npt.ArrayLike | None = None,
         known: Known | None = None,
+        changing: int | None = None,
+        lowered: Lowered | None = None,
     ) -> None:
         check_option("Engine", "strategy", strategy, StrategyName)
         check_option("Engine", "backend", backend, BackendName)
         if pattern is not None:
             check_pattern_shape(pattern, schedule)
         self.schedule = order_active(schedule)
+        self.lowered = lowered
         self.order = order
         self.requested = strategy
         self.backend = Backend(self.schedule, backend)
@@ -115,12 +130,15 @@ class Engine:
         # How often entries were computed again: one by one; without dead branches.
         self.recomputed = self.unbranched = 0
         self._known: Known = known or {}
+        self._changing = len(schedule.inputs) if changing is None else changing
+        self._is_given = pattern is not None or coloring is not None
         self._given_pattern = pattern
         self._pattern_checked = pattern is None
         self._made: dict[str, Any] = {}
         self._lock = RLock()
         self._buffers = Workspaces(lambda: allocate(self.schedule))
         self._fused: Fused | None = None
+        self._evaluated: Parts | None = None
         if coloring is not None:
             self._adopt(coloring)
 
@@ -140,13 +158,54 @@ class Engine:
         return self.sparsity.pattern if self._given_pattern is None else self._given_pattern
 
     @property
+    def parts(self) -> Parts | None:
+        """The Jacobian in a constant and a varying part; None where all varies, and for given patterns and colors."""
+        return None if self._is_given else self._once("constants", self._divide)
+
+    def _divide(self) -> Parts | None:
+        divided = split(self.schedule, self._changing)
+        if divided is None:
+            return None
+        return Parts(self.schedule, divided, self.pattern, self._live, self.backend.name)
+
+    @property
+    def linear(self) -> bool:
+        """Whether no entry depends on x, nor on another input that may change: nothing is evaluated then."""
+        parts = self.parts
+        return parts is not None and parts.linear
+
+    @property
+    def varying(self) -> npt.NDArray[np.bool_]:
+        """Which entries, in CSR order, may depend on x or on another input that changes.
+
+        Entries of a given pattern that detection did not find are zero, and constant.
+        """
+        return self._once("varying", self._find_varying)
+
+    def _find_varying(self) -> npt.NDArray[np.bool_]:
+        found = varying_entries(self.schedule, self._changing, self._live)
+        if self._given_pattern is None:
+            return found
+        detected = entry_numbers(self.sparsity.pattern)[found]
+        return np.asarray(np.isin(entry_numbers(self.pattern), detected, assume_unique=True))
+
+    def _parts_for(self, name: str) -> Parts | None:
+        """Both parts of the Jacobian, if a strategy has to do with the varying one alone."""
+        parts = self.parts
+        if parts is None or parts.linear:
+            return parts
+        return parts if STRATEGIES[name].problem is not None and parts.worth else None
+
+    @property
     def facts(self) -> Facts:
         """Counts for the cost model."""
         return self._once("facts", lambda: gather_facts(self.schedule, replace(self.sparsity, pattern=self.pattern)))
 
     def color(self, problem: ProblemName) -> Coloring:
-        """Coloring of the columns, the rows, or both, computed on first need."""
-        pattern = self.pattern
+        """Coloring of the columns, the rows, or both, computed on first need; of the entries that vary, if some do."""
+        parts = self.parts
+        is_partial = parts is not None and parts.worth and not parts.linear
+        pattern = parts.sparsity.pattern if parts is not None and is_partial else self.pattern
         entries = (pattern.indptr, pattern.indices, pattern.shape)
         made: Coloring = self._once(_stage(problem), lambda: COLORING.color(entries, problem, self.order, budget=1.0))
         return made
@@ -178,17 +237,27 @@ class Engine:
 
     def prepare(self, name: str) -> Prepared:
         """Work out the index arrays of a strategy, whichever is in use."""
-        strategy = STRATEGIES[name]
-        pattern = self.pattern
+        return self._once(f"prepare {name}", lambda: self._prepare(name))
+
+    def _prepare(self, name: str) -> Prepared:
+        strategy, parts = STRATEGIES[name], self._parts_for(name)
         coloring = None if strategy.problem is None else self.color(strategy.problem)
-        return self._once(f"prepare {name}", lambda: strategy.prepare(self.schedule, pattern, coloring, self._live))
+        if strategy.expand is not None and self.lowered is not None:
+            return strategy.expand(self.lowered, self.pattern, self._live)
+        if parts is None or parts.linear:
+            return strategy.prepare(self.schedule, self.pattern, coloring, self._live)
+        prepared = strategy.prepare(parts.schedule, parts.sparsity.pattern, coloring, parts.live)
+        assert isinstance(prepared, Compressed)
+        prepared.move(parts.places)
+        return parts.complete(prepared)
 
     def predict(self, name: str) -> Prediction:
         """Predict the cost of a strategy, coloring nothing: by the colors there are, or the fewest expected."""
-        strategy = STRATEGIES[name]
-        known = None if strategy.problem is None else self.colored(strategy.problem)
-        seeds = strategy.fewest(self.facts) if known is None else Seeds(known.num_column_colors, known.num_row_colors)
-        return strategy.predict(self.facts, seeds)
+        strategy, parts = STRATEGIES[name], self._parts_for(name)
+        facts = self.facts if parts is None else parts.facts
+        known = None if strategy.problem is None or self.linear else self.colored(strategy.problem)
+        seeds = strategy.fewest(facts) if known is None else Seeds(known.num_column_colors, known.num_row_colors)
+        return strategy.predict(facts, seeds)
 
     @property
     def bytes(self) -> int:
@@ -197,14 +266,14 @@ class Engine:
         tables = sum(a.address.places.nbytes for a in accesses if isinstance(a.address, Table))
         prepared = sum(made.bytes for made in tuple(self._made.values()) if isinstance(made, Prepared))
         patterns = sum(made.pattern.indices.nbytes for made in tuple(self._made.values()) if isinstance(made, Sparsity))
-        return 8 * sum(self.schedule.sizes) + tables + prepared + patterns
+        kept = sum(made.bytes for made in tuple(self._made.values()) if isinstance(made, Parts))
+        return kept + 8 * sum(self.schedule.sizes) + tables + prepared + patterns
 
     def setup_seconds(self) -> dict[str, float]:
         """Time that set-up took so far, by stage: pattern, colorings, index arrays of strategies, compilation."""
-        stages = {_shown(s): t for s, t in self.seconds.items() if s.startswith(("pattern", "coloring", "prepare"))}
-        if self.backend.compile_seconds:
-            stages["compile"] = self.backend.compile_seconds
-        return stages
+        stages = {_shown(s): t for s, t in self.seconds.items() if s.startswith(_STAGES)}
+        compiled = self.backend.compile_seconds + (0.0 if self._evaluated is None else self._evaluated.compile_seconds)
+        return {**stages, "compile": compiled} if compiled else stages
 
     def value(self, inputs: Sequence[FloatArray], *, check: bool = True) -> FloatArray:
         """Run the schedule.
@@ -283,7 +352,11 @@ class Engine:
         fused = self._fused
         if fused is None:
             return self._write(inputs, out, read, check)
-        status, workspace = fused.run(inputs, out)
+        parts = self._evaluated
+        given = inputs if parts is None else parts.completed(inputs)
+        if given is None:
+            return self._write_whole(inputs, out, read, check)
+        status, workspace = fused.run(given, out)
         try:
             if status == OVERLAP:
                 return self.write([array.copy() for array in inputs], out, read, check=check)
@@ -293,7 +366,7 @@ class Engine:
                 self._ask_guards(buffers, check)
             if status != DONE:
                 self._make_finite(self.prepared, buffers, out)
-            return [buffers[b].copy() for b in read]
+            return self._read(parts, buffers, read) if read else []
         finally:
             fused.workspaces.give(workspace)
 
@@ -301,25 +374,96 @@ class Engine:
         self, inputs: Sequence[FloatArray], out: FloatArray, read: tuple[int, ...], check: bool
     ) -> list[FloatArray]:
         """As `write`, call by call; the first one that compiles makes one call of it all, if it can."""
-        prepared, coloring = self.prepared, self.coloring
-        compiled = self.backend.compiled(prepared.variants, coloring.num_colors if coloring else 1)
-        if compiled is not None and self._pattern_checked and self._fuse(prepared, compiled) is not None:
+        if self.linear:
+            return self._write_constants(inputs, out, read, check)
+        prepared, coloring, parts = self.prepared, self.coloring, self._parts_for(self.strategy)
+        backend = self.backend if parts is None else parts.backend
+        compiled = backend.compiled(prepared.variants, coloring.num_colors if coloring else 1, prepared.work)
+        if compiled is not None and self._pattern_checked and self._fuse(prepared, compiled, parts) is not None:
             return self.write(inputs, out, read, check=check)
         if any(np.may_share_memory(array, out) for array in inputs):
             inputs = [array.copy() for array in inputs]
         if not self._pattern_checked:
             self._check_pattern(inputs)
+        if parts is not None:
+            return self._write_parts(prepared, parts, inputs, out, read, check)
         buffers = self._filled(inputs)
         with _raised_by_f(check):
             self._write_data(prepared, buffers, out)
             self._ask_guards(buffers, check)
+            if read and not prepared.computes_values:
+                self.backend.executor(("value",)).values(buffers)
         return self._returned(buffers, read)
 
-    def _fuse(self, prepared: Prepared, executor: NumbaExecutor) -> Fused | None:
+    def _write_constants(
+        self, inputs: Sequence[FloatArray], out: FloatArray, read: tuple[int, ...], check: bool
+    ) -> list[FloatArray]:
+        """As `_write` where nothing varies: f runs only for its value and its decisions."""
+        assert self.parts is not None
+        with _raised_by_f(check):
+            entries = self.parts.constant_entries(inputs)
+        if entries is None:
+            return self._write_whole(inputs, out, read, check)
+        copies: list[FloatArray] = []
+        if read or (check and (self.schedule.guards or self.schedule.calls)):
+            buffers = self._filled(inputs)
+            with _raised_by_f(check):
+                self.backend.executor(("value",)).values(buffers)
+                self._ask_guards(buffers, check)
+            copies = self._returned(buffers, read)
+        out[...] = entries
+        return copies
+
+    def _write_parts(
+        self,
+        prepared: Prepared,
+        parts: Parts,
+        inputs: Sequence[FloatArray],
+        out: FloatArray,
+        read: tuple[int, ...],
+        check: bool,
+    ) -> list[FloatArray]:
+        """As `_write` where some entries are kept."""
+        with _raised_by_f(check):
+            given = parts.completed(inputs)
+            if given is not None:
+                buffers = parts.filled(given)
+                prepared.data(buffers, parts.backend.ready(prepared.variants), out)
+                own = buffers[: len(self.schedule.sizes)]
+                self._make_finite(prepared, own, out)
+                self._ask_guards(own, check)
+        if given is None:
+            return self._write_whole(inputs, out, read, check)
+        copies = self._read(parts, own, read)
+        parts.give(buffers)
+        return copies
+
+    def _read(self, parts: Parts | None, buffers: list[FloatArray], read: tuple[int, ...]) -> list[FloatArray]:
+        """Copies of buffers after an evaluation; that of the varying part may have left out values that are asked."""
+        if read and (not self.prepared.computes_values or (parts is not None and parts.idle)):
+            self.backend.executor(("value",)).values(buffers)
+        return [buffers[b].copy() for b in read]
+
+    def _write_whole(
+        self, inputs: Sequence[FloatArray], out: FloatArray, read: tuple[int, ...], check: bool
+    ) -> list[FloatArray]:
+        """As `_write`, entry by entry: constants that are not finite are no summands to keep."""
+        if any(np.may_share_memory(array, out) for array in inputs):
+            inputs = [array.copy() for array in inputs]
+        prepared, buffers = self.prepare("identity"), self._filled(inputs)
+        with _raised_by_f(check):
+            self.backend.executor(prepared.variants)
+            self._write_data(prepared, buffers, out)
+            self._ask_guards(buffers, check)
+        return self._returned(buffers, read)
+
+    def _fuse(self, prepared: Prepared, executor: NumbaExecutor, parts: Parts | None) -> Fused | None:
         """One call for whole evaluations, tried once."""
+        self._evaluated = parts
         if "fuse" not in self._made:
             finite, nnz = not prepared.entrywise or self._has_branches, self.pattern.nnz
-            self._once("fuse", lambda: (fuse(self.schedule, prepared, executor, nnz, checks_finite=finite),))
+            schedule = self.schedule if parts is None else parts.schedule
+            self._once("fuse", lambda: (fuse(schedule, prepared, executor, nnz, checks_finite=finite),))
             self.backend.compile_seconds += self.seconds["fuse"]
         (self._fused,) = self._made["fuse"]
         return self._fused
@@ -377,7 +521,7 @@ class Engine:
         return self._with_inputs(self._buffers.take(), inputs)
 
     def _with_inputs(self, buffers: Sequence[FloatArray], inputs: Sequence[FloatArray]) -> list[FloatArray]:
-        placed = list(buffers)
+        placed = list(buffers[: len(self.schedule.sizes)])
         for buffer, array in zip(self.schedule.inputs, inputs, strict=True):
             placed[buffer] = array
         return placed
@@ -398,7 +542,7 @@ class Engine:
         """Compute the entries again where one that is not finite may have spoilt others, or comes from no branch."""
         if (prepared.entrywise and not self._has_branches) or _is_finite(out):
             return
-        if not prepared.entrywise:
+        if not (prepared.entrywise and prepared.computes_values):
             prepared = self.prepare("identity")
             prepared.data(buffers, self.backend.executor(prepared.variants), out)
             self.recomputed += 1
@@ -443,16 +587,22 @@ class Engine:
         best = self.predict("identity")
         seconds = best.seconds if best.bytes <= MEMORY_LIMIT else np.inf
         chosen = "identity"
-        bounds = sorted((self.predict(n).seconds, n) for n, s in STRATEGIES.items() if s.problem is not None)
-        for bound, name in bounds:
+        bounds = [(self._floor(n), n) for n, s in STRATEGIES.items() if s.problem is not None]
+        for bound, name in sorted(bounds, key=itemgetter(0)):
             problem = STRATEGIES[name].problem
-            if bound >= seconds or problem is None:
+            if bound >= seconds or problem is None or self.predict(name).seconds >= seconds:
                 continue
             self.color(problem)
             predicted = self.predict(name).seconds
             if predicted < seconds:
                 chosen, seconds = name, predicted
         return chosen
+
+    def _floor(self, name: str) -> float:
+        """Seconds that a strategy with colors takes at least; the pattern of what varies is not looked for."""
+        if self.parts is None or self.linear:
+            return self.predict(name).seconds
+        return STRATEGIES[name].predict(self.parts.floor(self.facts), Seeds(forward=1)).seconds
 
     def _adopt(self, given: Coloring | npt.ArrayLike) -> None:
         if self.requested == "identity":

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.lazy import Lazy
-from kernels.step import Schedule
+from sparsejac.addressing import remembering
 from sparsejac.engine import Engine
-from sparsejac.fusion import schedule
+from sparsejac.fusion import Lowered, lower
 from sparsejac.pattern import Pattern
 from sparsejac.program import Program
 from sparsejac.zeros import digest, fact_of, relevant_inputs
@@ -38,12 +38,12 @@ class _Structure:
 
     Parameters
     ----------
-    schedule : Schedule
+    lowered : Lowered
     shaping : tuple of int
         Input buffers whose zeros bear on the sparsity pattern.
     """
 
-    schedule: Schedule
+    lowered: Lowered
     shaping: tuple[int, ...]
 
 
@@ -71,7 +71,9 @@ def engine_for(
     known = {b: fact_of(constants[b - first]) for b in shaping}
     given = tuple((name, _comparable(value)) for name, value in sorted(options.items()) if value is not None)
     engine = _kept(
-        _ENGINES, (program.digest, digest(known), *given), lambda: Engine(structure.schedule, known=known, **options)
+        _ENGINES,
+        (program.digest, digest(known), *given),
+        lambda: Engine(structure.lowered.schedule, known=known, changing=first, lowered=structure.lowered, **options),
     )
     _trim()
     return engine
@@ -104,8 +106,9 @@ def clear() -> None:
 
 
 def _lower(program: Program) -> _Structure:
-    lowered = schedule(program)
-    return _Structure(lowered, relevant_inputs(lowered))
+    with remembering():
+        lowered = lower(program)
+    return _Structure(lowered, relevant_inputs(lowered.schedule))
 
 
 def _kept(cache: OrderedDict[tuple[object, ...], T], key: tuple[object, ...], make: Callable[[], T]) -> T:

@@ -163,7 +163,7 @@ def _collapsed(addresses: list[Address], root: Root) -> tuple[tuple[int, ...], l
 
 def _with_unit(address: Address, box: tuple[int, ...]) -> Address:
     if isinstance(address, Table):
-        return Table(box, address.places)
+        return address.over(box)
     return Affine(box, address.offset, (*address.strides, 0))
 
 

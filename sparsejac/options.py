@@ -11,7 +11,7 @@ from sparsejac.errors import InputError, InputTypeError
 from sparsejac.location import user_location
 
 Format = Literal["csr", "csc", "coo"]
-StrategyName = Literal["auto", "forward", "reverse", "bidirectional", "identity"]
+StrategyName = Literal["auto", "forward", "reverse", "bidirectional", "identity", "elimination"]
 BackendName = Literal["auto", "numpy", "numba"]
 
 

@@ -9,11 +9,9 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from kernels.elementary.emitter import Real, ir
-from kernels.elementary.functions import FUNCTIONS, Function
+from kernels.elementary.functions import FUNCTIONS, ROUNDINGS, Function
+from kernels.elementary.inlined import define
 from kernels.lazy import load
-
-PREFIX = "sparsejac_elementary_"
 
 
 def _intrinsic(function: Function) -> Any:
@@ -23,7 +21,7 @@ def _intrinsic(function: Function) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         if not has_fma(context.codegen()):
             return context.compile_internal(builder, function.plain, signature, arguments)
-        return builder.call(_defined(builder.module, function, arity), arguments)
+        return builder.call(define(builder.module, function, arity), arguments)
 
     def unary(typing_context: Any, x: Any) -> Any:
         return float64(float64), generate
@@ -40,24 +38,10 @@ def has_fma(codegen: Any) -> bool:
     return "+fma" in features.split(",") or not load("llvmlite.binding").get_process_triple().startswith(("x86", "i"))
 
 
-def _defined(module: Any, function: Function, arity: int) -> Any:
-    name = PREFIX + function.name
-    if name in module.globals:
-        return module.globals[name]
-    double = ir.DoubleType()
-    made = ir.Function(module, ir.FunctionType(double, [double] * arity), name)
-    made.linkage = "internal"
-    made.attributes.add("alwaysinline")
-    made.attributes.add("nounwind")
-    builder = ir.IRBuilder(made.append_basic_block())
-    builder.ret(function.emit(*(Real(builder, argument) for argument in made.args)).value)
-    return made
-
-
 # All at once: numba looks for new ones only before it infers types.
 globals().update(
     {
         name: function.plain if load("numba.core.config").DISABLE_JIT else _intrinsic(function)
-        for name, function in FUNCTIONS.items()
+        for name, function in (FUNCTIONS | ROUNDINGS).items()
     }
 )

@@ -8,10 +8,10 @@ from importlib.resources import files
 
 
 @cache
-def digest() -> str:
-    """A digest of the sources of this package: other functions, other machine code."""
+def digest(package: str = __package__) -> str:
+    """A digest of the sources of a package: other functions, other machine code."""
     found = hashlib.blake2b(digest_size=16)
-    for file in sorted(files(__package__).iterdir(), key=lambda file: file.name):
+    for file in sorted(files(package).iterdir(), key=lambda file: file.name):
         if file.name.endswith(".py"):
             content = file.read_bytes()
             found.update(f"{file.name} {len(content)}\0".encode() + content)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kernels.elementary import circular, error, exponential, hyperbolic, inverse, logarithm, logistic, power
+from kernels.elementary import circular, error, exponential, hyperbolic, inverse, logarithm, logistic, power, rounding
 from kernels.elementary.emitter import Real
 
 
@@ -62,6 +62,11 @@ def _softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
+def _half(x: float) -> float:
+    unit = math.ldexp(1.0, max(math.frexp(x)[1], -13) - 11)
+    return float(np.rint(x / unit)) * unit if not abs(x) >= 65520.0 else math.copysign(math.inf, x)
+
+
 FUNCTIONS: dict[str, Function] = {
     name: Function(name, emit, plain)
     for name, emit, plain in (
@@ -91,3 +96,6 @@ FUNCTIONS: dict[str, Function] = {
         ("erfc", error.erfc, _library("erfc")),
     )
 }
+
+ROUNDINGS: dict[str, Function] = {"half": Function("half", rounding.half, _half)}
+"""Exact ones, which are emitted in the same way."""

@@ -4,7 +4,7 @@ A new primitive is one call of `elementwise` in the file of its family; a test w
 value, code, partial derivatives and sparsity.
 """
 
-from sparsejac.primitives import arithmetic, comparison, detached, elementary, narrowing, selection
+from sparsejac.primitives import arithmetic, comparison, detached, elementary, narrowing, passing, selection
 from sparsejac.primitives.primitive import _REGISTRY as PRIMITIVES
 from sparsejac.primitives.primitive import Primitive as Primitive
 from sparsejac.primitives.primitive import elementwise as elementwise
@@ -20,5 +20,6 @@ __all__ = [
     "elementary",
     "elementwise",
     "narrowing",
+    "passing",
     "selection",
 ]

@@ -15,11 +15,11 @@ from kernels.entry import Invocation
 from kernels.executor import Executor
 from kernels.lazy import Lazy
 from kernels.step import Schedule
-from sparsejac.pattern import Pattern
+from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.sparsity import Live
 from sparsejac.strategies.cost import Facts, Prediction, Seeds, predict_seeded
 from sparsejac.strategies.forward import ForwardPasses
-from sparsejac.strategies.protocol import FloatArray, Prepared, Strategy
+from sparsejac.strategies.protocol import Compressed, FloatArray, Prepared, Strategy
 from sparsejac.strategies.reverse import ReversePasses
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 COLORING = Lazy("coloring")
 
 
-class _Bidirectional(Prepared):
+class _Bidirectional(Compressed):
     entrywise = False
     variants: tuple[Variant, ...] = ("value", "forward", "reverse")
 
@@ -41,9 +41,13 @@ class _Bidirectional(Prepared):
             self.forward = ForwardPasses(schedule, pattern, coloring.column_colors, np.flatnonzero(by_columns))
         if coloring.num_row_colors:
             self.reverse = ReversePasses(schedule, pattern, coloring.row_colors, np.flatnonzero(~by_columns))
-        both = [side for side in (self.forward, self.reverse) if side is not None]
-        self.passes = sum(side.passes for side in both)
-        self.bytes = sum(side.bytes for side in both)
+        self._sides = [side for side in (self.forward, self.reverse) if side is not None]
+        self.passes = sum(side.passes for side in self._sides)
+        self.bytes = sum(side.bytes for side in self._sides)
+
+    def move(self, places: IndexArray) -> None:
+        for side in self._sides:
+            side.move(places)
 
     def data(self, buffers: Sequence[FloatArray], executor: Executor, out: FloatArray) -> None:
         if self.forward is None:

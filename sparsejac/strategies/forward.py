@@ -15,7 +15,7 @@ from sparsejac.decompression import plan_decompression, read_invocation, run_chu
 from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.sparsity import Live
 from sparsejac.strategies.cost import Facts, Prediction, Seeds, predict_seeded, seed_width
-from sparsejac.strategies.protocol import FloatArray, Prepared, Strategy
+from sparsejac.strategies.protocol import Compressed, FloatArray, Prepared, Strategy
 from sparsejac.strategies.workspace import Workspaces
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kernels.numba_printer import Variant
 
 
-class ForwardPasses(Prepared):
+class ForwardPasses(Compressed):
     """Tangents by the colors of columns.
 
     Parameters
@@ -49,6 +49,10 @@ class ForwardPasses(Prepared):
         width = self.plan.width
         self.bytes = self.plan.bytes + 8 * width * sum(schedule.sizes[b] for b in active_buffers(schedule))
         self.workspaces = Workspaces(lambda: allocate_rows(schedule, width))
+
+    def move(self, places: IndexArray) -> None:
+        """As of `Compressed`."""
+        self.plan = self.plan.moved(places)
 
     def data(self, buffers: Sequence[FloatArray], executor: Executor, out: FloatArray) -> None:
         """As of `Prepared`."""

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from kernels.entry import Invocation
 from kernels.executor import Executor
 from kernels.step import Schedule
-from sparsejac.pattern import Pattern
+from sparsejac.fusion import Lowered
+from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.sparsity import Live
 from sparsejac.strategies.cost import Facts, Prediction, Seeds
 
@@ -38,12 +39,18 @@ class Prepared(ABC):
         Kernels that a run needs.
     entrywise : bool
         Whether each entry is summed on its own, so that 0 times infinity never spoils a neighbour.
+    computes_values : bool
+        Whether a run leaves the values of all launches in the buffers.
+    work : int
+        Cost in additions of what is neither a launch nor a product.
     """
 
     passes: int
     bytes: int
     variants: tuple[Variant, ...]
     entrywise: bool
+    computes_values: bool = True
+    work: int = 0
 
     @abstractmethod
     def data(self, buffers: Sequence[FloatArray], executor: Executor, out: FloatArray) -> None:
@@ -60,6 +67,14 @@ class Prepared(ABC):
 
         `buffers` and `out` are those of the calls, or stand in for them.
         """
+
+
+class Compressed(Prepared):
+    """A strategy that reads entries from compressed products: it writes them wherever they stand."""
+
+    @abstractmethod
+    def move(self, places: IndexArray) -> None:
+        """Write entry k of the pattern to ``out[places[k]]`` from now on, and nothing between these places."""
 
 
 class Prepare(Protocol):
@@ -89,6 +104,8 @@ class Strategy:
     prepare : callable
         Plan from a schedule, a pattern, a coloring (None where nothing is colored) and the partials that are not known
         to be zero. Compressed products need not know these: a partial that is zero adds nothing.
+    expand : callable, optional
+        What plans instead, for strategies that look at the Program itself: from it, the pattern and these partials.
     """
 
     name: str
@@ -97,3 +114,4 @@ class Strategy:
     predict: Callable[[Facts, Seeds], Prediction]
     fewest: Callable[[Facts], Seeds]
     prepare: Prepare
+    expand: Callable[[Lowered, Pattern, Live], Prepared] | None = None

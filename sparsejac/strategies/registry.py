@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from sparsejac.strategies.bidirectional import BIDIRECTIONAL
+from sparsejac.strategies.elimination import ELIMINATION
 from sparsejac.strategies.forward import FORWARD
 from sparsejac.strategies.identity import IDENTITY
 from sparsejac.strategies.protocol import Strategy
 from sparsejac.strategies.reverse import REVERSE
 
-STRATEGIES: dict[str, Strategy] = {strategy.name: strategy for strategy in (FORWARD, REVERSE, BIDIRECTIONAL, IDENTITY)}
+STRATEGIES: dict[str, Strategy] = {
+    strategy.name: strategy for strategy in (FORWARD, REVERSE, BIDIRECTIONAL, IDENTITY, ELIMINATION)
+}

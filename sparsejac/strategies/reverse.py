@@ -18,7 +18,7 @@ from sparsejac.decompression import decompress, plan_decompression, read_invocat
 from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.sparsity import Live
 from sparsejac.strategies.cost import Facts, Prediction, Seeds, predict_seeded, seed_width
-from sparsejac.strategies.protocol import FloatArray, Prepared, Strategy
+from sparsejac.strategies.protocol import Compressed, FloatArray, Prepared, Strategy
 from sparsejac.strategies.workspace import Workspaces
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kernels.numba_printer import Variant
 
 
-class ReversePasses(Prepared):
+class ReversePasses(Compressed):
     """Adjoints by the colors of rows; parameters as of `ForwardPasses`."""
 
     entrywise = False
@@ -42,6 +42,10 @@ class ReversePasses(Prepared):
         width = self.plan.width
         self.bytes = self.plan.bytes + 8 * width * sum(schedule.sizes[b] for b in active_buffers(schedule))
         self.workspaces = Workspaces(lambda: allocate_rows(schedule, width))
+
+    def move(self, places: IndexArray) -> None:
+        """As of `Compressed`."""
+        self.plan = self.plan.moved(places)
 
     def data(self, buffers: Sequence[FloatArray], executor: Executor, out: FloatArray) -> None:
         """As of `Prepared`."""

@@ -15,7 +15,7 @@ from sparsejac.sparsity import detect
 from sparsejac.strategies import STRATEGIES
 from sparsejac.strategies.cost import Seeds, gather_facts
 from sparsejac.strategies.protocol import Prepared
-from sparsejac.strategies.terms import merge
+from sparsejac.terms import merge
 
 Array = NDArray[np.float64]
 

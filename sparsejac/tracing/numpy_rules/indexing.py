@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address
-from sparsejac.addressing import broadcast, composed, reboxed, recognised
+from sparsejac.addressing import broadcast, composed, grouped, reboxed, recognised
 from sparsejac.tracing.array import TracedArray, adopted, plain_array
 from sparsejac.tracing.base import all_plain, is_traced, plain
 from sparsejac.tracing.casting import LOW, truth_of
@@ -171,14 +171,12 @@ def _add_at(trace: Trace, storage: Storage, places: Places, values: Vector, sign
 
 def summed_by(trace: Trace, places: Places, values: Vector) -> tuple[Places, Vector]:
     """The distinct places, in order, and for each the sum of its values, as one ragged sum."""
-    order = np.argsort(places, kind="stable")
-    starts = np.flatnonzero(np.diff(places[order], prepend=-1))
-    indptr = np.append(starts, len(places))
+    order, distinct, indptr = grouped(places)
     gathered = composed(reboxed(values.address, (len(places),)), recognised(order))
-    if len(starts) == len(places):
-        return places[order], Vector(values.node, gathered)
+    if len(distinct) == len(places):
+        return distinct, Vector(values.node, gathered)
     node = trace.graph.sum((len(places),), Vector(values.node, gathered).load, indptr=indptr)
-    return places[order][starts], Vector(node, recognised(np.arange(node.size)))
+    return distinct, Vector(node, recognised(np.arange(node.size)))
 
 
 _accumulate_at(np.add, 1.0)

@@ -1,0 +1,1 @@
+"""Strategy `elimination`: local Jacobians combined in a cheap order."""

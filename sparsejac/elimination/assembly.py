@@ -1,0 +1,96 @@
+"""Sweeps that write terms: those of one box together, so that they share loads and whatever they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from kernels.address import Address
+from kernels.kernel import KernelBuilder
+from kernels.step import Access
+from kernels.sweep import Store, Sweep
+from sparsejac.addressing import Box, collapse
+from sparsejac.elimination.demands import Factor
+from sparsejac.elimination.expansion import replay
+from sparsejac.primitives import PRIMITIVES
+
+_MULTIPLY = PRIMITIVES["multiply"].operation
+_ADD = PRIMITIVES["add"].operation
+
+LARGEST = 500
+"""Instructions after which a sweep takes in no further terms."""
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A product of factors at each point of a box, and where it goes.
+
+    Parameters
+    ----------
+    box : tuple of int
+    factors : tuple of Factor
+        1.0 if there are none.
+    buffer : int
+    address : Address
+    adds : bool
+    """
+
+    box: Box
+    factors: tuple[Factor, ...]
+    buffer: int
+    address: Address
+    adds: bool
+
+
+def grouped(placed: Sequence[Placed]) -> list[list[int]]:
+    """What goes into one sweep each: positions in `placed` of equal boxes, within bounds."""
+    groups: list[list[int]] = []
+    last: dict[Box, tuple[int, int]] = {}
+    for k, term in enumerate(placed):
+        weight = sum(len(factor.kernel.instructions) + 2 for factor in term.factors)
+        group, filled = last.get(term.box, (-1, LARGEST))
+        if filled + weight > LARGEST:
+            group, filled = len(groups), 0
+            groups.append([])
+        groups[group].append(k)
+        last[term.box] = group, filled + weight
+    return groups
+
+
+def sweep_of(placed: Sequence[Placed]) -> Sweep:
+    """One sweep for terms over one box; those that go to the same places are summed first."""
+    loads: dict[object, int] = {}
+    accesses: list[Access] = []
+    for access in (access for term in placed for factor in term.factors for access in factor.loads):
+        if loads.setdefault((access.buffer, access.address.key), len(accesses)) == len(accesses):
+            accesses.append(access)
+    builder = KernelBuilder(len(accesses))
+    results: dict[object, tuple[int, Placed]] = {}
+    for term in placed:
+        value = _product(builder, term.factors, loads)
+        key = (term.buffer, term.address.key, term.adds)
+        known = results.get(key)
+        results[key] = (value if known is None else builder.apply(_ADD, known[0], value), term)
+    ordered = list(results.values())
+    kernel = builder.build(*(value for value, _ in ordered))
+    box, merged = _collapsed([*(a.address for a in accesses), *(term.address for _, term in ordered)])
+    stores = (Store(Access(t.buffer, m), t.adds) for (_, t), m in zip(ordered, merged[len(accesses) :], strict=True))
+    return Sweep(
+        kernel, box, tuple(Access(a.buffer, m) for a, m in zip(accesses, merged, strict=False)), tuple(stores)
+    )
+
+
+def _product(builder: KernelBuilder, factors: Iterable[Factor], loads: dict[object, int]) -> int:
+    result: int | None = None
+    for factor in factors:
+        numbers = replay(builder, factor.kernel, [loads[a.buffer, a.address.key] for a in factor.loads])
+        value = numbers[factor.kernel.outputs[0]]
+        if builder.is_literal(value, 1.0):
+            continue
+        result = value if result is None else builder.apply(_MULTIPLY, result, value)
+    return builder.literal(1.0) if result is None else result
+
+
+def _collapsed(addresses: list[Address]) -> tuple[Box, list[Address]]:
+    (box,), merged = collapse(addresses, (len(addresses[0].box),))
+    return box, merged

@@ -1,0 +1,195 @@
+"""Demands: which derivatives by a node are wanted, at which points of which box, and times what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise, product
+from math import prod
+
+import numpy as np
+
+from kernels.address import Address, Affine, Table
+from kernels.kernel import Kernel
+from kernels.step import Access
+from sparsejac.addressing import Box, c_strides, composed, covers, recognised, table
+
+MOST_PARTS = 32
+"""Boxes into which overlapping demands are cut; where more are needed, each demand stays by itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """A number at each point of a box: a kernel of one output."""
+
+    kernel: Kernel
+    loads: tuple[Access, ...]
+
+    def over(self, points: Address) -> Factor:
+        """The same at other points: each point of another box stands for one of this."""
+        return replace(self, loads=tuple(Access(a.buffer, composed(a.address, points)) for a in self.loads))
+
+
+@dataclass(frozen=True, eq=False)
+class Demand:
+    """The product of `factors` times the derivative of a node at `address` adds to the rows `rows` of a vertex.
+
+    Parameters
+    ----------
+    vertex : int
+    rows : Address
+    factors : tuple of Factor
+    address : Address
+        Place of the node for each point of the box, which all addresses share.
+    """
+
+    vertex: int
+    rows: Address
+    factors: tuple[Factor, ...]
+    address: Address
+
+    @property
+    def box(self) -> Box:
+        """The points."""
+        return self.address.box
+
+    @property
+    def weight(self) -> int:
+        """Cost of the factors at one point, in additions."""
+        return sum(factor.kernel.weight for factor in self.factors)
+
+    def over(self, points: Address, address: Address | None = None) -> Demand:
+        """The same at other points."""
+        factors = tuple(factor.over(points) for factor in self.factors)
+        where = composed(self.address, points) if address is None else address
+        return Demand(self.vertex, composed(self.rows, points), factors, where)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Demands on a node over one box, at the same places of the node."""
+
+    address: Address
+    demands: tuple[Demand, ...]
+
+
+def frames(demands: Sequence[Demand], box: Box) -> list[Frame]:
+    """Demands by the points of the node itself wherever each of these is asked for once, so that they share work.
+
+    Parameters
+    ----------
+    demands : sequence of Demand
+    box : tuple of int
+        That of the node.
+    """
+    placed = [(demand, part) for demand in demands if (part := part_of(demand.address, box)) is not None]
+    others = [demand for demand in demands if all(demand is not found for found, _ in placed)]
+    cells = list(_cells([part for _, part in placed]))
+    if len(cells) > max(MOST_PARTS, len(placed)):
+        cells = []
+        others = list(demands)
+    found = []
+    for low, lengths, members in cells:
+        strides = c_strides(box)
+        address = Affine(lengths, sum(a * s for a, s in zip(low, strides, strict=True)), strides)
+        found.append(Frame(address, tuple(placed[k][0].over(placed[k][1].back(low, lengths), address) for k in members)))
+    return found + [Frame(demand.address, (demand,)) for demand in others]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A part of a node's box, and the demand's point for each of its points.
+
+    Parameters
+    ----------
+    low, lengths : tuple of int
+    offset : int
+        The demand's point at `low`.
+    strides : tuple of int
+    inverse : array of int, optional
+        The demand's point for each place of the node, which is asked for as a whole, in place of these.
+    """
+
+    low: tuple[int, ...]
+    lengths: tuple[int, ...]
+    offset: int
+    strides: tuple[int, ...]
+    inverse: Address | None = None
+
+    def back(self, low: tuple[int, ...], lengths: tuple[int, ...]) -> Address:
+        """The demand's points over a part of this."""
+        if self.inverse is not None:
+            whole = c_strides(self.lengths)
+            return composed(self.inverse, Affine(lengths, sum(a * s for a, s in zip(low, whole, strict=True)), whole))
+        moved = sum((a - b) * s for a, b, s in zip(low, self.low, self.strides, strict=True))
+        return Affine(lengths, self.offset + moved, self.strides)
+
+
+def part_of(address: Address, box: Box) -> Part | None:
+    """The part of a node's box that an address leads to, if it leads to each of its points once.
+
+    >>> part_of(Affine((4,), 1, (1,)), (6,)).low, part_of(Affine((4,), 0, (0,)), (6,))
+    ((1,), None)
+    """
+    if covers(address, prod(box)):
+        return Part((0,) * len(box), box, 0, c_strides(box))
+    if isinstance(address, Table):
+        return _permutation(address, box)
+    low, lengths, strides, offset = _split(address.offset, box), [1] * len(box), [0] * len(box), 0
+    units, own = c_strides(box), c_strides(address.box)
+    for length, stride, step in zip(address.box, address.strides, own, strict=True):
+        if length == 1:
+            continue
+        axis = next((a for a, u in enumerate(units) if u == abs(stride) and box[a] > 1), None)
+        if axis is None or lengths[axis] != 1:
+            return None
+        lengths[axis], strides[axis] = length, step
+        if stride < 0:
+            low[axis] -= length - 1
+            strides[axis], offset = -step, offset + step * (length - 1)
+    if address.points == 0 or any(a < 0 or a + n > m for a, n, m in zip(low, lengths, box, strict=True)):
+        return None
+    return Part(tuple(low), tuple(lengths), offset, tuple(strides))
+
+
+def _split(place: int, box: Box) -> list[int]:
+    digits = []
+    for unit in c_strides(box):
+        digits.append(place // unit if unit else 0)
+        place -= digits[-1] * unit
+    return digits
+
+
+def _permutation(address: Table, box: Box) -> Part | None:
+    size = prod(box)
+    if address.points != size or size == 0:
+        return None
+    inverse = np.full(size, -1, dtype=np.int64)
+    inverse[address.places] = np.arange(size)
+    if inverse.min() < 0:
+        return None
+    return Part((0,) * len(box), box, 0, (0,) * len(box), recognised(inverse.reshape(box)))
+
+
+def _cells(parts: list[Part]) -> Iterator[tuple[tuple[int, ...], tuple[int, ...], list[int]]]:
+    """Cut overlapping parts of one box into boxes that belong to the same parts throughout: low, lengths, members."""
+    if not parts:
+        return
+    cuts = []
+    for axis in range(len(parts[0].low)):
+        cuts.append(sorted({edge for p in parts for edge in (p.low[axis], p.low[axis] + p.lengths[axis])}))
+    if prod(max(len(cut) - 1, 1) for cut in cuts) > 4 * MOST_PARTS:
+        yield from ((p.low, p.lengths, [k]) for k, p in enumerate(parts))
+        return
+    for spans in product(*(list(pairwise(cut)) for cut in cuts)):
+        low = tuple(a for a, _ in spans)
+        members = [
+            k for k, p in enumerate(parts) if all(a <= start < a + n for a, n, start in zip(p.low, p.lengths, low, strict=True))
+        ]
+        if members:
+            yield low, tuple(b - a for a, b in spans), members
+
+
+def listed(points: np.ndarray) -> Address:
+    """Points of a box by their numbers."""
+    return recognised(points) if points.size else table((0,), points)

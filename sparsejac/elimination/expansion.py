@@ -1,0 +1,353 @@
+"""From a Program to the terms of its Jacobian: one walk from the output back to x.
+
+When a node is met, all that is wanted of it is known: *demands*, each the derivative of some rows, times what stands
+between them and the node. A map turns a demand on itself into demands on what it reads, each with one more factor, a
+partial derivative; sums and joins change points only. Demands on x are the terms of the Jacobian. Where they would
+multiply without bound, the node becomes a *cut*: a vertex between x and the output, whose derivatives are terms of
+their own, to be multiplied as matrices afterwards.
+
+This is reverse elimination on the graph of scalars, written down once for all points of a box: Griewank and Walther,
+Evaluating Derivatives, 2nd edition, 2008, section 9.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from math import prod
+
+import numpy as np
+
+from kernels.address import Address, Affine, identity
+from kernels.kernel import Kernel, KernelBuilder
+from kernels.step import Access
+from sparsejac.addressing import Box, broadcast, c_strides, composed, contiguous, covers, reboxed, table
+from sparsejac.elimination.demands import Demand, Factor, Frame, frames, listed
+from sparsejac.elimination.expression import TooLargeError, expand, is_short
+from sparsejac.fusion import Lowered
+from sparsejac.partials import differentiable_loads, linearized
+from sparsejac.program import Load, Node
+
+X = 0
+OUTPUT = -1
+
+MOST_DEMANDS = 16
+"""A node with more of them is cut."""
+
+HEAVY = 24
+"""Weight of factors that are stored before anything is done with them."""
+
+MOST_TERMS = 300
+"""Terms, and stored factors, after which each node that has a buffer is cut."""
+
+SHORTEST = 4
+"""A last dimension that is no longer is written out, so that its points share what they have in common."""
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """A product of factors at each point of a box, and the places of matrices to which they are added.
+
+    Parameters
+    ----------
+    row_vertex, column_vertex : int
+        `X`, `OUTPUT`, or the index of a cut node.
+    rows, columns : Address
+    factors : tuple of Factor
+        1.0 if there are none.
+    """
+
+    row_vertex: int
+    column_vertex: int
+    rows: Address
+    columns: Address
+    factors: tuple[Factor, ...]
+
+    @property
+    def box(self) -> Box:
+        """The points."""
+        return self.rows.box
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """Numbers computed once, at each point of a box, for terms to load.
+
+    Parameters
+    ----------
+    buffer : int
+        Where they are stored, in C order.
+    box : tuple of int
+    factors : tuple of Factor
+        Their product is what is stored.
+    """
+
+    buffer: int
+    box: Box
+    factors: tuple[Factor, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Expanded:
+    """Terms of local Jacobians, and what they load.
+
+    Parameters
+    ----------
+    terms : tuple of Term
+    stored : tuple of Stored
+        In an order in which they can be computed.
+    cuts : tuple of int
+        Indices of the nodes that were cut, in the order of the program.
+    """
+
+    terms: tuple[Term, ...]
+    stored: tuple[Stored, ...]
+    cuts: tuple[int, ...]
+
+
+class _TooManyTermsError(Exception):
+    """The walk was given up."""
+
+
+def expanded(lowered: Lowered, first_buffer: int) -> Expanded:
+    """The terms of the Jacobian of a Program.
+
+    Parameters
+    ----------
+    lowered : Lowered
+    first_buffer : int
+        Number of the first buffer for stored numbers.
+    """
+    try:
+        return _Walk(lowered, first_buffer, cut_all=False).run()
+    except _TooManyTermsError:
+        return _Walk(lowered, first_buffer, cut_all=True).run()
+
+
+class _Walk:
+    def __init__(self, lowered: Lowered, first_buffer: int, *, cut_all: bool) -> None:
+        self.lowered = lowered
+        self.cut_all = cut_all
+        self.terms: list[Term] = []
+        self.stored: list[Stored] = []
+        self.cuts: list[int] = []
+        self.demands: dict[int, list[Demand]] = {}
+        self.temporaries = count(first_buffer)
+
+    def run(self) -> Expanded:
+        """Visit all nodes from the output on."""
+        program = self.lowered.program
+        whole = identity(program.output.size)
+        self.demand(program.output, Demand(OUTPUT, whole, (), whole))
+        for node in reversed(program.nodes):
+            demands = self.demands.pop(node.index, [])
+            if demands:
+                self.visit(node, demands)
+        return Expanded(tuple(self.terms), tuple(self.stored), tuple(reversed(self.cuts)))
+
+    def demand(self, node: Node, demand: Demand) -> None:
+        """Ask for the derivative by a node."""
+        if not node.active or prod(demand.box) == 0:
+            return
+        if len(self.terms) + len(self.stored) > MOST_TERMS and not self.cut_all:
+            raise _TooManyTermsError
+        self.demands.setdefault(node.index, []).append(demand)
+
+    def visit(self, node: Node, demands: Sequence[Demand]) -> None:
+        """Pass on what is wanted of a node."""
+        if node.kind == "input":
+            self.terms += [Term(d.vertex, X, d.rows, d.address, d.factors) for d in demands]
+            return
+        if self.is_cut(node, demands):
+            self.cuts.append(node.index)
+            self.terms += [Term(d.vertex, node.index, d.rows, d.address, d.factors) for d in demands]
+            whole = identity(node.size)
+            demands = [Demand(node.index, whole, (), whole)]
+        demands = [self.lightened(demand) for demand in demands]
+        if node.kind == "map" or self.is_written_out(node):
+            self.pass_map(node, demands)
+        elif node.kind == "sum":
+            for demand in demands:
+                self.pass_sum(node, demand)
+        else:
+            for demand in demands:
+                self.pass_join(node, demand)
+
+    def is_cut(self, node: Node, demands: Sequence[Demand]) -> bool:
+        """Whether a node becomes a vertex."""
+        if node.index not in self.lowered.buffers or all(covers(d.address, node.size) for d in demands):
+            return False
+        return self.cut_all or len(demands) > MOST_DEMANDS
+
+    def is_written_out(self, node: Node) -> bool:
+        """Whether a node is a short sum, to be treated as an expression."""
+        return not self.cut_all and is_short(node)
+
+    def is_load(self, node: Node) -> bool:
+        """Whether an expression that meets a node loads it."""
+        return not node.active or node.kind == "input" or (
+            node.index in self.lowered.buffers and not self.is_written_out(node)
+        )
+
+    def lightened(self, demand: Demand) -> Demand:
+        """Store heavy factors."""
+        return self.with_stored(demand) if demand.weight > HEAVY else demand
+
+    def with_stored(self, demand: Demand) -> Demand:
+        """The same with its factors stored."""
+        factor = self.store(demand.factors, demand.box)
+        return Demand(demand.vertex, demand.rows, (factor,), demand.address)
+
+    def store(self, factors: tuple[Factor, ...], box: Box) -> Factor:
+        """Compute a product once for each point of a box."""
+        self.stored.append(Stored(next(self.temporaries), box, factors))
+        return Factor(_LOAD, (Access(self.stored[-1].buffer, contiguous(box)),))
+
+    def pass_map(self, node: Node, demands: Sequence[Demand]) -> None:
+        """Multiply by partial derivatives."""
+        box = node.box if node.kind == "map" else node.box[: len(node.box) - node.reduced]
+        for frame in frames(demands, box):
+            if frame.address.points > node.size and self.store_partials(node, box, frame):
+                continue
+            for part in _written_out(frame):
+                for load, factor in self.partials(node, part.address):
+                    for demand in part.demands:
+                        factors = demand.factors if factor is None else (*demand.factors, factor)
+                        self.demand(load.node, Demand(demand.vertex, demand.rows, factors, load.address))
+
+    def store_partials(self, node: Node, box: Box, frame: Frame) -> bool:
+        """Where the points of a node are asked for several times: compute their partials once each."""
+        found = self.partials(node, contiguous(box))
+        if sum(factor.kernel.weight for _, factor in found if factor is not None) <= 2 * len(found):
+            return False
+        for load, factor in found:
+            kept = factor if factor is None or not factor.kernel.weight else self.store((factor,), box)
+            for demand in frame.demands:
+                more = () if kept is None else (kept.over(frame.address),)
+                address = composed(load.address, frame.address)
+                self.demand(load.node, Demand(demand.vertex, demand.rows, (*demand.factors, *more), address))
+        return True
+
+    def partials(self, node: Node, address: Address) -> list[tuple[Load, Factor | None]]:
+        """The nodes on which a node depends, each with a partial derivative; None stands for 1.0."""
+        try:
+            kernel, loads = expand(node, address, self.is_load)
+        except TooLargeError:
+            kernel, loads = expand(node, address, lambda met: not met.active or met.index in self.lowered.buffers)
+        rules = differentiable_loads(kernel)
+        chosen = tuple(k for k, load in enumerate(loads) if load.node.active and k in rules)
+        derivative = linearized(kernel, chosen)
+        buffers = self.lowered.buffers
+        found: list[tuple[Load, Factor | None]] = []
+        for k, output in zip(chosen, derivative.outputs[1:], strict=True):
+            partial = _single(derivative, output)
+            literal = _literal(partial)
+            if literal == 0.0:
+                continue
+            accesses = tuple(Access(buffers.get(load.node.index, -1), load.address) for load in loads)
+            found.append((loads[k], None if literal == 1.0 else _pruned(partial, accesses)))
+        return found
+
+    def pass_sum(self, node: Node, demand: Demand) -> None:
+        """Go on at the points that are summed."""
+        (load,) = node.loads
+        if node.indptr is not None:
+            self.pass_ragged(node, demand)
+            return
+        summed = node.box[len(node.box) - node.reduced :]
+        if demand.weight > 2 and prod(summed) > 1:
+            demand = self.with_stored(demand)
+        to_row = _repeated(contiguous(demand.box), summed)
+        first = _repeated(composed(Affine((node.size,), 0, (prod(summed),)), demand.address), summed)
+        if isinstance(first, Affine):
+            point: Address = Affine(first.box, first.offset, (*first.strides[: len(demand.box)], *c_strides(summed)))
+        else:
+            point = table(first.box, first.places.reshape(-1, prod(summed)) + np.arange(prod(summed)))
+        self.demand(load.node, demand.over(to_row, composed(load.address, point)))
+
+    def pass_ragged(self, node: Node, demand: Demand) -> None:
+        """Go on at the points that are summed, row by row."""
+        assert node.indptr is not None
+        (load,) = node.loads
+        if demand.weight > 2:
+            demand = self.with_stored(demand)
+        indptr, places = np.asarray(node.indptr, np.int64), demand.address.table()
+        starts, lengths = indptr[places], indptr[np.asarray(places) + 1] - indptr[places]
+        to_row = np.repeat(np.arange(len(places)), lengths)
+        offsets = np.cumsum(lengths) - lengths
+        points = np.arange(len(to_row)) + np.repeat(starts - offsets, lengths)
+        self.demand(load.node, demand.over(listed(to_row), composed(load.address, listed(points))))
+
+    def pass_join(self, node: Node, demand: Demand) -> None:
+        """Go on at what the pieces read."""
+        if covers(demand.address, node.size):
+            for piece in node.pieces:
+                if piece.load.node.active:
+                    self.demand(piece.load.node, demand.over(piece.store, piece.load.address))
+            return
+        places = demand.address.table()
+        for piece in node.pieces:
+            if not piece.load.node.active:
+                continue
+            inverse = np.full(node.size, -1, dtype=np.int64)
+            inverse[piece.store.table()] = np.arange(piece.store.points)
+            met = inverse[places]
+            points = np.flatnonzero(met >= 0)
+            address = composed(piece.load.address, listed(met[points]))
+            self.demand(piece.load.node, demand.over(listed(points), address))
+
+
+def _repeated(address: Address, box: Box) -> Address:
+    """The same for each point of further dimensions."""
+    return broadcast(reboxed(address, (*address.box, *(1,) * len(box))), (*address.box, *box))
+
+
+def _written_out(frame: Frame) -> list[Frame]:
+    """A frame as several over fewer dimensions, where the last one is short."""
+    box = frame.address.box
+    if len(box) < 2 or not 1 < box[-1] <= SHORTEST or prod(box[:-1]) < SHORTEST:
+        return [frame]
+    strides = c_strides(box)[:-1]
+    found = []
+    for k in range(box[-1]):
+        points = Affine(box[:-1], k, strides)
+        demands = tuple(demand.over(points) for demand in frame.demands)
+        found += _written_out(Frame(composed(frame.address, points), demands))
+    return found
+
+
+def _single(kernel: Kernel, output: int) -> Kernel:
+    """The kernel of one output alone."""
+    builder = KernelBuilder(kernel.loads)
+    return builder.build(replay(builder, kernel, range(kernel.loads))[output])
+
+
+def replay(builder: KernelBuilder, kernel: Kernel, loads: Sequence[int]) -> list[int]:
+    """Add the instructions of a kernel to another one; the numbers that its values have there."""
+    numbers = list(loads)
+    for i in kernel.instructions:
+        if i.operation is None:
+            numbers.append(builder.literal(i.literal))
+        else:
+            numbers.append(builder.apply(i.operation, *(numbers[o] for o in i.operands)))
+    return numbers
+
+
+def _literal(kernel: Kernel) -> float | None:
+    (output,) = kernel.outputs
+    instruction = kernel.instructions[output - kernel.loads] if output >= kernel.loads else None
+    return instruction.literal if instruction is not None and instruction.operation is None else None
+
+
+def _pruned(kernel: Kernel, accesses: tuple[Access, ...]) -> Factor:
+    """A factor that loads only what it needs."""
+    used = {o for i in kernel.instructions for o in i.operands} | set(kernel.outputs)
+    kept = [k for k in range(kernel.loads) if k in used]
+    builder = KernelBuilder(len(kept))
+    loads = [kept.index(k) if k in used else -1 for k in range(kernel.loads)]
+    (output,) = kernel.outputs
+    return Factor(builder.build(replay(builder, kernel, loads)[output]), tuple(accesses[k] for k in kept))
+
+
+_LOAD = KernelBuilder(1).build(0)

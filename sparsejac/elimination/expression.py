@@ -1,0 +1,127 @@
+"""Scalar expressions of a Program over a box: nodes read under addresses, down to those that are left as loads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+
+from kernels.address import Address, Affine
+from kernels.kernel import Kernel, KernelBuilder
+from kernels.operation import Operation
+from sparsejac.addressing import composed
+from sparsejac.primitives import PRIMITIVES
+from sparsejac.program import Load, Node
+
+_COPY = PRIMITIVES["copy"].operation
+_ADD = PRIMITIVES["add"].operation
+
+SHORT = 8
+"""Sums of so few terms are written out."""
+
+LARGEST = 400
+"""Instructions of an expression; where more would be needed, sums are not written out."""
+
+
+class TooLargeError(Exception):
+    """An expression has more than `LARGEST` instructions."""
+
+
+def is_short(node: Node) -> bool:
+    """Whether a node is a sum that may be written out."""
+    return node.kind == "sum" and node.indptr is None and 0 < _length(node) <= SHORT
+
+
+def expand(node: Node, address: Address, is_load: Callable[[Node], bool]) -> tuple[Kernel, tuple[Load, ...]]:
+    """What a node is at the points of a box.
+
+    Parameters
+    ----------
+    node : Node
+        A map or a short sum; it is expanded in any case.
+    address : Address
+        Place of the node for each point of the box.
+    is_load : callable
+        Whether a node that is met is left as a load.
+
+    Returns
+    -------
+    Kernel
+        One output.
+    tuple of Load
+        The same node under the same address is loaded once.
+
+    Raises
+    ------
+    TooLargeError
+    """
+    expression = _Expression(is_load)
+    return expression.build(expression.value(node, address))
+
+
+class _Expression:
+    """Steps, each an operation on earlier ones; loads are numbered -1, -2, ... until their number is known."""
+
+    def __init__(self, is_load: Callable[[Node], bool]) -> None:
+        self._is_load = is_load
+        self._loads: dict[object, tuple[int, Load]] = {}
+        self._steps: list[tuple[Operation, tuple[int, ...]]] = []
+        self._known: dict[object, int] = {}
+
+    def value(self, node: Node, address: Address) -> int:
+        """The number of a node's value; operands come first, by an explicit stack since chains may be long."""
+        wanted = (node.index, address.key)
+        stack = [Load(node, address)]
+        while stack:
+            top = stack[-1]
+            if top.key in self._known:
+                stack.pop()
+            elif top.key != wanted and self._is_load(top.node):
+                self._known[top.key] = self._loads.setdefault(top.key, (-1 - len(self._loads), top))[0]
+                stack.pop()
+            else:
+                operands = operands_of(top.node, top.address)
+                missing = [operand for operand in operands if operand.key not in self._known]
+                stack += missing
+                if not missing:
+                    self._known[top.key] = self._apply(top.node, [self._known[o.key] for o in operands])
+                    stack.pop()
+        return self._known[wanted]
+
+    def _apply(self, node: Node, operands: list[int]) -> int:
+        if node.primitive is not None:
+            return operands[0] if node.primitive.operation is _COPY else self._step(node.primitive.operation, operands)
+        total = operands[0]
+        for operand in operands[1:]:
+            total = self._step(_ADD, [total, operand])
+        return total
+
+    def _step(self, operation: Operation, operands: list[int]) -> int:
+        if len(self._steps) >= LARGEST:
+            raise TooLargeError
+        self._steps.append((operation, tuple(operands)))
+        return len(self._steps) - 1
+
+    def build(self, top: int) -> tuple[Kernel, tuple[Load, ...]]:
+        """The kernel and its loads."""
+        builder = KernelBuilder(len(self._loads))
+        numbers: list[int] = []
+
+        def final(value: int) -> int:
+            return -1 - value if value < 0 else numbers[value]
+
+        for operation, operands in self._steps:
+            numbers.append(builder.apply(operation, *map(final, operands)))
+        return builder.build(final(top)), tuple(load for _, load in self._loads.values())
+
+
+def operands_of(node: Node, address: Address) -> list[Load]:
+    """What a map or a short sum reads at the points of a box, in order."""
+    if node.kind == "map":
+        return [Load(load.node, composed(load.address, address)) for load in node.loads]
+    (load,), length = node.loads, _length(node)
+    terms = (composed(Affine((node.size,), j, (length,)), address) for j in range(length))
+    return [Load(load.node, composed(load.address, term)) for term in terms]
+
+
+def _length(node: Node) -> int:
+    return prod(node.box[len(node.box) - node.reduced :])

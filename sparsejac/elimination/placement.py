@@ -1,0 +1,171 @@
+"""Where the numbers of terms go: to the entries of the Jacobian, or to a pool of numbers for products."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.address import Affine, Table
+from sparsejac.addressing import Box, c_strides
+from sparsejac.elimination.assembly import Placed, grouped
+from sparsejac.elimination.blocks import BlockGraph, LocalJacobian
+from sparsejac.elimination.demands import listed
+from sparsejac.elimination.expansion import OUTPUT, X, Expanded, Term
+from sparsejac.elimination.slots import EntryFinder
+from sparsejac.fusion import Lowered
+from sparsejac.pattern import Pattern
+
+Touched = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Terms with their places, in the order in which they are swept.
+
+    Parameters
+    ----------
+    groups : list of list of Placed
+        One sweep each.
+    zeroed : bool
+        Whether the entries of the Jacobian have to be zero before.
+    graph : BlockGraph, optional
+        What the numbers in the pool mean; None where all go to the entries.
+    """
+
+    groups: list[list[Placed]]
+    zeroed: bool = False
+    graph: BlockGraph | None = None
+
+
+def in_order(box: Box) -> Affine:
+    """The points of a box, numbered in C order."""
+    return Affine(box, 0, c_strides(box))
+
+
+def place_in_entries(terms: Sequence[Term], pattern: Pattern, buffer: int) -> Placement:
+    """Write terms straight to the entries of a pattern; those that have none there are known to be zero.
+
+    Parameters
+    ----------
+    terms : sequence of Term
+        All of the output by x.
+    pattern : Pattern
+    buffer : int
+        Number of the buffer of entries.
+    """
+    finder = EntryFinder(pattern)
+    placed = [found for term in terms for found in _place(term, finder, buffer)]
+    groups = [[placed[k] for k in group] for group in grouped(placed)]
+    touched = np.zeros(pattern.nnz, dtype=np.bool_)
+    zeroed = False
+    for number, group in enumerate(groups):
+        groups[number], unset = _settle(group, touched)
+        zeroed |= unset
+    return Placement(groups, zeroed or not touched.all())
+
+
+def _place(term: Term, finder: EntryFinder, buffer: int) -> list[Placed]:
+    address, slots = finder.find(term.rows, term.columns)
+    if address is not None:
+        return [Placed(term.box, term.factors, buffer, address, adds=False)]
+    assert slots is not None
+    met = slots >= 0
+    if not met.any():
+        return []
+    points = listed(np.flatnonzero(met))
+    factors = tuple(factor.over(points) for factor in term.factors)
+    return [Placed(points.box, factors, buffer, listed(slots[met]), adds=False)]
+
+
+def _settle(group: list[Placed], touched: Touched) -> tuple[list[Placed], bool]:
+    """Say which terms of a sweep are added, and whether some are where nothing was written before.
+
+    A term is written, and not added, if no earlier sweep and no other term of this one has written to its entries.
+    """
+    distinct = list({term.address.key: term for term in group}.values())
+    alone = {}
+    counts = np.zeros(len(touched), dtype=np.uint8) if len(distinct) > 1 or _repeats(distinct[0]) else None
+    if counts is not None:
+        for term in distinct:
+            _count(term, counts)
+    for term in distinct:
+        free = not _view(touched, term).any()
+        alone[term.address.key] = free and (counts is None or bool((_view(counts, term) <= 1).all()))
+    unset = any(not alone[term.address.key] and not _view(touched, term).all() for term in distinct)
+    for term in distinct:
+        touched[_index(term)] = True
+    return [replace(term, adds=not alone[term.address.key]) for term in group], unset
+
+
+def _repeats(term: Placed) -> bool:
+    """Whether two points of a term may have one place."""
+    if isinstance(term.address, Table):
+        return True
+    reach = 0
+    for stride, length in sorted((abs(s), n) for s, n in zip(term.address.strides, term.box, strict=True)):
+        if length > 1 and stride <= reach:
+            return True
+        reach += stride * (length - 1)
+    return False
+
+
+def _count(term: Placed, counts: npt.NDArray[np.uint8]) -> None:
+    """Add one for each point, two being many."""
+    if _repeats(term):
+        found = np.bincount(term.address.table(), minlength=len(counts))
+        np.add(counts, np.minimum(found, 2).astype(np.uint8), out=counts)
+    else:
+        counts[_index(term)] += 1
+    np.minimum(counts, 2, out=counts)
+
+
+def _view(array: npt.NDArray[np.bool_] | npt.NDArray[np.uint8], term: Placed) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = array[_index(term)]
+    return found
+
+
+def _index(term: Placed) -> npt.NDArray[np.intp]:
+    return np.asarray(term.address.table())
+
+
+def place_in_pool(found: Expanded, lowered: Lowered, buffer: int) -> Placement:
+    """Write terms to a pool, those of one sweep side by side.
+
+    Parameters
+    ----------
+    found : Expanded
+    lowered : Lowered
+    buffer : int
+        Number of the pool.
+    """
+    nodes = {node.index: node for node in lowered.program.nodes}
+    sizes = (lowered.program.input_sizes[0], *(nodes[cut].size for cut in found.cuts), lowered.program.output.size)
+    vertices = {X: 0, **{cut: k for k, cut in enumerate(found.cuts, start=1)}, OUTPUT: len(sizes) - 1}
+    varying = [term for term in found.terms if term.factors]
+    bare = [Placed(term.box, term.factors, buffer, in_order(term.box), adds=False) for term in varying]
+    groups, jacobians, end = [], [], 0
+    for numbers in grouped(bare):
+        points = int(np.prod(bare[numbers[0]].box, dtype=np.int64))
+        group = []
+        for k, number in enumerate(numbers):
+            strides = tuple(len(numbers) * s for s in c_strides(bare[number].box))
+            address = Affine(bare[number].box, end + k, strides)
+            group.append(replace(bare[number], address=address))
+            jacobians.append(_local(varying[number], vertices, address))
+        groups.append(group)
+        end += points * len(numbers)
+    jacobians += [_local(term, vertices, None) for term in found.terms if not term.factors]
+    return Placement(groups, graph=BlockGraph(sizes, tuple(jacobians), end))
+
+
+def _local(term: Term, vertices: dict[int, int], slots: Affine | None) -> LocalJacobian:
+    return LocalJacobian(
+        vertices[term.row_vertex],
+        vertices[term.column_vertex],
+        np.asarray(term.rows.table()),
+        np.asarray(term.columns.table()),
+        None if slots is None else slots.table(),
+    )

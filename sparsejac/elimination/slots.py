@@ -1,0 +1,91 @@
+"""Which entry of a pattern each point of a term belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.address import Address, Affine
+from sparsejac.addressing import recognised
+from sparsejac.pattern import IndexArray, Pattern
+
+Slots = npt.NDArray[np.int64]
+
+
+class EntryFinder:
+    """Numbers of the entries of one pattern, in CSR order.
+
+    Parameters
+    ----------
+    pattern : Pattern
+        With sorted rows.
+
+    Examples
+    --------
+    >>> from kernels.address import identity
+    >>> finder = EntryFinder(Pattern((2, 3), np.array([0, 2, 3]), np.array([0, 2, 1])))
+    >>> finder.find(identity(2), Affine((2,), 2, (-1,)))  # entries (0, 2) and (1, 1)
+    (Affine(box=(2,), offset=1, strides=(1,)), None)
+    """
+
+    def __init__(self, pattern: Pattern) -> None:
+        self._indptr: IndexArray = pattern.indptr
+        self._indices: IndexArray = pattern.indices
+        self._rows: dict[object, _Rows] = {}
+
+    def find(self, rows: Address, columns: Address) -> tuple[Address | None, Slots | None]:
+        """The entries at the points of a box.
+
+        Returns
+        -------
+        Address or None
+            For each point its entry; None where some point has none.
+        array or None
+            In that case, for each point its entry, or -1.
+        """
+        known = self._rows.get(rows.key)
+        if known is None:
+            known = self._rows[rows.key] = self._start(rows)
+        wanted = np.asarray(columns.table())
+        if len(wanted) == 0:
+            return Affine(rows.box, 0, (0,) * len(rows.box)), None
+        rank = int(np.searchsorted(self._indices[known.first[0] : known.last[0]], wanted[0]))
+        if known.shortest > rank and np.array_equal(self._indices[known.first + rank], wanted):
+            if isinstance(known.address, Affine):
+                return Affine(rows.box, known.address.offset + rank, known.address.strides), None
+            return recognised((known.first + rank).reshape(rows.box)), None
+        slots = self._search(known, wanted)
+        if slots.min() < 0:
+            return None, slots
+        return recognised(slots.reshape(rows.box)), None
+
+    def _start(self, rows: Address) -> _Rows:
+        table = rows.table()
+        first = self._indptr[:-1][table].astype(np.int64)
+        last = self._indptr[1:][table].astype(np.int64)
+        shortest = int((last - first).min()) if len(first) else 0
+        return _Rows(first, last, shortest, recognised(first.reshape(rows.box)))
+
+    def _search(self, rows: _Rows, wanted: IndexArray) -> Slots:
+        """Bisection in all rows at once."""
+        low, high = rows.first.copy(), rows.last.copy()
+        bound = max(len(self._indices) - 1, 0)
+        for _ in range(int((high - low).max()).bit_length()):
+            middle = (low + high) >> 1
+            right = (low < high) & (self._indices[np.minimum(middle, bound)] < wanted)
+            low = np.where(right, middle + 1, low)
+            high = np.where(right, high, np.minimum(middle, high))
+        found = (low < rows.last) & (self._indices[np.minimum(low, bound)] == wanted)
+        return np.where(found, low, -1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Where the rows at the points of a box begin and end."""
+
+    first: Slots
+    last: Slots
+    shortest: int
+    address: Address

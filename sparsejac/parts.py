@@ -1,0 +1,249 @@
+"""The Jacobian in two parts: entries that are the same at every x, kept, and what has to be evaluated.
+
+Engines are shared by all constants of one structure. What is kept therefore belongs to the content of the constants,
+and each evaluation first finds the entries that go with its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.entry import Invocation
+from kernels.executor import Executor, allocate
+from kernels.products import add_at_invocation, copy_invocation
+from kernels.step import Schedule
+from sparsejac.backend import Backend
+from sparsejac.options import BackendName
+from sparsejac.pattern import IndexArray, Pattern, entry_numbers
+from sparsejac.sparsity import Live, Sparsity, detect
+from sparsejac.strategies.cost import Facts, gather_facts
+from sparsejac.strategies.identity import IDENTITY
+from sparsejac.strategies.protocol import FloatArray, Prepared
+from sparsejac.strategies.workspace import Workspaces
+from sparsejac.varying import Split, busy_launches, restrict
+
+if TYPE_CHECKING:
+    from kernels.numba_executor import NumbaExecutor
+
+_KEPT = 4
+"""Contents of constants whose entries are remembered."""
+
+_SAVES = 0.9
+"""Evaluating less than this share of the entries pays for putting both parts together."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """The constant entries that go with the content of some constants."""
+
+    constants: list[FloatArray]
+    entries: FloatArray | None
+    """In CSR order, 0.0 where there is no constant part; None where one is not finite."""
+
+    def belongs_to(self, constants: list[FloatArray]) -> bool:
+        """Whether these are the same numbers, bit by bit."""
+        return all(a is b or _same_bits(a, b) for a, b in zip(self.constants, constants, strict=True))
+
+
+class Parts:
+    """Both parts of the Jacobian of a schedule.
+
+    Threads may share one.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    divided : Split
+    pattern : Pattern
+        Of the whole Jacobian.
+    live : tuple of (array of bool or None)
+        The partials of `schedule` that may be other than zero.
+    backend : {"auto", "numpy", "numba"}
+
+    Attributes
+    ----------
+    linear : bool
+        Whether nothing varies.
+    schedule : Schedule
+        What is evaluated: the varying part, with the kept entries as its last input.
+    live : tuple of (array of bool or None)
+        The partials of `schedule` that may be other than zero.
+    idle : bool
+        Whether some launches are left out, on whose values no entry that varies depends.
+    """
+
+    def __init__(self, schedule: Schedule, divided: Split, pattern: Pattern, live: Live, backend: BackendName) -> None:
+        self.divided = divided
+        self.pattern = pattern
+        self.linear = divided.linear
+        self._whole = schedule
+        self._whole_live = live
+        self._kept: tuple[_Kept, ...] = ()
+        # The kept entries are one more input of what is evaluated: compiled code finds them where x lies.
+        entries, sizes = len(schedule.sizes), (*schedule.sizes, pattern.nnz)
+        busy, varying = busy_launches(divided.varying), divided.varying
+        self.idle = len(busy) < len(schedule.launches)
+        launches, masks = tuple(varying.launches[k] for k in busy), restrict(live, divided.varying_slots)
+        self.schedule = replace(varying, sizes=sizes, inputs=(*schedule.inputs, entries), launches=launches)
+        self.live = tuple(masks[k] for k in busy)
+        self.backend = Backend(self.schedule, backend)
+        self._buffers = Workspaces(lambda: allocate(self.schedule))
+
+    @cached_property
+    def sparsity(self) -> Sparsity:
+        """Pattern and counts of the part that varies."""
+        if self.linear:
+            nothing = np.zeros(self.pattern.shape[0] + 1, dtype=self.pattern.indptr.dtype)
+            return Sparsity(Pattern(self.pattern.shape, nothing, self.pattern.indices[:0]), 0, 0)
+        return detect(self.schedule, self.live)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """Counts for the cost model, of the part that varies."""
+        facts = gather_facts(self.schedule, self.sparsity)
+        return replace(facts, launches=0, value_weight=0, weight=0) if self.linear else facts
+
+    def floor(self, facts: Facts) -> Facts:
+        """Counts for the whole, less those that the varying part is known to save before its pattern is found."""
+        launches = self.schedule.launches
+        return replace(
+            facts,
+            weight=sum((k.linearized if k.active else k.kernel).weight * k.points for k in launches),
+            partials=sum(k.points * len(k.active) for k in launches),
+            nnz=0,
+        )
+
+    @property
+    def compile_seconds(self) -> float:
+        """Time that compiling for the varying part took."""
+        return self.backend.compile_seconds
+
+    @cached_property
+    def worth(self) -> bool:
+        """Whether it pays to evaluate the varying part alone where seeds are carried."""
+        if self.linear:
+            return True
+        varying, whole = self.sparsity.pattern, self.pattern
+        return varying.nnz <= _SAVES * whole.nnz or any(
+            few < many for few, many in zip(_fullest(varying), _fullest(whole), strict=True)
+        )
+
+    @cached_property
+    def places(self) -> IndexArray:
+        """Where the varying entries stand in the whole pattern."""
+        return _places(self.pattern, self.sparsity.pattern)
+
+    def complete(self, prepared: Prepared) -> Prepared:
+        """What writes varying entries in their places, and then the constant ones."""
+        return _Completed(prepared, self)
+
+    def completed(self, inputs: Sequence[FloatArray]) -> Sequence[FloatArray] | None:
+        """The inputs of the varying part: the given ones, and the constant entries; None where these are not finite."""
+        entries = self.constant_entries(inputs)
+        return None if entries is None else (*inputs, entries)
+
+    def constant_entries(self, inputs: Sequence[FloatArray]) -> FloatArray | None:
+        """The constant part of all entries; None where one of them is not finite.
+
+        Parameters
+        ----------
+        inputs : sequence of array
+            All inputs of the schedule. Constants among them are arrays that nobody changes.
+        """
+        constants = [inputs[k] for k in self.divided.operands]
+        for known in self._kept:
+            if known.belongs_to(constants):
+                return known.entries
+        found = self._compute(inputs)
+        made = _Kept(constants, found if np.isfinite(found).all() else None)
+        self._kept = (made, *self._kept[: _KEPT - 1])
+        return made.entries
+
+    def filled(self, inputs: Sequence[FloatArray]) -> list[FloatArray]:
+        """Buffers with the (completed) inputs in their places; only the others are to be kept."""
+        buffers = list(self._buffers.take())
+        for buffer, array in zip(self.schedule.inputs, inputs, strict=True):
+            buffers[buffer] = array
+        return buffers
+
+    def give(self, buffers: list[FloatArray]) -> None:
+        """Take buffers back."""
+        for buffer in self.schedule.inputs:
+            buffers[buffer] = np.empty(0)
+        self._buffers.give(buffers)
+
+    @cached_property
+    def bytes(self) -> int:
+        """Memory of what is kept, roughly."""
+        return 8 * self.pattern.nnz
+
+    @cached_property
+    def _constant(self) -> tuple[Backend, Prepared, IndexArray]:
+        """What computes the constant part: an executor, the strategy, and the places of its entries."""
+        schedule, live = self.divided.constant, restrict(self._whole_live, self.divided.constant_slots)
+        pattern = self.pattern if self.linear else detect(schedule, live).pattern
+        return (
+            Backend(schedule, "auto"),
+            IDENTITY.prepare(schedule, pattern, None, live),
+            _places(self.pattern, pattern),
+        )
+
+    def _compute(self, inputs: Sequence[FloatArray]) -> FloatArray:
+        """The constant part of all entries: no number of x enters, though values are computed on the way."""
+        backend, prepared, places = self._constant
+        buffers = allocate(self._whole)
+        for buffer, array in zip(self._whole.inputs, inputs, strict=True):
+            buffers[buffer] = array
+        found, entries = np.empty(len(places)), np.zeros(self.pattern.nnz)
+        prepared.data(buffers, backend.executor(prepared.variants), found)
+        entries[places] = found
+        return entries
+
+
+class _Completed(Prepared):
+    """A strategy for the varying part, between the constant entries: those that are both are added up."""
+
+    def __init__(self, inner: Prepared, parts: Parts) -> None:
+        self._inner = inner
+        self._entries = parts.schedule.inputs[-1]
+        constant = parts._constant[2]
+        self._both = np.intersect1d(parts.places, constant, assume_unique=True)
+        self.passes, self.variants, self.entrywise = inner.passes, inner.variants, inner.entrywise
+        self.bytes = inner.bytes + self._both.nbytes
+
+    def data(self, buffers: Sequence[FloatArray], executor: Executor, out: FloatArray) -> None:
+        entries = buffers[self._entries]
+        out[...] = entries
+        self._inner.data(buffers, executor, out)
+        out[self._both] += entries[self._both]
+
+    def invocations(
+        self, buffers: Sequence[FloatArray], executor: NumbaExecutor, out: FloatArray
+    ) -> list[Invocation] | None:
+        found = self._inner.invocations(buffers, executor, out)
+        if found is None:
+            return None
+        entries = buffers[self._entries]
+        added = [add_at_invocation(self._both, entries, out)] if len(self._both) else []
+        return [copy_invocation(entries, out), *found, *added]
+
+
+def _places(whole: Pattern, part: Pattern) -> IndexArray:
+    """Where the entries of a part of a pattern stand in the whole."""
+    places: npt.NDArray[np.int64] = np.searchsorted(entry_numbers(whole), entry_numbers(part))
+    return places
+
+
+def _fullest(pattern: Pattern) -> tuple[int, int]:
+    """The most entries of a row and of a column."""
+    return int(np.diff(pattern.indptr).max(initial=0)), int(np.bincount(pattern.indices).max(initial=0))
+
+
+def _same_bits(a: FloatArray, b: FloatArray) -> bool:
+    return np.array_equal(a.view(np.int64), b.view(np.int64))

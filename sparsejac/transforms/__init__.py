@@ -1,0 +1,29 @@
+"""Transformations of Programs: what they give are Programs again, so that they compose.
+
+A tangent pushed forward gives the linearized Program; its linear part, read backwards, is the transposed one. The
+Hessian is the Jacobian of the gradient's Program.
+"""
+
+from sparsejac.transforms.counting import operations as operations
+from sparsejac.transforms.derivatives import Linearized as Linearized
+from sparsejac.transforms.derivatives import Template as Template
+from sparsejac.transforms.derivatives import gradient_of as gradient_of
+from sparsejac.transforms.derivatives import linearized as linearized
+from sparsejac.transforms.derivatives import pulled as pulled
+from sparsejac.transforms.derivatives import pushed as pushed
+from sparsejac.transforms.derivatives import weighted_gradient_of as weighted_gradient_of
+from sparsejac.transforms.derivatives import widened as widened
+from sparsejac.transforms.order import check_differentiable_again as check_differentiable_again
+
+__all__ = [
+    "Linearized",
+    "Template",
+    "check_differentiable_again",
+    "gradient_of",
+    "linearized",
+    "operations",
+    "pulled",
+    "pushed",
+    "weighted_gradient_of",
+    "widened",
+]

@@ -1,0 +1,165 @@
+"""Where transformed nodes are made: maps on addresses, literals made once, Programs copied into another graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kernels.address import Address, Affine, Table
+from sparsejac.addressing import _reshaped_strides, c_strides, composed, contiguous, reboxed, recognised, table
+from sparsejac.primitives import PRIMITIVES
+from sparsejac.program import Graph, Load, Node, Piece, Program
+
+Box = tuple[int, ...]
+
+
+@dataclass(eq=False)
+class Builder:
+    """Makes nodes of derivatives in a graph.
+
+    Parameters
+    ----------
+    graph : Graph
+    """
+
+    graph: Graph
+    _literals: dict[str, Node] = field(default_factory=dict)
+    _numbers: dict[int, float] = field(default_factory=dict)
+
+    def number(self, value: float, box: Box) -> Load:
+        """A literal, read at each point of a box."""
+        key = float(value).hex()
+        if key not in self._literals:
+            node = self._literals[key] = self.graph.constant(np.array([float(value)]))
+            self._numbers[node.index] = float(value)
+        return Load(self._literals[key], Affine(box, 0, (0,) * len(box)))
+
+    def literal(self, load: Load) -> float | None:
+        """The number, if a load reads a literal."""
+        return self._numbers.get(load.node.index)
+
+    def map(self, name: str, box: Box, *loads: Load) -> Load:
+        """A primitive at each point of a box."""
+        return Load(self.graph.map(PRIMITIVES[name], box, loads), contiguous(box))
+
+    def times(self, box: Box, a: Load, b: Load) -> Load:
+        """A product, without factors of 1 and -1."""
+        p, q = self.literal(a), self.literal(b)
+        if p is not None and q is not None:
+            return self.number(p * q, box)
+        for known, other in ((p, b), (q, a)):
+            if known == 1.0:
+                return other
+            if known == -1.0:
+                return self.map("negative", box, other)
+        return self.map("multiply", box, a, b)
+
+    def negative(self, box: Box, a: Load) -> Load:
+        """The negative of what is read."""
+        known = self.literal(a)
+        return self.map("negative", box, a) if known is None else self.number(-known, box)
+
+    def masked(self, box: Box, guard: Load, a: Load) -> Load:
+        """What is read where a guard holds; elsewhere zero, whatever is read there."""
+        return self.map("select", box, guard, a, self.number(0.0, box))
+
+    def on_box(self, load: Load, box: Box) -> Load:
+        """The same numbers in the same order over another box, without a table of places where there was none."""
+        address = load.address
+        if address.box == box:
+            return load
+        if isinstance(address, Affine) and _reshaped_strides(address, box) is None:
+            load = self.map("copy", address.box, load)
+        return Load(load.node, reboxed(load.address, box))
+
+    def flat(self, load: Load) -> Load:
+        """The same numbers over a box of one dimension."""
+        return self.on_box(load, (load.address.points,))
+
+    def zeros(self, size: int) -> Node:
+        """A vector of zeros that are known to be zero."""
+        return self.graph.join(size, ())
+
+
+def read(load: Load, where: Address) -> Load:
+    """What a load reads at places of its box."""
+    return Load(load.node, composed(load.address, where))
+
+
+def seeded(address: Address, seeds: int | None) -> Address:
+    """The address of numbers that are `seeds` tangents each, side by side; None for one without a dimension.
+
+    >>> seeded(Affine((3,), 1, (2,)), 4)
+    Affine(box=(3, 4), offset=4, strides=(8, 1))
+    """
+    if seeds is None:
+        return address
+    if isinstance(address, Affine):
+        strides = (*(seeds * stride for stride in address.strides), 1)
+        return Affine((*address.box, seeds), seeds * address.offset, strides)
+    places = address.places.astype(np.int64)[:, None] * seeds + np.arange(seeds)
+    return table((*address.box, seeds), places)
+
+
+def spread(load: Load, seeds: int | None) -> Load:
+    """What a load reads, for each of several seeds the same."""
+    if seeds is None:
+        return load
+    address = load.address
+    if isinstance(address, Affine):
+        wide: Address = Affine((*address.box, seeds), address.offset, (*address.strides, 0))
+    else:
+        wide = table((*address.box, seeds), np.repeat(address.places, seeds))
+    return Load(load.node, wide)
+
+
+def flipped(address: Address, axis: int) -> Address:
+    """The map with one dimension of its box run backwards."""
+    box = address.box
+    if isinstance(address, Table):
+        return recognised(np.flip(address.places.reshape(box), axis))
+    strides = list(address.strides)
+    offset = address.offset + strides[axis] * (box[axis] - 1)
+    strides[axis] = -strides[axis]
+    return Affine(box, offset, tuple(strides))
+
+
+def part(box: Box, start: int) -> Affine:
+    """A stretch of a vector, over a box."""
+    return Affine(box, start, c_strides(box))
+
+
+def copied(program: Program, builder: Builder, inputs: list[Node]) -> dict[int, Node]:
+    """The nodes of a Program in another graph, by their index in the old one.
+
+    Parameters
+    ----------
+    program : Program
+    builder : Builder
+    inputs : list of Node
+        The nodes that stand for the inputs and then for the constants of the program, in the order of their operands.
+    """
+    graph, made = builder.graph, dict[int, Node]()
+    first = len(program.input_sizes)
+    place = {slot: first + k for k, slot in enumerate(program.constants)}
+    for node, site in zip(program.nodes, program.sites, strict=True):
+        if node.kind in ("input", "constant"):
+            made[node.index] = inputs[node.slot if node.kind == "input" else place[node.slot]]
+            continue
+        graph.site = site
+        made[node.index] = copy_of(graph, node, made)
+    return made
+
+
+def copy_of(graph: Graph, node: Node, made: dict[int, Node]) -> Node:
+    """A node in another graph, on the operands that were made there."""
+    loads = tuple(Load(made[load.node.index], load.address) for load in node.loads)
+    if node.primitive is not None:
+        return graph.map(node.primitive, node.box, loads)
+    if node.routine is not None:
+        return graph.call(node.routine, node.size, loads)
+    if node.kind == "sum":
+        return graph.sum(node.box, loads[0], node.reduced, node.indptr)
+    pieces = (Piece(p.store, Load(made[p.load.node.index], p.load.address), p.site) for p in node.pieces)
+    return graph.join(node.size, tuple(pieces))

@@ -1,0 +1,59 @@
+"""Partial derivatives of primitives as nodes: the rules of the registry, written out over a box."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from kernels.kernel import Kernel, KernelBuilder
+from sparsejac.primitives import PRIMITIVES, Primitive, Term
+from sparsejac.program import Load
+from sparsejac.transforms.builder import Box, Builder
+
+
+def multiplicities(primitive: Primitive, loads: Sequence[Load]) -> list[int]:
+    """How often the partial by each operand counts: equal operands of a symmetric primitive merge into the first."""
+    counts = [1] * len(loads)
+    for group in primitive.operation.symmetries:
+        for position, k in enumerate(group):
+            first = next(j for j in group[: position + 1] if loads[j].key == loads[k].key)
+            if first != k:
+                counts[first] += 1
+                counts[k] = 0
+    return counts
+
+
+def partial(builder: Builder, box: Box, primitive: Primitive, k: int, count: int, value: Load, *loads: Load) -> Load:
+    """`count` times the partial derivative by operand k, over a box.
+
+    Parameters
+    ----------
+    builder : Builder
+    box : tuple of int
+    primitive : Primitive
+    k, count : int
+    value : Load
+        The primitive's result.
+    *loads : Load
+        Its operands.
+    """
+    kernel = _kernel(primitive.name, k, count)
+    values = [value, *loads]
+    for instruction in kernel.instructions:
+        if instruction.operation is None:
+            values.append(builder.number(instruction.literal, box))
+        else:
+            values.append(builder.map(instruction.operation.name, box, *(values[o] for o in instruction.operands)))
+    return values[kernel.outputs[0]]
+
+
+@lru_cache(maxsize=1024)
+def _kernel(name: str, k: int, count: int) -> Kernel:
+    """The partial as an expression of the result and the operands."""
+    primitive = PRIMITIVES[name]
+    rule = primitive.partials[k]
+    assert rule is not None
+    builder = KernelBuilder(len(primitive.partials) + 1)
+    terms = [Term(builder, number) for number in range(builder.loads)]
+    found = rule(*terms)
+    return builder.build((found if count == 1 else count * found).value)

@@ -1,0 +1,234 @@
+"""Tangents pushed through a Program, node by node.
+
+Griewank & Walther, Evaluating Derivatives, 2nd ed. 2008, section 3.1. A tangent is zero for two reasons: because it
+happens to be, or because of the structure of f, behind a branch that is not taken or at a place where a constant
+stands. A partial derivative that is infinite or NaN must not meet a zero of the second sort: it is masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernels.address import Index, Table
+from sparsejac.addressing import contiguous, permuted, table
+from sparsejac.primitives import Primitive
+from sparsejac.primitives.passing import PASSING
+from sparsejac.program import Load, Node, Piece
+from sparsejac.transforms.builder import Box, Builder, read, seeded, spread
+from sparsejac.transforms.rules import multiplicities, partial
+
+_PASSES = frozenset(PASSING.values())
+
+
+@dataclass(frozen=True, eq=False)
+class _Tangent:
+    """Tangents of a node and where they count (everywhere if None): not 0.0 there."""
+
+    node: Node
+    guard: Node | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Term:
+    """One summand of a tangent over the box of a map."""
+
+    value: Load
+    guard: Load | None
+
+
+def push(
+    builder: Builder, nodes: Iterable[Node], tangents: dict[int, Node], seeds: int | None, *, guarded: bool
+) -> dict[int, Node]:
+    """Tangents of all nodes that have one.
+
+    Parameters
+    ----------
+    builder : Builder
+    nodes : iterable of Node
+        Of the builder's graph, operands first.
+    tangents : dict
+        Those of inputs, by index. Each number has `seeds` tangents, side by side.
+    seeds : int, optional
+        None for one tangent.
+    guarded : bool
+        Whether zeros of structure are masked; the transposed linear part needs no masks.
+    """
+    pushing = _Pushing(builder, seeds, guarded, {index: _Tangent(node, None) for index, node in tangents.items()})
+    sites = builder.graph.sites
+    for node in nodes:
+        builder.graph.site = sites[node.index]
+        if node.index not in pushing.known:
+            pushing.node(node)
+    return {index: tangent.node for index, tangent in pushing.known.items()}
+
+
+class _Pushing:
+    def __init__(self, builder: Builder, seeds: int | None, guarded: bool, known: dict[int, _Tangent]) -> None:
+        self.builder = builder
+        self.seeds = seeds
+        self.guarded = guarded
+        self.known = known
+
+    def node(self, node: Node) -> None:
+        """Find the tangent of a node, if it has one."""
+        if all(load.node.index not in self.known for load in node.operands()) or node.routine is not None:
+            return
+        made = self._map(node) if node.primitive else self._sum(node) if node.kind == "sum" else self._join(node)
+        if made is not None:
+            self.known[node.index] = made
+
+    def _wide(self, box: Box) -> Box:
+        return box if self.seeds is None else (*box, self.seeds)
+
+    def _read(self, load: Load) -> _Term:
+        known = self.known[load.node.index]
+        guard = None if known.guard is None or not self.guarded else Load(known.guard, load.address)
+        return _Term(Load(known.node, seeded(load.address, self.seeds)), guard)
+
+    def _map(self, node: Node) -> _Tangent | None:
+        primitive = node.primitive
+        assert primitive is not None
+        counts = multiplicities(primitive, node.loads)
+        chosen = [
+            k
+            for k, (load, rule) in enumerate(zip(node.loads, primitive.partials, strict=True))
+            if rule is not None and counts[k] and load.node.index in self.known
+        ]
+        if not chosen:
+            return None
+        if primitive.name == "select":
+            return self._select(node, chosen)
+        one_of_several = primitive.chooses and len(chosen) == 1
+        terms = [self._term(node, primitive, k, counts[k], one_of_several) for k in chosen]
+        return self._total(node.box, [term for term in terms if term is not None])
+
+    def _term(self, node: Node, primitive: Primitive, k: int, count: int, guarded: bool) -> _Term | None:
+        box, wide = node.box, self._wide(node.box)
+        tangent = self._read(node.loads[k])
+        if primitive.name in _PASSES:
+            return self._passed_again(node, tangent)
+        if primitive.name in PASSING:
+            return tangent if count > 1 else self._passed(node, k, tangent, guarded=guarded)
+        factor = partial(self.builder, box, primitive, k, count, Load(node, contiguous(box)), *node.loads)
+        if self.builder.literal(factor) == 0.0:
+            return None
+        value = self.builder.times(wide, tangent.value, spread(factor, self.seeds))
+        if tangent.guard is not None and varies(factor):
+            value = self.builder.masked(wide, spread(tangent.guard, self.seeds), value)
+        return _Term(value, tangent.guard)
+
+    def _passed(self, node: Node, k: int, tangent: _Term, *, guarded: bool) -> _Term:
+        """What of a tangent passes through a selection, which is all that it may be zero by structure for."""
+        assert node.primitive is not None
+        builder, box = self.builder, node.box
+        name = PASSING[node.primitive.name]
+        this, other = node.loads[k], node.loads[1 - k]
+        passed = builder.map(name, self._wide(box), tangent.value, spread(this, self.seeds), spread(other, self.seeds))
+        if not self.guarded or not guarded:
+            return _Term(passed, tangent.guard)
+        taken = builder.map(name, box, builder.number(1.0, box), this, other)
+        return _Term(passed, self._both(box, tangent.guard, taken))
+
+    def _passed_again(self, node: Node, tangent: _Term) -> _Term:
+        """The same of a tangent's tangent, in which it is linear."""
+        assert node.primitive is not None
+        rest = [spread(load, self.seeds) for load in node.loads[1:]]
+        return _Term(self.builder.map(node.primitive.name, self._wide(node.box), tangent.value, *rest), tangent.guard)
+
+    def _both(self, box: Box, guard: Load | None, condition: Load) -> Load:
+        return condition if guard is None else self.builder.map("logical_and", box, guard, condition)
+
+    def _total(self, box: Box, terms: list[_Term]) -> _Tangent | None:
+        """The sum of terms; it counts where one of them does."""
+        if not terms:
+            return None
+        value, guard = terms[0].value, terms[0].guard
+        for term in terms[1:]:
+            value = self.builder.map("add", self._wide(box), value, term.value)
+            one_open = guard is None or term.guard is None
+            guard = None if one_open else self.builder.map("logical_or", box, guard, term.guard)  # type: ignore[arg-type]
+        return _Tangent(self._owned(self._wide(box), value), None if guard is None else self._owned(box, guard))
+
+    def _owned(self, box: Box, load: Load) -> Node:
+        """A node that holds what is read over a box, in order."""
+        size = load.address.points
+        if load.node.size == size and load.address.key == contiguous(box).key:
+            return load.node
+        return self.builder.map("copy", box, load).node
+
+    def _select(self, node: Node, chosen: list[int]) -> _Tangent:
+        builder, box, wide = self.builder, node.box, self._wide(node.box)
+        condition = node.loads[0]
+        branches = {k: self._read(node.loads[k]) for k in chosen}
+        values = [branches[k].value if k in branches else builder.number(0.0, wide) for k in (1, 2)]
+        value = builder.map("select", wide, spread(condition, self.seeds), *values)
+        guard = self._guard_of_select(box, condition, branches) if self.guarded else None
+        return _Tangent(value.node, None if guard is None else self._owned(box, guard))
+
+    def _guard_of_select(self, box: Box, condition: Load, branches: dict[int, _Term]) -> Load | None:
+        if len(branches) == 2 and all(term.guard is None for term in branches.values()):
+            return None
+        ones, zeros = self.builder.number(1.0, box), self.builder.number(0.0, box)
+        guards = [(branches[k].guard or ones) if k in branches else zeros for k in (1, 2)]
+        return self.builder.map("select", box, condition, *guards)
+
+    def _sum(self, node: Node) -> _Tangent:
+        load, seeds = node.loads[0], self.seeds
+        value = self._read(load).value
+        graph = self.builder.graph
+        if node.indptr is not None:
+            return _Tangent(self._ragged(node, value), None)
+        if seeds is None:
+            return _Tangent(graph.sum(node.box, value, node.reduced), None)
+        rows = len(node.box) - node.reduced
+        axes = (*range(rows), len(node.box), *range(rows, len(node.box)))
+        turned = Load(value.node, permuted(value.address, axes))
+        return _Tangent(graph.sum(turned.address.box, turned, node.reduced), None)
+
+    def _ragged(self, node: Node, value: Load) -> Node:
+        """Sums over ranges of points, for each seed."""
+        graph, seeds = self.builder.graph, self.seeds
+        assert node.indptr is not None
+        if seeds is None:
+            return graph.sum(node.box, value, indptr=node.indptr)
+        order, indptr = ranges_of_seeds(node.indptr, seeds)
+        return graph.sum((order.points,), read(self.builder.flat(value), order), indptr=indptr)
+
+    def _join(self, node: Node) -> _Tangent:
+        pieces, guards, covered = [], [], 0
+        for piece in node.pieces:
+            if piece.load.node.index not in self.known:
+                continue
+            term = self._read(piece.load)
+            pieces.append(Piece(seeded(piece.store, self.seeds), term.value, piece.site))
+            ones = self.builder.number(1.0, piece.store.box)
+            guards.append(Piece(piece.store, term.guard or ones, piece.site))
+            covered += piece.store.points if term.guard is None else 0
+        graph = self.builder.graph
+        value = graph.join(node.size * (self.seeds or 1), tuple(pieces))
+        if covered == node.size or not self.guarded:
+            return _Tangent(value, None)
+        return _Tangent(value, graph.join(node.size, tuple(guards)))
+
+
+def ranges_of_seeds(indptr: Index, seeds: int) -> tuple[Table, Index]:
+    """Ranges of points with `seeds` numbers each, sorted so that each range and seed is a range of its own.
+
+    >>> order, indptr = ranges_of_seeds(np.array([0, 2, 3]), 2)
+    >>> order.places.tolist(), indptr.tolist()
+    ([0, 2, 1, 3, 4, 5], [0, 2, 4, 5, 6])
+    """
+    lengths = np.diff(indptr)
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    keys = (rows[:, None] * seeds + np.arange(seeds)).reshape(-1)
+    order = np.argsort(keys, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.repeat(lengths, seeds))])
+    return table((len(order),), order), starts
+
+
+def varies(factor: Load) -> bool:
+    """Whether a factor is computed, so that it may be infinite or NaN where no number of the user's is."""
+    return factor.node.kind != "constant"
