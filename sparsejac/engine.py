@@ -32,13 +32,16 @@ from sparsejac.options import BackendName, check_option
 from sparsejac.options import StrategyName as StrategyName
 from sparsejac.parts import Parts
 from sparsejac.pattern import Pattern, entry_numbers
-from sparsejac.sparsity import Live, Sparsity, detect, first_place
+from sparsejac.sparsity import Live, Sparsity, count_partials, detect, first_place
+from sparsejac.stored import stored
+from sparsejac.stored_coloring import stored_coloring
 from sparsejac.strategies import STRATEGIES
-from sparsejac.strategies.cost import Facts, Prediction, Seeds, gather_facts
-from sparsejac.strategies.protocol import Compressed, Prepared
+from sparsejac.strategies.cost import Facts, Prediction, Seeds, gather_facts, predict_nothing
+from sparsejac.strategies.identity import IDENTITY
+from sparsejac.strategies.protocol import Compressed, Outline, Prepared, ProgramStrategy, Strategy
 from sparsejac.strategies.workspace import Workspaces
 from sparsejac.varying import split, varying_entries
-from sparsejac.zeros import Known, live_partials
+from sparsejac.zeros import Fact, Known, live_partials
 
 if TYPE_CHECKING:
     from coloring import Coloring, OrderName, ProblemName
@@ -53,7 +56,7 @@ MEMORY_LIMIT = 4 * 2**30
 
 _NOTHING = np.empty(0)
 
-_STAGES = ("pattern", "constants", "coloring", "prepare")
+_STAGES = ("pattern", "constants", "coloring", "outline", "prepare")
 """Beginnings of the names of the stages of set-up that readers are told."""
 
 
@@ -145,12 +148,34 @@ class Engine:
     @property
     def sparsity(self) -> Sparsity:
         """Pattern and counts that detection found."""
-        return self._once("pattern", lambda: detect(self.schedule, self._live))
+        return self._once("pattern", self._detect)
+
+    def _detect(self) -> Sparsity:
+        return stored(
+            "pattern",
+            lambda: detect(self.schedule, self._live),
+            key=(self.schedule, self._zeros),
+            work=count_partials(self.schedule),
+            forms=(Sparsity, Pattern),
+        )
+
+    @property
+    def _zeros(self) -> list[tuple[int, Fact]]:
+        """What is known of the constants, as a part of keys."""
+        return sorted(self._known.items(), key=itemgetter(0))
 
     @property
     def _live(self) -> Live:
         """The local partials that are not known to be zero."""
-        return self._once("zeros", lambda: live_partials(self.schedule, self._known))
+        return self._once("zeros", self._find_zeros)
+
+    def _find_zeros(self) -> Live:
+        return stored(
+            "zeros",
+            lambda: live_partials(self.schedule, self._known),
+            key=(self.schedule, self._zeros),
+            work=count_partials(self.schedule),
+        )
 
     @property
     def pattern(self) -> Pattern:
@@ -199,15 +224,24 @@ class Engine:
     @property
     def facts(self) -> Facts:
         """Counts for the cost model."""
-        return self._once("facts", lambda: gather_facts(self.schedule, replace(self.sparsity, pattern=self.pattern)))
+        return self._once("facts", self._gather_facts)
+
+    def _gather_facts(self) -> Facts:
+        found = replace(self.sparsity, pattern=self.pattern)
+        return stored(
+            "facts",
+            lambda: gather_facts(self.schedule, found),
+            key=(self.schedule, self._zeros, self._given_pattern),
+            work=found.pattern.nnz,
+            forms=(Facts, Seeds),
+        )
 
     def color(self, problem: ProblemName) -> Coloring:
         """Coloring of the columns, the rows, or both, computed on first need; of the entries that vary, if some do."""
         parts = self.parts
         is_partial = parts is not None and parts.worth and not parts.linear
         pattern = parts.sparsity.pattern if parts is not None and is_partial else self.pattern
-        entries = (pattern.indptr, pattern.indices, pattern.shape)
-        made: Coloring = self._once(_stage(problem), lambda: COLORING.color(entries, problem, self.order, budget=1.0))
+        made: Coloring = self._once(_stage(problem), lambda: stored_coloring(pattern, problem, self.order))
         return made
 
     def colored(self, problem: ProblemName) -> Coloring | None:
@@ -231,6 +265,12 @@ class Engine:
         return None if problem is None else self.color(problem)
 
     @property
+    def running(self) -> Backend:
+        """What evaluates Jacobians by the strategy in use."""
+        parts = self._parts_for(self.strategy)
+        return self.backend if parts is None else parts.backend
+
+    @property
     def prepared(self) -> Prepared:
         """The strategy with all its index arrays."""
         return self.prepare(self.strategy)
@@ -242,8 +282,8 @@ class Engine:
     def _prepare(self, name: str) -> Prepared:
         strategy, parts = STRATEGIES[name], self._parts_for(name)
         coloring = None if strategy.problem is None else self.color(strategy.problem)
-        if strategy.expand is not None and self.lowered is not None:
-            return strategy.expand(self.lowered, self.pattern, self._live)
+        if isinstance(strategy, ProgramStrategy):
+            return self._outline(strategy).prepare(self.pattern, self._live)
         if parts is None or parts.linear:
             return strategy.prepare(self.schedule, self.pattern, coloring, self._live)
         prepared = strategy.prepare(parts.schedule, parts.sparsity.pattern, coloring, parts.live)
@@ -251,11 +291,26 @@ class Engine:
         prepared.move(parts.places)
         return parts.complete(prepared)
 
+    def _outline(self, strategy: ProgramStrategy) -> Outline:
+        if self.lowered is None:
+            raise InputError(f"Engine: the strategy {strategy.name!r} needs the Program; pass lowered=lower(program)")
+        lowered = self.lowered
+        return self._once(f"outline {strategy.name}", lambda: strategy.outline(lowered))
+
+    @property
+    def usable(self) -> tuple[str, ...]:
+        """Names of the strategies that can be used here: without a Program not all of them."""
+        return tuple(n for n, s in STRATEGIES.items() if self.lowered is not None or isinstance(s, Strategy))
+
     def predict(self, name: str) -> Prediction:
         """Predict the cost of a strategy, coloring nothing: by the colors there are, or the fewest expected."""
         strategy, parts = STRATEGIES[name], self._parts_for(name)
         facts = self.facts if parts is None else parts.facts
-        known = None if strategy.problem is None or self.linear else self.colored(strategy.problem)
+        if self.linear:
+            return predict_nothing(name)
+        if isinstance(strategy, ProgramStrategy):
+            return self._outline(strategy).predict(self.facts)
+        known = None if strategy.problem is None else self.colored(strategy.problem)
         seeds = strategy.fewest(facts) if known is None else Seeds(known.num_column_colors, known.num_row_colors)
         return strategy.predict(facts, seeds)
 
@@ -349,10 +404,13 @@ class Engine:
         read : tuple of int
         check : bool
         """
-        fused = self._fused
+        fused, parts = self._fused, self._evaluated
         if fused is None:
-            return self._write(inputs, out, read, check)
-        parts = self._evaluated
+            entries = parts.constant_entries(inputs) if parts is not None and parts.linear and not read else None
+            if entries is None:
+                return self._write(inputs, out, read, check)
+            out[...] = entries
+            return []
         given = inputs if parts is None else parts.completed(inputs)
         if given is None:
             return self._write_whole(inputs, out, read, check)
@@ -399,13 +457,16 @@ class Engine:
         self, inputs: Sequence[FloatArray], out: FloatArray, read: tuple[int, ...], check: bool
     ) -> list[FloatArray]:
         """As `_write` where nothing varies: f runs only for its value and its decisions."""
-        assert self.parts is not None
+        parts, decides = self.parts, bool(self.schedule.guards or self.schedule.calls)
+        assert parts is not None
+        if not decides:
+            self._evaluated = parts
         with _raised_by_f(check):
-            entries = self.parts.constant_entries(inputs)
+            entries = parts.constant_entries(inputs)
         if entries is None:
             return self._write_whole(inputs, out, read, check)
         copies: list[FloatArray] = []
-        if read or (check and (self.schedule.guards or self.schedule.calls)):
+        if read or (check and decides):
             buffers = self._filled(inputs)
             with _raised_by_f(check):
                 self.backend.executor(("value",)).values(buffers)
@@ -558,7 +619,7 @@ class Engine:
         """Compute the entries again, where what is not finite may come from branches that are not taken."""
         live = without_dead_branches(self.schedule, self._live, buffers)
         if live is not None:
-            prepared = STRATEGIES["identity"].prepare(self.schedule, self.pattern, None, live)
+            prepared = IDENTITY.prepare(self.schedule, self.pattern, None, live)
             prepared.data(buffers, NumpyExecutor(self.schedule), out)
             self.unbranched += 1
 
@@ -584,25 +645,32 @@ class Engine:
 
     def _choose(self) -> str:
         """Take the cheapest strategy; nothing is colored where the fewest colors expected already lose."""
-        best = self.predict("identity")
-        seconds = best.seconds if best.bytes <= MEMORY_LIMIT else np.inf
-        chosen = "identity"
+        chosen, seconds = "identity", np.inf
+        if self.linear:
+            return chosen
+        for name in self.usable:
+            if STRATEGIES[name].problem is None:
+                predicted = self.predict(name)
+                if predicted.bytes <= MEMORY_LIMIT and predicted.seconds < seconds:
+                    chosen, seconds = name, predicted.seconds
         bounds = [(self._floor(n), n) for n, s in STRATEGIES.items() if s.problem is not None]
         for bound, name in sorted(bounds, key=itemgetter(0)):
             problem = STRATEGIES[name].problem
             if bound >= seconds or problem is None or self.predict(name).seconds >= seconds:
                 continue
             self.color(problem)
-            predicted = self.predict(name).seconds
-            if predicted < seconds:
-                chosen, seconds = name, predicted
+            predicted = self.predict(name)
+            if predicted.seconds < seconds:
+                chosen, seconds = name, predicted.seconds
         return chosen
 
     def _floor(self, name: str) -> float:
         """Seconds that a strategy with colors takes at least; the pattern of what varies is not looked for."""
         if self.parts is None or self.linear:
             return self.predict(name).seconds
-        return STRATEGIES[name].predict(self.parts.floor(self.facts), Seeds(forward=1)).seconds
+        strategy = STRATEGIES[name]
+        assert isinstance(strategy, Strategy)
+        return strategy.predict(self.parts.floor(self.facts), Seeds(forward=1)).seconds
 
     def _adopt(self, given: Coloring | npt.ArrayLike) -> None:
         if self.requested == "identity":

@@ -16,6 +16,7 @@ from sparsejac.addressing import remembering
 from sparsejac.engine import Engine
 from sparsejac.fusion import Lowered, lower
 from sparsejac.pattern import Pattern
+from sparsejac.pieces import in_pieces
 from sparsejac.program import Program
 from sparsejac.zeros import digest, fact_of, relevant_inputs
 
@@ -107,7 +108,7 @@ def clear() -> None:
 
 def _lower(program: Program) -> _Structure:
     with remembering():
-        lowered = lower(program)
+        lowered = lower(in_pieces(program))
     return _Structure(lowered, relevant_inputs(lowered.schedule))
 
 

@@ -59,6 +59,8 @@ class Explanation:
         What ran on another way than the usual one.
     colorings : tuple of str
         Those that were made, with their bounds and how they were found.
+    varying : int
+        Number of entries that depend on x, or on another argument that may change; the others are kept.
     """
 
     shape: tuple[int, int]
@@ -73,6 +75,7 @@ class Explanation:
     paths: int = 1
     fallbacks: tuple[str, ...] = ()
     colorings: tuple[str, ...] = ()
+    varying: int = 0
 
     def __str__(self) -> str:
         """Write a table of all strategies, the choice, the set-up times, the decisions, and the fallbacks."""
@@ -87,6 +90,7 @@ class Explanation:
         return "\n".join(
             [
                 f"Jacobian {self.shape[0]} x {self.shape[1]}, {self.nnz} nonzeros; f costs {_count(self.flops)} flops",
+                f"entries: {self.nnz - self.varying} constant, {self.varying} varying",
                 *(line.rstrip() for line in table),
                 f"chosen: {self.strategy}, {self.reason}; runs on {self.backend}",
                 *self.colorings,
@@ -113,11 +117,11 @@ def explain(
         Those of the other ways through f that are known.
     """
     chosen = engine.strategy
-    if color:
+    if color and not engine.linear:
         for strategy in STRATEGIES.values():
             if strategy.problem is not None:
                 engine.color(strategy.problem)
-    lines = tuple(Line(engine.predict(name), _colors(engine, name)) for name in STRATEGIES)
+    lines = tuple(Line(engine.predict(name), _colors(engine, name)) for name in engine.usable)
     facts = engine.facts
     return Explanation(
         facts.shape,
@@ -126,17 +130,18 @@ def explain(
         _reason(engine, chosen),
         lines,
         facts.value_weight,
-        engine.backend.chosen,
+        engine.running.chosen,
         engine.setup_seconds(),
         guards_of(program) if program else (),
         1 + len(others),
         tuple(_fallbacks(engine, program, others)),
         tuple(str(coloring) for coloring in engine.colorings()),
+        int(engine.varying.sum()),
     )
 
 
 def _fallbacks(engine: Engine, program: Program | None, others: Sequence[Engine]) -> Iterator[str]:
-    if engine.backend.name == "auto" and engine.backend.chosen == "numpy":
+    if engine.running.name == "auto" and engine.running.chosen == "numpy" and not engine.linear:
         yield "NumPy interprets the kernels: compiling them has not paid so far"
     engines = (engine, *others)
     recomputed, unbranched = sum(e.recomputed for e in engines), sum(e.unbranched for e in engines)
@@ -170,6 +175,8 @@ def _colors(engine: Engine, name: str) -> str:
     if problem is None:
         return "-"
     coloring = engine.colored(problem)
+    if engine.linear:
+        return "0"
     if coloring is None:
         return f"{'~' if COLORING.PROBLEMS[problem].two_sided else '>='} {engine.predict(name).colors}"
     if coloring.is_optimal:
@@ -178,6 +185,8 @@ def _colors(engine: Engine, name: str) -> str:
 
 
 def _reason(engine: Engine, chosen: str) -> str:
+    if engine.linear:
+        return "linear: nothing is evaluated, the entries are copied"
     if engine.requested != "auto":
         return "as asked"
     return f"the cheapest by prediction ({_time(engine.predict(chosen).seconds)} a Jacobian with compiled code)"

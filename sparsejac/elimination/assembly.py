@@ -49,7 +49,7 @@ def grouped(placed: Sequence[Placed]) -> list[list[int]]:
     for k, term in enumerate(placed):
         weight = sum(len(factor.kernel.instructions) + 2 for factor in term.factors)
         group, filled = last.get(term.box, (-1, LARGEST))
-        if filled + weight > LARGEST:
+        if group < 0 or filled + weight > LARGEST:
             group, filled = len(groups), 0
             groups.append([])
         groups[group].append(k)
@@ -75,9 +75,7 @@ def sweep_of(placed: Sequence[Placed]) -> Sweep:
     kernel = builder.build(*(value for value, _ in ordered))
     box, merged = _collapsed([*(a.address for a in accesses), *(term.address for _, term in ordered)])
     stores = (Store(Access(t.buffer, m), t.adds) for (_, t), m in zip(ordered, merged[len(accesses) :], strict=True))
-    return Sweep(
-        kernel, box, tuple(Access(a.buffer, m) for a, m in zip(accesses, merged, strict=False)), tuple(stores)
-    )
+    return Sweep(kernel, box, tuple(Access(a.buffer, m) for a, m in zip(accesses, merged, strict=False)), tuple(stores))
 
 
 def _product(builder: KernelBuilder, factors: Iterable[Factor], loads: dict[object, int]) -> int:

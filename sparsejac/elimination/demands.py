@@ -89,10 +89,11 @@ def frames(demands: Sequence[Demand], box: Box) -> list[Frame]:
         cells = []
         others = list(demands)
     found = []
-    for low, lengths, members in cells:
+    for low, lengths, numbers in cells:
         strides = c_strides(box)
         address = Affine(lengths, sum(a * s for a, s in zip(low, strides, strict=True)), strides)
-        found.append(Frame(address, tuple(placed[k][0].over(placed[k][1].back(low, lengths), address) for k in members)))
+        members = (placed[k] for k in numbers)
+        found.append(Frame(address, tuple(demand.over(part.back(low, lengths), address) for demand, part in members)))
     return found + [Frame(demand.address, (demand,)) for demand in others]
 
 
@@ -115,6 +116,10 @@ class Part:
     offset: int
     strides: tuple[int, ...]
     inverse: Address | None = None
+
+    def has(self, point: tuple[int, ...]) -> bool:
+        """Whether a point of the node's box belongs to it."""
+        return all(a <= p < a + n for a, n, p in zip(self.low, self.lengths, point, strict=True))
 
     def back(self, low: tuple[int, ...], lengths: tuple[int, ...]) -> Address:
         """The demand's points over a part of this."""
@@ -183,9 +188,7 @@ def _cells(parts: list[Part]) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]
         return
     for spans in product(*(list(pairwise(cut)) for cut in cuts)):
         low = tuple(a for a, _ in spans)
-        members = [
-            k for k, p in enumerate(parts) if all(a <= start < a + n for a, n, start in zip(p.low, p.lengths, low, strict=True))
-        ]
+        members = [k for k, part in enumerate(parts) if part.has(low)]
         if members:
             yield low, tuple(b - a for a, b in spans), members
 

@@ -186,9 +186,7 @@ class _Walk:
 
     def is_load(self, node: Node) -> bool:
         """Whether an expression that meets a node loads it."""
-        return not node.active or node.kind == "input" or (
-            node.index in self.lowered.buffers and not self.is_written_out(node)
-        )
+        return node.index in self.lowered.buffers and not (node.active and self.is_written_out(node))
 
     def lightened(self, demand: Demand) -> Demand:
         """Store heavy factors."""
@@ -234,7 +232,7 @@ class _Walk:
         try:
             kernel, loads = expand(node, address, self.is_load)
         except TooLargeError:
-            kernel, loads = expand(node, address, lambda met: not met.active or met.index in self.lowered.buffers)
+            kernel, loads = expand(node, address, lambda met: met.index in self.lowered.buffers)
         rules = differentiable_loads(kernel)
         chosen = tuple(k for k, load in enumerate(loads) if load.node.active and k in rules)
         derivative = linearized(kernel, chosen)
@@ -245,7 +243,7 @@ class _Walk:
             literal = _literal(partial)
             if literal == 0.0:
                 continue
-            accesses = tuple(Access(buffers.get(load.node.index, -1), load.address) for load in loads)
+            accesses = tuple(Access(buffers[load.node.index], load.address) for load in loads)
             found.append((loads[k], None if literal == 1.0 else _pruned(partial, accesses)))
         return found
 

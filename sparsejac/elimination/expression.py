@@ -10,7 +10,7 @@ from kernels.kernel import Kernel, KernelBuilder
 from kernels.operation import Operation
 from sparsejac.addressing import composed
 from sparsejac.primitives import PRIMITIVES
-from sparsejac.program import Load, Node
+from sparsejac.program import Load, Node, is_zero
 
 _COPY = PRIMITIVES["copy"].operation
 _ADD = PRIMITIVES["add"].operation
@@ -64,7 +64,8 @@ class _Expression:
     def __init__(self, is_load: Callable[[Node], bool]) -> None:
         self._is_load = is_load
         self._loads: dict[object, tuple[int, Load]] = {}
-        self._steps: list[tuple[Operation, tuple[int, ...]]] = []
+        # Operations on earlier steps; zero is the literal 0.0.
+        self._steps: list[tuple[Operation | None, tuple[int, ...]]] = []
         self._known: dict[object, int] = {}
 
     def value(self, node: Node, address: Address) -> int:
@@ -74,6 +75,9 @@ class _Expression:
         while stack:
             top = stack[-1]
             if top.key in self._known:
+                stack.pop()
+            elif is_zero(top.node):
+                self._known[top.key] = self._step(None, [])
                 stack.pop()
             elif top.key != wanted and self._is_load(top.node):
                 self._known[top.key] = self._loads.setdefault(top.key, (-1 - len(self._loads), top))[0]
@@ -95,7 +99,7 @@ class _Expression:
             total = self._step(_ADD, [total, operand])
         return total
 
-    def _step(self, operation: Operation, operands: list[int]) -> int:
+    def _step(self, operation: Operation | None, operands: list[int]) -> int:
         if len(self._steps) >= LARGEST:
             raise TooLargeError
         self._steps.append((operation, tuple(operands)))
@@ -110,7 +114,8 @@ class _Expression:
             return -1 - value if value < 0 else numbers[value]
 
         for operation, operands in self._steps:
-            numbers.append(builder.apply(operation, *map(final, operands)))
+            made = builder.literal(0.0) if operation is None else builder.apply(operation, *map(final, operands))
+            numbers.append(made)
         return builder.build(final(top)), tuple(load for _, load in self._loads.values())
 
 

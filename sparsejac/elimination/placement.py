@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from sparsejac.addressing import Box, c_strides
 from sparsejac.elimination.assembly import Placed, grouped
 from sparsejac.elimination.blocks import BlockGraph, LocalJacobian
 from sparsejac.elimination.demands import listed
-from sparsejac.elimination.expansion import OUTPUT, X, Expanded, Term
+from sparsejac.elimination.expansion import OUTPUT, Expanded, Term, X
 from sparsejac.elimination.slots import EntryFinder
 from sparsejac.fusion import Lowered
 from sparsejac.pattern import Pattern
@@ -122,9 +123,8 @@ def _count(term: Placed, counts: npt.NDArray[np.uint8]) -> None:
     np.minimum(counts, 2, out=counts)
 
 
-def _view(array: npt.NDArray[np.bool_] | npt.NDArray[np.uint8], term: Placed) -> npt.NDArray[np.bool_]:
-    found: npt.NDArray[np.bool_] = array[_index(term)]
-    return found
+def _view(array: npt.NDArray[Any], term: Placed) -> npt.NDArray[Any]:
+    return np.asarray(array[_index(term)])
 
 
 def _index(term: Placed) -> npt.NDArray[np.intp]:

@@ -70,8 +70,10 @@ class EntryFinder:
 
     def _search(self, rows: _Rows, wanted: IndexArray) -> Slots:
         """Bisection in all rows at once."""
+        if not len(self._indices):
+            return np.full(len(wanted), -1, dtype=np.int64)
         low, high = rows.first.copy(), rows.last.copy()
-        bound = max(len(self._indices) - 1, 0)
+        bound = len(self._indices) - 1
         for _ in range(int((high - low).max()).bit_length()):
             middle = (low + high) >> 1
             right = (low < high) & (self._indices[np.minimum(middle, bound)] < wanted)

@@ -8,6 +8,7 @@ multiplied, in the cheapest order that is found.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,59 +24,92 @@ from sparsejac.elimination.expansion import expanded
 from sparsejac.elimination.order import cheapest
 from sparsejac.elimination.placement import in_order, place_in_entries, place_in_pool
 from sparsejac.elimination.products import Products, multiply
-from sparsejac.errors import InputError
 from sparsejac.fusion import Lowered
 from sparsejac.pattern import Pattern
 from sparsejac.sparsity import Live
-from sparsejac.strategies.cost import NO_SEEDS, Facts, Seeds, predict_identity
-from sparsejac.strategies.protocol import FloatArray, Prepared, Strategy
+from sparsejac.strategies.cost import NS_PRODUCT, NS_WEIGHT, Facts, Prediction
+from sparsejac.strategies.protocol import FloatArray, Outline, Prepared, ProgramStrategy
 from sparsejac.strategies.workspace import Workspaces
 
 if TYPE_CHECKING:
-    from coloring import Coloring
     from kernels.numba_executor import NumbaExecutor
     from kernels.numba_printer import Variant
 
 Arrays = list[FloatArray]
 
+# Nanoseconds, as in `sparsejac/strategies/cost.py`.
+NS_SWEEP = 300.0
+NS_STORE = 0.7
+NS_TABLE = 0.5
+NS_ADD = 1.5
 
-class Elimination(Prepared):
-    """Sweeps over all terms, and products of the matrices that they fill where the Program was cut.
+
+class Elimination(Outline):
+    """The terms of a Program, before it is known which entries there are.
 
     Parameters
     ----------
     lowered : Lowered
+    """
+
+    def __init__(self, lowered: Lowered) -> None:
+        self.lowered = lowered
+        self.entries = len(lowered.schedule.sizes)
+        self.found = expanded(lowered, self.entries + 2)
+        self.pooled = place_in_pool(self.found, lowered, self.entries + 1) if self.found.cuts else None
+        self.order = None if self.pooled is None or self.pooled.graph is None else cheapest(self.pooled.graph)
+
+    def predict(self, facts: Facts) -> Prediction:
+        """As of `Outline`."""
+        stored, terms = self.found.stored, self.found.terms
+        nanoseconds, flops = NS_SWEEP * (len(stored) + len(terms)), 0
+        for factors, box in [*((s.factors, s.box) for s in stored), *((t.factors, t.box) for t in terms)]:
+            points, weight = prod(box), sum(factor.kernel.weight + 1 for factor in factors)
+            tables = sum(isinstance(a.address, Table) for factor in factors for a in factor.loads)
+            flops += points * weight
+            nanoseconds += points * (NS_WEIGHT * weight + NS_TABLE * tables + NS_STORE)
+        nanoseconds += NS_ADD * max(sum(prod(term.box) for term in terms) - facts.nnz, 0)
+        products = 0 if self.order is None else self.order.multiplications
+        nanoseconds += 0.0 if self.order is None else NS_PRODUCT * self.order.work
+        memory = 8 * sum(prod(s.box) for s in stored) + 4 * sum(prod(term.box) for term in terms)
+        return Prediction("elimination", 0, 1, products, flops + 2 * products, memory, nanoseconds * 1e-9)
+
+    def prepare(self, pattern: Pattern, live: Live) -> Prepared:
+        """As of `Outline`."""
+        return _Sweeps(self, pattern, live)
+
+
+class _Sweeps(Prepared):
+    """Sweeps over all terms, and products of the matrices that they fill where the Program was cut.
+
+    Parameters
+    ----------
+    outline : Elimination
     pattern : Pattern
-    live : tuple, optional
+    live : tuple
         The partials that are not known to be zero; where some are, what is not finite is computed again.
     """
 
     passes = 1
     computes_values = False
 
-    def __init__(self, lowered: Lowered, pattern: Pattern, live: Live | None = None) -> None:
-        self.schedule = lowered.schedule
-        self.entrywise = live is None or all(mask is None for mask in live)
-        entries = len(self.schedule.sizes)
-        found = expanded(lowered, entries + 2)
+    def __init__(self, outline: Elimination, pattern: Pattern, live: Live) -> None:
+        self.schedule = outline.lowered.schedule
+        self.entrywise = all(mask is None for mask in live)
+        found, placement = outline.found, outline.pooled
         self.cuts = len(found.cuts)
-        if found.cuts:
-            placement = place_in_pool(found, lowered, entries + 1)
-        else:
-            placement = place_in_entries(found.terms, pattern, entries)
+        if placement is None:
+            placement = place_in_entries(found.terms, pattern, outline.entries)
         self.zeroed = placement.zeroed
         stored = [Placed(s.box, s.factors, s.buffer, in_order(s.box), adds=False) for s in found.stored]
         self.sweeps = tuple(sweep_of([s]) for s in stored) + tuple(map(sweep_of, placement.groups))
         self.products: Products | None = None
-        if placement.graph is not None:
-            self.products = multiply(placement.graph, cheapest(placement.graph).cuts, pattern)
+        if placement.graph is not None and outline.order is not None:
+            self.products = multiply(placement.graph, outline.order.cuts, pattern)
         self.launches = needed_launches(self.schedule, self.sweeps)
         self.variants: tuple[Variant, ...] = ("value",) if self.launches else ()
         self.work = sum(sweep.work for sweep in self.sweeps)
-        self._sizes = (
-            0 if self.products is None else self.products.size,
-            *(int(np.prod(s.box, dtype=np.int64)) for s in found.stored),
-        )
+        self._sizes = (0 if self.products is None else self.products.size, *(prod(s.box) for s in found.stored))
         self.bytes = 8 * sum(self._sizes) + sum(map(_table_bytes, self.sweeps))
         self.bytes += 0 if self.products is None else self.products.bytes
         self.workspaces: Workspaces[Arrays] = Workspaces(self._make_workspace)
@@ -111,10 +145,6 @@ class Elimination(Prepared):
         return found if self.products is None else found + self.products.invocations(workspace[0], out)
 
 
-def _fewest(facts: Facts) -> Seeds:
-    return NO_SEEDS
-
-
 def needed_launches(schedule: Schedule, sweeps: Iterable[Sweep]) -> frozenset[int]:
     """Numbers of the launches whose values sweeps and guards need; all of them where there are calls between."""
     if schedule.calls:
@@ -134,10 +164,4 @@ def _table_bytes(sweep: Sweep) -> int:
     return sum(access.address.places.nbytes for access in accesses if isinstance(access.address, Table))
 
 
-def _prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None) -> Prepared:
-    raise InputError("Engine: the strategy 'elimination' needs a Program, not a schedule alone; pass lowered=lower(program)")
-
-
-ELIMINATION = Strategy(
-    "elimination", "partial derivatives straight to their entries", None, predict_identity, _fewest, _prepare, Elimination
-)
+ELIMINATION = ProgramStrategy("elimination", "partial derivatives straight to their entries", Elimination)

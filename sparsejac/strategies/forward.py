@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kernels.entry import Invocation
 from kernels.executor import Executor, active_buffers, allocate_rows, rows_of
 from kernels.step import Schedule
-from sparsejac.decompression import plan_decompression, read_invocation, run_chunks
+from sparsejac.decompression import decompress, plan_decompression, read_invocation, run_chunks
 from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.sparsity import Live
 from sparsejac.strategies.cost import Facts, Prediction, Seeds, predict_seeded, seed_width
@@ -48,7 +48,7 @@ class ForwardPasses(Compressed):
         self.passes = len(self.plan.parts) if pattern.nnz else 0
         width = self.plan.width
         self.bytes = self.plan.bytes + 8 * width * sum(schedule.sizes[b] for b in active_buffers(schedule))
-        self.workspaces = Workspaces(lambda: allocate_rows(schedule, width))
+        self.workspaces = Workspaces(self._make_tangents)
 
     def move(self, places: IndexArray) -> None:
         """As of `Compressed`."""
@@ -60,10 +60,21 @@ class ForwardPasses(Compressed):
             executor.values(buffers)
             return
         tangents, width = self.workspaces.take(), self.plan.width
-        seeded = rows_of(tangents, self.schedule.x)
-        compressed = rows_of(tangents, self.schedule.output)
-        run_chunks(self.plan, seeded, compressed, lambda _: executor.forward(buffers, tangents, width), out)
+        seeded, compressed = rows_of(tangents, self.schedule.x), rows_of(tangents, self.schedule.output)
+        if self.passes == 1:
+            executor.forward(buffers, tangents, width)
+            decompress(self.plan.parts[0], compressed, out)
+        else:
+            run_chunks(self.plan, seeded, compressed, lambda _: executor.forward(buffers, tangents, width), out)
         self.workspaces.give(tangents)
+
+    def _make_tangents(self) -> list[FloatArray | None]:
+        """Tangents; where one pass carries all seeds, these stand in x once and for all."""
+        tangents = allocate_rows(self.schedule, self.plan.width)
+        if self.passes == 1:
+            (part,) = self.plan.parts
+            rows_of(tangents, self.schedule.x)[part.lines, part.seeds] = 1.0
+        return tangents
 
     def invocations(
         self, buffers: Sequence[FloatArray], executor: NumbaExecutor, out: FloatArray
@@ -71,9 +82,7 @@ class ForwardPasses(Compressed):
         """As of `Prepared`."""
         if self.passes != 1:
             return executor.value_invocations(buffers) if not self.passes else None
-        width = self.plan.width
-        (part,), tangents = self.plan.parts, allocate_rows(self.schedule, width)
-        rows_of(tangents, self.schedule.x)[part.lines, part.seeds] = 1.0
+        width, (part,), tangents = self.plan.width, self.plan.parts, self._make_tangents()
         found = executor.forward_invocations(buffers, tangents, width)
         return [*found, read_invocation(part, rows_of(tangents, self.schedule.output), out)]
 

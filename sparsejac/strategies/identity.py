@@ -21,7 +21,17 @@ from kernels.executor import Executor
 from kernels.products import gather, gather_invocation, slot_sums, slot_sums_invocation
 from kernels.step import Launch, Schedule
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
-from sparsejac.sparsity import Live, RunningRows, expand, interleave, keep_terms, loads_x_only, point_bounds
+from sparsejac.sparsity import (
+    Live,
+    RunningRows,
+    count_partials,
+    expand,
+    interleave,
+    keep_terms,
+    loads_x_only,
+    point_bounds,
+)
+from sparsejac.stored import stored
 from sparsejac.strategies.cost import NO_SEEDS, Facts, Seeds, predict_identity
 from sparsejac.strategies.protocol import FloatArray, Prepared, Strategy
 from sparsejac.strategies.workspace import Workspaces
@@ -72,17 +82,38 @@ class Collection:
         return [slot_sums_invocation(self.sums, self.slots, pool, out)]
 
 
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """All that the symbolic phase finds.
+
+    Parameters
+    ----------
+    size, x_size : int
+        Slots of the pool; the first of them are the ones of dx/dx.
+    steps : tuple of Sums
+    collection : Collection
+    regions : tuple of tuple of int
+        For each launch: first slot of its partials, points, active loads.
+    """
+
+    size: int
+    x_size: int
+    steps: tuple[Sums, ...]
+    collection: Collection
+    regions: tuple[tuple[int, int, int], ...]
+
+
 class _Identity(Prepared):
     entrywise = True
     variants: tuple[Variant, ...] = ("partials",)
     passes = 1
 
-    def __init__(self, symbolic: _Symbolic, collection: Collection) -> None:
-        self.size = symbolic.running.end
-        self.x_size = symbolic.running.size
-        self.steps = symbolic.steps
-        self.collection = collection
-        self.regions = symbolic.regions
+    def __init__(self, layout: Layout) -> None:
+        self.size = layout.size
+        self.x_size = layout.x_size
+        self.steps = layout.steps
+        self.collection = collection = layout.collection
+        self.regions = layout.regions
         arrays = [a for s in self.steps for a in (s.indptr, s.left, s.right)] + [collection.slots, collection.sums]
         self.bytes = sum(a.nbytes for a in arrays if a is not None) + 8 * self.size
         self.workspaces = Workspaces(self._make_workspace)
@@ -178,6 +209,9 @@ class _Symbolic:
     def _multiply(self, launch: Launch, first: int, mask: Mask | None) -> None:
         """Rows of a launch that loads from running Jacobians: pairs of a partial and an entry of a row it loads."""
         running, active = self.running, launch.active
+        if running.is_long(launch):
+            self._pair(launch, first, mask)
+            return
         starts = np.empty((launch.points, len(active)), dtype=np.int64)
         lengths = np.empty_like(starts)
         for j, k in enumerate(active):
@@ -189,6 +223,13 @@ class _Symbolic:
         left = np.repeat(_numbers(first, lengths.size), lengths.reshape(-1))
         merged = merge(bounds[point_bounds(launch) * len(active)], running.columns[right], running.size)
         self._append(launch, merged, left, right)
+
+    def _pair(self, launch: Launch, first: int, mask: Mask | None) -> None:
+        """As `_multiply`, by compiled loops."""
+        span, sums, left, right = self.running.pair(launch, mask)
+        left += first
+        if span[0] < span[1]:
+            self.steps.append(Sums(*span, sums if len(left) > span[1] - span[0] else None, left, right))
 
     def _append(self, launch: Launch, merged: Merged, left: IndexArray, right: IndexArray | None) -> None:
         """Put the entries of a launch behind all others, as sums of terms."""
@@ -242,8 +283,21 @@ def _numbers(first: int, count: int) -> IndexArray:
 
 
 def _prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None) -> Prepared:
+    layout = stored(
+        "identity",
+        lambda: _lay_out(schedule, pattern, live),
+        key=(schedule, pattern, live),
+        work=count_partials(schedule),
+        forms=(Layout, Sums, Collection),
+    )
+    return _Identity(layout)
+
+
+def _lay_out(schedule: Schedule, pattern: Pattern, live: Live | None) -> Layout:
     symbolic = _Symbolic(schedule, live)
-    return _Identity(symbolic, symbolic.collect(pattern))
+    collection = symbolic.collect(pattern)
+    running, steps = symbolic.running, tuple(symbolic.steps)
+    return Layout(running.end, running.size, steps, collection, tuple(symbolic.regions))
 
 
 def _fewest(facts: Facts) -> Seeds:

@@ -86,6 +86,18 @@ class Prepare(Protocol):
         """Plan from a schedule, a pattern, a coloring and the partials that are not known to be zero."""
 
 
+class Outline(ABC):
+    """What a strategy without seeds finds on the Program itself, before anything is prepared."""
+
+    @abstractmethod
+    def predict(self, facts: Facts) -> Prediction:
+        """Predict the cost."""
+
+    @abstractmethod
+    def prepare(self, pattern: Pattern, live: Live) -> Prepared:
+        """Plan for a pattern, and the partials that are not known to be zero."""
+
+
 @dataclass(frozen=True)
 class Strategy:
     """A way from local partial derivatives to the Jacobian.
@@ -104,8 +116,6 @@ class Strategy:
     prepare : callable
         Plan from a schedule, a pattern, a coloring (None where nothing is colored) and the partials that are not known
         to be zero. Compressed products need not know these: a partial that is zero adds nothing.
-    expand : callable, optional
-        What plans instead, for strategies that look at the Program itself: from it, the pattern and these partials.
     """
 
     name: str
@@ -114,4 +124,21 @@ class Strategy:
     predict: Callable[[Facts, Seeds], Prediction]
     fewest: Callable[[Facts], Seeds]
     prepare: Prepare
-    expand: Callable[[Lowered, Pattern, Live], Prepared] | None = None
+
+
+@dataclass(frozen=True)
+class ProgramStrategy:
+    """A strategy that looks at the Program itself, and not only at its schedule.
+
+    Parameters
+    ----------
+    name, summary : str
+    outline : callable
+    problem : None
+        Nothing is colored.
+    """
+
+    name: str
+    summary: str
+    outline: Callable[[Lowered], Outline]
+    problem: None = None

@@ -6,9 +6,9 @@ from sparsejac.strategies.bidirectional import BIDIRECTIONAL
 from sparsejac.strategies.elimination import ELIMINATION
 from sparsejac.strategies.forward import FORWARD
 from sparsejac.strategies.identity import IDENTITY
-from sparsejac.strategies.protocol import Strategy
+from sparsejac.strategies.protocol import ProgramStrategy, Strategy
 from sparsejac.strategies.reverse import REVERSE
 
-STRATEGIES: dict[str, Strategy] = {
+STRATEGIES: dict[str, Strategy | ProgramStrategy] = {
     strategy.name: strategy for strategy in (FORWARD, REVERSE, BIDIRECTIONAL, IDENTITY, ELIMINATION)
 }

@@ -116,9 +116,9 @@ def test_complex_output(name: str) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "allowed"),
     [
-        ("strategy", "sideways", ("forward", "reverse", "bidirectional", "identity", "auto")),
-        ("strategy", "Forward", ("forward", "reverse", "bidirectional", "identity", "auto")),
-        ("strategy", None, ("forward", "reverse", "bidirectional", "identity", "auto")),
+        ("strategy", "sideways", ("forward", "reverse", "bidirectional", "identity", "elimination", "auto")),
+        ("strategy", "Forward", ("forward", "reverse", "bidirectional", "identity", "elimination", "auto")),
+        ("strategy", None, ("forward", "reverse", "bidirectional", "identity", "elimination", "auto")),
         ("format", "dense", ("csr", "csc", "coo")),
         ("format", 3, ("csr", "csc", "coo")),
     ],

@@ -264,7 +264,7 @@ def test_plan_value_and_jacobian() -> None:
     np.testing.assert_allclose(jacobian.toarray(), shifted_squares_jacobian(Y), rtol=1e-14)
 
 
-@pytest.mark.parametrize("strategy", ["forward", "reverse", "bidirectional", "identity"])
+@pytest.mark.parametrize("strategy", ["forward", "reverse", "bidirectional", "identity", "elimination"])
 def test_plan_tells_about_itself(strategy: Any) -> None:
     """Pattern, strategy, source and explanation of a plan."""
     plan = sparsejac.prepare(shifted_squares, X, strategy=strategy)
@@ -277,10 +277,10 @@ def test_plan_tells_about_itself(strategy: Any) -> None:
 
 
 def test_plan_counts_colors() -> None:
-    """Two columns share no row two apart: two colors, which is the bound."""
+    """Of the two entries of a row one is linear and kept: the others take one color."""
     coloring = sparsejac.prepare(shifted_squares, X, strategy="forward").coloring
     assert coloring is not None
-    assert coloring.num_colors == 2
+    assert coloring.num_colors == 1
 
 
 def test_auto_picks_a_strategy() -> None:

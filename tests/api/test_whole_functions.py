@@ -141,7 +141,7 @@ def test_argument_is_left_alone(case: Case) -> None:
     np.testing.assert_array_equal(x, case.point())
 
 
-@pytest.mark.parametrize("strategy", ["forward", "reverse", "bidirectional", "identity"])
+@pytest.mark.parametrize("strategy", ["forward", "reverse", "bidirectional", "identity", "elimination"])
 @pytest.mark.parametrize("name", COMPILED_CASES)
 def test_backends(name: str, strategy: Any) -> None:
     """Each way of evaluation on this machine gives the oracle's values."""

@@ -21,6 +21,7 @@ from coloring.bipartite import BipartiteGraph
 from coloring.degrees import bound_neighbors, count_neighbors, longest_walked
 from coloring.demand import EVERYTHING
 from coloring.graphs import build_graph
+from coloring.neighbor_lists import list_neighbors
 from coloring.neighborhoods import Degrees, Neighborhood
 from coloring.orders import neighborhood, sequence
 from coloring.pattern import as_pattern
@@ -161,6 +162,47 @@ def test_degrees_are_counted(name: str, build: Build) -> None:
         among = count_neighbors(near, alive.astype(np.int8))[alive]
         assert among.tolist() == expected[np.ix_(alive, alive)].sum(axis=1).tolist(), (problem, degrees)
         assert (bound_neighbors(near) >= count_neighbors(near)).all()
+
+
+@NAMED
+def test_neighbors_are_listed_once(name: str, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coloring.neighbor_lists.MOST_VISITS", 10**6)
+    for problem, degrees, near, expected in all_neighborhoods(build(name)):
+        alive = np.arange(len(expected)) % 3 != 1
+        some = expected & alive & alive[:, np.newaxis]
+        for wanted, flags in ((expected, None), (some, alive.astype(np.int8))):
+            lists = list_neighbors(near, flags)
+            room = near.room * (near.entries + near.num_vertices + len(near.net_sizes))
+            if lists is None:
+                assert wanted.sum() > room, (problem, degrees)
+                continue
+            assert lists.degrees.tolist() == wanted.sum(axis=1).tolist(), (problem, degrees)
+            for vertex, row in enumerate(wanted):
+                listed = lists.neighbors[lists.ptr[vertex] : lists.ptr[vertex + 1]]
+                assert sorted(listed.tolist()) == np.flatnonzero(row).tolist(), (problem, degrees, vertex)
+
+
+@NAMED
+@pytest.mark.parametrize("order", DEFINED)
+def test_vertices_are_drawn_alike_from_lists_and_by_walks(
+    name: str, order: OrderName, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for problem, degrees, near, _ in all_neighborhoods(build(name)):
+        monkeypatch.setattr("coloring.neighbor_lists.MOST_VISITS", 10**6)
+        found = ORDERS[order](near, 0).tolist()
+        monkeypatch.setattr("coloring.neighbor_lists.MOST_VISITS", -1)
+        assert ORDERS[order](near, 0).tolist() == found, (problem, degrees)
+
+
+@pytest.mark.usefixtures("always_compiled")
+@pytest.mark.parametrize("most_visits", [-1, 10**6])
+def test_machine_code_draws_as_python_does(most_visits: int, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coloring.neighbor_lists.MOST_VISITS", most_visits)
+    for name in ("random_graph_30_60", "power_law_60_2", "kkt_20_6_dense_1"):
+        for problem, degrees, near, expected in all_neighborhoods(build(name)):
+            for order in DEFINED:
+                found = ORDERS[order](near, 0).tolist()
+                assert all(extremes(order, expected, found, near.free)), (name, problem, degrees, order)
 
 
 @NAMED

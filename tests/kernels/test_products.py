@@ -10,7 +10,7 @@ DTYPES = pytest.mark.parametrize("dtype", [np.int32, np.int64])
 
 @pytest.fixture(params=["numpy", "compiled"])
 def way(request, monkeypatch):
-    for threshold in ("COMPILED_FROM", "LOADS_NUMBA_FROM"):
+    for threshold in ("COMPILED_FROM", "LOADS_COMPILER_FROM"):
         monkeypatch.setattr(products, threshold, 10**9 if request.param == "numpy" else 0)
     if request.param == "numpy":
         monkeypatch.setattr(products, "_compiled", {})

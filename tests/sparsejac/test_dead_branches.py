@@ -28,7 +28,7 @@ def nested(x):
     return np.where(x[0] > 5.0, A @ inner, x[:2])
 
 
-@pytest.mark.parametrize("strategy", ["forward", "reverse", "bidirectional", "identity"])
+@pytest.mark.parametrize("strategy", ["forward", "reverse", "bidirectional", "identity", "elimination"])
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.parametrize(
     ("f", "x", "expected"),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from block_graphs import block_graphs, dense_chain, from_blocks, random_blocks, speelpenning, transposed
 from sparsejac.elimination.blocks import BlockGraph, Kind, LocalJacobian, prune
-from sparsejac.elimination.order import RULES, cheapest, count, find_order
+from sparsejac.elimination.order import RULES, SEARCHED_CUTS, cheapest, count, find_order
 
 
 def naive_counts(graph: BlockGraph, cuts: tuple[int, ...]) -> tuple[int, int]:
@@ -64,9 +64,10 @@ def test_rules_give_orders_whose_counts_hold(graph: BlockGraph) -> None:
     orders = [find_order(graph, name) for name in RULES]
     for order in orders:
         assert count(graph, order.cuts, order.name) == order
-    best = cheapest(graph)
-    assert best.work == min(order.work for order in orders)
-    assert best == next(order for order in orders if order.work == best.work)
+    best, least = cheapest(graph), min(order.work for order in orders)
+    assert count(graph, best.cuts, best.name) == best
+    assert best.work <= least
+    assert best.name == "searched" or best == next(order for order in orders if order.work == least)
 
 
 @settings(max_examples=50, deadline=None)
@@ -129,11 +130,11 @@ def test_the_matrix_chain_of_the_textbook() -> None:
 
 
 def test_chains_of_random_lengths_come_close_to_dynamic_programming() -> None:
-    """For chains of dense matrices the optimum is known (Godbole 1973)."""
+    """For chains of dense matrices the optimum is known (Godbole 1973); these have too many cuts to be searched."""
     rng = np.random.default_rng(7)
     ratios = []
     for _ in range(40):
-        sizes = rng.integers(1, 30, 8).tolist()
+        sizes = rng.integers(1, 30, SEARCHED_CUTS + 3).tolist()
         ratios.append(cheapest(dense_chain(*sizes)).multiplications / _chain_optimum(sizes))
     assert min(ratios) == 1.0
     assert max(ratios) < 1.05
@@ -148,18 +149,19 @@ def _chain_optimum(sizes: list[int]) -> int:
     return best[0, len(sizes) - 1]
 
 
-def test_cheapest_is_near_the_best_of_all_orders() -> None:
-    """All orders of up to five cuts."""
-    rng = np.random.default_rng(3)
-    ours, two = [], []
-    for k in range(30):
+def test_distance_from_the_best_of_all_orders() -> None:
+    """Up to five cuts are searched; the rules alone come close, while forward and reverse do not."""
+    rng = np.random.default_rng(11)
+    rules, two = [], []
+    for k in range(18):
         graph = random_blocks(rng, 3 + k % 3)
-        optimum = min(count(graph, cuts).multiplications for cuts in itertools.permutations(graph.cuts))
-        ours.append(cheapest(graph).multiplications / optimum)
-        two.append(min(find_order(graph, name).multiplications for name in ("forward", "reverse")) / optimum)
-    assert np.exp(np.mean(np.log(ours))) < 1.02
-    assert max(ours) < 1.2
-    assert np.exp(np.mean(np.log(two))) > 1.4
+        least = min(count(graph, cuts).work for cuts in itertools.permutations(graph.cuts))
+        assert cheapest(graph).work == least
+        works = {name: find_order(graph, name).work for name in RULES}
+        rules.append(min(works.values()) / least)
+        two.append(min(works["forward"], works["reverse"]) / least)
+    assert np.exp(np.mean(np.log(rules))) < 1.02
+    assert np.exp(np.mean(np.log(two))) > 1.1
 
 
 def test_single_uses_are_hoisted_first() -> None:

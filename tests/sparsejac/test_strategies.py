@@ -12,12 +12,16 @@ from kernels import Access, Affine, Launch, NumpyExecutor, Schedule, allocate
 from schedules import chain_kernels, dense, schedules, stencil
 from sparsejac.pattern import Pattern
 from sparsejac.sparsity import detect
-from sparsejac.strategies import STRATEGIES
+from sparsejac.strategies import STRATEGIES as ALL
 from sparsejac.strategies.cost import Seeds, gather_facts
-from sparsejac.strategies.protocol import Prepared
+from sparsejac.strategies.protocol import Prepared, Strategy
 from sparsejac.terms import merge
 
 Array = NDArray[np.float64]
+
+
+# Those that ask for no more than a schedule.
+STRATEGIES = {name: strategy for name, strategy in ALL.items() if isinstance(strategy, Strategy)}
 
 
 def prepare(name: str, schedule: Schedule, pattern: Pattern) -> Prepared:

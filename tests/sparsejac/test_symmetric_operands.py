@@ -13,7 +13,7 @@ from oracles import Array
 from sparsejac import jacobian_sparsity, prepare, sparse_jacobian, value_and_jacobian
 
 POINTS = np.array([0.75, 2.5, 1e-3, 40.0])
-STRATEGIES = ("forward", "reverse", "bidirectional", "identity")
+STRATEGIES = ("forward", "reverse", "bidirectional", "identity", "elimination")
 
 
 def slopes(f: Callable[[Any], Any], x: Any, strategy: Any = "auto") -> Array:

@@ -1,4 +1,4 @@
-"""Constant and varying entries: told apart on structure, kept by content, never another's, never at the price of digits."""
+"""Constant and varying entries: told apart on structure, kept by content, and no digit is lost."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ COLORED: tuple[StrategyName, ...] = ("forward", "reverse", "bidirectional")
 NAMES: tuple[StrategyName, ...] = (*COLORED, "identity", "auto")
 N = 9
 RNG = np.random.default_rng(7)
-MATRIX = sp.random_array((N, N), density=0.3, rng=np.random.default_rng(1), format="csr")
-TALL = sp.random_array((N + 4, N), density=0.25, rng=np.random.default_rng(2), format="csr")
+MATRIX: Any = sp.random_array((N, N), density=0.3, rng=np.random.default_rng(1), format="csr")
+TALL: Any = sp.random_array((N + 4, N), density=0.25, rng=np.random.default_rng(2), format="csr")
 SHIFT = RNG.uniform(1.0, 2.0, N)
 
 
@@ -98,7 +98,7 @@ def engine_of(plan: Plan) -> Engine:
 
 
 def lowered(f: Callable[[Array], Array], n: int = N) -> Schedule:
-    return lower(run(f, [np.linspace(0.5, 1.5, n)]).program)
+    return lower(run(f, [np.linspace(0.5, 1.5, n)], [0]).program)
 
 
 def analytic(f: Callable[[Array], Array], x: Array) -> Array:
@@ -120,7 +120,7 @@ def test_against_dense_jacobians(f: Callable[[Array], Array], name: StrategyName
         np.testing.assert_array_equal(plan.values(x), jacobian.data)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(schedules())
 def test_random_schedules(schedule: Schedule) -> None:
     """Buffer 1 holds constants, which are others in every second call; the kept ones never go with the wrong ones."""
@@ -136,7 +136,7 @@ def test_random_schedules(schedule: Schedule) -> None:
             np.testing.assert_allclose(found_value, value, rtol=1e-12, atol=1e-12)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(schedules())
 def test_entries_said_to_be_constant_do_not_change(schedule: Schedule) -> None:
     varying = varying_entries(schedule, 1)
@@ -149,7 +149,7 @@ def test_entries_said_to_be_constant_do_not_change(schedule: Schedule) -> None:
     np.testing.assert_array_equal(found[2], found[0])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(schedules())
 def test_varying_entries_by_following_every_path(schedule: Schedule) -> None:
     """Point by point, with sets: which unknowns an element depends on, and which by a partial that varies."""
@@ -173,7 +173,7 @@ def test_varying_entries_by_following_every_path(schedule: Schedule) -> None:
     assert varying_entries(schedule, 1).tolist() == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(schedules())
 def test_both_parts_add_up(schedule: Schedule) -> None:
     divided = split(schedule, 1)
@@ -262,13 +262,21 @@ def test_linear_functions_say_so() -> None:
     assert f"{2 * (N - 2)} constant, {N} varying" in text
 
 
+def product(a: Any) -> Callable[[Array], Array]:
+    return lambda x: a @ x
+
+
+def squared(a: Any) -> Callable[[Array], Array]:
+    return lambda x: a @ x + x**2
+
+
 def matrices(count: int) -> list[Any]:
     """The same pattern, other numbers."""
     return [MATRIX * float(k + 1) + 0.0 * MATRIX for k in range(count)]
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("make", [lambda a: lambda x: a @ x, lambda a: lambda x: a @ x + x**2], ids=["linear", "mixed"])
+@pytest.mark.parametrize("make", [product, squared])
 def test_one_engine_for_several_constants(name: StrategyName, make: Callable[[Any], Callable[[Array], Array]]) -> None:
     """More contents than are remembered, in changing order: nobody gets the constants of another."""
     functions = [make(a) for a in matrices(7)]
@@ -287,7 +295,7 @@ def test_one_engine_for_several_constants(name: StrategyName, make: Callable[[An
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 def test_threads_with_several_constants(backend: Any) -> None:
-    functions = [(lambda a: lambda x: a @ x + x**2)(a) for a in matrices(6)]
+    functions = [squared(a) for a in matrices(6)]
     plans = [sparsejac.prepare(f, np.ones(N), strategy="forward", backend=backend) for f in functions]
 
     def work(seed: int) -> float:
@@ -386,7 +394,7 @@ def test_constants_that_are_not_finite(name: StrategyName, bad: float, backend: 
     """They stay in their entries, and one engine serves them and others."""
     good, other = MATRIX.copy(), MATRIX.copy()
     other.data[4] = bad
-    for make in (lambda a: lambda x: a @ x, lambda a: lambda x: a @ x + x**2):
+    for make in (product, squared):
         plans = [sparsejac.prepare(make(a), np.ones(N), strategy=name, backend=backend) for a in (good, other)]
         assert engine_of(plans[0]) is engine_of(plans[1])
         square = 2.0 if plans[0].pattern.nnz > MATRIX.nnz else 0.0
@@ -497,7 +505,7 @@ def test_an_output_that_is_read_again_is_left_whole() -> None:
 
 
 def test_explanations_of_shared_engines() -> None:
-    traced = run(affine, [np.ones(N)])
+    traced = run(affine, [np.ones(N)], [0])
     engine = engine_for(traced.program, {}, traced.constants)
     text = str(explain(engine, color=True))
     assert "linear" in text

@@ -40,7 +40,7 @@ from sparsejac.zeros import (
 )
 
 Array = NDArray[np.float64]
-STRATEGIES = ("forward", "reverse", "bidirectional", "identity")
+STRATEGIES = ("forward", "reverse", "bidirectional", "identity", "elimination")
 
 MEMBERS = {
     ZERO: [0.0, -0.0],

@@ -7,7 +7,7 @@ from typing import Any
 
 import sparsejac
 
-STRATEGIES: tuple[Any, ...] = ("forward", "reverse", "bidirectional", "identity", "auto")
+STRATEGIES: tuple[Any, ...] = ("forward", "reverse", "bidirectional", "identity", "elimination", "auto")
 FORMATS = ("csr", "csc", "coo")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from oracles import Array, differences
 from sparsejac import prepare, sparse_jacobian, value_and_jacobian
 
-STRATEGIES = ("forward", "reverse", "bidirectional", "identity")
+STRATEGIES = ("forward", "reverse", "bidirectional", "identity", "elimination")
 
 
 def check(

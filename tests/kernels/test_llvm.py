@@ -1,0 +1,363 @@
+"""Code that LLVM compiles from the generated text, against what numba makes of the same text: equal to the last bit."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernels import product_loops, products
+from kernels.entry import Entry, Evaluation
+from kernels.llvm import module as printer
+from kernels.llvm import native
+from kernels.llvm.library import CONSTANTS, WRITTEN
+from kernels.llvm.value import Unsupported
+from kernels.numba_module import compile_by_numba
+from kernels.numba_printer import HEADER, VARIANTS, Variant, print_launch
+from kernels.shape import LoweredLaunch, active_slots, lower
+from kernels.source import Source, read_only
+from kernels.step import Launch, Schedule
+from sparsejac.primitives import PRIMITIVES
+
+ROOT = Path(__file__).parents[2]
+SEEDS = 5
+VECTOR = read_only("float64")
+
+pytestmark = pytest.mark.skipif(not native.is_available(), reason="code is compiled by numba here")
+
+
+def bits(*arrays: np.ndarray) -> list[list[int]]:
+    """Numbers to the last bit; a NaN is a NaN."""
+    return [np.where(np.isnan(a), np.nan, a).view(np.int64).ravel().tolist() for a in arrays]
+
+
+def text_of(body: str, parameters: str, signature: str, **options: Any) -> Source:
+    """A function named f."""
+    lines = "\n".join(f"    {line}" for line in body.splitlines())
+    return Source("f", f"{HEADER}\n\ndef f({parameters}):\n{lines}\n", signature, **options)
+
+
+def pointwise(expression: str) -> Source:
+    """An expression in x, y, z at each point."""
+    body = f"for i in range(len(a)):\n    x = a[i]\n    y = b[i]\n    z = c[i]\n    out[i] = {expression}"
+    return text_of(body, "a, b, c, out", f"void({VECTOR}, {VECTOR}, {VECTOR}, float64[::1])")
+
+
+SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, np.inf, -np.inf, np.nan, 5e-324, 1e-310, 1e308, 65520.0, 6e-8, 7.25]
+
+
+def operands() -> list[np.ndarray]:
+    """All pairs of special numbers, and numbers of all magnitudes."""
+    rng = np.random.default_rng(0)
+    pairs = np.array(list(product(SPECIAL, SPECIAL))).T
+    some = rng.normal(size=(2, 500)) * np.exp2(rng.integers(-40, 40, (2, 500)))
+    near = rng.normal(size=(2, 501)) * 3.0
+    x, y = np.concatenate([pairs, some, near], axis=1)
+    return [x.copy(), y.copy(), np.roll(x, 7)]
+
+
+@pytest.mark.parametrize("name", list(PRIMITIVES))
+def test_every_operation_gives_the_same_bits(name: str) -> None:
+    source = pointwise(PRIMITIVES[name].operation.code.format("x", "y", "z"))
+    given, results = operands(), []
+    for function in (native.compile_native(source), compile_by_numba(source)):
+        results.append(np.empty_like(given[0]))
+        function(*given, results[-1])
+    assert bits(results[0]) == bits(results[1])
+
+
+@pytest.mark.parametrize("name", list(WRITTEN))
+def test_functions_in_the_language_are_those_that_python_runs(name: str) -> None:
+    """The library's own text, run by Python at ordinary points."""
+    rng = np.random.default_rng(1)
+    arity = len(inspect.signature(WRITTEN[name]).parameters)
+    numbers = [rng.uniform(-4.0, 4.0, 50), rng.choice([-1.5, 2.0, 0.75], 50), np.zeros(50)]
+    code = name.join(["x ", " y"]) if arity == 2 and "." not in name else f"{name}({', '.join('xy'[:arity])})"
+    out = np.empty(50)
+    native.compile_native(pointwise(code))(*numbers, out)
+    assert out.tolist() == [
+        float(WRITTEN[name](*row)) for row in zip(*(n.tolist() for n in numbers[:arity]), strict=True)
+    ]
+
+
+def test_constants_are_those_of_their_modules() -> None:
+    modules = {"math": math, "np": np}
+    for name, number in CONSTANTS.items():
+        if "." in name:
+            module, attribute = name.split(".")
+            np.testing.assert_equal(getattr(modules[module], attribute), number)
+
+
+def run_launch(
+    function: Callable[..., Any], lowered: LoweredLaunch, launch: Launch, schedule: Schedule, variant: Variant
+) -> list[np.ndarray]:
+    """All that a launch writes, from random buffers, in pieces."""
+    rng = np.random.default_rng(2)
+    buffers = [rng.normal(size=size) for size in schedule.sizes]
+    rows = [rng.normal(size=(size, SEEDS)) for size in schedule.sizes]
+    local = np.full(launch.points * len(launch.active), 7.0)
+    arguments: list[Any] = [lowered.geometry, *(buffers[b] for b in lowered.slots)]
+    if variant in ("forward", "reverse"):
+        arguments += [rows[lowered.slots[slot]] for slot in active_slots(lowered.shape)]
+    arguments += [local] if variant == "partials" else []
+    first = [SEEDS] if variant == "forward" else []
+    length = SEEDS if variant == "reverse" else lowered.length
+    for start, stop in ((0, length // 2), (length // 2, length)):
+        function(start, stop, *first, *arguments, *lowered.tables)
+    return [*buffers, *rows, local]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_launch_gives_the_same_bits(case: Any, variant: Variant) -> None:
+    for launch in case.schedule.launches:
+        if launch.active or variant == "value":
+            lowered = lower(launch)
+            source = print_launch(lowered.shape, variant)
+            ours, theirs = native.compile_native(source), compile_by_numba(source)
+            found = [run_launch(f, lowered, launch, case.schedule, variant) for f in (ours, theirs)]
+            assert bits(*found[0]) == bits(*found[1])
+
+
+LOOPS = [
+    loop
+    for _, loop in inspect.getmembers(product_loops, inspect.isfunction)
+    if loop.__module__ == product_loops.__name__
+]
+
+
+@pytest.mark.parametrize("loop", LOOPS, ids=lambda loop: loop.__name__)
+def test_loops_over_slots_are_those_that_python_runs(loop: Callable[..., None]) -> None:
+    """Every loop of the library, on tables of both widths."""
+    rng = np.random.default_rng(3)
+    names = list(inspect.signature(loop).parameters)[2:]
+    kinds = [name for name in names if name.endswith(("slots", "indptr", "positions"))]
+    sources = len(names) - len(kinds) - 1
+    for dtype in (np.uint32, np.uint64):
+        tables = [rng.permutation(12).astype(dtype) for _ in kinds]
+        if "indptr" in kinds:
+            tables[0] = np.array([0, 3, 3, 8, 12], dtype=dtype)
+        length = 4 if "indptr" in kinds else 12
+        given = [rng.normal(size=12) for _ in range(sources)]
+        signature = products._signature(tuple(np.dtype(dtype).itemsize for _ in kinds), sources)
+        results = []
+        for function in (native.compile_native(products._source(loop, signature)), loop):
+            results.append(np.full(12, 7.0))
+            function(0, length, *tables, *given, results[-1])
+        assert bits(results[0]) == bits(results[1])
+
+
+def test_an_entry_calls_its_parts_and_tells_the_outcome() -> None:
+    x, out, work = np.empty(0), np.empty(3), np.zeros(3)
+    calls = [
+        products.gather_invocation(x, np.array([2, 0, 1]), work),
+        products.gather_invocation(work, np.array([1, 1, 2]), out),
+    ]
+    evaluation = Evaluation(calls, [x], out, [(work, np.array([3.0, np.nan, 2.0]))], checks_finite=True)
+    entry, result = Entry(evaluation), np.empty(3)
+    assert inspect.isbuiltin(entry.function)
+    table = entry.table(evaluation).numbers
+    assert entry.function(result, np.array([np.nan, 2.0, 3.0]), table) == 2
+    assert entry.function(result, np.array([1.0, 2.0, 3.0]), table) == 1
+    assert entry.function(result, result, table) == 3
+
+
+ADD = text_of("for i in range(len(a)):\n    out[i] = a[i] + 1.0", "n, a, out", f"void(int64, {VECTOR}, float64[::1])")
+READ = np.ones(3)
+READ.flags.writeable = False
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (),
+        (0, np.ones(3)),
+        (0, np.ones(3), np.ones(3), 1),
+        ("0", np.ones(3), np.ones(3)),
+        (0.0, np.ones(3), np.ones(3)),
+        (0, [1.0], np.ones(1)),
+        (0, None, np.ones(1)),
+        (0, np.ones(3, dtype=np.float32), np.ones(3)),
+        (0, np.ones(3, dtype=np.int64), np.ones(3)),
+        (0, np.ones(3, dtype=">f8"), np.ones(3)),
+        (0, np.ones((3, 1)), np.ones(3)),
+        (0, np.array(1.0), np.ones(3)),
+        (0, np.ones(6)[::2], np.ones(3)),
+        (0, np.frombuffer(b"\0" * 25, dtype=np.float64, offset=1, count=3), np.ones(3)),
+        (0, np.ones(3), READ),
+        (0, np.ones(3).view(np.matrix)[0], np.ones(3)),
+    ],
+)
+def test_arguments_of_other_types_are_refused(given: tuple[Any, ...]) -> None:
+    with pytest.raises(TypeError):
+        native.compile_native(ADD)(*given)
+
+
+def test_the_message_names_the_function_the_argument_and_the_types() -> None:
+    with pytest.raises(TypeError, match=r"^f: argument 2 does not fit into void\(int64, .*\)\.$"):
+        native.compile_native(ADD)(0, np.ones(1), 5)
+    with pytest.raises(TypeError, match=r"^f: 1 arguments instead of 3, as in void"):
+        native.compile_native(ADD)(0)
+    with pytest.raises(OverflowError):
+        native.compile_native(ADD)(2**70, np.ones(1), np.ones(1))
+
+
+def test_minus_one_is_a_number_and_read_only_arrays_are_read() -> None:
+    out = np.empty(3)
+    assert native.compile_native(ADD)(-1, READ, out) is None
+    assert out.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_functions_outlive_what_made_them() -> None:
+    """What a built-in function needs is kept by it, whatever else is forgotten."""
+    source = text_of("for i in range(len(a)):\n    out[i] = a[i] * 3.0", "n, a, out", ADD.signature)
+    function, out = native.compile_native(source), np.empty(2)
+    native._loaded.clear()
+    for _ in range(3):
+        native.compile_native(ADD)
+    function(0, np.array([1.0, 2.0]), out)
+    assert out.tolist() == [3.0, 6.0]
+    assert function.__name__ == "f"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "out[0] = a[n]",  # numba counts negative places from the end
+        "out[0] = a[-1]",
+        "out[0] = np.uint64(n) * n",  # numba turns both into doubles
+        "out[0] = np.uint64(n)",
+        "out[0] = a[0] ** 2",
+        "out[0] = math.gamma(a[0])",
+        "out[0] = a[0] if n else 0.0",
+        "out[0] = 1.0 if 0.0 < a[0] < 1.0 else 0.0",
+        "out[0] = a[1] if n > 1 else a[0]",
+        "out[0] = undefined",
+        "b = a",
+        "for i in range(n):\n    total = a[i]\nout[0] = total",
+        "for x in a:\n    out[0] = x",
+        "while n:\n    break",
+        "try:\n    out[0] = 1.0\nfinally:\n    out[0] = 2.0",
+        "out[0] = elementary.gamma(a[0])",
+        "out[0] = elementary.exp(a[0], a[0])",
+        "part0(n)",
+        "return 1",
+    ],
+)
+def test_what_is_not_in_the_language_is_left_to_numba(body: str) -> None:
+    with pytest.raises(Unsupported):
+        printer.print_module(text_of(body, "n, a, out", ADD.signature))
+
+
+@pytest.mark.parametrize(
+    "signature", ["void()", "void(float64, float64[::1])", "float64(int64)", "void(complex128[::1])"]
+)
+def test_other_signatures_are_left_to_numba(signature: str) -> None:
+    names = ", ".join(f"x{k}" for k in range(signature.count(",") + 1 if "()" not in signature else 0))
+    with pytest.raises((Unsupported, KeyError)):
+        native.compile_native(text_of("return", names, signature))
+
+
+WALK = """total = np.uint64(0)
+at = np.uint64(len(t))
+while at > np.uint64(0) and t[at - ONE] > np.uint64(2):
+    at -= ONE
+    if t[at] == np.uint64(9):
+        break
+    total += np.uint64(t[at])
+k[0] = np.int64(total)
+k[1] = at
+half = (n - 7) // 2
+k[2] = half
+k[3] += half * 3 - 1
+t[0] = min(total, np.uint64(n))
+t[1] = max(at, np.uint64(1))
+if n > 3:
+    return
+elif n < 0:
+    k[4] = -1
+else:
+    for j in range(n):
+        k[4] += j"""
+
+
+@given(numbers=st.lists(st.integers(0, 9), min_size=2, max_size=9), n=st.integers(0, 6), narrow=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_whole_numbers_are_pythons(numbers: Sequence[int], n: int, narrow: bool) -> None:
+    """A walk from the end that must not look before the beginning, and signed division."""
+    kind = "uint32" if narrow else "uint64"
+    source = text_of(WALK, "n, t, k", f"void(int64, {kind}[::1], int64[::1])", may_overlap=True)
+    results: list[list[list[int]]] = []
+    namespace: dict[str, Any] = {}
+    exec(source.text, namespace)
+    for function in (native.compile_native(source), namespace["f"]):
+        t, k = np.array(numbers, dtype=kind), np.array([50, 60, 70, 80, 90])
+        function(n, t, k)
+        results.append([t.tolist(), k.tolist()])
+    assert results[0] == results[1]
+
+
+def test_what_arrays_share_is_seen_where_they_may_overlap() -> None:
+    body = "for i in range(len(out)):\n    out[i] = a[i] + 1.0"
+    kinds = f"void({VECTOR}, float64[::1])"
+    memory = np.zeros(6)
+    native.compile_native(text_of(body, "a, out", kinds, may_overlap=True))(memory[:-1], memory[1:])
+    assert memory.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+@pytest.mark.parametrize("calls", [0, 2])
+def test_long_functions_are_not_vectorised_and_give_the_same(monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
+    """Beyond the limit, elementary functions are called, and each point is computed alone."""
+    terms = " + ".join(f"(x * {k}.5)" for k in range(40))
+    source = pointwise(f"{terms}{' + elementary.sin(x)' * calls}")
+    given, results, packed = operands(), [], []
+    for limit in (printer.LARGE, 50):
+        monkeypatch.setattr(printer, "LARGE", limit)
+        monkeypatch.setattr(native, "_loaded", {})
+        monkeypatch.setenv("SPARSEJAC_CACHE_DIR", "off")
+        assert printer.print_module(source).is_large == (limit == 50)
+        results.append(np.empty_like(given[0]))
+        native.compile_native(source)(*given, results[-1])
+        packed.append(native.assembly(source).count("vmulpd"))
+    assert bits(results[0]) == bits(results[1])
+    assert packed[1] < packed[0] or not packed[0]
+
+
+def test_no_text_of_the_registry_is_left_to_numba() -> None:
+    for primitive in PRIMITIVES.values():
+        tree = ast.parse(primitive.operation.code.format("x", "y", "z"), mode="eval")
+        assert tree.body
+        printer.print_module(pointwise(primitive.operation.code.format("x", "y", "z")))
+
+
+PLAIN = """
+import sys
+import numpy as np
+import sparsejac
+def f(x):
+    y = np.sin(x[1:]) * x[:-1]
+    y[0] = np.where(x[0] > 0.0, x[1] ** 2, np.exp(x[2]))
+    return y
+for strategy in ("identity", "forward", "reverse"):
+    plan = sparsejac.prepare(f, np.linspace(0.5, 1.5, 6), strategy=strategy, backend="numba")
+    plan(np.linspace(0.25, 1.0, 6))
+from kernels import module
+print(sorted({"numba", "numba.core"} & set(sys.modules)), module.fallbacks)
+"""
+
+
+def test_numba_is_imported_neither_to_compile_nor_to_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARSEJAC_CACHE_DIR", str(tmp_path))
+    for _ in range(2):
+        run = subprocess.run([sys.executable, "-c", PLAIN], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert (run.stdout, run.returncode) == ("[] 0\n", 0), run.stderr

@@ -1,0 +1,419 @@
+"""Products with derivatives: against dense Jacobians, for single and several vectors, nested structures, bad input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+from scipy.sparse.linalg import LinearOperator, cg, gmres, lsmr
+
+import sparsejac
+from cases import Case, oracle, tolerance
+from catalogue import CASES
+from oracles import complex_step
+from sparsejac import (
+    gauss_newton_operator,
+    gradient,
+    hessian,
+    hessian_operator,
+    hvp,
+    jacfwd,
+    jacobian_operator,
+    jacrev,
+    jvp,
+    linear_transpose,
+    linearize,
+    value_and_gradient,
+    vjp,
+)
+from sparsejac.products import evaluation
+
+Array = NDArray[np.float64]
+X = np.array([0.5, 1.5, -1.0, 2.0])
+SOME = [case for k, case in enumerate(CASES) if k % 4 == 0]
+
+
+def model(x: Array) -> Any:
+    return np.stack([np.sin(x[1:]) * x[:-1] ** 2, np.exp(x[:-1]) + x[1:]])
+
+
+def energy(x: Array) -> Any:
+    return np.sum(np.cos(x[1:]) * x[:-1] ** 3) + x[0] * x[-1]
+
+
+def gradient_by_steps(f: Any, x: Array) -> Array:
+    return complex_step(lambda z: [f(z)], x)[0]
+
+
+@pytest.mark.parametrize("case", SOME, ids=lambda case: case.name)
+def test_products_of_whole_functions(case: Case) -> None:
+    x, estimate = case.point(), oracle(case)
+    jacobian, error = estimate.jacobian, tolerance(estimate)
+    rng = np.random.default_rng(1)
+    v, shape = rng.normal(size=x.shape), np.shape(case.f(x.copy(), *case.args))
+    w = rng.normal(size=shape)
+    y, tangent = jvp(case.f, x, v, *case.args)
+    assert np.shape(y) == np.shape(tangent) == shape
+    np.testing.assert_allclose(y, case.f(x.copy(), *case.args), rtol=1e-12, atol=1e-12)
+    assert (np.abs(np.ravel(tangent) - jacobian @ v.ravel()) <= error @ np.abs(v.ravel()) + 1e-300).all()
+    y, pullback = vjp(case.f, x, *case.args)
+    back = pullback(w)
+    assert back.shape == x.shape
+    assert (np.abs(back.ravel() - jacobian.T @ w.ravel()) <= error.T @ np.abs(w.ravel()) + 1e-300).all()
+    assert np.sum(tangent * w) == pytest.approx(np.sum(v * back), rel=1e-10, abs=1e-10)
+
+
+def test_columns_and_rows_are_those_of_the_sparse_jacobian() -> None:
+    matrix = sparsejac.sparse_jacobian(model, X).toarray()
+    np.testing.assert_allclose(jvp(model, X, np.eye(4))[1].reshape(6, 4), matrix, rtol=1e-14)
+    np.testing.assert_allclose(vjp(model, X)[1](np.eye(6).reshape(2, 3, 6)), matrix.T, rtol=1e-14)
+    np.testing.assert_allclose(jacfwd(model, X).reshape(6, 4), matrix, rtol=1e-14)
+    np.testing.assert_allclose(jacrev(model, X).reshape(6, 4), matrix, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["numpy", "numba"])
+def test_backends_agree(name: Any) -> None:
+    matrix = complex_step(model, X)
+    v, w = np.arange(12.0).reshape(4, 3), np.arange(6.0).reshape(2, 3)
+    np.testing.assert_allclose(jvp(model, X, v, backend=name)[1].reshape(6, 3), matrix @ v, rtol=1e-13)
+    np.testing.assert_allclose(vjp(model, X, backend=name)[1](w), matrix.T @ w.ravel(), rtol=1e-13)
+    np.testing.assert_allclose(linearize(model, X, backend=name).jtj(v), matrix.T @ matrix @ v, rtol=1e-12)
+
+
+def test_more_unit_vectors_than_are_carried_at_once() -> None:
+    x = np.linspace(0.1, 1.0, 150)
+
+    def f(x: Array) -> Any:
+        return np.sin(x[2:]) * x[:-2]
+
+    matrix = complex_step(f, x)
+    np.testing.assert_allclose(jacfwd(f, x), matrix, rtol=1e-13)
+    np.testing.assert_allclose(jacrev(f, x), matrix, rtol=1e-13)
+
+
+@given(
+    rows=st.integers(0, 4),
+    columns=st.integers(0, 4),
+    seeds=st.one_of(st.none(), st.integers(0, 3)),
+    seed=st.integers(0, 99),
+)
+def test_linear_maps_of_all_sizes(rows: int, columns: int, seeds: int | None, seed: int) -> None:
+    """<A v, w> = <v, A' w>, also where a side or the number of vectors is 0 or 1."""
+    rng = np.random.default_rng(seed)
+    a, x = rng.integers(-3, 4, (rows, columns)).astype(float), rng.normal(size=columns)
+    tail = () if seeds is None else (seeds,)
+    v, w = rng.normal(size=(columns, *tail)), rng.normal(size=(rows, *tail))
+
+    def f(x: Array) -> Any:
+        return a @ x
+
+    np.testing.assert_allclose(jvp(f, x, v)[1], a @ v, atol=1e-13)
+    lin = linearize(f, x)
+    assert lin.shape == (rows, columns)
+    np.testing.assert_allclose(lin.jvp(v), a @ v, atol=1e-13)
+    np.testing.assert_allclose(lin.vjp(w), a.T @ w, atol=1e-13)
+    np.testing.assert_allclose(lin.jtj(v), a.T @ (a @ v), atol=1e-12)
+    np.testing.assert_allclose(linear_transpose(f, x)(w), a.T @ w, atol=1e-13)
+
+
+class State(NamedTuple):
+    u: Any
+    p: Any
+
+
+@dataclass
+class Rates:
+    k: Any
+    w: Any
+
+
+@pytest.mark.parametrize(
+    "make", [State, Rates, lambda u, p: {"u": u, "p": p}, lambda u, p: (u, p), lambda u, p: [u, p]]
+)
+def test_structures(make: Any) -> None:
+    """A tangent has the structure of x, a cotangent that of the result."""
+
+    def parts(s: Any) -> Any:
+        return list(s.values()) if isinstance(s, dict) else [s.k, s.w] if isinstance(s, Rates) else list(s)
+
+    def f(s: Any) -> Any:
+        u, p = parts(s)
+        return {"mass": u[1:] * p, "power": p * np.sum(u)}
+
+    u, p, du, dp = np.array([1.0, 2.0, 4.0]), 3.0, np.array([1.0, 0.0, -1.0]), 0.5
+    y, tangent = jvp(f, make(u, p), make(du, dp))
+    assert y["mass"].tolist() == [6.0, 12.0]
+    assert y["power"] == 21.0
+    np.testing.assert_allclose(tangent["mass"], [0.0 * 3 + 2 * 0.5, -3.0 + 4 * 0.5])
+    assert tangent["power"] == pytest.approx(7 * 0.5)
+    _, pullback = vjp(f, make(u, p))
+    back = pullback({"mass": np.array([1.0, 10.0]), "power": 100.0})
+    assert type(back) is type(make(u, p))
+    by_u, by_p = parts(back)
+    assert by_u.tolist() == [300.0, 303.0, 330.0]
+    assert by_p == 2.0 + 40.0 + 700.0
+    several = pullback({"mass": np.eye(3)[:2], "power": np.eye(3)[2]})
+    assert parts(several)[0].shape == (3, 3)
+    assert parts(several)[1].tolist() == [2.0, 4.0, 7.0]
+
+
+def test_blocks_of_dense_jacobians() -> None:
+    def f(s: Any) -> Any:
+        return s["a"][:, None] * s["b"], np.sum(s["a"])
+
+    x = {"a": np.array([1.0, 2.0]), "b": np.array([3.0, 4.0, 5.0])}
+    for dense in (jacfwd(f, x), jacrev(f, x)):
+        product, total = dense
+        assert product["a"].shape == (2, 3, 2)
+        assert product["a"][1, :, 1].tolist() == [3.0, 4.0, 5.0]
+        assert product["b"][1].tolist() == (2.0 * np.eye(3)).tolist()
+        assert total["a"].tolist() == [1.0, 1.0]
+        assert total["b"].tolist() == [0.0] * 3
+
+
+def test_arguments_by_position_and_name() -> None:
+    def f(t: float, y: Array, c: float = 1.0) -> Any:
+        return c * t * y[1:] * y[0]
+
+    y = np.array([2.0, 3.0, 5.0])
+    v = np.array([1.0, 0.0, 0.0])
+    assert jvp(f, y, v, 10.0, argnums=1)[1].tolist() == [30.0, 50.0]
+    assert jvp(f, y, v, 10.0, argnums=1, kwargs={"c": 2.0})[1].tolist() == [60.0, 100.0]
+    assert jvp(f, (10.0, y), (1.0, v), argnums=(0, 1))[1].tolist() == [30.0 + 6.0, 50.0 + 10.0]
+    assert vjp(f, 10.0, y, argnums=1)[1](np.array([1.0, 0.0])).tolist() == [30.0, 20.0, 0.0]
+    by_t, by_y = vjp(f, 10.0, y, argnums=(0, 1))[1](np.array([1.0, 0.0]))
+    assert by_t == 6.0
+    assert by_y.tolist() == [30.0, 20.0, 0.0]
+    assert gradient(lambda t, y: t * y[0], 4.0, y, argnums=1).tolist() == [4.0, 0.0, 0.0]
+
+
+def test_numbers() -> None:
+    y, tangent = jvp(lambda x: x**3, 2.0, 1.0)
+    assert (y, tangent) == (8.0, 12.0)
+    assert gradient(np.sin, 0.0) == 1.0
+    assert hvp(lambda x: x**3, 2.0, 1.0) == pytest.approx(12.0)
+    assert hessian(lambda x: x**3, 2.0) == pytest.approx(12.0)
+    assert jacfwd(np.sin, 0.0).shape == ()
+
+
+def test_gradients_are_those_of_complex_steps() -> None:
+    expected = gradient_by_steps(energy, X)
+    np.testing.assert_allclose(gradient(energy, X), expected, rtol=1e-14)
+    value, found = value_and_gradient(energy, X)
+    assert value == energy(X)
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+def test_second_order_products() -> None:
+    matrix = complex_step(lambda z: gradient_of_energy(z), X)
+    v = np.arange(8.0).reshape(4, 2)
+    np.testing.assert_allclose(gradient_of_energy(X), gradient(energy, X), rtol=1e-13)
+    np.testing.assert_allclose(hvp(energy, X, v), matrix @ v, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(hvp(energy, X, v[:, 1]), matrix @ v[:, 1], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(hessian_operator(energy, X) @ v, matrix @ v, rtol=1e-12, atol=1e-12)
+
+
+def gradient_of_energy(x: Array) -> Any:
+    """By hand."""
+    result = np.zeros(len(x), dtype=x.dtype)
+    result[:-1] += 3 * np.cos(x[1:]) * x[:-1] ** 2
+    result[1:] -= np.sin(x[1:]) * x[:-1] ** 3
+    result[0] += x[-1]
+    result[-1] += x[0]
+    return result
+
+
+def test_a_linearization_computes_f_once() -> None:
+    calls = []
+
+    def f(x: Array) -> Any:
+        calls.append(1)
+        return np.exp(x[1:]) * x[:-1]
+
+    lin = linearize(f, X)
+    y, push = linearize(f, X)
+    matrix = complex_step(lambda z: np.exp(z[1:]) * z[:-1], X)
+    for k in range(3):
+        np.testing.assert_allclose(lin.jvp(np.eye(4)[k]), matrix[:, k])
+        np.testing.assert_allclose(lin.vjp(np.eye(3)[k]), matrix[k])
+    np.testing.assert_allclose(push(np.ones(4)), matrix.sum(axis=1))
+    assert y.tolist() == lin.value.tolist() == (np.exp(X[1:]) * X[:-1]).tolist()
+    assert len(calls) == 2
+    assert lin.nbytes >= 8 * 3
+    assert repr(lin) == f"<Linearization of f: Jacobian 3 x 4, {lin.nbytes} bytes>"
+
+
+def test_a_linearization_is_of_the_numbers_that_it_was_made_with() -> None:
+    x, c = X.copy(), np.array([2.0, 3.0, 4.0])
+    lin = linearize(lambda x: c * x[1:] ** 2, x)
+    before = lin.jvp(np.ones(4)).tolist()
+    x[:] = 0.0
+    c[:] = 0.0
+    assert lin.jvp(np.ones(4)).tolist() == before
+    lin.value[:] = 7.0
+    assert lin.value.tolist() == [4.5, 3.0, 16.0]
+
+
+@pytest.mark.parametrize("kind", ["diagonal", "matrix", "sparse", "operator", "function", "list"])
+def test_gauss_newton_products(kind: str) -> None:
+    matrix = complex_step(model, X)
+    rng = np.random.default_rng(0)
+    dense = rng.normal(size=(6, 6))
+    dense = dense + dense.T
+    if kind in ("diagonal", "list"):
+        dense = np.diag(np.arange(1.0, 7.0))
+    loss = {
+        "diagonal": np.arange(1.0, 7.0),
+        "list": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+        "matrix": dense,
+        "sparse": sp.csr_array(dense),
+        "operator": LinearOperator((6, 6), matvec=lambda a: dense @ a, matmat=lambda a: dense @ a),
+        "function": lambda a: dense @ a,
+    }[kind]
+    v = rng.normal(size=(4, 2))
+    expected = matrix.T @ dense @ matrix @ v
+    lin = linearize(model, X)
+    np.testing.assert_allclose(lin.jtj(v, loss), expected, rtol=1e-11)
+    np.testing.assert_allclose(lin.jtj(v[:, 0], loss), expected[:, 0], rtol=1e-11)
+    np.testing.assert_allclose(gauss_newton_operator(model, X, loss_hessian=loss) @ v, expected, rtol=1e-11)
+    np.testing.assert_allclose(lin.jtj(v), matrix.T @ matrix @ v, rtol=1e-11)
+
+
+def test_operators_multiply_from_all_sides() -> None:
+    matrix = complex_step(model, X)
+    operator = jacobian_operator(model, X)
+    assert operator.shape == (6, 4)
+    v, w = np.arange(8.0).reshape(4, 2), np.arange(18.0).reshape(6, 3)
+    np.testing.assert_allclose(operator @ v, matrix @ v, rtol=1e-13)
+    np.testing.assert_allclose(operator @ v[:, 0], matrix @ v[:, 0], rtol=1e-13)
+    np.testing.assert_allclose(operator @ v[:, :1], matrix @ v[:, :1], rtol=1e-13)
+    np.testing.assert_allclose(operator.T @ w, matrix.T @ w, rtol=1e-13)
+    np.testing.assert_allclose(operator.H @ w[:, 0], matrix.T @ w[:, 0], rtol=1e-13)
+    assert (operator @ np.empty((4, 0))).shape == (6, 0)
+    with pytest.raises(sparsejac.InputTypeError, match="complex128"):
+        operator @ (1j * v)
+
+
+def test_operators_in_solvers() -> None:
+    def residual(x: Array) -> Any:
+        return np.concatenate([10.0 * (x[1:] - x[:-1] ** 2), 1.0 - x[:-1]])
+
+    x = np.linspace(-1.0, 0.5, 6)
+    matrix = complex_step(residual, x)
+    b = np.arange(10.0)
+    expected = np.linalg.lstsq(matrix, b, rcond=None)[0]
+    np.testing.assert_allclose(lsmr(jacobian_operator(residual, x), b, atol=1e-13, btol=1e-13)[0], expected, rtol=1e-6)
+    normal, rhs = gauss_newton_operator(residual, x), matrix.T @ b
+    np.testing.assert_allclose(cg(normal, rhs, rtol=1e-12)[0], expected, rtol=1e-6)
+    fit = least_squares(residual, x, jac=lambda x: jacobian_operator(residual, x), tr_solver="lsmr")
+    np.testing.assert_allclose(fit.x, np.ones(6), atol=1e-6)
+
+    def square(x: Array) -> Any:
+        return x**3 + np.roll(x, 1)
+
+    step = gmres(jacobian_operator(square, X), square(X), rtol=1e-12)[0]
+    np.testing.assert_allclose(step, np.linalg.solve(complex_step(square, X), square(X)), rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("f", "why"),
+    [
+        (lambda x: x**2, "its derivative depends on x"),
+        (lambda x: x + 1.0, r"f\(0\) is not 0"),
+        (lambda x: x if x[0] > 0 else 2 * x, "it decides on values of x"),
+    ],
+)
+def test_what_is_not_linear_is_not_transposed(f: Any, why: str) -> None:
+    with pytest.raises(sparsejac.InputError, match=f"linear_transpose: f is not linear: {why}"):
+        linear_transpose(f, X)
+
+
+@pytest.mark.parametrize(
+    ("v", "message"),
+    [
+        (np.ones(3), r"v has shape \(3,\), and belongs to an array of shape \(4,\)"),
+        (np.ones((3, 4)), r"v has shape \(3, 4\), and belongs to an array of shape \(4,\)"),
+        (1.0, r"v has shape \(\)"),
+        (np.ones((4, 1, 1)), r"v has shape \(4, 1, 1\)"),
+        (1j * np.ones(4), "v holds complex numbers"),
+        ("text", "v holds"),
+        (None, "v holds"),
+    ],
+)
+def test_bad_tangents(v: Any, message: str) -> None:
+    with pytest.raises(sparsejac.SparsejacError, match=f"jvp: {message}"):
+        jvp(model, X, v)
+    with pytest.raises(sparsejac.SparsejacError, match=f"hvp: {message}"):
+        hvp(energy, X, v)
+    with pytest.raises(sparsejac.SparsejacError, match=f"Linearization.jvp: {message}"):
+        linearize(model, X).jvp(v)
+
+
+def test_bad_cotangents_and_structures() -> None:
+    _, pullback = vjp(model, X)
+    with pytest.raises(sparsejac.InputError, match=r"w has shape \(6,\), and belongs to an array of shape \(2, 3\)"):
+        pullback(np.ones(6))
+    f = lambda s: {"a": s["u"], "b": s["p"]}  # noqa: E731
+    x = {"u": X, "p": 1.0}
+    for v in (X, {"u": X}, {"u": X, "q": 1.0}, (X, 1.0)):
+        with pytest.raises(sparsejac.InputTypeError, match=r"v is a .*, and has to be nested like dict\(u: "):
+            jvp(f, x, v)
+    with pytest.raises(sparsejac.InputError, match=r"v\['u'\] has shape \(3,\)"):
+        jvp(f, x, {"u": X[:3], "p": 1.0})
+    with pytest.raises(sparsejac.InputError, match="different numbers of tangents"):
+        jvp(f, x, {"u": np.ones((4, 2)), "p": np.ones(3)})
+    with pytest.raises(sparsejac.InputError, match="loss_hessian has shape"):
+        linearize(model, X).jtj(np.ones(4), np.ones(5))
+    with pytest.raises(sparsejac.InputError, match="argnums"):
+        jvp(lambda a, b: a * b, X, X, argnums=(0, 1))
+
+
+@pytest.mark.parametrize("name", ["gradient", "value_and_gradient", "hessian", "sparse_hessian", "hessian_operator"])
+@pytest.mark.parametrize("f", [lambda x: x[:1], lambda x: x, lambda x: (x[0], x)])
+def test_only_one_number_has_a_gradient(name: str, f: Any) -> None:
+    with pytest.raises(sparsejac.InputError, match=f"{name}: f returned .*a gradient is that of one number"):
+        getattr(sparsejac, name)(f, X)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["jvp", "vjp", "linearize", "linear_transpose", "gradient", "jacfwd", "jacrev", "hessian", "jacobian_operator"],
+)
+def test_bad_functions_and_points(name: str) -> None:
+    further = (X,) if name == "jvp" else ()
+    call = getattr(sparsejac, name)
+    with pytest.raises(sparsejac.InputTypeError, match=f"{name}: f is not callable"):
+        call(3.0, X, *further)
+    with pytest.raises(sparsejac.InputTypeError, match=f"{name}: x holds"):
+        call(energy, "text", *further)
+    with pytest.raises(sparsejac.InputError, match="backend='fast' is not an option"):
+        call(energy, X, *further, backend="fast")
+    with pytest.raises(sparsejac.UntraceableError):
+        call(lambda x: float(np.array(x.tolist()[0]).astype("U")) * x[0], X, *further)
+
+
+def test_second_derivatives_of_rules_are_refused() -> None:
+    def f(x: Array) -> Any:
+        return np.sum(np.linalg.solve(np.diag(x), np.ones(4)))
+
+    np.testing.assert_allclose(gradient(f, X), -1.0 / X**2)
+    for call in (lambda: hvp(f, X, X), lambda: hessian(f, X), lambda: hessian_operator(f, X)):
+        with pytest.raises(sparsejac.UntraceableError, match=r"cannot differentiate .*solve.* twice"):
+            call()
+
+
+def test_the_same_structure_is_transformed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    pushed = evaluation.pushed
+    monkeypatch.setattr(evaluation, "pushed", lambda *a: made.append(a) or pushed(*a))
+    evaluation.clear()
+    for c in (1.0, 2.0, 3.0):
+        assert jvp(lambda x, c=c: c * x[1:] * x[:-1], np.ones(3), np.ones(3))[1].tolist() == [2 * c, 2 * c]
+    assert len(made) == 1

@@ -1,0 +1,185 @@
+"""Transformed Programs: products with the Jacobian and its transpose, against dense Jacobians of whole functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cases import Case, oracle, tolerance
+from catalogue import CASES
+from sparsejac.errors import UntraceableError
+from sparsejac.transforms import check_differentiable_again, gradient_of, linearized, pulled, pushed
+from traced_functions import program_of, trace
+from transformed import linear_products, pulled_products, pushed_products, run_template
+
+Array = NDArray[np.float64]
+
+
+def seeds_of(shape: tuple[int, int]) -> Array:
+    return np.random.default_rng(shape[0]).normal(size=shape)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_products_are_those_of_the_dense_jacobian(case: Case) -> None:
+    x, estimate = case.point(), oracle(case)
+    traced = trace(lambda x: case.f(x, *case.args), x)
+    jacobian, error = estimate.jacobian, tolerance(estimate)
+    v, w = seeds_of((x.size, 3)), seeds_of((len(jacobian), 3))
+    allowed_v, allowed_w = error @ np.abs(v), error.T @ np.abs(w)
+    forward, reverse = linear_products(traced, x, v, w)
+    for found in (pushed_products(traced, x, v), forward):
+        assert (np.abs(found - jacobian @ v) <= allowed_v + 1e-300).all()
+    for found in (pulled_products(traced, x, w), reverse):
+        assert (np.abs(found - jacobian.T @ w) <= allowed_w + 1e-300).all()
+
+
+@pytest.mark.parametrize("seeds", [None, 1, 4])
+def test_the_result_stands_before_the_products(seeds: int | None) -> None:
+    x = np.array([0.5, 1.5, -2.5])
+    traced = trace(lambda x: np.sin(x[1:]) * x[0], x)
+    expected = np.sin(x[1:]) * x[0]
+    v = np.ones(3 * (seeds or 1))
+    assert run_template(pushed(traced.program, seeds), [x, v], traced.constants)[:2].tolist() == expected.tolist()
+    w = np.ones(2 * (seeds or 1))
+    assert run_template(pulled(traced.program, seeds), [x, w], traced.constants)[:2].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    ("f", "size"),
+    [
+        (lambda x: x, 3),
+        (lambda x: np.zeros(4), 2),
+        (lambda x: np.zeros(0), 3),
+        (lambda x: np.sum(x), 0),
+        (lambda x: x[:0] * 2.0, 1),
+        (lambda x: x[::-1], 1),
+        (lambda x: np.broadcast_to(x, (3, 2)), 2),
+    ],
+)
+def test_small_and_empty(f: Any, size: int) -> None:
+    x = np.linspace(0.5, 1.5, size)
+    traced = trace(f, x)
+    columns = [np.ravel(f(x + e)) - np.ravel(f(x)) for e in np.eye(size)]  # each f is linear
+    jacobian = np.array(columns).reshape(size, traced.program.output.size).T
+    v, w = seeds_of((size, 3)), seeds_of((len(jacobian), 3))
+    forward, reverse = linear_products(traced, x, v, w)
+    np.testing.assert_allclose(pushed_products(traced, x, v), jacobian @ v, atol=1e-14)
+    np.testing.assert_allclose(forward, jacobian @ v, atol=1e-14)
+    np.testing.assert_allclose(pulled_products(traced, x, w), jacobian.T @ w, atol=1e-14)
+    np.testing.assert_allclose(reverse, jacobian.T @ w, atol=1e-14)
+
+
+def masked_log(x: Array) -> Any:
+    return np.where(x > 0.0, np.log(x), 0.0)
+
+
+def log_of_written(x: Array) -> Any:
+    y = np.zeros(4)
+    y[1:] = x
+    return np.log(y)
+
+
+def log_of_relu(x: Array) -> Any:
+    return np.log(np.maximum(x, 0.0))[1:]
+
+
+def part_of_root(x: Array) -> Any:
+    return np.sqrt(x)[1:]
+
+
+def root_of_selected(x: Array) -> Any:
+    return np.sqrt(np.where(x > 0.0, x, 0.0)) + x
+
+
+@pytest.mark.parametrize(
+    ("f", "jacobian"),
+    [
+        (masked_log, np.diag([0.0, 0.5, 0.25])),
+        (log_of_written, np.vstack([np.zeros(3), np.diag([np.inf, 0.5, 0.25])])),
+        (log_of_relu, np.array([[0.0, 0.5, 0.0], [0.0, 0.0, 0.25]])),
+        (part_of_root, np.array([[0.0, 0.5 / np.sqrt(2.0), 0.0], [0.0, 0.0, 0.25]])),
+        (root_of_selected, np.diag([1.0, 1.0 + 0.5 / np.sqrt(2.0), 1.25])),
+    ],
+)
+def test_a_zero_of_structure_is_not_multiplied(f: Any, jacobian: Array) -> None:
+    """At x[0] = 0 each of these has an infinite partial derivative that no finite result depends on."""
+    x = np.array([0.0, 2.0, 4.0])
+    traced = trace(f, x)
+    for j in range(3):
+        if np.isinf(jacobian[:, j]).any():
+            continue
+        v = np.eye(3)[:, [j, j]]
+        if not np.isinf(jacobian).any():
+            found = pushed_products(traced, x, np.ones((3, 2)))
+            np.testing.assert_allclose(found, jacobian @ np.ones((3, 2)))
+            np.testing.assert_allclose(linear_products(traced, x, v, np.ones((len(jacobian), 2)))[0], jacobian @ v)
+    w = np.ones((len(jacobian), 2))
+    expected = np.where(np.isinf(jacobian), 0.0, jacobian).T @ w
+    expected[np.isinf(jacobian).any(axis=0)] = np.inf
+    np.testing.assert_allclose(pulled_products(traced, x, w), expected)
+    np.testing.assert_allclose(linear_products(traced, x, np.ones((3, 2)), w)[1], expected)
+
+
+def test_the_tangent_of_a_written_border_stays_zero() -> None:
+    x = np.array([1.0, 2.0, 4.0])
+    found = pushed_products(trace(log_of_written, x), x, np.ones((3, 1)))
+    assert found.ravel().tolist() == [0.0, 1.0, 0.5, 0.25]
+
+
+def test_a_true_zero_times_infinity_is_not_hidden() -> None:
+    """The derivative of sqrt(x)**2 at 0 is not 0; a product that was found as 0 * inf says so."""
+    x = np.array([0.0])
+    traced = trace(lambda x: np.sqrt(x) ** 2, x)
+    assert np.isnan(pushed_products(traced, x, np.ones((1, 1)))).all()
+    assert np.isnan(pulled_products(traced, x, np.ones((1, 1)))).all()
+
+
+def test_gradient_of_a_gradient_is_the_hessian_of_a_quadratic() -> None:
+    a = np.array([[2.0, 1.0, 0.0], [1.0, 3.0, -1.0], [0.0, -1.0, 4.0]])
+    x = np.array([0.5, -1.0, 2.0])
+    traced = trace(lambda x: 0.5 * x @ a @ x, x)
+    gradient = gradient_of(traced.program)
+    constants = gradient.constants(traced.constants)
+    np.testing.assert_allclose(run_template(gradient, [x], traced.constants), a @ x)
+    for column, unit in zip(a, np.eye(3), strict=True):
+        twice = pushed(gradient.program)
+        np.testing.assert_allclose(run_template(twice, [x, unit], constants)[3:], column)
+        back = pulled(gradient.program)
+        np.testing.assert_allclose(run_template(back, [x, unit], constants)[3:], column)
+
+
+def test_third_derivatives() -> None:
+    x = np.array([1.3])
+    traced = trace(lambda x: np.sin(x[0]) * x[0] ** 3, x)
+    first = gradient_of(traced.program)
+    second = gradient_of(first.program)
+    third = gradient_of(second.program)
+    constants = third.constants(second.constants(first.constants(traced.constants)))
+    s, c, t = np.sin(1.3), np.cos(1.3), 1.3
+    expected = -c * t**3 - 9 * s * t**2 + 18 * c * t + 6 * s
+    np.testing.assert_allclose(run_template(third, [x], constants), expected)
+
+
+def test_linear_functions_are_known_as_such() -> None:
+    a = np.arange(6.0).reshape(2, 3)
+    assert linearized(program_of(lambda x: a @ x - 2.0 * np.diff(x), np.ones(3))).is_constant
+    assert not linearized(program_of(lambda x: a @ x**2, np.ones(3))).is_constant
+
+
+def test_equal_structure_gives_equal_programs() -> None:
+    """What was made for one trace serves another one with other numbers."""
+    one, other = (program_of(lambda x, c=c: np.exp(c * x[1:]) * x[:-1], np.full(4, c)) for c in (2.0, 3.0))
+    assert one.digest == other.digest
+    assert pushed(one, 2).program.digest == pushed(other, 2).program.digest
+    assert pulled(one).program.digest == pulled(other).program.digest
+    assert pulled(one).program.digest != pulled(one, 1).program.digest
+
+
+def test_rules_of_first_derivatives_are_not_differentiated_again() -> None:
+    check_differentiable_again(program_of(lambda x: np.exp(x) * x.astype(np.float32), np.ones(3)), "hessian")
+    solving = program_of(lambda x: np.linalg.solve(np.diag(x), np.ones(3)), np.array([1.0, 2.0, 3.0]))
+    with pytest.raises(UntraceableError, match=r"hessian: sparsejac cannot differentiate .*solve.* twice"):
+        check_differentiable_again(solving, "hessian")
