@@ -19,7 +19,7 @@ from kernels.calls import CallError
 from kernels.entry import DONE, FLIPPED, OVERLAP
 from kernels.executor import allocate
 from kernels.kernel import Kernel
-from kernels.lazy import Lazy
+from kernels.lazy import Lazy, load
 from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Launch, Schedule
 from sparsejac.backend import Backend
@@ -56,6 +56,16 @@ MEMORY_LIMIT = 4 * 2**30
 
 _NOTHING = np.empty(0)
 
+_TIMED = 10
+_WARM = 2
+"""Evaluations that are timed, but for the first ones, which prepare and compile."""
+
+_OPEN = ("auto", "measure")
+"""Options that leave the strategy open."""
+
+_SHARED = ("pattern", "zeros", "facts", "coloring", "outline")
+"""Beginnings of the names of the stages that do not depend on the strategy in use."""
+
 _STAGES = ("pattern", "constants", "coloring", "outline", "prepare")
 """Beginnings of the names of the stages of set-up that readers are told."""
 
@@ -85,7 +95,7 @@ class Engine:
     Parameters
     ----------
     schedule : Schedule
-    strategy : {"auto", "forward", "reverse", "bidirectional", "identity"}
+    strategy : {"auto", "forward", "reverse", "bidirectional", "identity", "elimination", "measure"}
     order : str, optional
         Order of the greedy coloring; by default the best coloring that is found with little work.
     backend : {"auto", "numpy", "numba"}
@@ -142,6 +152,10 @@ class Engine:
         self._buffers = Workspaces(lambda: allocate(self.schedule))
         self._fused: Fused | None = None
         self._evaluated: Parts | None = None
+        # Seconds of one evaluation by strategy, and how many evaluations are still to be timed.
+        self.measured: dict[str, float] = {}
+        self._untimed = _TIMED
+        self._winner: str | None = None
         if coloring is not None:
             self._adopt(coloring)
 
@@ -256,7 +270,32 @@ class Engine:
     @property
     def strategy(self) -> str:
         """Name of the strategy in use."""
-        return self._once("strategy", self._choose) if self.requested == "auto" else self.requested
+        if self.requested not in _OPEN:
+            return self.requested
+        return self._winner or self._once("strategy", self._choose)
+
+    def measure(self, inputs: Sequence[FloatArray]) -> None:
+        """Time all strategies at these inputs, once, and use the fastest from now on; see `sparsejac.measuring`."""
+        with self._lock:
+            if self._winner is None and not self.linear:
+                given = self._as_given(inputs)
+                self.measured, winner = load("sparsejac.measuring").race(self, given, MEMORY_LIMIT)
+                self._made.update(winner._made)
+                self.seconds.update(winner.seconds)
+                self.backend, self._evaluated, self._fused = winner.backend, winner._evaluated, winner._fused
+                self._winner, self._untimed = winner.requested, 0
+
+    def rival(self, name: str) -> Engine:
+        """An engine of its own for a strategy, which compiles at once and begins with all that is known here."""
+        backend: BackendName = "numba" if self.backend.name == "auto" else self.backend.name
+        strategy, known, lowered = cast("StrategyName", name), self._known, self.lowered
+        other = Engine(
+            self.schedule, strategy, self.order, backend, known=known, changing=self._changing, lowered=lowered
+        )
+        other._given_pattern, other._is_given = self._given_pattern, self._is_given
+        other._pattern_checked = self._pattern_checked
+        other._made.update({stage: made for stage, made in self._made.items() if stage.startswith(_SHARED)})
+        return other
 
     @property
     def coloring(self) -> Coloring | None:
@@ -283,13 +322,18 @@ class Engine:
         strategy, parts = STRATEGIES[name], self._parts_for(name)
         coloring = None if strategy.problem is None else self.color(strategy.problem)
         if isinstance(strategy, ProgramStrategy):
-            return self._outline(strategy).prepare(self.pattern, self._live)
+            return self._outline(strategy).prepare(self.pattern, known_zeros=self._has_known_zeros)
         if parts is None or parts.linear:
             return strategy.prepare(self.schedule, self.pattern, coloring, self._live)
         prepared = strategy.prepare(parts.schedule, parts.sparsity.pattern, coloring, parts.live)
         assert isinstance(prepared, Compressed)
         prepared.move(parts.places)
         return parts.complete(prepared)
+
+    @property
+    def _has_known_zeros(self) -> bool:
+        """Whether the pattern may lack entries to which the data flow leads."""
+        return self._given_pattern is not None or any(mask is not None for mask in self._live)
 
     def _outline(self, strategy: ProgramStrategy) -> Outline:
         if self.lowered is None:
@@ -404,6 +448,8 @@ class Engine:
         read : tuple of int
         check : bool
         """
+        if self._untimed:
+            return self._write_timed(inputs, out, read, check)
         fused, parts = self._fused, self._evaluated
         if fused is None:
             entries = parts.constant_entries(inputs) if parts is not None and parts.linear and not read else None
@@ -428,12 +474,29 @@ class Engine:
         finally:
             fused.workspaces.give(workspace)
 
+    def _write_timed(
+        self, inputs: Sequence[FloatArray], out: FloatArray, read: tuple[int, ...], check: bool
+    ) -> list[FloatArray]:
+        """As `write`, noting the time if it is that of the entries alone."""
+        left, self._untimed = self._untimed, 0
+        start = perf_counter()
+        copies = self.write(inputs, out, read, check=check)
+        seconds = perf_counter() - start
+        if not read and left <= _TIMED - _WARM:
+            name = self.strategy
+            self.measured[name] = min(seconds, self.measured.get(name, seconds))
+        self._untimed = max(self._untimed, left - 1)
+        return copies
+
     def _write(
         self, inputs: Sequence[FloatArray], out: FloatArray, read: tuple[int, ...], check: bool
     ) -> list[FloatArray]:
         """As `write`, call by call; the first one that compiles makes one call of it all, if it can."""
         if self.linear:
             return self._write_constants(inputs, out, read, check)
+        if self.requested == "measure" and self._winner is None:
+            self.measure(inputs)
+            return self.write(inputs, out, read, check=check)
         prepared, coloring, parts = self.prepared, self.coloring, self._parts_for(self.strategy)
         backend = self.backend if parts is None else parts.backend
         compiled = backend.compiled(prepared.variants, coloring.num_colors if coloring else 1, prepared.work)
@@ -526,6 +589,8 @@ class Engine:
             schedule = self.schedule if parts is None else parts.schedule
             self._once("fuse", lambda: (fuse(schedule, prepared, executor, nnz, checks_finite=finite),))
             self.backend.compile_seconds += self.seconds["fuse"]
+            self.measured.pop(self.strategy, None)  # another way of running it was timed so far
+            self._untimed = _TIMED
         (self._fused,) = self._made["fuse"]
         return self._fused
 
@@ -675,8 +740,9 @@ class Engine:
     def _adopt(self, given: Coloring | npt.ArrayLike) -> None:
         if self.requested == "identity":
             raise InputError("coloring: the strategy 'identity' colors nothing; leave the coloring or the strategy out")
-        problem = STRATEGIES["forward" if self.requested == "auto" else self.requested].problem
-        if self.requested == "auto" and isinstance(given, COLORING.Coloring):
+        is_open = self.requested in _OPEN
+        problem = STRATEGIES["forward" if is_open else self.requested].problem
+        if is_open and isinstance(given, COLORING.Coloring):
             problem = given.problem
         strategy = next((name for name, s in STRATEGIES.items() if s.problem == problem), None)
         if problem is None or strategy is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kernels.address import Address
-from kernels.kernel import KernelBuilder
+from kernels.kernel import Kernel, KernelBuilder
 from kernels.step import Access
 from kernels.sweep import Store, Sweep
 from sparsejac.addressing import Box, collapse
@@ -57,25 +57,36 @@ def grouped(placed: Sequence[Placed]) -> list[list[int]]:
     return groups
 
 
-def sweep_of(placed: Sequence[Placed]) -> Sweep:
-    """One sweep for terms over one box; those that go to the same places are summed first."""
+def kernel_of(placed: Sequence[Placed]) -> tuple[Kernel, tuple[Access, ...]]:
+    """The kernel of terms over one box, and its loads; one output for each term."""
     loads: dict[object, int] = {}
     accesses: list[Access] = []
     for access in (access for term in placed for factor in term.factors for access in factor.loads):
         if loads.setdefault((access.buffer, access.address.key), len(accesses)) == len(accesses):
             accesses.append(access)
     builder = KernelBuilder(len(accesses))
-    results: dict[object, tuple[int, Placed]] = {}
-    for term in placed:
-        value = _product(builder, term.factors, loads)
-        key = (term.buffer, term.address.key, term.adds)
-        known = results.get(key)
-        results[key] = (value if known is None else builder.apply(_ADD, known[0], value), term)
-    ordered = list(results.values())
-    kernel = builder.build(*(value for value, _ in ordered))
-    box, merged = _collapsed([*(a.address for a in accesses), *(term.address for _, term in ordered)])
-    stores = (Store(Access(t.buffer, m), t.adds) for (_, t), m in zip(ordered, merged[len(accesses) :], strict=True))
-    return Sweep(kernel, box, tuple(Access(a.buffer, m) for a, m in zip(accesses, merged, strict=False)), tuple(stores))
+    sums: dict[object, int] = {}
+    for term in placed:  # those that go to the same places are summed first
+        value, place = _product(builder, term.factors, loads), _place(term)
+        sums[place] = builder.apply(_ADD, sums[place], value) if place in sums else value
+    return builder.build(*sums.values()), tuple(accesses)
+
+
+def sweep_of(placed: Sequence[Placed]) -> Sweep:
+    """One sweep for terms over one box."""
+    kernel, loads = kernel_of(placed)
+    stores = list({_place(term): term for term in placed}.values())
+    box, merged = _collapsed([*(load.address for load in loads), *(term.address for term in stores)])
+    return Sweep(
+        kernel,
+        box,
+        tuple(Access(load.buffer, address) for load, address in zip(loads, merged, strict=False)),
+        tuple(Store(Access(t.buffer, m), t.adds) for t, m in zip(stores, merged[len(loads) :], strict=True)),
+    )
+
+
+def _place(term: Placed) -> object:
+    return term.buffer, term.address.key, term.adds
 
 
 def _product(builder: KernelBuilder, factors: Iterable[Factor], loads: dict[object, int]) -> int:

@@ -46,8 +46,8 @@ def in_order(box: Box) -> Affine:
     return Affine(box, 0, c_strides(box))
 
 
-def place_in_entries(terms: Sequence[Term], pattern: Pattern, buffer: int) -> Placement:
-    """Write terms straight to the entries of a pattern; those that have none there are known to be zero.
+def place_in_entries(terms: Sequence[Term], pattern: Pattern, buffer: int, *, known_zeros: bool) -> Placement:
+    """Write terms straight to the entries of a pattern.
 
     Parameters
     ----------
@@ -56,9 +56,16 @@ def place_in_entries(terms: Sequence[Term], pattern: Pattern, buffer: int) -> Pl
     pattern : Pattern
     buffer : int
         Number of the buffer of entries.
+    known_zeros : bool
+        Whether terms that have no entry are known to be zero, and left out.
+
+    Raises
+    ------
+    AssertionError
+        If a term that is not known to be zero has no entry.
     """
     finder = EntryFinder(pattern)
-    placed = [found for term in terms for found in _place(term, finder, buffer)]
+    placed = [found for term in terms for found in _place(term, finder, buffer, known_zeros=known_zeros)]
     groups = [[placed[k] for k in group] for group in grouped(placed)]
     touched = np.zeros(pattern.nnz, dtype=np.bool_)
     zeroed = False
@@ -68,12 +75,16 @@ def place_in_entries(terms: Sequence[Term], pattern: Pattern, buffer: int) -> Pl
     return Placement(groups, zeroed or not touched.all())
 
 
-def _place(term: Term, finder: EntryFinder, buffer: int) -> list[Placed]:
+def _place(term: Term, finder: EntryFinder, buffer: int, *, known_zeros: bool) -> list[Placed]:
     address, slots = finder.find(term.rows, term.columns)
     if address is not None:
         return [Placed(term.box, term.factors, buffer, address, adds=False)]
     assert slots is not None
     met = slots >= 0
+    if not known_zeros:
+        place = int(np.argmin(met))
+        entry = int(term.rows.table()[place]), int(term.columns.table()[place])
+        raise AssertionError(f"elimination: a term leads to the entry {entry}, which the pattern lacks")
     if not met.any():
         return []
     points = listed(np.flatnonzero(met))

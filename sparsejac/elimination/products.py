@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernels.entry import Invocation
-from sparsejac.elimination.blocks import BlockGraph, LocalJacobian, by_edge, prune
+from sparsejac.elimination.blocks import BlockGraph, LocalJacobian, Mask, by_edge, prune
 from sparsejac.pattern import IndexArray, Pattern, entry_numbers, index_dtype
 from sparsejac.sparsity import expand
 from sparsejac.sums import FloatArray, Sums
@@ -39,9 +39,6 @@ class Products:
         The last step, which writes the entries of the Jacobian in CSR order; its range begins where the pool ends.
     multiplications : int
         At each x.
-    in_place : int
-        The first slot of the pool's range that holds these entries in order already, where the caller writes all of
-        them; -1 where there is none. (The caller may then write them to `out` at once and leave all this alone.)
     """
 
     size: int
@@ -50,7 +47,6 @@ class Products:
     steps: tuple[Sums, ...]
     result: Sums
     multiplications: int
-    in_place: int
 
     @property
     def terms(self) -> int:
@@ -80,7 +76,7 @@ class Products:
         return [*found, self.result.invocation(pool, out)]
 
 
-def multiply(graph: BlockGraph, cuts: Iterable[int], pattern: Pattern) -> Products:
+def multiply(graph: BlockGraph, cuts: Iterable[int], pattern: Pattern, *, known_zeros: bool = False) -> Products:
     """Work out the products of one order of elimination.
 
     Parameters
@@ -90,11 +86,13 @@ def multiply(graph: BlockGraph, cuts: Iterable[int], pattern: Pattern) -> Produc
         All cuts, in the order in which to eliminate them.
     pattern : Pattern
         The entries to write. Those to which no path leads are 0.0.
+    known_zeros : bool
+        Whether entries that `pattern` lacks are known to be zero, and left out where a path leads to them.
 
     Raises
     ------
     AssertionError
-        Where a path leads to an entry that `pattern` lacks.
+        Where a path leads to an entry that `pattern` lacks, unless these are known to be zero.
 
     Examples
     --------
@@ -112,7 +110,7 @@ def multiply(graph: BlockGraph, cuts: Iterable[int], pattern: Pattern) -> Produc
     symbolic = _Symbolic(prune(graph))
     for vertex in cuts:
         symbolic.eliminate(vertex)
-    return symbolic.finish(pattern)
+    return symbolic.finish(pattern, known_zeros)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +174,7 @@ class _Symbolic:
             for column, right in into.items():
                 self._add(row, column, self._product(left, right, row, column))
 
-    def finish(self, pattern: Pattern) -> Products:
+    def finish(self, pattern: Pattern, known_zeros: bool) -> Products:
         """Sum what is left into the entries of a pattern."""
         terms = self.into[self.graph.output].get(0, [])
         if self.graph.output == 0:  # x itself
@@ -185,10 +183,11 @@ class _Symbolic:
         joined = _join(terms, self.graph.sizes[-1], self.one)
         merged = merge(joined.indptr, joined.columns, self.graph.sizes[0])
         left, right = self._factors(joined, merged)
-        last = self.end + pattern.nnz
-        result = Sums(self.end, last, _bounds(merged, pattern), left, right)
-        steps = tuple(self.fixed), tuple(self.steps), result
-        return Products(self.end, self.one, *steps, self.multiplications, self._in_place(result))
+        bounds, kept = _bounds(merged, pattern, known_zeros)
+        if kept is not None:
+            left, right = left[kept], None if right is None else right[kept]
+        result = Sums(self.end, self.end + pattern.nnz, bounds, left, right)
+        return Products(self.end, self.one, tuple(self.fixed), tuple(self.steps), result, self.multiplications)
 
     def _add(self, row: int, column: int, terms: _Terms) -> None:
         if len(terms.columns):
@@ -221,11 +220,6 @@ class _Symbolic:
         """The slots of the factors in the order of the entries."""
         left = _slots(terms.left, len(terms.columns), self.one)
         return merged.permute(left), None if terms.right is None else merged.permute(terms.right)
-
-    def _in_place(self, result: Sums) -> int:
-        first = int(result.left[0]) if len(result.left) else -1
-        in_order = result.right is None and result.indptr is None and first + len(result.left) <= self.graph.pool_size
-        return first if in_order and np.array_equal(result.left, np.arange(first, first + len(result.left))) else -1
 
 
 def _given(jacobian: LocalJacobian, size: int) -> _Terms:
@@ -279,20 +273,20 @@ def _slots(slots: IndexArray | None, count: int, one: int) -> IndexArray:
     return np.full(count, one, dtype=index_dtype(one)) if slots is None else slots
 
 
-def _bounds(merged: Merged, pattern: Pattern) -> IndexArray | None:
-    """Indptr of the terms of each entry of a pattern; None for one each."""
+def _bounds(merged: Merged, pattern: Pattern, known_zeros: bool) -> tuple[IndexArray | None, Mask | None]:
+    """Indptr of the terms of each entry of a pattern, None for one each; and which terms are kept, None for all."""
     if np.array_equal(merged.indptr, pattern.indptr) and np.array_equal(merged.indices, pattern.indices):
-        return merged.sums
-    found = entry_numbers(Pattern(pattern.shape, merged.indptr, merged.indices))
-    wanted = entry_numbers(pattern)
-    at = np.searchsorted(wanted, found)
-    known = wanted[np.minimum(at, len(wanted) - 1)] == found if len(wanted) else np.zeros(len(found), dtype=np.bool_)
-    if not known.all():
-        row, column = divmod(int(found[~known][0]), pattern.shape[1])
+        return merged.sums, None
+    found, wanted = entry_numbers(Pattern(pattern.shape, merged.indptr, merged.indices)), entry_numbers(pattern)
+    met = np.isin(found, wanted, assume_unique=True)
+    if not (met.all() or known_zeros):
+        row, column = divmod(int(found[~met][0]), pattern.shape[1])
         raise AssertionError(f"elimination: a path leads to the entry ({row}, {column}), which {pattern!r} lacks")
-    counts = np.zeros(pattern.nnz + 1, dtype=index_dtype(len(found), int(merged.indptr[-1])))
-    counts[1:][at] = 1 if merged.sums is None else np.diff(merged.sums)
-    return np.cumsum(counts, dtype=counts.dtype)
+    lengths = np.ones(len(found), dtype=np.int64) if merged.sums is None else np.diff(merged.sums)
+    bounds = np.zeros(pattern.nnz + 1, dtype=index_dtype(int(lengths.sum())))
+    bounds[1:][np.searchsorted(wanted, found[met])] = lengths[met]
+    kept = None if met.all() else np.repeat(met, lengths)
+    return (None if (bounds[1:] == 1).all() else np.cumsum(bounds, dtype=bounds.dtype)), kept
 
 
 def _run(steps: Iterable[Sums], pool: FloatArray) -> None:

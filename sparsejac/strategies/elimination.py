@@ -19,14 +19,13 @@ from kernels.executor import Executor
 from kernels.products import zero_invocation
 from kernels.step import Schedule
 from kernels.sweep import Sweep
-from sparsejac.elimination.assembly import Placed, sweep_of
-from sparsejac.elimination.expansion import expanded
+from sparsejac.elimination.assembly import Placed, grouped, kernel_of, sweep_of
+from sparsejac.elimination.expansion import Stored, expanded
 from sparsejac.elimination.order import cheapest
 from sparsejac.elimination.placement import in_order, place_in_entries, place_in_pool
 from sparsejac.elimination.products import Products, multiply
 from sparsejac.fusion import Lowered
 from sparsejac.pattern import Pattern
-from sparsejac.sparsity import Live
 from sparsejac.strategies.cost import NS_PRODUCT, NS_WEIGHT, Facts, Prediction
 from sparsejac.strategies.protocol import FloatArray, Outline, Prepared, ProgramStrategy
 from sparsejac.strategies.workspace import Workspaces
@@ -62,21 +61,23 @@ class Elimination(Outline):
     def predict(self, facts: Facts) -> Prediction:
         """As of `Outline`."""
         stored, terms = self.found.stored, self.found.terms
-        nanoseconds, flops = NS_SWEEP * (len(stored) + len(terms)), 0
-        for factors, box in [*((s.factors, s.box) for s in stored), *((t.factors, t.box) for t in terms)]:
-            points, weight = prod(box), sum(factor.kernel.weight + 1 for factor in factors)
-            tables = sum(isinstance(a.address, Table) for factor in factors for a in factor.loads)
-            flops += points * weight
-            nanoseconds += points * (NS_WEIGHT * weight + NS_TABLE * tables + NS_STORE)
+        placed = [Placed(t.box, t.factors, self.entries, t.rows, adds=False) for t in terms]
+        groups = [[stored_placed(s)] for s in stored] + [[placed[k] for k in group] for group in grouped(placed)]
+        nanoseconds, flops = NS_SWEEP * (len(groups) + len(needed_launches(self.lowered.schedule, ()))), 0
+        for group in groups:
+            points, (kernel, loads) = prod(group[0].box), kernel_of(group)
+            tables = sum(isinstance(access.address, Table) for access in loads)
+            flops += points * kernel.weight
+            nanoseconds += points * (NS_WEIGHT * kernel.weight + NS_TABLE * tables + NS_STORE * len(group))
         nanoseconds += NS_ADD * max(sum(prod(term.box) for term in terms) - facts.nnz, 0)
         products = 0 if self.order is None else self.order.multiplications
         nanoseconds += 0.0 if self.order is None else NS_PRODUCT * self.order.work
         memory = 8 * sum(prod(s.box) for s in stored) + 4 * sum(prod(term.box) for term in terms)
         return Prediction("elimination", 0, 1, products, flops + 2 * products, memory, nanoseconds * 1e-9)
 
-    def prepare(self, pattern: Pattern, live: Live) -> Prepared:
+    def prepare(self, pattern: Pattern, *, known_zeros: bool) -> Prepared:
         """As of `Outline`."""
-        return _Sweeps(self, pattern, live)
+        return _Sweeps(self, pattern, known_zeros=known_zeros)
 
 
 class _Sweeps(Prepared):
@@ -86,26 +87,27 @@ class _Sweeps(Prepared):
     ----------
     outline : Elimination
     pattern : Pattern
-    live : tuple
-        The partials that are not known to be zero; where some are, what is not finite is computed again.
+    known_zeros : bool
+        Whether terms that lead to no entry are known to be zero; what is not finite is computed again then.
     """
 
     passes = 1
     computes_values = False
 
-    def __init__(self, outline: Elimination, pattern: Pattern, live: Live) -> None:
+    def __init__(self, outline: Elimination, pattern: Pattern, *, known_zeros: bool) -> None:
         self.schedule = outline.lowered.schedule
-        self.entrywise = all(mask is None for mask in live)
+        self.entrywise = not known_zeros
         found, placement = outline.found, outline.pooled
         self.cuts = len(found.cuts)
         if placement is None:
-            placement = place_in_entries(found.terms, pattern, outline.entries)
+            placement = place_in_entries(found.terms, pattern, outline.entries, known_zeros=known_zeros)
         self.zeroed = placement.zeroed
-        stored = [Placed(s.box, s.factors, s.buffer, in_order(s.box), adds=False) for s in found.stored]
-        self.sweeps = tuple(sweep_of([s]) for s in stored) + tuple(map(sweep_of, placement.groups))
+        groups = [[stored_placed(s)] for s in found.stored] + placement.groups
+        self.sweeps = tuple(map(sweep_of, groups))
         self.products: Products | None = None
         if placement.graph is not None and outline.order is not None:
-            self.products = multiply(placement.graph, outline.order.cuts, pattern)
+            graph, cuts = placement.graph, outline.order.cuts
+            self.products = multiply(graph, cuts, pattern, known_zeros=known_zeros)
         self.launches = needed_launches(self.schedule, self.sweeps)
         self.variants: tuple[Variant, ...] = ("value",) if self.launches else ()
         self.work = sum(sweep.work for sweep in self.sweeps)
@@ -143,6 +145,11 @@ class _Sweeps(Prepared):
             found.append(zero_invocation(out))
         found += executor.sweep_invocations(self.sweeps, [*buffers, out, *workspace])
         return found if self.products is None else found + self.products.invocations(workspace[0], out)
+
+
+def stored_placed(stored: Stored) -> Placed:
+    """A stored product of factors, as a term with a place."""
+    return Placed(stored.box, stored.factors, stored.buffer, in_order(stored.box), adds=False)
 
 
 def needed_launches(schedule: Schedule, sweeps: Iterable[Sweep]) -> frozenset[int]:

@@ -94,8 +94,15 @@ class Outline(ABC):
         """Predict the cost."""
 
     @abstractmethod
-    def prepare(self, pattern: Pattern, live: Live) -> Prepared:
-        """Plan for a pattern, and the partials that are not known to be zero."""
+    def prepare(self, pattern: Pattern, *, known_zeros: bool) -> Prepared:
+        """Plan for a pattern.
+
+        Parameters
+        ----------
+        pattern : Pattern
+        known_zeros : bool
+            Whether what leads to no entry of the pattern is known to be zero; otherwise nothing may.
+        """
 
 
 @dataclass(frozen=True)
