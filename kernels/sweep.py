@@ -72,16 +72,15 @@ class Sweep:
 
 
 @dataclass(frozen=True)
-class StoreShape:
-    """How one result finds its place.
+class PlaceShape:
+    """How one load or store finds its place.
 
     Parameters
     ----------
     access : AccessShape
-    adds : bool
     leader : int
-        The store whose place this one is relative to; itself if to none. Places that are known to be different tell
-        the compiler that stores do not disturb each other.
+        The load or store whose place this one is relative to; itself if to none. Fewer places are worked out then, and
+        those that are known to be different tell the compiler that stores do not disturb each other.
     distance : int
         From the leader's place.
     step : int
@@ -89,7 +88,6 @@ class StoreShape:
     """
 
     access: AccessShape
-    adds: bool
     leader: int
     distance: int = 0
     step: int = 0
@@ -105,8 +103,10 @@ class SweepShape:
         Of the kernel.
     dims : int
         Loops, at least 1.
-    loads : tuple of AccessShape
-    stores : tuple of StoreShape
+    places : tuple of PlaceShape
+        Of the loads, then of the stores.
+    adds : tuple of bool
+        For each store whether it is added.
     tables : int
         Index tables; they are interleaved to one, the numbers of a point side by side.
     bits : int
@@ -116,11 +116,21 @@ class SweepShape:
 
     digest: str
     dims: int
-    loads: tuple[AccessShape, ...]
-    stores: tuple[StoreShape, ...]
+    places: tuple[PlaceShape, ...]
+    adds: tuple[bool, ...]
     tables: int
     bits: int
     kernel: Kernel
+
+    @property
+    def loads(self) -> tuple[PlaceShape, ...]:
+        """Places of the loads."""
+        return self.places[: self.kernel.loads]
+
+    @property
+    def stores(self) -> tuple[PlaceShape, ...]:
+        """Places of the stores."""
+        return self.places[self.kernel.loads :]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +141,7 @@ class LoweredSweep:
     ----------
     shape : SweepShape
     geometry : array of uint64
-        Lengths of the box, then offset and strides of each affine access (loads, then stores that lead).
+        Lengths of the box, then offset and strides of each affine access that leads (loads, then stores).
     table : array
         All index tables, interleaved; of length 0 without any.
     slots : tuple of int
@@ -160,37 +170,35 @@ def lower_sweep(sweep: Sweep) -> LoweredSweep:
     for access, address in zip(accesses, addresses, strict=True):
         kind = kind_of(address)
         shapes.append(AccessShape(slots.index(access.buffer), kind if isinstance(address, Affine) else _TABLE[bits]))
-    loads = len(sweep.loads)
-    stores = _store_shapes(sweep, addresses[loads:], shapes[loads:])
-    leading = [True] * loads + [store.leader == k for k, store in enumerate(stores)]
-    numbers = [n for address, leads in zip(addresses, leading, strict=True) if leads for n in numbers_of(address)]
+    places = _place_shapes(addresses, shapes)
+    numbers = [n for k, place in enumerate(places) if place.leader == k for n in numbers_of(addresses[k])]
     geometry = np.array([*box, *numbers], dtype=np.int64).view(np.uint64)
-    shape = SweepShape(
-        sweep.kernel.digest, len(box), tuple(shapes[:loads]), tuple(stores), len(tables), bits, sweep.kernel
-    )
+    adds = tuple(store.adds for store in sweep.stores)
+    shape = SweepShape(sweep.kernel.digest, len(box), tuple(places), adds, len(tables), bits, sweep.kernel)
     return LoweredSweep(shape, geometry, _interleaved(tables, wide=wide), slots, box[0])
 
 
 _TABLE: dict[int, Kind] = {32: "table32", 64: "table64"}
 _LITERAL_STEP = 64
+_NEAR = 3
+"""Places no further apart than this, or than one step, are written as one place and a distance."""
 
 
-def _store_shapes(sweep: Sweep, addresses: list[Address], shapes: list[AccessShape]) -> list[StoreShape]:
-    """Affine stores whose places differ by a little follow the first one."""
-    found: list[StoreShape] = []
-    leaders: dict[object, int] = {}
-    offsets: dict[int, int] = {}
-    for k, (store, address, shape) in enumerate(zip(sweep.stores, addresses, shapes, strict=True)):
-        if isinstance(address, Affine):
-            leader = leaders.setdefault((shape.slot, address.strides), k)
-            offsets[k] = address.offset
-            if not abs(address.offset - offsets[leader]) < max(abs(address.strides[-1]), 2):
-                leaders[shape.slot, address.strides] = leader = k
-            distance = address.offset - offsets[leader]
-            step = address.strides[-1] if abs(address.strides[-1]) <= _LITERAL_STEP else 0
-            found.append(StoreShape(shape, store.adds, leader, distance, step))
-        else:
-            found.append(StoreShape(shape, store.adds, k))
+def _place_shapes(addresses: list[Address], shapes: list[AccessShape]) -> list[PlaceShape]:
+    """Affine accesses of one buffer whose places differ by a little follow the first one."""
+    found: list[PlaceShape] = []
+    leaders: dict[object, list[tuple[int, int]]] = {}
+    for k, (address, shape) in enumerate(zip(addresses, shapes, strict=True)):
+        if not isinstance(address, Affine):
+            found.append(PlaceShape(shape, k))
+            continue
+        known = leaders.setdefault((shape.slot, address.strides), [])
+        bound = max(abs(address.strides[-1]) - 1, _NEAR)
+        leader, offset = next((pair for pair in known if abs(address.offset - pair[1]) <= bound), (k, address.offset))
+        if leader == k:
+            known.append((k, offset))
+        step = address.strides[-1] if abs(address.strides[-1]) <= _LITERAL_STEP else 0
+        found.append(PlaceShape(shape, leader, address.offset - offset, step))
     return found
 
 

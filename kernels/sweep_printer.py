@@ -11,13 +11,13 @@ import hashlib
 from kernels.numba_printer import HEADER, expression_lines
 from kernels.shape import AccessShape
 from kernels.source import Source, read_only
-from kernels.sweep import StoreShape, SweepShape
+from kernels.sweep import PlaceShape, SweepShape
 
 
 def print_sweep(shape: SweepShape) -> Source:
     """The function that runs sweeps of this shape."""
     stored = {store.access.slot for store in shape.stores}
-    slots = 1 + max(access.slot for access in (*shape.loads, *(store.access for store in shape.stores)))
+    slots = 1 + max(place.access.slot for place in shape.places)
     parameters = [("start", "int64"), ("stop", "int64"), ("g", read_only("uint64"))]
     parameters += [(f"b{s}", "float64[::1]" if s in stored else read_only("float64")) for s in range(slots)]
     parameters += [("q", read_only(f"uint{shape.bits}"))]
@@ -29,47 +29,45 @@ def print_sweep(shape: SweepShape) -> Source:
 
 
 def _title(shape: SweepShape) -> str:
-    loads = ", ".join(f"b{a.slot} {a.kind}" for a in shape.loads)
-    stores = ", ".join(f"b{s.access.slot} {s.access.kind}{' +' if s.adds else ''}" for s in shape.stores)
+    loads = ", ".join(f"b{p.access.slot} {p.access.kind}" for p in shape.loads)
+    pairs = zip(shape.stores, shape.adds, strict=True)
+    stores = ", ".join(f"b{p.access.slot} {p.access.kind}{' +' if adds else ''}" for p, adds in pairs)
     return f"{shape.dims}-D: {loads or 'nothing'} -> {stores}."
 
 
 def _lines(shape: SweepShape) -> list[str]:
-    names, loads, stores = _places(shape)
+    names, places = _places(shape)
     lines = [f"{name} = g[{t}]" for t, name in enumerate(names) if t > 0]
     lines.append("for i0 in range(np.uint64(start), np.uint64(stop)):")
     lines += [f"{'    ' * axis}for i{axis} in range(n{axis}):" for axis in range(1, shape.dims)]
     inside = [f"point = ({_number(shape.dims)}) * np.uint64({shape.tables})"] if shape.tables else []
-    slots = [access.slot for access in shape.loads]
-    inside += expression_lines(shape.kernel, shape.kernel.outputs, slots, loads)
-    for k, (store, place, output) in enumerate(zip(shape.stores, stores, shape.kernel.outputs, strict=True)):
-        if store.leader == k:
-            inside.append(f"w{k} = {place}")
-        inside.append(f"b{store.access.slot}[{_relative(store)}] {'+=' if store.adds else '='} v{output}")
+    inside += [f"w{k} = {places[k]}" for k, place in enumerate(shape.places) if place.leader == k]
+    slots = [place.access.slot for place in shape.loads]
+    inside += expression_lines(shape.kernel, shape.kernel.outputs, slots, [_relative(place) for place in shape.loads])
+    for store, adds, output in zip(shape.stores, shape.adds, shape.kernel.outputs, strict=True):
+        inside.append(f"b{store.access.slot}[{_relative(store)}] {'+=' if adds else '='} v{output}")
     return lines + [f"{'    ' * shape.dims}{line}" for line in inside]
 
 
-def _relative(store: StoreShape) -> str:
-    if not store.distance:
-        return f"w{store.leader}"
-    return f"w{store.leader} {'-' if store.distance < 0 else '+'} np.uint64({abs(store.distance)})"
+def _relative(place: PlaceShape) -> str:
+    if not place.distance:
+        return f"w{place.leader}"
+    return f"w{place.leader} {'-' if place.distance < 0 else '+'} np.uint64({abs(place.distance)})"
 
 
-def _places(shape: SweepShape) -> tuple[list[str], list[str], list[str]]:
-    """Names of the numbers of the geometry, and the place of each load and each store that leads."""
+def _places(shape: SweepShape) -> tuple[list[str], list[str]]:
+    """Names of the numbers of the geometry, and the place of each load and store that leads."""
     names, tables = [f"n{axis}" for axis in range(shape.dims)], 0
-    accesses = [(access, 0, True) for access in shape.loads]
-    accesses += [(store.access, store.step, store.leader == k) for k, store in enumerate(shape.stores)]
-    places = []
-    for k, (access, step, leads) in enumerate(accesses):
-        place = ""
-        if access.kind.startswith("table"):
-            place = f"q[point + np.uint64({tables})]"
+    found = []
+    for k, place in enumerate(shape.places):
+        text = ""
+        if place.access.kind.startswith("table"):
+            text = f"q[point + np.uint64({tables})]"
             tables += 1
-        elif leads:
-            place = _affine(k, access, shape.dims, step, names)
-        places.append(place)
-    return names, places[: len(shape.loads)], places[len(shape.loads) :]
+        elif place.leader == k:
+            text = _affine(k, place.access, shape.dims, place.step, names)
+        found.append(text)
+    return names, found
 
 
 def _affine(k: int, access: AccessShape, dims: int, step: int, names: list[str]) -> str:
