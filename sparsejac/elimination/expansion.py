@@ -24,7 +24,7 @@ from kernels.kernel import Kernel, KernelBuilder
 from kernels.step import Access
 from sparsejac.addressing import Box, broadcast, c_strides, composed, contiguous, covers, reboxed, table
 from sparsejac.elimination.demands import Demand, Factor, Frame, frames, listed
-from sparsejac.elimination.expression import TooLargeError, expand, is_short
+from sparsejac.elimination.expression import CHEAP, TooLargeError, expand, is_short, weights
 from sparsejac.fusion import Lowered
 from sparsejac.partials import differentiable_loads, linearized
 from sparsejac.program import Load, Node
@@ -40,6 +40,9 @@ HEAVY = 24
 
 MOST_TERMS = 300
 """Terms, and stored factors, after which each node that has a buffer is cut."""
+
+MOST_REPEATED = 4
+"""Readings of each place of a node, up to which it may be computed again for each of them."""
 
 SHORTEST = 4
 """A last dimension that is no longer is written out, so that its points share what they have in common."""
@@ -134,6 +137,7 @@ class _Walk:
         self.cuts: list[int] = []
         self.demands: dict[int, list[Demand]] = {}
         self.temporaries = count(first_buffer)
+        self.weights = weights(lowered.program.nodes, lowered.buffers)
 
     def run(self) -> Expanded:
         """Visit all nodes from the output on."""
@@ -184,9 +188,14 @@ class _Walk:
         """Whether a node is a short sum, to be treated as an expression."""
         return not self.cut_all and is_short(node)
 
-    def is_load(self, node: Node) -> bool:
-        """Whether an expression that meets a node loads it."""
-        return node.index in self.lowered.buffers and not (node.active and self.is_written_out(node))
+    def is_load(self, load: Load) -> bool:
+        """Whether an expression that meets a node loads it: what costs little is computed again."""
+        node = load.node
+        if node.index not in self.lowered.buffers:
+            return False
+        if not node.active or self.cut_all or load.address.points > MOST_REPEATED * node.size:
+            return True
+        return self.weights.get(node.index, CHEAP + 1) > CHEAP
 
     def lightened(self, demand: Demand) -> Demand:
         """Store heavy factors."""
@@ -232,7 +241,7 @@ class _Walk:
         try:
             kernel, loads = expand(node, address, self.is_load)
         except TooLargeError:
-            kernel, loads = expand(node, address, lambda met: met.index in self.lowered.buffers)
+            kernel, loads = expand(node, address, lambda load: load.node.index in self.lowered.buffers)
         rules = differentiable_loads(kernel)
         chosen = tuple(k for k, load in enumerate(loads) if load.node.active and k in rules)
         derivative = linearized(kernel, chosen)

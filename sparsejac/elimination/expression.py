@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from math import prod
 
 from kernels.address import Address, Affine
@@ -18,6 +18,9 @@ _ADD = PRIMITIVES["add"].operation
 SHORT = 8
 """Sums of so few terms are written out."""
 
+CHEAP = 48
+"""Weight up to which a node is computed again where it is read, though it has a buffer."""
+
 LARGEST = 400
 """Instructions of an expression; where more would be needed, sums are not written out."""
 
@@ -31,7 +34,7 @@ def is_short(node: Node) -> bool:
     return node.kind == "sum" and node.indptr is None and 0 < _length(node) <= SHORT
 
 
-def expand(node: Node, address: Address, is_load: Callable[[Node], bool]) -> tuple[Kernel, tuple[Load, ...]]:
+def expand(node: Node, address: Address, is_load: Callable[[Load], bool]) -> tuple[Kernel, tuple[Load, ...]]:
     """What a node is at the points of a box.
 
     Parameters
@@ -41,7 +44,7 @@ def expand(node: Node, address: Address, is_load: Callable[[Node], bool]) -> tup
     address : Address
         Place of the node for each point of the box.
     is_load : callable
-        Whether a node that is met is left as a load.
+        Whether what is met is left as a load.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def expand(node: Node, address: Address, is_load: Callable[[Node], bool]) -> tup
 class _Expression:
     """Steps, each an operation on earlier ones; loads are numbered -1, -2, ... until their number is known."""
 
-    def __init__(self, is_load: Callable[[Node], bool]) -> None:
+    def __init__(self, is_load: Callable[[Load], bool]) -> None:
         self._is_load = is_load
         self._loads: dict[object, tuple[int, Load]] = {}
         # Operations on earlier steps; zero is the literal 0.0.
@@ -79,7 +82,7 @@ class _Expression:
             elif is_zero(top.node):
                 self._known[top.key] = self._step(None, [])
                 stack.pop()
-            elif top.key != wanted and self._is_load(top.node):
+            elif top.key != wanted and self._is_load(top):
                 self._known[top.key] = self._loads.setdefault(top.key, (-1 - len(self._loads), top))[0]
                 stack.pop()
             else:
@@ -126,6 +129,29 @@ def operands_of(node: Node, address: Address) -> list[Load]:
     (load,), length = node.loads, _length(node)
     terms = (composed(Affine((node.size,), j, (length,)), address) for j in range(length))
     return [Load(load.node, composed(load.address, term)) for term in terms]
+
+
+def weights(nodes: Iterable[Node], buffers: Container[int]) -> dict[int, int]:
+    """What it costs to compute a map or a short sum at one point, from what has a buffer and is not cheap itself.
+
+    Parameters
+    ----------
+    nodes : iterable of Node
+        In the order of the program.
+    buffers : container of int
+        Indices of the nodes that have a buffer.
+    """
+    found: dict[int, int] = {}
+    for node in nodes:
+        below = 0
+        for load in node.loads if node.kind == "map" or is_short(node) else ():
+            weight = found.get(load.node.index, 0)
+            below += 0 if load.node.index in buffers and weight > CHEAP else weight
+        if node.primitive is not None:
+            found[node.index] = below + node.primitive.operation.weight
+        elif is_short(node):
+            found[node.index] = _length(node) * (below + 1)
+    return found
 
 
 def _length(node: Node) -> int:
