@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from kernels.numba_printer import HEADER, VARIANTS, Variant, print_launch
 from kernels.shape import LoweredLaunch, active_slots, lower
 from kernels.source import Source
 from kernels.step import Launch, Schedule
-from kernels.sweep import LoweredSweep, Sweep, lower_sweep
+from kernels.sweep import Sweep, lower_sweep
 from kernels.sweep_printer import print_sweep
 from kernels.threads import run_pieces, split
 
@@ -44,7 +45,7 @@ class NumbaExecutor(Executor):
         self.schedule = schedule
         self._lowered = [lower(launch) for launch in schedule.launches]
         self._compiled: dict[Variant, list[_Compiled]] = {}
-        self._sweeps: dict[int, tuple[Sweep, LoweredSweep]] = {}
+        self._sweeps: dict[int, _SweepCode] = {}
         self._calls = CallRunner(schedule)
 
     def prepare(self, *variants: Variant) -> None:
@@ -64,23 +65,23 @@ class NumbaExecutor(Executor):
     def sweep(self, sweeps: Sequence[Sweep], buffers: Sequence[FloatArray]) -> None:
         """Run sweeps in order; see `Executor.sweep`."""
         for sweep in sweeps:
-            lowered = self._lowered_sweep(sweep)
-            pieces = [(0, lowered.length)] if sweep.adds else split(lowered.length, sweep.work)
-            run_pieces(compile_source(print_sweep(lowered.shape)), pieces, _sweep_arguments(lowered, buffers))
+            code = self._sweep_code(sweep)
+            pieces = [(0, code.lowered.length)] if sweep.adds else split(code.lowered.length, sweep.work)
+            run_pieces(code.function, pieces, code.arguments(buffers))
 
     def sweep_invocations(self, sweeps: Sequence[Sweep], buffers: Sequence[FloatArray]) -> list[Invocation]:
-        """What `sweep` runs."""
-        lowered = map(self._lowered_sweep, sweeps)
+        """What `sweep` runs. Those that add are no work for threads."""
+        codes = [self._sweep_code(sweep) for sweep in sweeps]
         return [
-            Invocation(print_sweep(low.shape), (0, low.length, *_sweep_arguments(low, buffers)), sweep.work)
-            for low, sweep in zip(lowered, sweeps, strict=True)
+            Invocation(code.source, (0, code.lowered.length, *code.arguments(buffers)), 0 if sweep.adds else sweep.work)
+            for code, sweep in zip(codes, sweeps, strict=True)
         ]
 
-    def _lowered_sweep(self, sweep: Sweep) -> LoweredSweep:
+    def _sweep_code(self, sweep: Sweep) -> _SweepCode:
         found = self._sweeps.get(id(sweep))
         if found is None:
-            found = self._sweeps[id(sweep)] = (sweep, lower_sweep(sweep))  # kept, so that its id stays its own
-        return found[1]
+            found = self._sweeps[id(sweep)] = _SweepCode(sweep)
+        return found
 
     def partials(self, buffers: Sequence[FloatArray], out: list[FloatArray] | None = None) -> list[FloatArray]:
         """Local partial derivatives of all launches; see `Executor.partials`."""
@@ -243,8 +244,22 @@ def _code(lowered: LoweredLaunch, launch: Launch, variant: Variant) -> _Code:
     )
 
 
-def _sweep_arguments(lowered: LoweredSweep, buffers: Sequence[FloatArray]) -> tuple[Any, ...]:
-    return (lowered.geometry, *[buffers[b] for b in lowered.slots], lowered.table)
+class _SweepCode:
+    """A sweep as text and run-time data; it keeps the sweep, so that nobody else gets its id."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self.sweep = sweep
+        self.lowered = lower_sweep(sweep)
+        self.source = print_sweep(self.lowered.shape)
+
+    @cached_property
+    def function(self) -> Callable[..., None]:
+        """The text, compiled."""
+        return compile_source(self.source)
+
+    def arguments(self, buffers: Sequence[FloatArray]) -> tuple[Any, ...]:
+        """What the function takes after the range."""
+        return (self.lowered.geometry, *[buffers[b] for b in self.lowered.slots], self.lowered.table)
 
 
 def _needed(launch: Launch, variant: Variant) -> bool:

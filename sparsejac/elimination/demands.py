@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from math import prod
@@ -82,6 +82,7 @@ def frames(demands: Sequence[Demand], box: Box) -> list[Frame]:
     box : tuple of int
         That of the node.
     """
+    demands = _united(demands, prod(box))
     placed = [(demand, part) for demand in demands if (part := part_of(demand.address, box)) is not None]
     others = [demand for demand in demands if all(demand is not found for found, _ in placed)]
     cells = list(_cells([part for _, part in placed]))
@@ -95,6 +96,38 @@ def frames(demands: Sequence[Demand], box: Box) -> list[Frame]:
         members = (placed[k] for k in numbers)
         found.append(Frame(address, tuple(demand.over(part.back(low, lengths), address) for demand, part in members)))
     return found + [Frame(demand.address, (demand,)) for demand in others]
+
+
+def _united(demands: Sequence[Demand], size: int) -> list[Demand]:
+    """Demands by tables whose factors are alike as one, where that asks for all places once each."""
+    alike: dict[object, list[Demand]] = {}
+    for demand in demands:
+        factors = tuple((f.kernel.digest, tuple(load.buffer for load in f.loads)) for f in demand.factors)
+        alike.setdefault((demand.vertex, factors), []).append(demand)
+    found: list[Demand] = []
+    for group in alike.values():
+        is_whole = len(group) > 1 and sum(demand.address.points for demand in group) == size
+        places = np.concatenate([demand.address.table() for demand in group]) if is_whole else np.empty(0)
+        if is_whole and len(np.unique(places)) == size:
+            found.append(_joined(group))
+        else:
+            found += group
+    return found
+
+
+def _joined(demands: Sequence[Demand]) -> Demand:
+    """The points of several demands behind each other."""
+
+    def join(addresses: Iterable[Address]) -> Address:
+        return recognised(np.concatenate([address.table() for address in addresses]))
+
+    factors = []
+    for same in zip(*(demand.factors for demand in demands), strict=True):
+        loads = zip(*(factor.loads for factor in same), strict=True)
+        joined = tuple(Access(those[0].buffer, join(load.address for load in those)) for those in loads)
+        factors.append(Factor(same[0].kernel, joined))
+    rows, address = join(d.rows for d in demands), join(d.address for d in demands)
+    return Demand(demands[0].vertex, rows, tuple(factors), address)
 
 
 @dataclass(frozen=True, eq=False)
