@@ -61,6 +61,11 @@ class KernelBuilder:
         self._instructions: list[Instruction] = []
         self._numbers: dict[tuple[object, ...], int] = {}
 
+    @property
+    def size(self) -> int:
+        """Number of instructions so far, those included that no output may need."""
+        return len(self._instructions)
+
     def literal(self, number: float) -> int:
         """The value number of a literal."""
         return self._add(Instruction(None, (), float(number)), ("literal", float(number).hex()))

@@ -17,8 +17,11 @@ from sparsejac.primitives import PRIMITIVES
 _MULTIPLY = PRIMITIVES["multiply"].operation
 _ADD = PRIMITIVES["add"].operation
 
-LARGEST = 500
+LARGEST = 600
 """Instructions after which a sweep takes in no further terms."""
+
+MANY = 1_000_000
+"""Loads of a kernel that is only built to count its instructions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,16 +48,28 @@ class Placed:
 def grouped(placed: Sequence[Placed]) -> list[list[int]]:
     """What goes into one sweep each: positions in `placed` of equal boxes, within bounds."""
     groups: list[list[int]] = []
-    last: dict[Box, tuple[int, int]] = {}
+    last: dict[Box, tuple[int, KernelBuilder, dict[object, int]]] = {}
     for k, term in enumerate(placed):
-        weight = sum(len(factor.kernel.instructions) + 2 for factor in term.factors)
-        group, filled = last.get(term.box, (-1, LARGEST))
-        if group < 0 or filled + weight > LARGEST:
-            group, filled = len(groups), 0
+        number, builder, loads = last.get(term.box, (-1, None, None))
+        if builder is not None and loads is not None:
+            _product(builder, term.factors, _Numbering(loads))
+        if builder is None or loads is None or builder.size > LARGEST:
+            number, builder, loads = len(groups), KernelBuilder(MANY), {}
+            _product(builder, term.factors, _Numbering(loads))
             groups.append([])
-        groups[group].append(k)
-        last[term.box] = group, filled + weight
+        groups[number].append(k)
+        last[term.box] = number, builder, loads
     return groups
+
+
+class _Numbering:
+    """Numbers for loads as they come."""
+
+    def __init__(self, loads: dict[object, int]) -> None:
+        self._loads = loads
+
+    def __getitem__(self, load: object) -> int:
+        return self._loads.setdefault(load, len(self._loads))
 
 
 def kernel_of(placed: Sequence[Placed]) -> tuple[Kernel, tuple[Access, ...]]:
@@ -89,7 +104,7 @@ def _place(term: Placed) -> object:
     return term.buffer, term.address.key, term.adds
 
 
-def _product(builder: KernelBuilder, factors: Iterable[Factor], loads: dict[object, int]) -> int:
+def _product(builder: KernelBuilder, factors: Iterable[Factor], loads: dict[object, int] | _Numbering) -> int:
     result: int | None = None
     for factor in factors:
         numbers = replay(builder, factor.kernel, [loads[a.buffer, a.address.key] for a in factor.loads])

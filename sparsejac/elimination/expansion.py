@@ -32,11 +32,11 @@ from sparsejac.program import Load, Node
 X = 0
 OUTPUT = -1
 
-MOST_DEMANDS = 16
+MOST_DEMANDS = 8
 """A node with more of them is cut."""
 
-HEAVY = 24
-"""Weight of factors that are stored before anything is done with them."""
+HEAVY = 160
+"""Weight of factors that are stored before anything else is done with them."""
 
 MOST_TERMS = 300
 """Terms, and stored factors, after which each node that has a buffer is cut."""

@@ -12,11 +12,9 @@ import numpy.typing as npt
 from kernels.address import Affine, Table
 from sparsejac.addressing import Box, c_strides
 from sparsejac.elimination.assembly import Placed, grouped
-from sparsejac.elimination.blocks import BlockGraph, LocalJacobian
 from sparsejac.elimination.demands import listed
-from sparsejac.elimination.expansion import OUTPUT, Expanded, Term, X
+from sparsejac.elimination.expansion import Term
 from sparsejac.elimination.slots import EntryFinder
-from sparsejac.fusion import Lowered
 from sparsejac.pattern import Pattern
 
 Touched = npt.NDArray[np.bool_]
@@ -32,13 +30,10 @@ class Placement:
         One sweep each.
     zeroed : bool
         Whether the entries of the Jacobian have to be zero before.
-    graph : BlockGraph, optional
-        What the numbers in the pool mean; None where all go to the entries.
     """
 
     groups: list[list[Placed]]
     zeroed: bool = False
-    graph: BlockGraph | None = None
 
 
 def in_order(box: Box) -> Affine:
@@ -140,43 +135,3 @@ def _view(array: npt.NDArray[Any], term: Placed) -> npt.NDArray[Any]:
 
 def _index(term: Placed) -> npt.NDArray[np.intp]:
     return np.asarray(term.address.table())
-
-
-def place_in_pool(found: Expanded, lowered: Lowered, buffer: int) -> Placement:
-    """Write terms to a pool, those of one sweep side by side.
-
-    Parameters
-    ----------
-    found : Expanded
-    lowered : Lowered
-    buffer : int
-        Number of the pool.
-    """
-    nodes = {node.index: node for node in lowered.program.nodes}
-    sizes = (lowered.program.input_sizes[0], *(nodes[cut].size for cut in found.cuts), lowered.program.output.size)
-    vertices = {X: 0, **{cut: k for k, cut in enumerate(found.cuts, start=1)}, OUTPUT: len(sizes) - 1}
-    varying = [term for term in found.terms if term.factors]
-    bare = [Placed(term.box, term.factors, buffer, in_order(term.box), adds=False) for term in varying]
-    groups, jacobians, end = [], [], 0
-    for numbers in grouped(bare):
-        points = int(np.prod(bare[numbers[0]].box, dtype=np.int64))
-        group = []
-        for k, number in enumerate(numbers):
-            strides = tuple(len(numbers) * s for s in c_strides(bare[number].box))
-            address = Affine(bare[number].box, end + k, strides)
-            group.append(replace(bare[number], address=address))
-            jacobians.append(_local(varying[number], vertices, address))
-        groups.append(group)
-        end += points * len(numbers)
-    jacobians += [_local(term, vertices, None) for term in found.terms if not term.factors]
-    return Placement(groups, graph=BlockGraph(sizes, tuple(jacobians), end))
-
-
-def _local(term: Term, vertices: dict[int, int], slots: Affine | None) -> LocalJacobian:
-    return LocalJacobian(
-        vertices[term.row_vertex],
-        vertices[term.column_vertex],
-        np.asarray(term.rows.table()),
-        np.asarray(term.columns.table()),
-        None if slots is None else slots.table(),
-    )

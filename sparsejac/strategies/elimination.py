@@ -16,31 +16,33 @@ import numpy as np
 from kernels.address import Table
 from kernels.entry import Invocation
 from kernels.executor import Executor
+from kernels.lazy import Lazy
 from kernels.products import zero_invocation
 from kernels.step import Schedule
 from kernels.sweep import Sweep
 from sparsejac.elimination.assembly import Placed, grouped, kernel_of, sweep_of
 from sparsejac.elimination.expansion import Stored, expanded
-from sparsejac.elimination.order import cheapest
-from sparsejac.elimination.placement import in_order, place_in_entries, place_in_pool
-from sparsejac.elimination.products import Products, multiply
+from sparsejac.elimination.placement import in_order, place_in_entries
 from sparsejac.fusion import Lowered
 from sparsejac.pattern import Pattern
-from sparsejac.strategies.cost import NS_PRODUCT, NS_WEIGHT, Facts, Prediction
+from sparsejac.strategies.cost import Facts, Prediction, jumps, predict_calls
 from sparsejac.strategies.protocol import FloatArray, Outline, Prepared, ProgramStrategy
+from sparsejac.strategies.rates import NEAR_LINES, distance, rates
 from sparsejac.strategies.workspace import Workspaces
 
 if TYPE_CHECKING:
     from kernels.numba_executor import NumbaExecutor
     from kernels.numba_printer import Variant
+    from sparsejac.elimination.order import Order
+    from sparsejac.elimination.pooling import Pooled
+    from sparsejac.elimination.products import Products
+
+# Most Programs are not cut.
+ORDER = Lazy("sparsejac.elimination.order")
+POOLING = Lazy("sparsejac.elimination.pooling")
+PRODUCTS = Lazy("sparsejac.elimination.products")
 
 Arrays = list[FloatArray]
-
-# Nanoseconds, as in `sparsejac/strategies/cost.py`.
-NS_SWEEP = 300.0
-NS_STORE = 0.7
-NS_TABLE = 0.5
-NS_ADD = 1.5
 
 
 class Elimination(Outline):
@@ -55,24 +57,35 @@ class Elimination(Outline):
         self.lowered = lowered
         self.entries = len(lowered.schedule.sizes)
         self.found = expanded(lowered, self.entries + 2)
-        self.pooled = place_in_pool(self.found, lowered, self.entries + 1) if self.found.cuts else None
-        self.order = None if self.pooled is None or self.pooled.graph is None else cheapest(self.pooled.graph)
+        self.pooled: Pooled | None = None
+        self.order: Order | None = None
+        if self.found.cuts:
+            self.pooled = POOLING.place_in_pool(self.found, lowered, self.entries + 1)
+            self.order = ORDER.cheapest(self.pooled.graph)
 
     def predict(self, facts: Facts) -> Prediction:
         """As of `Outline`."""
         stored, terms = self.found.stored, self.found.terms
         placed = [Placed(t.box, t.factors, self.entries, t.rows, adds=False) for t in terms]
         groups = [[stored_placed(s)] for s in stored] + [[placed[k] for k in group] for group in grouped(placed)]
-        nanoseconds, flops = NS_SWEEP * (len(groups) + len(needed_launches(self.lowered.schedule, ()))), 0
+        flops = heaviest = far_lines = 0
         for group in groups:
             points, (kernel, loads) = prod(group[0].box), kernel_of(group)
-            tables = sum(isinstance(access.address, Table) for access in loads)
             flops += points * kernel.weight
-            nanoseconds += points * (NS_WEIGHT * kernel.weight + NS_TABLE * tables + NS_STORE * len(group))
-        nanoseconds += NS_ADD * max(sum(prod(term.box) for term in terms) - facts.nnz, 0)
-        products = 0 if self.order is None else self.order.multiplications
-        nanoseconds += 0.0 if self.order is None else NS_PRODUCT * self.order.work
+            heaviest = max(heaviest, points * (kernel.weight + 2 * len(loads) + 1))
+            far_lines += sum(jumps(access.address) for access in loads)
+        written = sum(prod(s.box) for s in stored) + sum(prod(term.box) for term in terms)
         memory = 8 * sum(prod(s.box) for s in stored) + 4 * sum(prod(term.box) for term in terms)
+        products, work = (0, 0) if self.order is None else (self.order.multiplications, self.order.terms)
+        rate, reached = rates(), memory + 8 * (facts.nnz + written)
+        nanoseconds = (
+            predict_calls(len(groups) + len(needed_launches(self.lowered.schedule, ())), heaviest)
+            + rate.swept * flops
+            + (rate.stored + distance(reached) * rate.far_stored) * written
+            + rate.added * max(sum(prod(term.box) for term in terms) - facts.nnz, 0)
+            + (rate.product + distance(reached) * rate.far_product) * work
+            + distance(reached, NEAR_LINES) * rate.far_line * far_lines
+        )
         return Prediction("elimination", 0, 1, products, flops + 2 * products, memory, nanoseconds * 1e-9)
 
     def prepare(self, pattern: Pattern, *, known_zeros: bool) -> Prepared:
@@ -97,17 +110,20 @@ class _Sweeps(Prepared):
     def __init__(self, outline: Elimination, pattern: Pattern, *, known_zeros: bool) -> None:
         self.schedule = outline.lowered.schedule
         self.entrywise = not known_zeros
-        found, placement = outline.found, outline.pooled
+        found = outline.found
         self.cuts = len(found.cuts)
-        if placement is None:
+        groups = [[stored_placed(s)] for s in found.stored]
+        if outline.pooled is None:
             placement = place_in_entries(found.terms, pattern, outline.entries, known_zeros=known_zeros)
-        self.zeroed = placement.zeroed
-        groups = [[stored_placed(s)] for s in found.stored] + placement.groups
-        self.sweeps = tuple(map(sweep_of, groups))
+            self.zeroed = placement.zeroed
+            groups += placement.groups
         self.products: Products | None = None
-        if placement.graph is not None and outline.order is not None:
-            graph, cuts = placement.graph, outline.order.cuts
-            self.products = multiply(graph, cuts, pattern, known_zeros=known_zeros)
+        if outline.pooled is not None and outline.order is not None:
+            self.zeroed = False
+            graph, cuts = outline.pooled.graph, outline.order.cuts
+            self.products = PRODUCTS.multiply(graph, cuts, pattern, known_zeros=known_zeros)
+            groups += outline.pooled.groups
+        self.sweeps = tuple(map(sweep_of, groups))
         self.launches = needed_launches(self.schedule, self.sweeps)
         self.variants: tuple[Variant, ...] = ("value",) if self.launches else ()
         self.work = sum(sweep.work for sweep in self.sweeps)
