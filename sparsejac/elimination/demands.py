@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise, product
 from math import prod
 
 import numpy as np
@@ -13,9 +12,6 @@ from kernels.address import Address, Affine, Table
 from kernels.kernel import Kernel
 from kernels.step import Access
 from sparsejac.addressing import Box, c_strides, composed, covers, recognised, table
-
-MOST_PARTS = 32
-"""Boxes into which overlapping demands are cut; where more are needed, each demand stays by itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +70,10 @@ class Frame:
 
 
 def frames(demands: Sequence[Demand], box: Box) -> list[Frame]:
-    """Demands by the points of the node itself wherever each of these is asked for once, so that they share work.
+    """Demands by the points of the node itself where each of these is asked for once, so that they share work.
+
+    Affine demands stay by themselves unless they ask for the same points: what they add to would no longer be written
+    once, and loops that add to neighbouring places do not vectorise.
 
     Parameters
     ----------
@@ -82,20 +81,19 @@ def frames(demands: Sequence[Demand], box: Box) -> list[Frame]:
     box : tuple of int
         That of the node.
     """
-    demands = _united(demands, prod(box))
-    placed = [(demand, part) for demand in demands if (part := part_of(demand.address, box)) is not None]
-    others = [demand for demand in demands if all(demand is not found for found, _ in placed)]
-    cells = list(_cells([part for _, part in placed]))
-    if len(cells) > max(MOST_PARTS, len(placed)):
-        cells = []
-        others = list(demands)
-    found = []
-    for low, lengths, numbers in cells:
-        strides = c_strides(box)
+    alone: list[Frame] = []
+    shared: dict[tuple[Box, Box], list[tuple[Demand, Part]]] = {}
+    for demand in _united(demands, prod(box)):
+        part = part_of(demand.address, box)
+        if part is None:
+            alone.append(Frame(demand.address, (demand,)))
+        else:
+            shared.setdefault((part.low, part.lengths), []).append((demand, part))
+    strides, found = c_strides(box), []
+    for (low, lengths), members in shared.items():
         address = Affine(lengths, sum(a * s for a, s in zip(low, strides, strict=True)), strides)
-        members = (placed[k] for k in numbers)
-        found.append(Frame(address, tuple(demand.over(part.back(low, lengths), address) for demand, part in members)))
-    return found + [Frame(demand.address, (demand,)) for demand in others]
+        found.append(Frame(address, tuple(demand.over(part.back(), address) for demand, part in members)))
+    return found + alone
 
 
 def _united(demands: Sequence[Demand], size: int) -> list[Demand]:
@@ -108,7 +106,7 @@ def _united(demands: Sequence[Demand], size: int) -> list[Demand]:
     for group in alike.values():
         is_whole = len(group) > 1 and sum(demand.address.points for demand in group) == size
         places = np.concatenate([demand.address.table() for demand in group]) if is_whole else np.empty(0)
-        if is_whole and len(np.unique(places)) == size:
+        if is_whole and np.bincount(places, minlength=size).all():
             found.append(_joined(group))
         else:
             found += group
@@ -150,17 +148,9 @@ class Part:
     strides: tuple[int, ...]
     inverse: Address | None = None
 
-    def has(self, point: tuple[int, ...]) -> bool:
-        """Whether a point of the node's box belongs to it."""
-        return all(a <= p < a + n for a, n, p in zip(self.low, self.lengths, point, strict=True))
-
-    def back(self, low: tuple[int, ...], lengths: tuple[int, ...]) -> Address:
-        """The demand's points over a part of this."""
-        if self.inverse is not None:
-            whole = c_strides(self.lengths)
-            return composed(self.inverse, Affine(lengths, sum(a * s for a, s in zip(low, whole, strict=True)), whole))
-        moved = sum((a - b) * s for a, b, s in zip(low, self.low, self.strides, strict=True))
-        return Affine(lengths, self.offset + moved, self.strides)
+    def back(self) -> Address:
+        """The demand's points, in the order of the node's."""
+        return Affine(self.lengths, self.offset, self.strides) if self.inverse is None else self.inverse
 
 
 def part_of(address: Address, box: Box) -> Part | None:
@@ -207,23 +197,6 @@ def _permutation(address: Table, box: Box) -> Part | None:
     if inverse.min() < 0:
         return None
     return Part((0,) * len(box), box, 0, (0,) * len(box), recognised(inverse.reshape(box)))
-
-
-def _cells(parts: list[Part]) -> Iterator[tuple[tuple[int, ...], tuple[int, ...], list[int]]]:
-    """Cut overlapping parts of one box into boxes that belong to the same parts throughout: low, lengths, members."""
-    if not parts:
-        return
-    cuts = []
-    for axis in range(len(parts[0].low)):
-        cuts.append(sorted({edge for p in parts for edge in (p.low[axis], p.low[axis] + p.lengths[axis])}))
-    if prod(max(len(cut) - 1, 1) for cut in cuts) > 4 * MOST_PARTS:
-        yield from ((p.low, p.lengths, [k]) for k, p in enumerate(parts))
-        return
-    for spans in product(*(list(pairwise(cut)) for cut in cuts)):
-        low = tuple(a for a, _ in spans)
-        members = [k for k, part in enumerate(parts) if part.has(low)]
-        if members:
-            yield low, tuple(b - a for a, b in spans), members
 
 
 def listed(points: np.ndarray) -> Address:

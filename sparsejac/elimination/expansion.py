@@ -44,6 +44,9 @@ MOST_TERMS = 300
 MOST_REPEATED = 4
 """Readings of each place of a node, up to which it may be computed again for each of them."""
 
+STORED = 8
+"""Weight of repeated work, for each partial derivative of each point, from which these are stored."""
+
 SHORTEST = 4
 """A last dimension that is no longer is written out, so that its points share what they have in common."""
 
@@ -214,26 +217,30 @@ class _Walk:
     def pass_map(self, node: Node, demands: Sequence[Demand]) -> None:
         """Multiply by partial derivatives."""
         box = node.box if node.kind == "map" else node.box[: len(node.box) - node.reduced]
-        for frame in frames(demands, box):
-            if frame.address.points > node.size and self.store_partials(node, box, frame):
-                continue
+        found = frames(demands, box)
+        if sum(frame.address.points for frame in found) > node.size and self.store_partials(node, box, found):
+            return
+        for frame in found:
             for part in _written_out(frame):
                 for load, factor in self.partials(node, part.address):
                     for demand in part.demands:
                         factors = demand.factors if factor is None else (*demand.factors, factor)
                         self.demand(load.node, Demand(demand.vertex, demand.rows, factors, load.address))
 
-    def store_partials(self, node: Node, box: Box, frame: Frame) -> bool:
-        """Where the points of a node are asked for several times: compute their partials once each."""
-        found = self.partials(node, contiguous(box))
-        if sum(factor.kernel.weight for _, factor in found if factor is not None) <= 2 * len(found):
+    def store_partials(self, node: Node, box: Box, found: Sequence[Frame]) -> bool:
+        """Where points of a node are asked for several times: compute their partials once each, if that is dear."""
+        partials = self.partials(node, contiguous(box))
+        asked = sum(frame.address.points for frame in found)
+        weight = sum(factor.kernel.weight for _, factor in partials if factor is not None)
+        if weight * (asked - node.size) <= STORED * node.size * len(partials):
             return False
-        for load, factor in found:
+        for load, factor in partials:
             kept = factor if factor is None or not factor.kernel.weight else self.store((factor,), box)
-            for demand in frame.demands:
+            for frame in found:
                 more = () if kept is None else (kept.over(frame.address),)
                 address = composed(load.address, frame.address)
-                self.demand(load.node, Demand(demand.vertex, demand.rows, (*demand.factors, *more), address))
+                for demand in frame.demands:
+                    self.demand(load.node, Demand(demand.vertex, demand.rows, (*demand.factors, *more), address))
         return True
 
     def partials(self, node: Node, address: Address) -> list[tuple[Load, Factor | None]]:

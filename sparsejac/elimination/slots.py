@@ -8,10 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine
+from kernels.symbolic import locate
 from sparsejac.addressing import recognised
 from sparsejac.pattern import IndexArray, Pattern
 
 Slots = npt.NDArray[np.int64]
+
+COMPILED_FROM = 200_000
+"""Points from which a compiled loop looks for their entries."""
 
 
 class EntryFinder:
@@ -72,6 +76,8 @@ class EntryFinder:
         """Bisection in all rows at once."""
         if not len(self._indices):
             return np.full(len(wanted), -1, dtype=np.int64)
+        if len(wanted) >= COMPILED_FROM:
+            return locate(rows.first, rows.last, wanted, self._indices)
         low, high = rows.first.copy(), rows.last.copy()
         bound = len(self._indices) - 1
         for _ in range(int((high - low).max()).bit_length()):

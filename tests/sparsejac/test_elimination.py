@@ -60,7 +60,7 @@ def test_the_part_of_a_box_leads_back_to_the_points(case: tuple[tuple[int, ...],
         return
     numbers = np.arange(np.prod(box)).reshape(box)
     inside = numbers[tuple(slice(a, a + n) for a, n in zip(part.low, part.lengths, strict=True))]
-    back = part.back(part.low, part.lengths)
+    back = part.back()
     np.testing.assert_array_equal(address.table()[back.table()], inside.ravel())
 
 
