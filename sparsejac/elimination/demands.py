@@ -148,9 +148,16 @@ class Part:
     strides: tuple[int, ...]
     inverse: Address | None = None
 
-    def back(self) -> Address:
-        """The demand's points, in the order of the node's."""
-        return Affine(self.lengths, self.offset, self.strides) if self.inverse is None else self.inverse
+    def has(self, point: tuple[int, ...]) -> bool:
+        """Whether a point of the node's box belongs to it."""
+        return all(a <= p < a + n for a, n, p in zip(self.low, self.lengths, point, strict=True))
+
+    def back(self, low: tuple[int, ...] | None = None, lengths: tuple[int, ...] | None = None) -> Address:
+        """The demand's points over this, or over a part of it, in the order of the node's."""
+        if self.inverse is not None:
+            return self.inverse
+        moved = sum((a - b) * s for a, b, s in zip(low or self.low, self.low, self.strides, strict=True))
+        return Affine(lengths or self.lengths, self.offset + moved, self.strides)
 
 
 def part_of(address: Address, box: Box) -> Part | None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
-from math import prod
+from math import gcd, prod
 
 import numpy as np
 
@@ -218,7 +218,8 @@ class _Walk:
         """Multiply by partial derivatives."""
         box = node.box if node.kind == "map" else node.box[: len(node.box) - node.reduced]
         found = frames(demands, box)
-        if sum(frame.address.points for frame in found) > node.size and self.store_partials(node, box, found):
+        asked = sum(frame.address.points * _spread(frame) for frame in found)
+        if asked > node.size and self.store_partials(node, box, found, asked):
             return
         for frame in found:
             for part in _written_out(frame):
@@ -227,10 +228,9 @@ class _Walk:
                         factors = demand.factors if factor is None else (*demand.factors, factor)
                         self.demand(load.node, Demand(demand.vertex, demand.rows, factors, load.address))
 
-    def store_partials(self, node: Node, box: Box, found: Sequence[Frame]) -> bool:
+    def store_partials(self, node: Node, box: Box, found: Sequence[Frame], asked: int) -> bool:
         """Where points of a node are asked for several times: compute their partials once each, if that is dear."""
         partials = self.partials(node, contiguous(box))
-        asked = sum(frame.address.points for frame in found)
         weight = sum(factor.kernel.weight for _, factor in partials if factor is not None)
         if weight * (asked - node.size) <= STORED * node.size * len(partials):
             return False
@@ -315,6 +315,19 @@ class _Walk:
 def _repeated(address: Address, box: Box) -> Address:
     """The same for each point of further dimensions."""
     return broadcast(reboxed(address, (*address.box, *(1,) * len(box))), (*address.box, *box))
+
+
+def _spread(frame: Frame) -> int:
+    """How often the points of a frame are met once its terms are written down row by row."""
+    rows = list({d.rows.key: d.rows for d in frame.demands if isinstance(d.rows, Affine)}.values())
+    return max([sum(_overlap(first, other) for other in rows) for first in rows], default=1)
+
+
+def _overlap(first: Affine, other: Affine) -> bool:
+    """Whether two maps with equal strides have places in common."""
+    apart = abs(first.offset - other.offset)
+    step, reach = gcd(*first.strides), sum(abs(s) * (n - 1) for n, s in zip(first.box, first.strides, strict=True))
+    return first.strides == other.strides and apart <= reach and (apart == 0 or (step > 0 and apart % step == 0))
 
 
 def _written_out(frame: Frame) -> list[Frame]:

@@ -14,6 +14,7 @@ from sparsejac.addressing import Box, c_strides
 from sparsejac.elimination.assembly import Placed, grouped
 from sparsejac.elimination.demands import listed
 from sparsejac.elimination.expansion import Term
+from sparsejac.elimination.regular_places import regular
 from sparsejac.elimination.slots import EntryFinder
 from sparsejac.pattern import Pattern
 
@@ -61,6 +62,7 @@ def place_in_entries(terms: Sequence[Term], pattern: Pattern, buffer: int, *, kn
     """
     finder = EntryFinder(pattern)
     placed = [found for term in terms for found in _place(term, finder, buffer, known_zeros=known_zeros)]
+    placed = regular(placed)
     groups = [[placed[k] for k in group] for group in grouped(placed)]
     touched = np.zeros(pattern.nnz, dtype=np.bool_)
     zeroed = False

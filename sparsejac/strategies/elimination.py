@@ -18,16 +18,17 @@ from kernels.entry import Invocation
 from kernels.executor import Executor
 from kernels.lazy import Lazy
 from kernels.products import zero_invocation
-from kernels.step import Schedule
+from kernels.step import Access, Schedule
 from kernels.sweep import Sweep
 from sparsejac.elimination.assembly import Placed, grouped, kernel_of, sweep_of
 from sparsejac.elimination.expansion import Stored, expanded
+from sparsejac.elimination.lattice import by_rows
 from sparsejac.elimination.placement import in_order, place_in_entries
 from sparsejac.fusion import Lowered
 from sparsejac.pattern import Pattern
 from sparsejac.strategies.cost import Facts, Prediction, jumps, predict_calls
 from sparsejac.strategies.protocol import FloatArray, Outline, Prepared, ProgramStrategy
-from sparsejac.strategies.rates import NEAR_LINES, distance, rates
+from sparsejac.strategies.rates import NEAR_SWEPT, distance, rates
 from sparsejac.strategies.workspace import Workspaces
 
 if TYPE_CHECKING:
@@ -67,24 +68,32 @@ class Elimination(Outline):
         """As of `Outline`."""
         stored, terms = self.found.stored, self.found.terms
         placed = [Placed(t.box, t.factors, self.entries, t.rows, adds=False) for t in terms]
-        groups = [[stored_placed(s)] for s in stored] + [[placed[k] for k in group] for group in grouped(placed)]
-        flops = heaviest = far_lines = 0
+        groups = stored_groups(stored) + [[placed[k] for k in group] for group in grouped(placed)]
+        flops = heaviest = tabled = far_lines = 0
+        read: list[Access] = []
         for group in groups:
             points, (kernel, loads) = prod(group[0].box), kernel_of(group)
+            read += loads
             flops += points * kernel.weight
             heaviest = max(heaviest, points * (kernel.weight + 2 * len(loads) + 1))
+            tabled += points * sum(isinstance(access.address, Table) for access in loads)
             far_lines += sum(jumps(access.address) for access in loads)
         written = sum(prod(s.box) for s in stored) + sum(prod(term.box) for term in terms)
         memory = 8 * sum(prod(s.box) for s in stored) + 4 * sum(prod(term.box) for term in terms)
         products, work = (0, 0) if self.order is None else (self.order.multiplications, self.order.terms)
+        memory += 12 * work
         rate, reached = rates(), memory + 8 * (facts.nnz + written)
+        launches = [self.lowered.schedule.launches[k] for k in needed_launches(self.lowered.schedule, read)]
+        steps = len(groups) + len(launches) + (0 if self.order is None else 2 * len(self.order.cuts) + 1)
         nanoseconds = (
-            predict_calls(len(groups) + len(needed_launches(self.lowered.schedule, ())), heaviest)
+            predict_calls(steps, max(heaviest, 4 * work))
+            + rate.weight * sum(launch.points * launch.kernel.weight for launch in launches)
             + rate.swept * flops
+            + rate.tabled * tabled
             + (rate.stored + distance(reached) * rate.far_stored) * written
             + rate.added * max(sum(prod(term.box) for term in terms) - facts.nnz, 0)
             + (rate.product + distance(reached) * rate.far_product) * work
-            + distance(reached, NEAR_LINES) * rate.far_line * far_lines
+            + distance(reached, NEAR_SWEPT) * rate.far_line * far_lines
         )
         return Prediction("elimination", 0, 1, products, flops + 2 * products, memory, nanoseconds * 1e-9)
 
@@ -112,9 +121,9 @@ class _Sweeps(Prepared):
         self.entrywise = not known_zeros
         found = outline.found
         self.cuts = len(found.cuts)
-        groups = [[stored_placed(s)] for s in found.stored]
+        groups = stored_groups(found.stored)
         if outline.pooled is None:
-            placement = place_in_entries(found.terms, pattern, outline.entries, known_zeros=known_zeros)
+            placement = place_in_entries(by_rows(found.terms), pattern, outline.entries, known_zeros=known_zeros)
             self.zeroed = placement.zeroed
             groups += placement.groups
         self.products: Products | None = None
@@ -124,7 +133,7 @@ class _Sweeps(Prepared):
             self.products = PRODUCTS.multiply(graph, cuts, pattern, known_zeros=known_zeros)
             groups += outline.pooled.groups
         self.sweeps = tuple(map(sweep_of, groups))
-        self.launches = needed_launches(self.schedule, self.sweeps)
+        self.launches = needed_launches(self.schedule, (load for sweep in self.sweeps for load in sweep.loads))
         self.variants: tuple[Variant, ...] = ("value",) if self.launches else ()
         self.work = sum(sweep.work for sweep in self.sweeps)
         self._sizes = (0 if self.products is None else self.products.size, *(prod(s.box) for s in found.stored))
@@ -163,16 +172,25 @@ class _Sweeps(Prepared):
         return found if self.products is None else found + self.products.invocations(workspace[0], out)
 
 
-def stored_placed(stored: Stored) -> Placed:
-    """A stored product of factors, as a term with a place."""
-    return Placed(stored.box, stored.factors, stored.buffer, in_order(stored.box), adds=False)
+def stored_groups(stored: Sequence[Stored]) -> list[list[Placed]]:
+    """Stored products of factors, those that come together and do not need each other in one sweep."""
+    runs: list[list[Placed]] = []
+    for item in stored:
+        term = Placed(item.box, item.factors, item.buffer, in_order(item.box), adds=False)
+        needed = {load.buffer for factor in item.factors for load in factor.loads}
+        last = runs[-1] if runs else []
+        if last and last[0].box == item.box and needed.isdisjoint(other.buffer for other in last):
+            last.append(term)
+        else:
+            runs.append([term])
+    return [[run[k] for k in group] for run in runs for group in grouped(run)]
 
 
-def needed_launches(schedule: Schedule, sweeps: Iterable[Sweep]) -> frozenset[int]:
-    """Numbers of the launches whose values sweeps and guards need; all of them where there are calls between."""
+def needed_launches(schedule: Schedule, loads: Iterable[Access]) -> frozenset[int]:
+    """Numbers of the launches whose values loads and guards need; all of them where there are calls between."""
     if schedule.calls:
         return frozenset(range(len(schedule.launches)))
-    wanted = {load.buffer for sweep in sweeps for load in sweep.loads} | {guard.buffer for guard in schedule.guards}
+    wanted = {load.buffer for load in loads} | {guard.buffer for guard in schedule.guards}
     found = set()
     for number in range(len(schedule.launches) - 1, -1, -1):
         launch = schedule.launches[number]
