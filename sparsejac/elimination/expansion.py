@@ -13,6 +13,7 @@ Evaluating Derivatives, 2nd edition, 2008, section 9.2.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from math import gcd, prod
@@ -32,8 +33,8 @@ from sparsejac.program import Load, Node
 X = 0
 OUTPUT = -1
 
-MOST_DEMANDS = 8
-"""A node with more of them is cut."""
+MOST_DEMANDS = (32, 8)
+"""A node with more of them is cut; the second number where the first one leads to too many terms."""
 
 HEAVY = 160
 """Weight of factors that are stored before anything else is done with them."""
@@ -125,16 +126,17 @@ def expanded(lowered: Lowered, first_buffer: int) -> Expanded:
     first_buffer : int
         Number of the first buffer for stored numbers.
     """
-    try:
-        return _Walk(lowered, first_buffer, cut_all=False).run()
-    except _TooManyTermsError:
-        return _Walk(lowered, first_buffer, cut_all=True).run()
+    for most in MOST_DEMANDS:
+        with suppress(_TooManyTermsError):
+            return _Walk(lowered, first_buffer, most).run()
+    return _Walk(lowered, first_buffer, 0).run()
 
 
 class _Walk:
-    def __init__(self, lowered: Lowered, first_buffer: int, *, cut_all: bool) -> None:
+    def __init__(self, lowered: Lowered, first_buffer: int, most: int) -> None:
         self.lowered = lowered
-        self.cut_all = cut_all
+        self.most = most
+        self.cut_all = most == 0
         self.terms: list[Term] = []
         self.stored: list[Stored] = []
         self.cuts: list[int] = []
@@ -185,7 +187,7 @@ class _Walk:
         """Whether a node becomes a vertex."""
         if node.index not in self.lowered.buffers or all(covers(d.address, node.size) for d in demands):
             return False
-        return self.cut_all or len(demands) > MOST_DEMANDS
+        return len(demands) > self.most
 
     def is_written_out(self, node: Node) -> bool:
         """Whether a node is a short sum, to be treated as an expression."""
