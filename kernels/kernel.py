@@ -43,6 +43,16 @@ class Kernel:
         """Cost at one point, in additions (see `Operation.weight`)."""
         return sum(i.operation.weight for i in self.instructions if i.operation is not None)
 
+    def weight_of(self, value: int) -> int:
+        """Cost of one of the values alone."""
+        needed, weight = {value}, 0
+        for number in range(value, self.loads - 1, -1):
+            i = self.instructions[number - self.loads]
+            if number in needed:
+                needed.update(i.operands)
+                weight += 0 if i.operation is None else i.operation.weight
+        return weight
+
     @cached_property
     def digest(self) -> str:
         """Hexadecimal digest of the structure; literals count, data that is loaded does not."""

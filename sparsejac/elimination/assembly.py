@@ -20,8 +20,8 @@ _ADD = PRIMITIVES["add"].operation
 LARGEST = 600
 """Instructions after which a sweep takes in no further terms."""
 
-MANY = 1_000_000
-"""Loads of a kernel that is only built to count its instructions."""
+MOST_LOADS = 1 << 14
+"""Numbers kept free for loads while a kernel is built."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,43 +48,77 @@ class Placed:
 def grouped(placed: Sequence[Placed]) -> list[list[int]]:
     """What goes into one sweep each: positions in `placed` of equal boxes, within bounds."""
     groups: list[list[int]] = []
-    last: dict[Box, tuple[int, KernelBuilder, dict[object, int]]] = {}
+    last: dict[Box, tuple[int, _Builder]] = {}
     for k, term in enumerate(placed):
-        number, builder, loads = last.get(term.box, (-1, None, None))
-        if builder is not None and loads is not None:
-            _product(builder, term.factors, _Numbering(loads))
-        if builder is None or loads is None or builder.size > LARGEST:
-            number, builder, loads = len(groups), KernelBuilder(MANY), {}
-            _product(builder, term.factors, _Numbering(loads))
+        number, builder = last.get(term.box, (-1, None))
+        if builder is None or builder.size_with(term) > LARGEST:
+            number, builder = len(groups), _Builder()
+            builder.product(term.factors)
             groups.append([])
         groups[number].append(k)
-        last[term.box] = number, builder, loads
+        last[term.box] = number, builder
     return groups
 
 
-class _Numbering:
-    """Numbers for loads as they come."""
+class _Builder:
+    """A kernel of products of factors, with loads as they come."""
 
-    def __init__(self, loads: dict[object, int]) -> None:
-        self._loads = loads
+    def __init__(self) -> None:
+        self.kernel = KernelBuilder(MOST_LOADS)
+        self.loads: list[Access] = []
+        self._numbers: dict[object, int] = {}
+        self._replayed: dict[object, list[int]] = {}
 
-    def __getitem__(self, load: object) -> int:
-        return self._loads.setdefault(load, len(self._loads))
+    def size_with(self, term: Placed) -> int:
+        """Number of instructions, or of loads if these are more, once those of a term are there."""
+        self.product(term.factors)
+        return max(self.kernel.size, len(self.loads))
+
+    def product(self, factors: Iterable[Factor]) -> int:
+        """The number of a product."""
+        result: int | None = None
+        for factor in factors:
+            value = self._value(factor)
+            if self.kernel.is_literal(value, 1.0):
+                continue
+            result = value if result is None else self.kernel.apply(_MULTIPLY, result, value)
+        return self.kernel.literal(1.0) if result is None else result
+
+    def _value(self, factor: Factor) -> int:
+        """The number of a factor; those of one kernel on the same loads are written down together."""
+        loads = tuple(map(self._load, factor.loads))
+        key = (id(factor.kernel), loads)
+        if key not in self._replayed:
+            self._replayed[key] = replay(self.kernel, factor.kernel, loads)
+        return self._replayed[key][factor.value]
+
+    def _load(self, access: Access) -> int:
+        key = (access.buffer, access.address.key)
+        number = self._numbers.setdefault(key, len(self.loads))
+        if number == len(self.loads):
+            assert number < MOST_LOADS
+            self.loads.append(access)
+        return number
+
+    def build(self, outputs: Iterable[int]) -> tuple[Kernel, tuple[Access, ...]]:
+        """The kernel, with the loads that it needs."""
+        kernel = self.kernel.build(*outputs)
+        used = {o for i in kernel.instructions for o in i.operands} | set(kernel.outputs)
+        kept = [k for k in range(len(self.loads)) if k in used]
+        builder = KernelBuilder(len(kept))
+        place = {k: n for n, k in enumerate(kept)}
+        numbers = replay(builder, kernel, [place.get(k, -1) for k in range(kernel.loads)])
+        return builder.build(*(numbers[o] for o in kernel.outputs)), tuple(self.loads[k] for k in kept)
 
 
 def kernel_of(placed: Sequence[Placed]) -> tuple[Kernel, tuple[Access, ...]]:
-    """The kernel of terms over one box, and its loads; one output for each term."""
-    loads: dict[object, int] = {}
-    accesses: list[Access] = []
-    for access in (access for term in placed for factor in term.factors for access in factor.loads):
-        if loads.setdefault((access.buffer, access.address.key), len(accesses)) == len(accesses):
-            accesses.append(access)
-    builder = KernelBuilder(len(accesses))
+    """The kernel of terms over one box, and its loads: an output for each place, the sum of the terms that go there."""
+    builder = _Builder()
     sums: dict[object, int] = {}
-    for term in placed:  # those that go to the same places are summed first
-        value, place = _product(builder, term.factors, loads), _place(term)
-        sums[place] = builder.apply(_ADD, sums[place], value) if place in sums else value
-    return builder.build(*sums.values()), tuple(accesses)
+    for term in placed:
+        value, place = builder.product(term.factors), _place(term)
+        sums[place] = builder.kernel.apply(_ADD, sums[place], value) if place in sums else value
+    return builder.build(sums.values())
 
 
 def sweep_of(placed: Sequence[Placed]) -> Sweep:
@@ -102,17 +136,6 @@ def sweep_of(placed: Sequence[Placed]) -> Sweep:
 
 def _place(term: Placed) -> object:
     return term.buffer, term.address.key, term.adds
-
-
-def _product(builder: KernelBuilder, factors: Iterable[Factor], loads: dict[object, int] | _Numbering) -> int:
-    result: int | None = None
-    for factor in factors:
-        numbers = replay(builder, factor.kernel, [loads[a.buffer, a.address.key] for a in factor.loads])
-        value = numbers[factor.kernel.outputs[0]]
-        if builder.is_literal(value, 1.0):
-            continue
-        result = value if result is None else builder.apply(_MULTIPLY, result, value)
-    return builder.literal(1.0) if result is None else result
 
 
 def _collapsed(addresses: list[Address]) -> tuple[Box, list[Address]]:

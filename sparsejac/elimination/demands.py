@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -16,10 +17,30 @@ from sparsejac.addressing import Box, c_strides, composed, covers, recognised, t
 
 @dataclass(frozen=True, eq=False)
 class Factor:
-    """A number at each point of a box: a kernel of one output."""
+    """A number at each point of a box.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        What factors have in common: all partial derivatives of an expression, say.
+    loads : tuple of Access
+    output : int, optional
+        Number of the value in the kernel that is meant; its one output by default.
+    """
 
     kernel: Kernel
     loads: tuple[Access, ...]
+    output: int | None = None
+
+    @property
+    def value(self) -> int:
+        """Number of the value in the kernel."""
+        return self.kernel.outputs[0] if self.output is None else self.output
+
+    @cached_property
+    def weight(self) -> int:
+        """Cost at one point, in additions."""
+        return self.kernel.weight_of(self.value)
 
     def over(self, points: Address) -> Factor:
         """The same at other points: each point of another box stands for one of this."""
@@ -52,7 +73,7 @@ class Demand:
     @property
     def weight(self) -> int:
         """Cost of the factors at one point, in additions."""
-        return sum(factor.kernel.weight for factor in self.factors)
+        return sum(factor.weight for factor in self.factors)
 
     def over(self, points: Address, address: Address | None = None) -> Demand:
         """The same at other points."""
@@ -100,7 +121,7 @@ def _united(demands: Sequence[Demand], size: int) -> list[Demand]:
     """Demands by tables whose factors are alike as one, where that asks for all places once each."""
     alike: dict[object, list[Demand]] = {}
     for demand in demands:
-        factors = tuple((f.kernel.digest, tuple(load.buffer for load in f.loads)) for f in demand.factors)
+        factors = tuple((f.kernel.digest, f.value, tuple(load.buffer for load in f.loads)) for f in demand.factors)
         alike.setdefault((demand.vertex, factors), []).append(demand)
     found: list[Demand] = []
     for group in alike.values():
@@ -123,7 +144,7 @@ def _joined(demands: Sequence[Demand]) -> Demand:
     for same in zip(*(demand.factors for demand in demands), strict=True):
         loads = zip(*(factor.loads for factor in same), strict=True)
         joined = tuple(Access(those[0].buffer, join(load.address for load in those)) for those in loads)
-        factors.append(Factor(same[0].kernel, joined))
+        factors.append(Factor(same[0].kernel, joined, same[0].output))
     rows, address = join(d.rows for d in demands), join(d.address for d in demands)
     return Demand(demands[0].vertex, rows, tuple(factors), address)
 

@@ -233,11 +233,11 @@ class _Walk:
     def store_partials(self, node: Node, box: Box, found: Sequence[Frame], asked: int) -> bool:
         """Where points of a node are asked for several times: compute their partials once each, if that is dear."""
         partials = self.partials(node, contiguous(box))
-        weight = sum(factor.kernel.weight for _, factor in partials if factor is not None)
+        weight = sum(factor.weight for _, factor in partials if factor is not None)
         if weight * (asked - node.size) <= STORED * node.size * len(partials):
             return False
         for load, factor in partials:
-            kept = factor if factor is None or not factor.kernel.weight else self.store((factor,), box)
+            kept = factor if factor is None or not factor.weight else self.store((factor,), box)
             for frame in found:
                 more = () if kept is None else (kept.over(frame.address),)
                 address = composed(load.address, frame.address)
@@ -255,14 +255,12 @@ class _Walk:
         chosen = tuple(k for k, load in enumerate(loads) if load.node.active and k in rules)
         derivative = linearized(kernel, chosen)
         buffers = self.lowered.buffers
+        accesses = tuple(Access(buffers[load.node.index], load.address) for load in loads)
         found: list[tuple[Load, Factor | None]] = []
         for k, output in zip(chosen, derivative.outputs[1:], strict=True):
-            partial = _single(derivative, output)
-            literal = _literal(partial)
-            if literal == 0.0:
-                continue
-            accesses = tuple(Access(buffers[load.node.index], load.address) for load in loads)
-            found.append((loads[k], None if literal == 1.0 else _pruned(partial, accesses)))
+            literal = _literal(derivative, output)
+            if literal != 0.0:
+                found.append((loads[k], None if literal == 1.0 else Factor(derivative, accesses, output)))
         return found
 
     def pass_sum(self, node: Node, demand: Demand) -> None:
@@ -346,12 +344,6 @@ def _written_out(frame: Frame) -> list[Frame]:
     return found
 
 
-def _single(kernel: Kernel, output: int) -> Kernel:
-    """The kernel of one output alone."""
-    builder = KernelBuilder(kernel.loads)
-    return builder.build(replay(builder, kernel, range(kernel.loads))[output])
-
-
 def replay(builder: KernelBuilder, kernel: Kernel, loads: Sequence[int]) -> list[int]:
     """Add the instructions of a kernel to another one; the numbers that its values have there."""
     numbers = list(loads)
@@ -363,20 +355,9 @@ def replay(builder: KernelBuilder, kernel: Kernel, loads: Sequence[int]) -> list
     return numbers
 
 
-def _literal(kernel: Kernel) -> float | None:
-    (output,) = kernel.outputs
-    instruction = kernel.instructions[output - kernel.loads] if output >= kernel.loads else None
+def _literal(kernel: Kernel, value: int) -> float | None:
+    instruction = kernel.instructions[value - kernel.loads] if value >= kernel.loads else None
     return instruction.literal if instruction is not None and instruction.operation is None else None
-
-
-def _pruned(kernel: Kernel, accesses: tuple[Access, ...]) -> Factor:
-    """A factor that loads only what it needs."""
-    used = {o for i in kernel.instructions for o in i.operands} | set(kernel.outputs)
-    kept = [k for k in range(kernel.loads) if k in used]
-    builder = KernelBuilder(len(kept))
-    loads = [kept.index(k) if k in used else -1 for k in range(kernel.loads)]
-    (output,) = kernel.outputs
-    return Factor(builder.build(replay(builder, kernel, loads)[output]), tuple(accesses[k] for k in kept))
 
 
 _LOAD = KernelBuilder(1).build(0)
