@@ -18,7 +18,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from coloring.compiled import Ints, compiled, pays, run
+from coloring.compiled import Ints, compiled, pays, run, unsigned
 from coloring.neighborhoods import Degrees
 from coloring.pattern import Index, Pattern
 from coloring.transposition import transpose
@@ -38,11 +38,14 @@ class BipartiteGraph:
         Otherwise the vertices are the rows.
     threads : int
         How many of them transpose a large pattern.
+    room : float
+        Neighbours that orders may list beside the graph, for each entry, vertex and net; by default 17 bytes.
     """
 
     pattern: Pattern
     vertices_are_columns: bool
     threads: int = 1
+    room: float = 4.25
 
     @property
     def degrees_kind(self) -> Degrees:
@@ -116,7 +119,7 @@ class BipartiteGraph:
         if not self.vertices_are_columns:
             return marks
         result = np.empty_like(marks)
-        run(_carry, self.entries, self.pattern.indices, self._pointers.copy(), marks, result)
+        run(_carry, self.entries, unsigned(self.pattern.indices), unsigned(self._pointers.copy()), marks, result)
         return result
 
     def adopt_transposed(self, pointers: Index, rows: Index) -> None:
@@ -129,7 +132,7 @@ class BipartiteGraph:
     def _pointers(self) -> Index:
         """Row pointer of the transposed pattern."""
         pointers = np.zeros(self.pattern.shape[1] + 1, dtype=self.pattern.indptr.dtype)
-        arguments = (self.pattern.indices, pointers)
+        arguments = (unsigned(self.pattern.indices), pointers)
         if pays(_tally, self.entries, SMALL, arguments):
             compiled(_tally)(*arguments)
         else:
@@ -147,12 +150,13 @@ class BipartiteGraph:
             for array in shared:
                 array.flags.writeable = False
             return shared
-        if not pays(_transpose, pattern.nnz, SMALL, (pattern.indptr, pattern.indices)):
+        arrays = unsigned(pattern.indptr), unsigned(pattern.indices)
+        if not pays(_transpose, pattern.nnz, SMALL, arrays):
             rows = pattern.rows()
             indices = rows[np.argsort(pattern.indices, kind="stable")]
         else:
             indices = np.empty_like(pattern.indices)
-            compiled(_transpose)(pattern.indptr, pattern.indices, self._pointers.copy(), indices)
+            compiled(_transpose)(*arrays, unsigned(self._pointers.copy()), indices)
         indices.flags.writeable = False
         return self._pointers, indices
 

@@ -15,6 +15,7 @@ from types import FunctionType
 from typing import Any, Protocol, cast
 
 import numpy as np
+import numpy.typing as npt
 
 # Python needs about 0.1 microseconds a visited entry; numba a third of a second to be imported, and longer to compile a
 # kernel.
@@ -46,6 +47,19 @@ class Ints(Protocol):
     def __setitem__(self, place: int, value: Any, /) -> None:
         """Write an element."""
         ...
+
+
+def unsigned(indices: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """View indices as numbers without a sign, which machine code need not count from the end: half the time in loops.
+
+    64-bit ones stay as they are, for numba makes floats of sums of these and numbers with a sign.
+
+    Examples
+    --------
+    >>> unsigned(np.arange(3, dtype=np.int32)).dtype
+    dtype('uint32')
+    """
+    return indices.view(np.uint32) if indices.dtype == np.int32 else indices
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from coloring.compiled import Ints, run
+from coloring.compiled import Ints, run, unsigned
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -72,7 +72,7 @@ def bound_neighbors(graph: Neighborhood, sizes: Index | None = None) -> Index:
     if graph.degrees_kind == "distance_1":
         return sizes
     sums = np.zeros(graph.num_vertices, dtype=np.int64)
-    run(_add, graph.entries, graph.vertex_ptr, graph.vertex_nets, sizes, sums)
+    run(_add, graph.entries, unsigned(graph.vertex_ptr), unsigned(graph.vertex_nets), sizes, sums)
     return cast("Index", sums)
 
 
@@ -111,7 +111,7 @@ def count_neighbors(
         sizes = graph.net_sizes
     elif sizes is None:
         sizes = np.zeros(len(graph.net_sizes), dtype=dtype)
-        run(_count_members, graph.entries, graph.net_ptr, graph.net_vertices, alive, sizes)
+        run(_count_members, graph.entries, unsigned(graph.net_ptr), unsigned(graph.net_vertices), alive, sizes)
     if graph.degrees_kind == "distance_1":
         return sizes
     marks = np.full(n, -1 - len(sizes), dtype=dtype)
@@ -121,7 +121,7 @@ def count_neighbors(
         total = int(np.count_nonzero(alive))
     degrees = np.zeros(n, dtype=dtype)
     structure = (graph.vertex_ptr, graph.vertex_nets, graph.net_ptr, graph.net_vertices)
-    run(_count, graph.pairs, *structure, sizes, total, marks, degrees)
+    run(_count, graph.pairs, *map(unsigned, structure), sizes, total, marks, degrees)
     return degrees
 
 

@@ -37,6 +37,7 @@ class OpenNeighborhoods:
     graph: AdjacencyGraph
     degrees_kind: Degrees = "distance_1"
     free: int = 0
+    room: float = 0.0
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -106,6 +107,7 @@ class ClosedNeighborhoods:
     graph: AdjacencyGraph
     bounded: bool = False
     degrees_kind: Degrees = "distance_2"
+    room: float = 3.0
 
     @property
     def free(self) -> int:

@@ -76,7 +76,7 @@ def update(pattern: PatternLike, coloring: Coloring, previous_pattern: PatternLi
     _check_fit(problem, coloring, previous)
     graph = build_graph(problem, matrix, CALL)
     old, added = _carried(problem, coloring, matrix.shape), _added(problem, matrix.shape, previous.shape)
-    colors = _extended(problem, graph, _without_colliding(problem, graph, old, _new_entries(matrix, previous), added))
+    colors = extended(problem, graph, old, _new_entries(matrix, previous), added)
     recolored = np.flatnonzero((colors != old) | added)
     num_rows = matrix.shape[0] if problem.two_sided else 0
     final = numbered(colors, num_rows)
@@ -86,8 +86,27 @@ def update(pattern: PatternLike, coloring: Coloring, previous_pattern: PatternLi
     return Update(Coloring(problem.name, method, final, bound, num_rows), recolored)
 
 
-def _extended(problem: Problem, graph: Graph, kept: Colors) -> Colors:
-    """Color what has no color, if need be."""
+def extended(problem: Problem, graph: Graph, colors: Colors, new: Mask, added: Mask | None = None) -> Colors:
+    """Color anew what collides by new entries, and what has no color.
+
+    Parameters
+    ----------
+    problem : Problem
+    graph : BipartiteGraph or AdjacencyGraph
+    colors : array of int32
+        Valid without the new entries; of each side from 0 on.
+    new : array of bool, shape (nnz,)
+    added : array of bool, optional
+        Vertices that have no color yet, by default none.
+
+    Raises
+    ------
+    ValueError
+        If the colors are not valid without the new entries.
+    """
+    if added is None:
+        added = np.zeros(len(colors), dtype=bool)
+    kept = _without_colliding(problem, graph, colors, new, added)
     if _is_valid(problem, graph, kept):
         return kept
     order = cast("Index", np.arange(len(kept), dtype=graph.pattern.indices.dtype))

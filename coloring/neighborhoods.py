@@ -35,6 +35,11 @@ class Neighborhood(Protocol):
         ...
 
     @property
+    def room(self) -> float:
+        """Neighbours that may be listed beside the graph, for each entry, vertex and net."""
+        ...
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the index arrays."""
         ...

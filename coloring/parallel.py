@@ -33,7 +33,7 @@ import numpy.typing as npt
 from coloring.algorithms import partial_distance_2
 from coloring.algorithms.partial_distance_2_kernels import DE_BRUIJN, FULL, ONE, PLACES, SHIFT
 from coloring.bipartite import BipartiteGraph
-from coloring.compiled import SMALL, Ints, compiled
+from coloring.compiled import SMALL, Ints, compiled, unsigned
 from coloring.demand import EVERYTHING, Colors
 from coloring.pattern import Index
 
@@ -178,7 +178,7 @@ def _color(graph: BipartiteGraph, pieces: Pieces, run: Run) -> Colors | None:
     # A net has vertices in one even and one odd piece at most, so two sets of colors a net keep the pieces apart.
     used = np.zeros((2, graph.num_nets), dtype=np.uint64)
     colors = np.empty(graph.num_vertices, dtype=np.int32)
-    structure = (graph.vertex_ptr, graph.vertex_nets)
+    structure = (unsigned(graph.vertex_ptr), unsigned(graph.vertex_nets))
     far = np.zeros(0, dtype=np.bool_) if pieces.far is None else pieces.far
     ranges = list(pairwise(pieces.ends.tolist()))
     kernel = compiled(_color_range)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from coloring import parallel
-from coloring.algorithms import ALGORITHMS
+from coloring.adjacency import AdjacencyGraph
+from coloring.algorithms import ALGORITHMS, star_bicoloring
+from coloring.algorithms.star_bicoloring import CoverName
 from coloring.bipartite import BipartiteGraph
 from coloring.bounds import Bound, bound_colors, bound_later
 from coloring.checker import as_list, check
@@ -62,6 +64,7 @@ def color(
     fixed: npt.ArrayLike | None = None,
     budget: float | None = None,
     threads: int | None = None,
+    cover: CoverName | None = None,
 ) -> Coloring:
     """Color a pattern.
 
@@ -104,6 +107,10 @@ def color(
         For columns and rows in natural order: color large patterns in pieces, by so many threads. The colors are the
         same for any number of threads, 1 included, but not those of the one pass that runs by default, and may be a few
         more. Other problems and orders, and patterns that do not fall into pieces, are colored by one thread.
+    cover : {"best", "implicit", "explicit", "rows", "columns"}, optional
+        In star bicolorings with an order, which lines get a color: the best of several covers, which is the default;
+        each line that has an uncovered entry when its turn comes; a minimal cover by the longest lines; all of one
+        side.
 
     Returns
     -------
@@ -130,13 +137,15 @@ def color(
         as_order(order, "color")
     elif degrees is not None:
         raise ValueError(f"color: got degrees {degrees!r} without an order; name the order that goes by them")
+    if cover is not None:
+        _check_cover(chosen, order, cover)
     matrix, marks, _ = demanded_part(as_pattern(pattern, "color"), wanted, rows, columns, known, "color")
     demand = Demand(marks, as_flag(diagonal, "color"), _as_colors(fixed))
     if not demand.whole or demand.fixed is not None:
-        return _partial(chosen, matrix, demand, order, number, degrees)
+        return _partial(chosen, matrix, demand, order, number, degrees, cover)
     if order is not None:
         graph = build_graph(chosen, matrix, "color", threads or 1)
-        colors = greedy(chosen, graph, order, number, degrees=degrees, threads=threads)
+        colors = greedy(chosen, graph, order, number, degrees=degrees, threads=threads, cover=cover)
         return _finished(chosen, graph, f"greedy, {order}", colors, find=bound_later)
     found = recognize(chosen, matrix)
     graph = build_graph(chosen, matrix, "color")
@@ -225,11 +234,24 @@ def greedy(
     demand: Demand = EVERYTHING,
     degrees: Degrees | None = None,
     threads: int | None = None,
+    cover: CoverName | None = None,
 ) -> Colors:
     """Run the greedy algorithm of a problem in an order."""
     if threads is not None and order == "natural" and isinstance(graph, BipartiteGraph):
         return parallel.first_fit(graph, sequence(problem, graph, order, seed, degrees), threads)
-    return ALGORITHMS[problem.name](graph, sequence(problem, graph, order, seed, degrees), demand)
+    ordered = sequence(problem, graph, order, seed, degrees)
+    if cover is not None and isinstance(graph, AdjacencyGraph):
+        return star_bicoloring.first_fit(graph, ordered, demand, cover)
+    return ALGORITHMS[problem.name](graph, ordered, demand)
+
+
+def _check_cover(problem: Problem, order: OrderName | None, cover: CoverName) -> None:
+    if cover not in get_args(CoverName):
+        choice = ", ".join(map(repr, get_args(CoverName)))
+        raise ValueError(f"color: got cover {cover!r}; choose one of {choice}")
+    if problem.name != "star_bicoloring" or order is None:
+        what = f"a {problem.name} coloring" if problem.name != "star_bicoloring" else "no order"
+        raise ValueError(f"color: got cover {cover!r} for {what}; covers are for star bicolorings in an order")
 
 
 def _searched(problem: Problem, graph: Graph, budget: float | None, seed: int, bound: Bound | None = None) -> Coloring:
@@ -264,13 +286,16 @@ def _partial(
     order: OrderName | None,
     seed: int,
     degrees: Degrees | None,
+    cover: CoverName | None,
 ) -> Coloring:
     """Color greedily what a demand asks for, in an order or the best of a few."""
     graph = build_graph(problem, matrix, "color")
     names = DEFAULT_ORDERS.get(problem.name, DEFAULT) if order is None else (order,)
     bound = None if demand.whole else _bound_part(problem, matrix, demand)
     found = [
-        _finished(problem, graph, f"greedy, {name}", greedy(problem, graph, name, seed, demand, degrees), bound)
+        _finished(
+            problem, graph, f"greedy, {name}", greedy(problem, graph, name, seed, demand, degrees, cover=cover), bound
+        )
         for name in names
     ]
     return min(found, key=lambda coloring: coloring.num_colors)

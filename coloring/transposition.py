@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from coloring.compiled import Ints, compiled
+from coloring.compiled import Ints, compiled, unsigned
 from coloring.pattern import Index, Pattern
 
 
@@ -31,7 +31,8 @@ def transpose(pattern: Pattern, threads: int) -> tuple[Index, Index]:
     ends = [0, *shares.tolist(), pattern.shape[0]]
     counts = np.zeros((threads, columns), dtype=dtype)
     with ThreadPoolExecutor(threads) as pool:
-        parts = [(ends[k], ends[k + 1], pattern.indptr, pattern.indices, counts[k]) for k in range(threads)]
+        entries = (unsigned(pattern.indptr), unsigned(pattern.indices))
+        parts = [(ends[k], ends[k + 1], *entries, unsigned(counts[k])) for k in range(threads)]
         list(pool.map(lambda part: compiled(_count)(*part), parts))
         compiled(_sum_up)(counts, pointers)
         list(pool.map(lambda part: compiled(_fill)(*part, rows), parts))

@@ -19,7 +19,7 @@ import numpy as np
 from coloring.adjacency import AdjacencyGraph
 from coloring.algorithms.acyclic_kernels import color_by_trees
 from coloring.algorithms.symmetric import Near, extend
-from coloring.compiled import run
+from coloring.compiled import run, unsigned
 from coloring.demand import EVERYTHING, Colors, Demand
 from coloring.pattern import Index
 
@@ -56,7 +56,7 @@ def _paint(graph: AdjacencyGraph, order: Index, colors: Colors) -> int:
     records[:, 0], records[:, 1] = -1, graph.ptr[:-1]
     most = max(n, int(colors.max(initial=0))) + 1
     taken, twice, homes = (np.full(most, -1, dtype=dtype) for _ in range(3))
-    structure = (graph.ptr, graph.neighbors, order)
+    structure = (unsigned(graph.ptr), unsigned(graph.neighbors), unsigned(order))
     trees = (records.ravel(), np.empty(3 * graph.entries, dtype=dtype))
     done = run(color_by_trees, VISITS * graph.entries, *structure, *trees, taken, twice, homes, colors)
     return int(order[-1 - done]) if done < 0 else -1

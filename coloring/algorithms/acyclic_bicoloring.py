@@ -83,7 +83,8 @@ def color_cover(problem: TwoSided, order: Index, cover: Colors, limit: int | Non
     most = min(max(limit, int(fixed.max(initial=0))), graph.num_vertices) + 2
     once, twice, forbidden, slot_of = (np.full(most, -1, dtype=dtype) for _ in range(4))
     counts = np.zeros(graph.num_vertices, dtype=dtype)
-    slot_colors, parents = np.empty(graph.entries, dtype=np.int32), np.empty(graph.entries, dtype=dtype)
+    slot_colors = np.empty(graph.entries, dtype=np.min_scalar_type(most))  # mostly a byte or two
+    parents = np.empty(graph.entries, dtype=dtype)
     structure = (graph.ptr, graph.neighbors, problem.free, order, fixed, graph.num_rows)
     scratch = (once, twice, forbidden, slot_of, counts, slot_colors, parents)
     found = run(fill, 2 * problem.work, *structure, limit, *scratch, colors)

@@ -23,7 +23,7 @@ import numpy as np
 
 from coloring.algorithms.partial_distance_2_kernels import color_below_64, color_beyond_64
 from coloring.bipartite import BipartiteGraph
-from coloring.compiled import compiled, pays
+from coloring.compiled import compiled, pays, unsigned
 from coloring.demand import EVERYTHING, Colors, Demand, as_marks, given_colors
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def color_nets(graph: Nets, order: Index, colors: Colors, wanted: Marks | None, 
     if len(given) or wanted is not None:
         left = (colors < 0) & (True if wanted is None else _asked(graph, wanted))
         order = np.concatenate([given.astype(order.dtype), order[left[order]]])
-    arguments = (graph.vertex_nets, order, wanted)
+    arguments = (unsigned(graph.vertex_nets), unsigned(order), wanted)
     paint = _by_words if pays(color_below_64, graph.entries, SMALL, arguments) else _by_integers
     paint(graph, order, len(given), wanted, colors)
     return colors
@@ -190,7 +190,8 @@ def _by_words(graph: Nets, order: Index, given: int, wanted: Marks | None, color
     """Color with words of 64 bits: one for the first colors of a net, a list of others where they are needed."""
     sides = 1 if wanted is None else 2
     used = np.zeros(sides * graph.num_nets, dtype=np.uint64)
-    vertices = (graph.vertex_ptr, graph.vertex_nets, wanted)
+    vertices = (unsigned(graph.vertex_ptr), unsigned(graph.vertex_nets), wanted)
+    order = unsigned(order)
     done = compiled(color_below_64)(*vertices, graph.num_nets, order, given, used, colors)
     if done == len(order):
         return
@@ -200,4 +201,4 @@ def _by_words(graph: Nets, order: Index, given: int, wanted: Marks | None, color
     floors = np.ones(sides * graph.num_nets, dtype=np.int32)
     taken = np.zeros(graph.num_vertices // 64 + 2, dtype=np.uint64)
     state = (used, words, masks, counts, floors, taken, colors)
-    compiled(color_beyond_64)(*vertices, graph.net_ptr, order, given, done, *state)
+    compiled(color_beyond_64)(*vertices, unsigned(graph.net_ptr), order, given, done, *state)

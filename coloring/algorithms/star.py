@@ -14,18 +14,19 @@ of a walk).
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from coloring import compiled as compiling
 from coloring.adjacency import AdjacencyGraph
-from coloring.algorithms.star_kernels import BITS, color_by_bits, color_by_words, move_records
+from coloring.algorithms.star_kernels import BITS, color_by_bits, color_by_words
 from coloring.algorithms.symmetric import Near, extend
-from coloring.compiled import compiled, pays
+from coloring.compiled import compiled, pays, unsigned
 from coloring.demand import EVERYTHING, Colors, Demand
 from coloring.pattern import Index
 
 # Work for an entry, in the visits that `compiled.SMALL` counts: Python needs about a microsecond.
 VISITS = 10
+# Room for further words is made for so large a part of the entries at a time.
+ROOM = 16
 
 
 def first_fit(graph: AdjacencyGraph, order: Index, demand: Demand = EVERYTHING) -> Colors:
@@ -51,7 +52,7 @@ def first_fit(graph: AdjacencyGraph, order: Index, demand: Demand = EVERYTHING) 
 
 def _paint(graph: AdjacencyGraph, order: Index, colors: Colors) -> int:
     """Color in place; return a vertex whose given color breaks the rule, or -1."""
-    arguments = (graph.neighbors, order)
+    arguments = (unsigned(graph.neighbors), unsigned(order))
     pays_off = pays(color_by_bits, VISITS * graph.entries, compiling.SMALL, arguments)
     paint = _by_words if pays_off else _by_integers
     done = paint(graph, order, colors)
@@ -68,24 +69,22 @@ def _by_integers(graph: AdjacencyGraph, order: Index, colors: Colors) -> int:
 
 
 def _by_words(graph: AdjacencyGraph, order: Index, colors: Colors) -> int:
-    """Color with one word of 63 bits for a set; where that is too short, with up to a number of words that grows."""
+    """Color with one word of 63 bits for a set; where that is too short, with as many as each vertex needs."""
     n = graph.num_vertices
-    records = np.zeros((n, 4), dtype=np.int64)
-    records[:, 3] = -1
-    structure = (graph.ptr, graph.neighbors)
-    done: int = compiled(color_by_bits)(*structure, order, records.ravel(), BITS, colors)
+    records = np.zeros(4 * n, dtype=np.int64)
+    records[3::4] = -1
+    structure, order = (unsigned(graph.ptr), unsigned(graph.neighbors)), unsigned(order)
+    done: int = compiled(color_by_bits)(*structure, order, records, BITS, colors)
     if done < 0 or done == len(order):
         return done
     most = _most_colors(graph, colors)
-    starts, counts = np.full(n, n, dtype=np.int64), np.zeros(n, dtype=np.int32)
+    heads, top = np.zeros(n, dtype=np.int64), np.array([n])
     firsts = np.zeros(graph.entries, dtype=graph.neighbors.dtype)
     scratch = tuple(np.zeros(most // BITS + 2, dtype=np.int64) for _ in range(3))
-    words = 1
     while True:
-        words *= 4
-        records, starts = _with_room(records, starts, counts, np.minimum(graph.degrees, words))
-        state = (records.ravel(), starts, counts, firsts, *scratch)
-        more: int = compiled(color_by_words)(*structure, order[done:], *state, BITS * (words + 1), colors)
+        room = max(graph.entries // ROOM, int(graph.degrees[order[done]]))
+        records.resize(4 * (int(top[0]) + room), refcheck=False)
+        more: int = compiled(color_by_words)(*structure, order[done:], records, heads, top, firsts, *scratch, colors)
         if more < 0:
             return more - done
         done += more
@@ -96,18 +95,6 @@ def _by_words(graph: AdjacencyGraph, order: Index, colors: Colors) -> int:
 def _most_colors(graph: AdjacencyGraph, colors: Colors) -> int:
     """Bound the colors: a new one is below the number of vertices."""
     return max(graph.num_vertices, int(colors.max(initial=0)) + 1)
-
-
-def _with_room(
-    records: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], counts: Colors, room: Index
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Move the records of further words of all vertices to a longer table, with more `room` for each vertex."""
-    n = len(starts)
-    ends = n + np.cumsum(room, dtype=np.int64)
-    moved, longer = ends - room, np.zeros((int(ends[-1]), 4), dtype=np.int64)
-    longer[:n] = records[:n]
-    compiled(move_records)(starts, moved, counts, records.ravel(), longer.ravel())
-    return longer, moved
 
 
 def _explain(near: Near, colors: dict[int, int], vertex: int) -> str:

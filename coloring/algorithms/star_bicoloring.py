@@ -4,6 +4,7 @@ Several covers are tried, the most promising first, and the coloring with fewest
 colors of one side, with the longest lines first, and covers what they leave by the other side: from the coloring of
 rows alone over those where a few dense columns have colors of their own to the coloring of columns alone. A coloring is
 given up as soon as it needs as many colors as the best one, and a cover is not tried if its longest neutral line does.
+Where a few lines are much longer than the others, covers of these and of all lines across come first.
 
 References
 ----------
@@ -18,12 +19,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from typing import Literal, TypeAlias, cast
 
 import numpy as np
 
 from coloring.adjacency import AdjacencyGraph, columns_of
+from coloring.algorithms.long_lines import by_length, promising_lengths
 from coloring.algorithms.star_bicoloring_kernels import (
     ABSENT,
     BANK,
@@ -209,9 +211,19 @@ def fewest(problem: TwoSided, trials: Iterable[Trial], painter: Painter, best: C
 
 
 def direct_trials(problem: TwoSided, order: Index) -> Iterator[Trial]:
-    """Give covers by classes, and at last the lines of one side by their best order."""
+    """Give covers by length and by classes, and at last the lines of one side by their best order."""
     most = max(LEAST_TRIALS, min(MOST_TRIALS, VISITS // max(problem.graph.entries, 1)))
-    return chain(islice(_by_classes(problem, order), most), _smallest_last(problem))
+    yield from _by_length(problem, order)
+    yield from islice(_by_classes(problem, order), most)
+    yield from _smallest_last(problem)
+
+
+def _by_length(problem: TwoSided, order: Index) -> Iterator[Trial]:
+    """Give covers by length, the side that is covered whole first and the longest lines before others."""
+    side, lengths = promising_lengths(problem)
+    falling = side_first(problem, longest_first(problem, order), side)
+    for length in lengths:
+        yield Trial(length, partial(by_length, problem, side, length), lambda: falling)
 
 
 def _by_classes(problem: TwoSided, order: Index) -> list[Trial]:
@@ -271,7 +283,8 @@ def _smallest_last(problem: TwoSided) -> Iterator[Trial]:
 
 def _smallest_last_first(problem: TwoSided, pattern: Pattern, side: int) -> Index:
     """Order one side by smallest-last and put the other, of which few lines are colored if any, behind."""
-    alone = BipartiteGraph(pattern, vertices_are_columns=side == 1)
+    # Beside the graph of both sides there is no room for lists.
+    alone = BipartiteGraph(pattern, vertices_are_columns=side == 1, room=0.0)
     if problem.graph.ptr.dtype == alone.dtype:
         alone.adopt_transposed(*columns_of(problem.graph))
     first = smallest_last.order(alone, 0)

@@ -12,6 +12,8 @@ from coloring.compiled import Ints
 
 # Of numba's signed integers of 64 bits; Python's have no end.
 BITS = 63
+# The lower half of such an integer.
+WORD = 0xFFFFFFFF
 
 
 def color_by_bits(ptr: Ints, neighbors: Ints, order: Ints, records: Ints, limit: int, colors: Ints) -> int:
@@ -78,30 +80,37 @@ def color_by_words(
     neighbors: Ints,
     order: Ints,
     records: Ints,
-    starts: Ints,
-    counts: Ints,
+    heads: Ints,
+    top: Ints,
     firsts: Ints,
     taken: Ints,
     twice: Ints,
     homes: Ints,
-    limit: int,
     colors: Ints,
 ) -> int:
     """Go on where `color_by_bits` ended, with sets of several words of 63 bits.
 
-    The records of vertices hold colors below 63 as there. After them come records of the same form for other words:
-    vertex v has `counts` of them from number ``starts[v]`` on, with the word in the last place. `firsts` holds the
-    first neighbour of each color above 62 at each vertex, plus one, in tables of hashes as long as the degrees.
-    `taken`, `twice` and `homes` are scratch for words; `taken` is all zero.
+    The records of vertices hold colors below 63 as there. After them, up to number `top`, come records of the same form
+    for other words: those of vertex v are a list that begins at ``heads[v]``, 0 if there are none, with the word in the
+    lower half of the last place and the number of the next record in the upper one. `firsts` holds the first neighbour
+    of each color above 62 at each vertex, plus one, in tables of hashes as long as the degrees. `taken`, `twice` and
+    `homes` are scratch for words; `taken` is all zero.
+
+    Returns
+    -------
+    int
+        As `color_by_bits`; less than all if the room for records may not do for the next vertex.
     """
+    room = len(records) // 4
     for position in range(len(order)):
         vertex = order[position]
         begin, end = ptr[vertex], ptr[vertex + 1]
-        own, last = starts[vertex], starts[vertex] + counts[vertex]
         twice[0], homes[0] = records[4 * vertex + 1], vertex
-        for slot in range(own, last):
-            word = records[4 * slot + 3]
+        slot = heads[vertex]
+        while slot:
+            word = records[4 * slot + 3] & WORD
             twice[word], homes[word] = records[4 * slot + 1], slot
+            slot = records[4 * slot + 3] >> 32
         low = records[4 * vertex]
         for k in range(begin, end):
             near = 4 * neighbors[k]
@@ -122,15 +131,19 @@ def color_by_words(
             if low >> color & 1:
                 return -1 - position
         else:
-            for slot in range(own, last):
-                taken[records[4 * slot + 3]] |= records[4 * slot]
+            slot = heads[vertex]
+            while slot:
+                taken[records[4 * slot + 3] & WORD] |= records[4 * slot]
+                slot = records[4 * slot + 3] >> 32
             for k in range(begin, end):
                 near = neighbors[k]
                 other = records[4 * near + 3]
                 if other >= 0:
                     part = 0 if twice[other // 63] >> other % 63 & 1 else 2
-                    for slot in range(starts[near], starts[near] + counts[near]):
-                        taken[records[4 * slot + 3]] |= records[4 * slot + part]
+                    slot = heads[near]
+                    while slot:
+                        taken[records[4 * slot + 3] & WORD] |= records[4 * slot + part]
+                        slot = records[4 * slot + 3] >> 32
             if given:
                 if taken[color // 63] >> color % 63 & 1:
                     return -1 - position
@@ -139,26 +152,31 @@ def color_by_words(
                     color += 63
                 while taken[color // 63] >> color % 63 & 1:
                     color += 1
-            for slot in range(own, last):
-                taken[records[4 * slot + 3]] = 0
+            slot = heads[vertex]
+            while slot:
+                taken[records[4 * slot + 3] & WORD] = 0
+                slot = records[4 * slot + 3] >> 32
             for k in range(begin, end):
-                near = neighbors[k]
-                for slot in range(starts[near], starts[near] + counts[near]):
-                    taken[records[4 * slot + 3]] = 0
-        if color >= limit:
-            return position
+                slot = heads[neighbors[k]]
+                while slot:
+                    taken[records[4 * slot + 3] & WORD] = 0
+                    slot = records[4 * slot + 3] >> 32
+            if top[0] + end - begin > room:
+                return position
         word, bit = color // 63, 1 << color % 63
         for k in range(begin, end):
             near = neighbors[k]
             other = records[4 * near + 3]
             home = near
             if word:
-                home = starts[near]
-                while home < starts[near] + counts[near] and records[4 * home + 3] != word:
-                    home += 1
-                if home == starts[near] + counts[near]:
-                    counts[near] += 1
-                    records[4 * home + 3] = word
+                home = heads[near]
+                while home and (records[4 * home + 3] & WORD) != word:
+                    home = records[4 * home + 3] >> 32
+                if not home:
+                    home = top[0]
+                    top[0] += 1
+                    records[4 * home + 3] = heads[near] << 32 | word
+                    heads[near] = home
             home *= 4
             if other >= 0 and twice[other // 63] >> other % 63 & 1:
                 records[home + 2] |= bit
@@ -184,20 +202,12 @@ def color_by_words(
                             base += 1
                         first = neighbors[base]
                     if other >= 63:
-                        slot = starts[first]
-                        while records[4 * slot + 3] != other // 63:
-                            slot += 1
+                        slot = heads[first]
+                        while (records[4 * slot + 3] & WORD) != other // 63:
+                            slot = records[4 * slot + 3] >> 32
                         first = slot
                     records[4 * first + 2] |= 1 << other % 63
             records[home + 1] |= bit
         records[4 * vertex + 3] = color
         colors[vertex] = color
     return len(order)
-
-
-def move_records(starts: Ints, moved: Ints, counts: Ints, records: Ints, longer: Ints) -> None:
-    """Copy the records of further words of each vertex to where they begin in a longer table."""
-    for vertex in range(len(starts)):
-        source, target = 4 * starts[vertex], 4 * moved[vertex]
-        for place in range(4 * counts[vertex]):
-            longer[target + place] = records[source + place]

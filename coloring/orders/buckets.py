@@ -1,4 +1,10 @@
-"""Vertices in buckets by a key that changes as their neighbours are drawn: what all dynamic orders share."""
+"""Vertices in buckets by a key that changes as their neighbours are drawn: what all dynamic orders share.
+
+A bucket is a stack: a vertex is put on the one of its new key whenever its key changes, and left on that of the old
+one. What lies on a stack whose key it no longer has is passed over. As keys only ever fall, or only ever rise, a vertex
+comes to each stack once at most, so this draws vertices in the same order as if they were taken off the old stacks,
+without looking for them there. The stacks share a pool, which is rid of what is passed over when it is full.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +12,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coloring.compiled import Ints, run
+from coloring.compiled import Ints, run, unsigned
+from coloring.neighbor_lists import net_ends
 
 if TYPE_CHECKING:
+    from coloring.neighbor_lists import NeighborLists
     from coloring.neighborhoods import Neighborhood
     from coloring.pattern import Index
 
+# Below all keys, and so far that no number of changes brings it back.
+GONE = -(2**30)
+# Places in the pool for each vertex that is to be drawn: one that stays, and at each draw as many as it has neighbours.
+ROOM = 2
 
-def draw(graph: Neighborhood, start: Index, keys: Index, step: int, highest: int, longest: int | None = None) -> Index:
+
+def draw(
+    graph: Neighborhood,
+    start: Index,
+    keys: Index,
+    step: int,
+    highest: int,
+    lists: NeighborLists | None,
+    longest: int | None = None,
+) -> Index:
     """Draw vertices one by one, always one of smallest key; each draw changes the keys of its neighbours by `step`.
 
     Parameters
@@ -21,32 +42,47 @@ def draw(graph: Neighborhood, start: Index, keys: Index, step: int, highest: int
     graph : Neighborhood
     start : array of int
         The vertices that are drawn; neighbours among the others do not count. Of equal keys the last that got its key
-        is drawn first, and at the beginning those that stand last here.
+        is drawn first, and at the beginning those that stand last here. Modified.
     keys : array of int
-        One for each vertex of the graph.
+        One for each vertex of the graph. Modified.
     step : {-1, 1}
     highest : int
         No key rises above it, as none may fall below 0.
+    lists : NeighborLists or None
+        Where there are none, the nets are walked.
     longest : int, optional
         Nets with more members are left out.
 
     Returns
     -------
     array of int
-        The vertices of `start` as they are drawn.
+        The argument `start`, its vertices as they are drawn.
     """
-    dtype = graph.dtype
-    result = start.astype(dtype)
-    # Key, stamp, and links of a vertex lie together, for they are needed together.
-    records = np.full(4 * graph.num_vertices, -1, dtype=dtype)
-    records.reshape(-1, 4)[result, 0] = keys[result]
-    heads = np.full(highest + 1, -1, dtype=dtype)
-    ends = graph.net_ptr[1:].copy()
-    if longest is not None:
-        np.copyto(ends, graph.net_ptr[:-1], where=graph.net_sizes > longest)
-    structure = (graph.vertex_ptr, graph.vertex_nets, graph.net_ptr, ends, graph.net_vertices.copy())
-    run(_draw, graph.pairs, *structure, step, records, heads, result)
-    return result
+    n, dtype = graph.num_vertices, graph.dtype
+    # The first bucket takes what comes from vertices that are gone.
+    keys += 1
+    if len(start) < n:
+        others = np.ones(n, dtype=bool)
+        others[start] = False
+        keys[others] = GONE
+    heads = np.full(highest + 2, -1, dtype=dtype)
+    pool = np.empty(3 * (ROOM * len(start) + 1), dtype=dtype)
+    nothing = np.zeros(0, dtype=dtype)
+    marks = nothing
+    if lists is not None:
+        work = len(lists.neighbors)
+        walks = (nothing, nothing, nothing, nothing, nothing)
+        found = (lists.ptr, lists.neighbors)
+    else:
+        work = graph.pairs
+        ends = net_ends(graph, longest).copy()
+        walks = (graph.vertex_ptr, graph.vertex_nets, graph.net_ptr, ends, graph.net_vertices.copy())
+        found = (nothing, np.empty(n + 1, dtype=dtype))
+        marks = np.full(n, n, dtype=dtype)
+        marks[start] = -1
+    views = [unsigned(array) for array in (*walks, *found)]
+    run(_draw, work, *views, marks, step, keys, heads, pool, start)
+    return start
 
 
 def _draw(
@@ -55,65 +91,104 @@ def _draw(
     net_ptr: Ints,
     net_ends: Ints,
     members: Ints,
+    ptr: Ints,
+    neighbors: Ints,
+    marks: Ints,
     step: int,
-    records: Ints,
+    keys: Ints,
     heads: Ints,
+    pool: Ints,
     result: Ints,
 ) -> None:
     """Draw the vertices in `result`, in place.
 
-    Vertices of one key form a doubly linked list that begins at `heads`. Records hold for each vertex four numbers:
-    its key, or -1 if it is not there any more; the vertex that changed it last; the one before it; and the one after.
-    A walk over a net drops from `members` those that are gone.
+    Keys begin at 1. A place of the pool holds a vertex, the key for which it was put there, and the place below it on
+    the same stack; `heads` has the place on top of each. Without lists, each draw fills `neighbors` anew.
     """
-    for place in range(len(result)):
-        vertex = result[place]
-        key = records[4 * vertex]
-        first = heads[key]
-        records[4 * vertex + 3] = first
-        if first >= 0:
-            records[4 * first + 2] = vertex
-        heads[key] = vertex
-    smallest = 0
-    for place in range(len(result)):
-        while heads[smallest] < 0:
-            smallest += 1
-        vertex = heads[smallest]
-        follower = records[4 * vertex + 3]
-        heads[smallest] = follower
-        if follower >= 0:
-            records[4 * follower + 2] = -1
-        records[4 * vertex] = -1
-        result[place] = vertex
-        for k in range(vertex_ptr[vertex], vertex_ptr[vertex + 1]):
-            net = vertex_nets[k]
-            end = net_ptr[net]
-            for i in range(net_ptr[net], net_ends[net]):
-                neighbor = members[i]
-                record = 4 * neighbor
-                key = records[record]
-                if key < 0:
-                    continue
-                members[end] = neighbor
-                end += 1
-                if records[record + 1] == vertex:
-                    continue
-                records[record + 1] = vertex
-                leader, follower = records[record + 2], records[record + 3]
-                if leader >= 0:
-                    records[4 * leader + 3] = follower
-                else:
-                    heads[key] = follower
-                if follower >= 0:
-                    records[4 * follower + 2] = leader
-                key += step
-                first = heads[key]
-                records[record] = key
-                records[record + 2] = -1
-                records[record + 3] = first
-                if first >= 0:
-                    records[4 * first + 2] = neighbor
-                heads[key] = neighbor
-            net_ends[net] = end
-        if step < 0 and smallest > 0:
+    top = 0
+    for position in range(len(result)):
+        vertex = result[position]
+        key = keys[vertex]
+        pool[3 * top], pool[3 * top + 1], pool[3 * top + 2] = vertex, key, heads[key]
+        heads[key] = top
+        top += 1
+    smallest = 1
+    for position in range(len(result)):
+        vertex = -1
+        while vertex < 0:
+            while heads[smallest] < 0:
+                smallest += 1
+            place = 3 * heads[smallest]
+            if keys[pool[place]] == smallest:
+                vertex = pool[place]
+            heads[smallest] = pool[place + 2]
+        keys[vertex] = GONE
+        result[position] = vertex
+        if len(ptr):
+            begin, end = ptr[vertex], ptr[vertex + 1]
+        else:
+            begin = 0
+            end = _walk(vertex, position, vertex_ptr, vertex_nets, net_ptr, net_ends, members, marks, neighbors)
+        if 3 * (top + end - begin) >= len(pool):
+            top = _clear(top, keys, heads, pool)
+        for k in range(begin, end):
+            neighbor = neighbors[k]
+            key = keys[neighbor] + step
+            keys[neighbor] = key
+            # Written in any case and kept if it is there still: no branch, that would be guessed wrong often.
+            bucket = max(key, 0)
+            pool[3 * top] = neighbor
+            pool[3 * top + 1] = key
+            pool[3 * top + 2] = heads[bucket]
+            heads[bucket] = top
+            top += key > 0
+        heads[0] = -1
+        if step < 0 and smallest > 1:
             smallest -= 1
+
+
+def _walk(
+    vertex: int,
+    position: int,
+    vertex_ptr: Ints,
+    vertex_nets: Ints,
+    net_ptr: Ints,
+    net_ends: Ints,
+    members: Ints,
+    marks: Ints,
+    neighbors: Ints,
+) -> int:
+    """Write to `neighbors` those that are not gone, drop from `members` those that are, and return how many stay.
+
+    The mark of a vertex is the last draw that changed it, and beyond all draws when it is gone.
+    """
+    gone = len(marks)
+    marks[vertex] = gone
+    count = 0
+    for k in range(vertex_ptr[vertex], vertex_ptr[vertex + 1]):
+        net = vertex_nets[k]
+        end = net_ptr[net]
+        for i in range(net_ptr[net], net_ends[net]):
+            neighbor = members[i]
+            mark = marks[neighbor]
+            members[end] = neighbor
+            end += mark < gone
+            neighbors[count] = neighbor
+            count += mark < position
+            marks[neighbor] = max(mark, position)
+        net_ends[net] = end
+    return count
+
+
+def _clear(top: int, keys: Ints, heads: Ints, pool: Ints) -> int:
+    """Keep in the pool what has the key for which it was put there, in the same order; return its new top."""
+    for key in range(len(heads)):
+        heads[key] = -1
+    kept = 0
+    for place in range(top):
+        vertex, key = pool[3 * place], pool[3 * place + 1]
+        if keys[vertex] == key:
+            pool[3 * kept], pool[3 * kept + 1], pool[3 * kept + 2] = vertex, key, heads[key]
+            heads[key] = kept
+            kept += 1
+    return kept

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from coloring.degrees import count_neighbors, too_long
+from coloring.neighbor_lists import list_neighbors
 from coloring.orders import largest_first
 from coloring.orders.buckets import draw
 
@@ -25,8 +26,11 @@ def order(graph: Neighborhood, seed: int) -> Index:
     """
     if too_long(graph, graph.net_sizes):
         return largest_first.order(graph, seed)
-    degrees = count_neighbors(graph)
+    lists = list_neighbors(graph)
+    degrees = count_neighbors(graph) if lists is None else lists.degrees
     highest = int(degrees.max(initial=0))
+    missing = highest - degrees
+    del degrees
     # Vertices that are neighbours of all others are so to the end, and nets of all vertices tell nothing.
     start = np.arange(graph.num_vertices - 1, -1, -1, dtype=graph.dtype)
-    return draw(graph, start, highest - degrees, 1, highest)
+    return draw(graph, start, missing, 1, highest, lists)

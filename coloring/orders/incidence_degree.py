@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from coloring.degrees import bound_neighbors, longest_walked
+from coloring.neighbor_lists import list_neighbors
 from coloring.orders.buckets import draw
 
 if TYPE_CHECKING:
@@ -30,4 +31,5 @@ def order(graph: Neighborhood, seed: int) -> Index:
     # Fewest neighbours missing is most neighbours drawn, when the same number is missing at the start.
     missing = np.full(graph.num_vertices, highest, dtype=graph.dtype)
     del bounds
-    return draw(graph, start, missing, -1, highest, longest_walked(graph))
+    longest = longest_walked(graph)
+    return draw(graph, start, missing, -1, highest, list_neighbors(graph, longest=longest), longest)

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coloring.compiled import Ints, run
+from coloring.compiled import Ints, run, unsigned
 from coloring.degrees import bound_neighbors, count_neighbors, too_long
+from coloring.neighbor_lists import list_neighbors
 from coloring.orders.buckets import draw
 
 if TYPE_CHECKING:
@@ -35,16 +36,18 @@ def order(graph: Neighborhood, seed: int) -> Index:
     alive, sizes, left = None, graph.net_sizes, n
     if graph.free > 0:
         alive, sizes = np.ones(n, dtype=np.int8), graph.net_sizes.astype(dtype)
-        left = run(_peel, graph.entries, graph.vertex_ptr, graph.vertex_nets, graph.free, sizes, alive, result)
+        nets = unsigned(graph.vertex_ptr), unsigned(graph.vertex_nets)
+        left = run(_peel, graph.entries, *nets, graph.free, sizes, alive, result)
     if left == 0:
         return result
     rest = result[:left] if alive is None else np.flatnonzero(alive).astype(dtype)
     if too_long(graph, sizes):
         result[:left] = rest[np.argsort(-bound_neighbors(graph, sizes)[rest], kind="stable")]
         return result
-    degrees = count_neighbors(graph, alive, sizes)
+    lists = list_neighbors(graph, alive if left < n else None)
+    degrees = count_neighbors(graph, alive, sizes) if lists is None else lists.degrees
     del alive, sizes
-    result[:left] = draw(graph, rest, degrees, -1, int(degrees.max(initial=0)))[::-1]
+    result[:left] = draw(graph, rest, degrees, -1, int(degrees.max(initial=0)), lists)[::-1]
     return result
 
 

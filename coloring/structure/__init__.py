@@ -26,6 +26,7 @@ from coloring.structure.boxes import numbered_grids, shuffled_grids
 from coloring.structure.floors import floor
 from coloring.structure.forms import Profile
 from coloring.structure.forms import Recognized as Recognized
+from coloring.structure.strays import strays
 from coloring.structure.verification import holds
 
 # A candidate of more colors than this times the lower bound is not worth keeping.
@@ -92,5 +93,6 @@ RECOGNIZERS: MappingProxyType[str, Recognizer] = MappingProxyType(
         "border": partial(arrows, recognize=recognize),
         "grid": numbered_grids,
         "shuffled grid": shuffled_grids,
+        "strays": partial(strays, recognize=recognize),
     }
 )

@@ -68,7 +68,7 @@ class Grid:
 
 
 @dataclass(frozen=True, eq=False)
-class _Sample:
+class Sample:
     """Some entries, and how long the rows are that they come from."""
 
     rows: Ints
@@ -92,7 +92,7 @@ def grids(pattern: Pattern) -> Iterator[Grid]:
     n = pattern.shape[0]
     if n != pattern.shape[1] or not pattern.nnz:
         return
-    sample = _draw(pattern)
+    sample = draw_sample(pattern)
     distances = np.unique(sample.columns - sample.rows)
     if len(distances) > max(VARIETY * len(sample.rows), FEW):
         return
@@ -113,7 +113,7 @@ def grids(pattern: Pattern) -> Iterator[Grid]:
     yield from sorted(rest, key=lambda grid: len(grid.stencil.entries) / grid.box.fields)[:ENOUGH]
 
 
-def fit(pattern: Pattern, box: Box, sample: _Sample | None = None) -> Iterator[Grid]:
+def fit(pattern: Pattern, box: Box, sample: Sample | None = None) -> Iterator[Grid]:
     """Find the stencils of a pattern on a given box: as it stands, and with short axes closed to rings.
 
     A sample that does not fit spares the look at the rest.
@@ -147,7 +147,7 @@ def fit(pattern: Pattern, box: Box, sample: _Sample | None = None) -> Iterator[G
             yield Grid(one, stencil, whole == pattern.nnz)
 
 
-def _draw(pattern: Pattern) -> _Sample:
+def draw_sample(pattern: Pattern) -> Sample:
     """Draw windows of rows, evenly spread; all rows of a small pattern."""
     n = pattern.shape[0]
     width = max(min(WINDOW, SAMPLE * n // (WINDOWS * pattern.nnz)), 2)
@@ -158,7 +158,7 @@ def _draw(pattern: Pattern) -> _Sample:
     begins = pattern.indptr[rows].astype(np.int64)
     sizes = pattern.indptr[rows + 1] - begins
     places = np.repeat(begins - np.cumsum(sizes) + sizes, sizes) + np.arange(int(sizes.sum()))
-    return _Sample(np.repeat(rows, sizes), pattern.indices[places].astype(np.int64), len(rows), n)
+    return Sample(np.repeat(rows, sizes), pattern.indices[places].astype(np.int64), len(rows), n)
 
 
 def _numberings(n: int) -> Iterator[tuple[int, bool]]:
@@ -170,7 +170,7 @@ def _numberings(n: int) -> Iterator[tuple[int, bool]]:
             yield fields, False
 
 
-def _guess_sides(sample: _Sample, fields: int, by_point: bool) -> list[tuple[int, ...]]:
+def _guess_sides(sample: Sample, fields: int, by_point: bool) -> list[tuple[int, ...]]:
     """Guess the sides from the distances between points, those first that make the offsets smallest."""
     points = sample.size // fields
     if by_point:

@@ -174,7 +174,7 @@ def test_neighbors_are_listed_once(name: str, build: Build, monkeypatch: pytest.
             lists = list_neighbors(near, flags)
             room = near.room * (near.entries + near.num_vertices + len(near.net_sizes))
             if lists is None:
-                assert wanted.sum() > room, (problem, degrees)
+                assert wanted.sum() > room or not near.room, (problem, degrees)
                 continue
             assert lists.degrees.tolist() == wanted.sum(axis=1).tolist(), (problem, degrees)
             for vertex, row in enumerate(wanted):

@@ -166,6 +166,25 @@ def test_memory_is_24_bytes_a_number_of_the_pattern(problem: ProblemName, order:
         assert peak <= 24 * (pattern.nnz + sum(pattern.shape)) + 50_000
 
 
+@pytest.mark.usefixtures("always_compiled")
+@pytest.mark.parametrize("problem", ["star", "acyclic", "star_bicoloring", "acyclic_bicoloring"])
+def test_memory_of_symmetric_and_two_sided_problems(problem: ProblemName, families: ModuleType) -> None:
+    """The random graph takes hundreds of colors, which need sets of several words."""
+    for triple in (
+        families.stencil("five_point", (140, 150)),
+        families.power_law(10_000, 5, 7),
+        families.random_graph(1_200, 36_000, 1),
+        families.kkt(9_000, 3_000, 3, 1, dense_rows=1),
+    ):
+        pattern = as_pattern(triple)
+        greedy(pattern, problem, "natural")  # compiles what is to be compiled
+        tracemalloc.start()
+        greedy(pattern, problem, "natural")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak <= 24 * (pattern.nnz + sum(pattern.shape)) + 50_000
+
+
 FRESH = """
 import sys
 import numpy as np

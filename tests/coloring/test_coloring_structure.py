@@ -345,6 +345,54 @@ def test_what_is_no_grid_is_not_taken_for_one(problem: str, families: ModuleType
         assert found is None or not found.method.startswith(("lattice", "4 x", "6 x"))
 
 
+def with_strays(triple: Any, places: Sequence[tuple[int, int]], *, mirrored: bool = True) -> Pattern:
+    """Add entries, and their mirror images."""
+    made = dense(as_pattern(triple))
+    for row, column in places:
+        made[row, column] = True
+        made[column, row] |= mirrored
+    return as_pattern(made)
+
+
+@pytest.mark.parametrize(
+    ("problem", "lattice", "new"),
+    [
+        ("column", 5, 1),
+        ("row", 5, 1),
+        ("star", 5, 1),
+        ("acyclic", 3, 1),
+        ("star_bicoloring", 5, 1),
+        ("acyclic_bicoloring", 5, 1),
+        ("distance_1", 2, 1),
+        ("distance_2", 5, 2),
+    ],
+)
+def test_strays_far_apart_cost_a_color(problem: str, lattice: int, new: int, families: ModuleType) -> None:
+    """One end of each stray takes a new color, the same at all of them; at distance 2 both ends may have to."""
+    width = 30
+    ends = [((3, 3), (10, 20)), ((3, 12), (16, 5)), ((10, 8), (16, 25)), ((5, 25), (12, 13))]
+    places = [(a * width + b, c * width + d) for (a, b), (c, d) in ends]
+    symmetric = PROBLEMS[problem].symmetric
+    pattern = with_strays(families.stencil("five_point", (20, width)), places, mirrored=symmetric)
+    found = recognize(PROBLEMS[problem], pattern)
+    assert counted(pattern, problem, found) <= lattice + new
+    assert found is not None
+    assert found.method.endswith(f"{8 if symmetric else 4} strays")
+
+
+@given(places=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=6), data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_strays_anywhere_leave_the_coloring_valid(places: list[tuple[int, int]], data: st.DataObject) -> None:
+    problem = data.draw(st.sampled_from(ALL))
+    near = np.abs(np.subtract.outer(np.arange(100), np.arange(100))) <= data.draw(st.integers(0, 3))
+    for row, column in places:
+        near[row, column] = True
+        near[column, row] |= PROBLEMS[problem].symmetric
+    found = recognize(PROBLEMS[problem], as_pattern(near))
+    if found is not None:
+        counted(near, problem, found)
+
+
 def small_symmetric(draw: st.DrawFn) -> npt.NDArray[np.bool_]:
     n = draw(st.integers(1, 6))
     half = np.array(draw(st.lists(st.booleans(), min_size=n * n, max_size=n * n)), dtype=bool).reshape(n, n)
@@ -438,6 +486,7 @@ def test_every_recogniser_is_used(families: ModuleType) -> None:
         "grid": families.stencil("five_point", (6, 7)),
         "shuffled grid": shuffled(as_pattern(families.stencil("five_point", (6, 7))), 2),
     }
+    made["strays"] = with_strays(families.band(60, 60, 1, 1), [(7, 40)])
     assert set(made) == set(RECOGNIZERS)
     recognizers: dict[str, Callable[..., Any]] = dict(RECOGNIZERS)
     for name, pattern in made.items():

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from coloring import ORDERS, ProblemName, as_pattern, check, color
 from coloring.adjacency import AdjacencyGraph, two_sided_graph
 from coloring.algorithms import ALGORITHMS, acyclic_bicoloring, star_bicoloring
+from coloring.algorithms.long_lines import by_length, promising_lengths
 from coloring.algorithms.star_bicoloring import CoverName, mixed_entry
 from coloring.algorithms.star_bicoloring_kernels import WAITING
 from coloring.algorithms.vertex_cover import everything, in_order, minimal
@@ -311,6 +312,64 @@ def test_every_cover_gives_valid_colors(cover: CoverName, build: Build) -> None:
         assert count(best, graph.num_rows) <= count(colors, graph.num_rows)
         other = {"rows": slice(graph.num_rows, None), "columns": slice(0, graph.num_rows)}.get(cover, slice(0))
         assert (colors[other] == NEUTRAL).all()
+
+
+@pytest.mark.parametrize("cover", get_args(CoverName))
+def test_a_cover_is_chosen_by_name(cover: CoverName, build: Build) -> None:
+    source = build("power_law_60_2")
+    graph = two_sided_graph(as_pattern(source))
+    order = sequence(PROBLEMS["star_bicoloring"], graph, "largest_first", 0)
+    found = color(source, "star_bicoloring", "largest_first", cover=cover)
+    assert found.num_colors == count(star_bicoloring.first_fit(graph, order, cover=cover), graph.num_rows)
+    assert check(source, found) is None
+    if cover in ("rows", "columns"):
+        assert (found.column_colors if cover == "rows" else found.row_colors).max() == NEUTRAL
+
+
+@pytest.mark.parametrize(
+    ("problem", "order", "cover", "message"),
+    [
+        ("star_bicoloring", "natural", "nearest", "got cover 'nearest'; choose one of 'best'"),
+        ("star_bicoloring", None, "implicit", "got cover 'implicit' for no order"),
+        ("column", "natural", "implicit", "got cover 'implicit' for a column coloring"),
+    ],
+)
+def test_covers_that_do_not_fit_are_refused(problem: Any, order: Any, cover: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        color(np.eye(3, dtype=bool), problem, order, cover=cover)
+
+
+@pytest.mark.parametrize("longest", [0, 1, 3, 10])
+@pytest.mark.parametrize("side", [0, 1])
+def test_covers_by_length(side: int, longest: int, build: Build) -> None:
+    for name in ("power_law_60_2", "kkt_20_6_dense_1", "frame_10x20"):
+        problem = TwoSided(two_sided_graph(as_pattern(build(name))))
+        waiting = by_length(problem, side, longest) == WAITING
+        pattern = problem.graph.pattern
+        of = (waiting[pattern.rows()], waiting[problem.graph.num_rows + pattern.indices])
+        lengths = problem.degrees[problem.lines(1 - side)]
+        assert (of[0] | of[1]).all()
+        assert waiting[problem.lines(1 - side)].tolist() == (lengths > longest).tolist()
+
+
+def test_a_few_long_lines_among_many_get_colors(families: ModuleType) -> None:
+    """ColPack 1.0.10 takes 24 to 29 colors for this network in its implicit covers, one side alone 285 at least."""
+    pattern = as_pattern(families.power_law(14_285, 3, 1))
+    problem = TwoSided(two_sided_graph(pattern))
+    side, lengths = promising_lengths(problem)
+    colors = star_bicoloring.color_cover(
+        problem, np.arange(problem.graph.num_vertices), by_length(problem, side, lengths[0]), limit=40
+    )
+    assert colors is not None
+    assert mixed_entry(problem, colors) is None
+    found = color(pattern, "star_bicoloring", "dynamic_largest_first")
+    assert check(pattern, found) is None
+    assert found.num_colors <= 29
+
+
+def test_where_lines_are_alike_no_length_is_tried(families: ModuleType) -> None:
+    for triple in (families.stencil("five_point", (20, 30)), families.stencil("box_27", (5, 6, 7))):
+        assert promising_lengths(TwoSided(two_sided_graph(as_pattern(triple))))[1] == []
 
 
 def test_covers_cover_and_minimal_ones_have_no_line_to_spare(build: Build) -> None:
