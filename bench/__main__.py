@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench.cases.case import Case, Settings
 from bench.cases.registry import CASES
 from bench.command import add_options, conclude
+from bench.families.registry import FAMILIES
 from bench.launcher import Launcher
 from bench.machine import describe
+from bench.peers.registry import OTHERS
 from bench.report import show, show_machine
 from bench.result import CaseResult
 
@@ -40,22 +44,45 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what sparsejac promises.")
     parser.add_argument("--case", action="append", choices=list(CASES), help="only this one; may be given again")
     parser.add_argument("--list", action="store_true", help="list the cases and stop")
+    parser.add_argument(
+        "--family", action="append", choices=list(FAMILIES), help="only this one, where a case has many"
+    )
+    others = [peer.name for peer in OTHERS]
+    parser.add_argument("--peer", action="append", choices=others, help="only this tool of others, in the case field")
+    parser.add_argument("--size", action="append", type=float, help="only so many unknowns, where a case has several")
+    parser.add_argument("--full", action="store_true", help="all families beside the field, up to 1e6: an hour")
     parser.add_argument("--threads", type=int, help="threads of sparsejac (default: its own choice)")
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    parser.add_argument(
+        "--jobs", type=int, default=processors, help="measurements of the field at a time (default: %(default)s)"
+    )
     add_options(parser)
     return parser.parse_args(arguments)
 
 
 def run_case(console: Console, case: Case, options: argparse.Namespace) -> CaseResult:
-    """Run one case and say meanwhile what is being measured."""
+    """Run one case and show meanwhile what is being measured, and how far it got."""
     start = time.perf_counter()
-    with console.status(case.name) as status:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        shown = progress.add_task(case.name, total=None)
         launcher = Launcher(
             options.seconds,
             int(options.gigabytes * 2**30),
             options.threads,
-            lambda step: status.update(f"{case.name}: {step}"),
+            lambda step: progress.update(shown, description=f"{case.name}: {step}"),
         )
-        outcome = case.run(Settings(launcher, options.quick))
+        settings = Settings(
+            launcher,
+            options.quick,
+            options.full,
+            tuple(dict.fromkeys(options.family or ())),
+            tuple(dict.fromkeys(int(size) for size in options.size or ())),
+            tuple(options.peer or ()),
+            options.jobs,
+            lambda done, of: progress.update(shown, completed=done, total=of),
+        )
+        outcome = case.run(settings)
     return CaseResult(case.name, case.summary, outcome, time.perf_counter() - start)
 
 

@@ -8,6 +8,10 @@ from statistics import median
 from typing import TypeVar
 
 R = TypeVar("R")
+Call = Callable[[], object]
+
+LEAST = 200e-6
+"""Seconds of one sample, at least: short calls are repeated so often."""
 
 
 def timed(call: Callable[[], R]) -> tuple[R, float]:
@@ -17,16 +21,14 @@ def timed(call: Callable[[], R]) -> tuple[R, float]:
     return result, time.perf_counter() - start
 
 
-def settle(call: Callable[[], object], seconds: float) -> None:
-    """Call for so long: a plan that interprets at first may compile meanwhile."""
+def settle(call: Call, seconds: float, ready: Callable[[], bool] = lambda: True) -> None:
+    """Call for so long, and until it is ready, but ten times as long at most: what interprets may yet compile."""
     start = time.perf_counter()
-    while time.perf_counter() - start < seconds:
+    while (spent := time.perf_counter() - start) < seconds or (spent < 10.0 * seconds and not ready()):
         call()
 
 
-def medians(
-    calls: Mapping[str, Callable[[], object]], budget: float = 1.0, least: int = 5, most: int = 1000
-) -> dict[str, float]:
+def medians(calls: Mapping[str, Call], budget: float = 1.0, least: int = 5, most: int = 1000) -> dict[str, float]:
     """Median seconds of each call. They take turns, so that whatever disturbs the machine disturbs them all.
 
     Parameters
@@ -47,3 +49,27 @@ def medians(
         for name, call in calls.items():
             samples[name].append(timed(call)[1])
     return {name: median(seconds) for name, seconds in samples.items()}
+
+
+def in_turns(calls: Mapping[str, Call], budget: float, least: int = 5, most: int = 200) -> dict[str, float]:
+    """Do the same where calls are short: a call is repeated within its turn, as a clock read costs as much."""
+    repeats = {name: _repeats(call) for name, call in calls.items()}
+    found = medians({name: repeated(call, repeats[name]) for name, call in calls.items()}, budget, least, most)
+    return {name: seconds / repeats[name] for name, seconds in found.items()}
+
+
+def repeated(call: Call, times: int) -> Call:
+    """Make so many calls one."""
+
+    def run() -> None:
+        for _ in range(times):
+            call()
+
+    return run if times > 1 else call
+
+
+def _repeats(call: Call) -> int:
+    """How many calls take as long as a sample has to; the first one may take longer than those that follow."""
+    first = timed(call)[1]
+    once = first if first > 1.0 else min(timed(call)[1] for _ in range(3))
+    return max(1, round(LEAST / max(once, 1e-7)))

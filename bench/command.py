@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.markdown import as_markdown
+from bench.plots import draw
 from bench.report import show_score
 from bench.result import CaseResult
 
@@ -23,6 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write (default: bench/results/)")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables as Markdown, too")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw time against n, a picture a family")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a bar is not met")
     parser.add_argument("--seconds", type=float, default=300.0, help="limit of each process (default: %(default)s)")
     parser.add_argument("--gigabytes", type=float, default=12.0, help="limit of each process (default: %(default)s)")
@@ -42,6 +44,9 @@ def conclude(
     console.print(f"written to {file}", highlight=False, soft_wrap=True)
     if options.markdown is not None:
         options.markdown.write_text(as_markdown(machine, results), encoding="utf-8")
+    if options.plots is not None:
+        drawn = draw(options.plots, [point for result in results for point in result.outcome.points])
+        console.print(f"{len(drawn)} plots in {options.plots}", highlight=False, soft_wrap=True)
     missed = any(figure.met is False for result in results for figure in result.outcome.figures)
     return 1 if options.strict and missed else 0
 

@@ -45,12 +45,15 @@ class Launcher:
         What sparsejac may use; its own default if not given.
     report : callable, optional
         Is told what starts.
+    processor : int, optional
+        Which of the usable processors to keep to; all of them if not given.
     """
 
     seconds: float = 300.0
     bytes: int = 12 * 2**30
     threads: int | None = None
     report: Callable[[str], None] | None = None
+    processor: int | None = None
 
     def run(
         self, task: str, *, preload: Sequence[str] = IMPORTS, cache: Path | str | None = None, **arguments: Any
@@ -76,7 +79,13 @@ class Launcher:
         with tempfile.TemporaryDirectory(prefix="sparsejac-bench-") as name:
             scratch = Path(name)
             request, answer = scratch / "request.json", scratch / "answer.json"
-            asked = {"task": task, "arguments": arguments, "preload": list(preload), "memory_limit": self.bytes}
+            asked = {
+                "task": task,
+                "arguments": arguments,
+                "preload": list(preload),
+                "memory_limit": self.bytes,
+                "processor": self.processor,
+            }
             request.write_text(json.dumps(asked), encoding="utf-8")
             self._start([str(request), str(answer)], str(cache or scratch / "cache"))
             if not answer.exists():

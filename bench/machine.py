@@ -7,7 +7,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("sparsejac", "numpy", "scipy", "numba", "llvmlite", "networkx")
+PACKAGES = ("sparsejac", "numpy", "scipy", "numba", "llvmlite", "networkx", "casadi", "asdex", "jax", "autograd")
 
 
 def describe() -> dict[str, str]:

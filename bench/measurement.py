@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from bench import memory
-from bench.check import jacobian_error, nearby, relative_deviation, require
-from bench.clock import medians, settle, timed
+from bench.check import WrongError, jacobian_error, nearby, relative_deviation, require
+from bench.clock import in_turns, settle, timed
 from bench.families.family import Problem
 from bench.families.registry import FAMILIES
 from bench.peers.peer import Peer, Way
 from bench.peers.registry import PEERS
+from kernels.lazy import load
 from sparsejac import jacobian_sparsity
 
 VALUE_TOLERANCE = 1e-12
@@ -33,35 +36,47 @@ def measure(family: str, peer: str, n: int, budget: float) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``setup`` (from the start to the first Jacobian), ``seconds`` and ``f_seconds`` (medians, in turns), ``peak``
-        (bytes above what the imports took), ``error``, ``nnz``, ``n`` and the fields of `Facts`.
+        ``setup`` (from the start to the first Jacobian), ``first`` (of that, the evaluation), ``seconds`` (medians in
+        turns: "J" is the matrix, "values" the cheapest form, "f", and "limit" by hand), ``peak`` (bytes above what the
+        imports took), ``error``, ``nnz``, ``n`` and the fields of `Facts`.
     """
     before = memory.resident()
     problem = FAMILIES[family].make(n)
     chosen = PEERS[peer]
     pattern = jacobian_sparsity(problem.f, problem.x).to_scipy() if chosen.needs_pattern else None
-    way, setup = timed(lambda: _first(chosen, problem, pattern))
-    settle(lambda: way.evaluate(problem.x), budget)
+    way, started = timed(lambda: chosen.start(problem, pattern))
+    _, first = timed(lambda: way.evaluate(problem.x))
+    settle(lambda: way.evaluate(problem.x), budget, way.ready)
     peak = memory.peak() - before
-    checked = _check(problem, way, DIFFERENCES_TOLERANCE if chosen.needs_pattern else None)
-    memory.keep_pages()
-    seconds = medians({"J": lambda: way.evaluate(problem.x), "f": lambda: problem.f(problem.x)}, budget)
-    times = {"setup": setup, "seconds": seconds["J"], "f_seconds": seconds["f"]}
+    checked = _check(problem, way, chosen)
+    times = {"setup": started + first, "first": first, "seconds": _times(problem, way, budget)}
     return {"n": problem.x.size, "peak": peak, **times, **checked, **vars(way.facts())}
 
 
-def _first(peer: Peer, problem: Problem, pattern: Any) -> Way:
-    """Do what a user does until the first Jacobian is there."""
-    way = peer.start(problem, pattern)
-    way.evaluate(problem.x)
-    return way
+def _times(problem: Problem, way: Way, budget: float) -> dict[str, float]:
+    """Time both forms of the Jacobian, f in NumPy and the kernel by hand, in turns."""
+    memory.keep_pages()
+    x = problem.x
+    limit = load("bench.limits.registry").LIMITS[problem.family](problem)
+    out = np.empty(limit.pattern[1].size)
+    hands = {f"by hand, {name}": (lambda write=write: write(x, out)) for name, write in limit.experts().items()}
+    calls = {"J": lambda: way.jacobian(x), "values": lambda: way.evaluate(x), "f": lambda: problem.f(x), **hands}
+    found = in_turns(calls, budget, 3)
+    return {**{name: found[name] for name in ("J", "values", "f")}, "limit": min(found[name] for name in hands)}
 
 
-def _check(problem: Problem, way: Way, tolerance: float | None) -> dict[str, float]:
-    """Compare value and Jacobian with f itself, at a point where nothing was prepared."""
+def _check(problem: Problem, way: Way, peer: Peer) -> dict[str, float]:
+    """Compare value and Jacobian with f itself, at a point where nothing was prepared.
+
+    Raises
+    ------
+    WrongError
+    """
     x = nearby(problem.x)
     J = way.matrix(x)
+    if J.shape != (problem.f(x).size, x.size):
+        raise WrongError(f"Jacobian of shape {J.shape}")
     error = jacobian_error(problem.f, x, J)
-    require("Jacobian", error, **({} if tolerance is None else {"tolerance": tolerance}))
+    require("Jacobian", error, **({"tolerance": DIFFERENCES_TOLERANCE} if peer.needs_pattern else {}))
     require("value", relative_deviation(way.value(x), problem.f(x)), VALUE_TOLERANCE)
     return {"error": error, "nnz": J.nnz}

@@ -58,11 +58,22 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Point:
+    """Where a plot has a mark: seconds of one way to the entries of one family's Jacobian."""
+
+    family: str
+    way: str
+    n: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Outcome:
     """All that one case found."""
 
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
+    points: tuple[Point, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,7 @@ class CaseResult:
             "seconds": self.seconds,
             "figures": [figure.as_json() for figure in self.outcome.figures],
             "tables": [asdict(table) for table in self.outcome.tables],
+            "points": [asdict(point) for point in self.outcome.points],
         }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -20,11 +21,19 @@ def main(request_file: str, answer_file: str) -> None:
     """Do what the request says and write what came out."""
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
     memory.limit(request["memory_limit"])
+    _keep_to(request["processor"])
     imports = {name: _import_seconds(name) for name in request["preload"]}
     module, _, function = request["task"].partition(":")
     task = getattr(importlib.import_module(module), function)
     answer: dict[str, Any] = {"imports": imports, "result": task(**request["arguments"])}
     Path(answer_file).write_text(json.dumps(answer), encoding="utf-8")
+
+
+def _keep_to(processor: int | None) -> None:
+    """Run on one processor, where the system can; their numbers may have gaps."""
+    if processor is not None and hasattr(os, "sched_setaffinity"):
+        usable = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {usable[processor % len(usable)]})
 
 
 def _import_seconds(name: str) -> float:

@@ -106,18 +106,22 @@ def run(settings: Settings) -> Outcome:
     """Measure each function in a process of its own."""
     names = list(FUNCTIONS)[:: settings.size(1, 12)]
     rows, ratios = [], []
-    for name in names:
-        try:
-            found = settings.launcher.run(
-                "bench.cases.elementary:measure", name=name, budget=settings.budget / 4
-            ).result
-        except MeasurementError as error:
-            return Outcome((failed(name, error, 1.0, ""),))
+    for name, found in zip(names, settings.each(names, _measured), strict=True):
+        if isinstance(found, str):
+            return Outcome((failed(name, found, 1.0, ""),))
         ratios.append(found["ours"] / found["library"])
         rows.append(_row(name, found, ratios[-1]))
     mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
     figure = Figure("ours over the library, geometric mean", mean, "", 1.0, "<=", f"worst {max(ratios):.2f}")
     return Outcome((figure,), (Table("nanoseconds an element", COLUMNS, tuple(rows), CAPTION),))
+
+
+def _measured(settings: Settings, name: str) -> dict[str, float] | str:
+    task = "bench.cases.elementary:measure"
+    try:
+        return settings.launcher.run(task, name=name, budget=settings.budget / 4).result
+    except MeasurementError as error:
+        return str(error)
 
 
 def _row(name: str, found: dict[str, float], ratio: float) -> tuple[Cell, ...]:

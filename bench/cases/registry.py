@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from bench.cases import bratu, broyden_loop, elementary, power_flow, small, strategies, tracing, warm_start
+from bench.cases import (
+    broyden_loop,
+    elementary,
+    field,
+    growth,
+    limits,
+    power_flow,
+    setup,
+    small,
+    tracing,
+    warm_start,
+)
 from bench.cases.case import Case
 
 CASES: dict[str, Case] = {
     case.name: case
     for case in (
-        bratu.CASE,
+        limits.CASE,
+        field.CASE,
+        setup.CASE,
+        growth.CASE,
         broyden_loop.CASE,
         power_flow.CASE,
         warm_start.CASE,
         small.CASE,
-        strategies.CASE,
         tracing.CASE,
         elementary.CASE,
     )

@@ -16,7 +16,7 @@ def make(n: int) -> Problem:
         y[0] = np.sum(x * x)
         return y
 
-    return Problem(arrowhead, start(n))
+    return Problem(arrowhead, start(n), {"n": n})
 
 
 FAMILY = Family("arrowhead", "one dense row and one dense column", make)

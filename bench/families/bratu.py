@@ -23,7 +23,7 @@ def make(n: int) -> Problem:
         residual += LAMBDA * np.exp(u[1:-1, 1:-1])
         return residual.ravel()
 
-    return Problem(bratu, start(m * m))
+    return Problem(bratu, start(m * m), {"m": m, "inverse_h2": inverse_h2, "lam": LAMBDA})
 
 
 def make_edges(n: int) -> Problem:
@@ -43,7 +43,7 @@ def make_edges(n: int) -> Problem:
         residual += LAMBDA * np.exp(u)
         return residual.ravel()
 
-    return Problem(bratu, start(m * m))
+    return Problem(bratu, start(m * m), {"m": m, "inverse_h2": inverse_h2, "lam": LAMBDA})
 
 
 FAMILY = Family("bratu", "five-point stencil, zeros with a rim and one slice assignment", make)

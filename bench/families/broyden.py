@@ -19,7 +19,7 @@ def make(n: int) -> Problem:
         y[:-1] -= 2.0 * x[1:]
         return y
 
-    return Problem(broyden, start(n))
+    return Problem(broyden, start(n), {"n": n})
 
 
 def make_loop(n: int) -> Problem:
@@ -35,7 +35,7 @@ def make_loop(n: int) -> Problem:
                 y[i] -= 2 * x[i + 1]
         return y
 
-    return Problem(broyden, start(n))
+    return Problem(broyden, start(n), {"n": n})
 
 
 def closed_form(x: Floats) -> csr_array:
@@ -46,4 +46,4 @@ def closed_form(x: Floats) -> csr_array:
 
 
 FAMILY = Family("broyden", "tridiagonal, in whole arrays", make)
-LOOP = Family("broyden_loop", "tridiagonal, a Python loop over scalars", make_loop)
+LOOP = Family("broyden_loop", "tridiagonal, a Python loop over scalars", make_loop, 100_000)

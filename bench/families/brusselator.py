@@ -23,7 +23,7 @@ def make(n: int) -> Problem:
         dv = 3.4 * u - reaction + laplacian(v)
         return np.stack([du, dv]).ravel()
 
-    return Problem(brusselator, start(2 * m * m, 0.5, 1.5))
+    return Problem(brusselator, start(2 * m * m, 0.5, 1.5), {"m": m, "diffusion": diffusion})
 
 
 FAMILY = Family("brusselator", "two species, periodic stencil by np.roll", make)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,21 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Problem:
-    """A function and the point at which it is differentiated."""
+    """A function and the point at which it is differentiated.
+
+    Parameters
+    ----------
+    f : callable
+    x : array
+    data : mapping
+        What f captured, by name, for those who write the same function or its Jacobian in another way.
+    family : str
+    """
 
     f: Callable[[Any], Any]
     x: Floats
+    data: Mapping[str, Any] = field(default_factory=dict)
+    family: str = ""
 
 
 @dataclass(frozen=True)
@@ -29,13 +40,20 @@ class Family:
     ----------
     name : str
     summary : str
-    make : callable
+    build : callable
         Gives the problem with about so many unknowns.
+    largest : int
+        No more unknowns than that, where a Python loop or a dense Jacobian takes too long or too much memory.
     """
 
     name: str
     summary: str
-    make: Callable[[int], Problem]
+    build: Callable[[int], Problem]
+    largest: int = 10_000_000
+
+    def make(self, n: int) -> Problem:
+        """Return the problem with about n unknowns, or with as many as are allowed."""
+        return replace(self.build(min(n, self.largest)), family=self.name)
 
 
 def side(n: int) -> int:

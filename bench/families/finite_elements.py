@@ -44,7 +44,7 @@ def make(n: int) -> Problem:
         np.add.at(r, corners, np.einsum("ed,ekd->ek", flux, slope))
         return r
 
-    return Problem(residual, start(m * m))
+    return Problem(residual, start(m * m), {"corners": corners, "slope": slope, "area": area})
 
 
 FAMILY = Family("finite_elements", "triangles in random order, np.add.at", make)

@@ -13,12 +13,15 @@ LINKS = 3
 def attach(n: int) -> npt.NDArray[np.int64]:
     """Edges of a graph that grows by preferential attachment: each new node links to the ends of random edges."""
     rng = np.random.default_rng(3)
-    targets = np.zeros((n - 1) * LINKS, dtype=np.int64)
     sources = np.repeat(np.arange(1, n), LINKS)
-    for k in range(targets.size):
-        at = int(rng.integers(0, k + 1))
-        end = sources[at] if rng.random() < 0.5 else targets[at]
-        targets[k] = end if end < sources[k] else 0
+    edge = np.arange(sources.size)
+    earlier = rng.integers(0, edge + 1)
+    at_source = rng.random(sources.size) < 0.5
+    copied = np.where(at_source | (earlier == edge), edge, earlier)
+    while not np.array_equal(copied, copied[copied]):
+        copied = copied[copied]
+    found = sources[earlier]
+    targets = np.where(at_source & (found < sources), found, 0)[copied]
     return np.unique(np.stack([sources, targets], axis=1), axis=0)
 
 
@@ -33,7 +36,7 @@ def make(n: int) -> Problem:
         back = np.bincount(other, weights=pull, minlength=n)
         return frequency + 0.7 * (towards - back)
 
-    return Problem(oscillators, start(n, -2.0, 2.0))
+    return Problem(oscillators, start(n, -2.0, 2.0), {"one": one, "other": other, "frequency": frequency})
 
 
 FAMILY = Family("network", "oscillators on a power-law network", make)

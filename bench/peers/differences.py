@@ -23,6 +23,10 @@ class Differences:
         """Return the matrix: SciPy has no cheaper form."""
         return self.matrix(x)
 
+    def jacobian(self, x: Floats) -> object:
+        """Return the matrix."""
+        return self.matrix(x)
+
     def matrix(self, x: Floats) -> Any:
         """Approximate the Jacobian."""
         return csr_array(approx_derivative(self.f, x, method="2-point", sparsity=(self.pattern, self.groups)))
@@ -31,6 +35,10 @@ class Differences:
         """Call f."""
         value: Floats = self.f(x)
         return value
+
+    def ready(self) -> bool:
+        """Nothing changes after the first call."""
+        return True
 
     def facts(self) -> Facts:
         """Count the groups: one call of f each."""

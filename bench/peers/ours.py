@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Literal
+from typing import Any, get_args
 
 import numpy as np
 
 from bench.families.family import Floats, Problem
 from bench.peers.peer import Facts, Peer, Way
 from sparsejac import Plan, prepare
+from sparsejac.options import StrategyName
+from sparsejac.strategies import STRATEGIES as REGISTRY
 
-StrategyName = Literal["auto", "forward", "reverse", "bidirectional", "identity"]
-STRATEGIES: tuple[StrategyName, ...] = ("forward", "reverse", "bidirectional", "identity", "auto")
+STRATEGIES: tuple[StrategyName, ...] = tuple(name for name in get_args(StrategyName) if name in ("auto", *REGISTRY))
 
 
 class PlanWay:
@@ -26,14 +27,22 @@ class PlanWay:
         """Write the entries."""
         return self.plan.values(x, out=self.out)
 
-    def matrix(self, x: Floats) -> Any:
+    def jacobian(self, x: Floats) -> object:
         """Return the whole matrix."""
+        return self.plan(x)
+
+    def matrix(self, x: Floats) -> Any:
+        """Return the same."""
         return self.plan(x)
 
     def value(self, x: Floats) -> Floats:
         """Return f(x) from the plan."""
         value: Floats = self.plan.value_and_jacobian(x)[0]
         return value
+
+    def ready(self) -> bool:
+        """Whether code is compiled."""
+        return self.plan.explain(color=False).backend == "numba"
 
     def facts(self) -> Facts:
         """Return what `explain` knows; nothing is colored for it."""

@@ -37,11 +37,17 @@ class Way(Protocol):
     def evaluate(self, x: Floats) -> object:
         """Do what is timed: the Jacobian at x, in the cheapest form that this way has."""
 
+    def jacobian(self, x: Floats) -> object:
+        """Do what is timed as well: the Jacobian in the form that a user gets."""
+
     def matrix(self, x: Floats) -> Any:
-        """Return the Jacobian at x as a sparse matrix, for the check."""
+        """Return the Jacobian at x as a sparse matrix of SciPy's, for the check."""
 
     def value(self, x: Floats) -> Floats:
         """Return f(x) as this way computes it, for the check."""
+
+    def ready(self) -> bool:
+        """Whether what runs now is what will run in the long run."""
 
     def facts(self) -> Facts:
         """Count."""
@@ -60,12 +66,15 @@ class Peer:
         Do what a user has to before the first Jacobian; it is timed together with that.
     needs_pattern : bool
         Whether `start` is given the pattern, a csr_array; finding it is then not part of its time.
+    sizes : int
+        No more unknowns than that: dense matrices, or set-up times of minutes.
     """
 
     name: str
     modules: tuple[str, ...]
     start: Callable[[Problem, Any], Way]
     needs_pattern: bool = False
+    sizes: int = 2_000_000
 
     @property
     def installed(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bench.peers import differences, ours
+from bench.peers import autograd, casadi, differences, jax_functions, ours
 from bench.peers.peer import Peer
 
-PEERS: dict[str, Peer] = {peer.name: peer for peer in (*ours.PEERS, differences.PEER)}
+OTHERS = (differences.PEER, casadi.PEER, jax_functions.ASDEX, jax_functions.JAX, autograd.PEER)
+PEERS: dict[str, Peer] = {peer.name: peer for peer in (*ours.PEERS, *OTHERS)}

@@ -19,7 +19,7 @@ def test_family_has_the_jacobian_of_its_differences(name: str) -> None:
     problem = FAMILIES[name].make(37)
     x = nearby(problem.x)
     J = sparse_jacobian(problem.f, x)
-    dense = approx_derivative(problem.f, x, method="3-point")
+    dense = np.atleast_2d(approx_derivative(problem.f, x, method="3-point"))
     assert J.shape == dense.shape
     assert np.abs(J.toarray() - dense).max() <= 1e-6 * np.abs(dense).max()
     assert jacobian_error(problem.f, x, J) < 1e-6

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.__main__ import main
+from bench.cases.case import Settings
 from bench.cases.registry import CASES
+from bench.families.registry import sized
+from bench.launcher import IMPORTS, Answer
+from bench.peers.ours import STRATEGIES
+from bench.plots import draw
+from bench.result import Outcome
+from sparsejac.strategies import STRATEGIES as REGISTRY
 
 
 def test_list_names_every_case(capsys: pytest.CaptureFixture[str]) -> None:
@@ -17,22 +28,99 @@ def test_list_names_every_case(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(name in printed for name in CASES)
 
 
+def test_strategies_are_those_of_the_registry_and_auto() -> None:
+    assert set(STRATEGIES) == {"auto", *REGISTRY}
+
+
+@dataclass(frozen=True)
+class Here:
+    """Stands in for the launcher: tasks run in this process, which has compiled most of what they need."""
+
+    seconds: float = 60.0
+    threads: int | None = None
+    processor: int | None = None
+
+    def run(self, task: str, *, preload: Sequence[str] = IMPORTS, cache: object = None, **arguments: Any) -> Answer:
+        module, _, function = task.partition(":")
+        result = getattr(importlib.import_module(module), function)(**arguments)
+        return Answer(json.loads(json.dumps(result)), dict.fromkeys(preload, 0.1))
+
+
+def _outcome(case: str, **settings: Any) -> Outcome:
+    return CASES[case].run(Settings(Here(), quick=True, families=("broyden",), **settings))  # type: ignore[arg-type]
+
+
 def test_cases_print_figures_and_write_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file, page = tmp_path / "found" / "result.json", tmp_path / "result.md"
-    cases = ["--case", "broyden_loop", "--case", "strategies"]
-    assert main(["--quick", *cases, "--json", str(file), "--markdown", str(page), "--width", "160"]) == 0
+    page = tmp_path / "result.md"
+    file = tmp_path / "found" / "result.json"
+    cases = ["--quick", "--case", "broyden_loop", "--family", "broyden"]
+    assert main([*cases, "--json", str(file), "--markdown", str(page), "--width", "160"]) == 0
     assert "J against the closed form" in capsys.readouterr().out
     assert "| J against the closed form |" in page.read_text(encoding="utf-8")
     document = json.loads(file.read_text(encoding="utf-8"))
-    assert {"cores", "numpy", "numba"} <= document["machine"].keys()
-    loop, strategies = document["cases"]
+    assert {"cores", "vectors", "numpy", "numba"} <= document["machine"].keys()
+    (loop,) = document["cases"]
     figures = {figure["name"]: figure for figure in loop["figures"]}
     assert figures["J against the closed form"]["met"] is True
     assert figures["set-up cold"]["value"] > 0
-    rows = strategies["tables"][0]["rows"]
-    names = ["forward", "reverse", "bidirectional", "identity", "auto", "scipy"]
-    assert [row[0].partition(":")[0] for row in rows] == names
-    assert all(row[-1] is not None and row[-1] < 1e-4 for row in rows)
+
+
+def test_strategies_race_against_the_limit() -> None:
+    outcome = _outcome("limits")
+    (table,) = outcome.tables
+    found: dict[str, Any] = dict(zip(table.columns, table.rows[0], strict=True))
+    assert (found["family"], found["n"], found["entries"]) == ("broyden", 64, 3 * 64 - 2)
+    assert all(found[name] > 0 for name in ("limit µs", "GB/s", "copy GB/s", *STRATEGIES))
+    mean, worst, near = outcome.figures
+    assert mean.value == pytest.approx(worst.value) == pytest.approx(found["auto"])
+    assert near.value in (0.0, 1.0)
+
+
+def test_field_has_a_row_for_each_way_and_pictures(tmp_path: Path) -> None:
+    outcome = _outcome("field", peers=("scipy", "autograd"))
+    (table,) = outcome.tables
+    names = [str(row[0]).partition(":")[0] for row in table.rows]
+    assert names == ["auto", "scipy", "autograd"]
+    for row in table.rows:
+        found: dict[str, Any] = dict(zip(table.columns, row, strict=True))
+        assert found["error"] is None or found["error"] < 1e-4
+        assert found["error"] is not None or "not installed" in found["way"]
+    assert {"limit", "auto", "scipy"} <= {point.way for point in outcome.points}
+    (picture,) = draw(tmp_path / "plots", outcome.points)
+    assert picture.name == "broyden.png"
+    assert picture.stat().st_size > 1000
+
+
+def test_setup_is_cold_once_and_warm_once() -> None:
+    outcome = _outcome("setup")
+    assert [figure.name.partition(": ")[0] for figure in outcome.figures[1:]] == ["broyden"] * 3
+    assert outcome.tables[0].rows[0][1] == 3 * 400 - 2
+
+
+def test_growth_compares_sizes() -> None:
+    outcome = _outcome("growth")
+    assert [row[1] for row in outcome.tables[0].rows] == [3 * (entries // 3) - 2 for entries in (1_000, 4_000)]
+    assert all(figure.value is not None and figure.value >= 1 for figure in outcome.figures)
+
+
+def test_families_beyond_their_largest_are_taken_once() -> None:
+    assert sized(["recursion", "broyden"], (100, 10_000, 1_000_000)) == [
+        ("recursion", 100),
+        ("recursion", 10_000),
+        ("broyden", 100),
+        ("broyden", 10_000),
+        ("broyden", 1_000_000),
+    ]
+
+
+def test_tasks_keep_their_order_and_share_the_processors() -> None:
+    told: list[tuple[int, int]] = []
+    settings = Settings(Here(), jobs=2, advance=lambda done, of: told.append((done, of)))  # type: ignore[arg-type]
+    found = settings.each([3, 1, 2], lambda alone, task: (task, alone.launcher.processor, alone.launcher.threads))
+    assert [task for task, _, _ in found] == [3, 1, 2]
+    assert {processor for _, processor, _ in found} <= {0, 1}
+    assert {threads for _, _, threads in found} == {1}
+    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
 def test_unknown_case_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

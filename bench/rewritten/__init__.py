@@ -1,0 +1,1 @@
+"""The families once more, for tools that cannot take plain NumPy code: flat vectors, nothing in place."""
