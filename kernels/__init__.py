@@ -1,4 +1,4 @@
-"""Loop nests as data, and what runs them: NumPy at once, or code generated and compiled by numba."""
+"""Loop nests as data, and what runs them: NumPy at once, or code generated and compiled."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from kernels.lazy import load
 from kernels.memory import describe, maker
-from kernels.source import Source
+from kernels.source import Source, read_only
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -152,7 +152,7 @@ def _print(evaluation: Evaluation, numbered: _Numbered) -> Source:
     lines += _FINITE if evaluation.checks_finite else ()
     lines.append(f"return {DONE}")
     body = "\n".join(f"    {line}" for line in lines)
-    signature = f"int64({', '.join(['float64[::1]'] * (1 + len(inputs)))}, int64[::1])"
+    signature = f"int64({', '.join(['float64[::1]', *[read_only('float64')] * len(inputs), read_only('int64')])})"
     whole = "\0".join([signature, body, *(part.whole for part in parts)])
     digest = hashlib.blake2b(whole.encode(), digest_size=8).hexdigest()
     arguments = ", ".join(["out", *inputs, "table"])

@@ -35,7 +35,7 @@ def compile_source(source: Source) -> Callable[..., Any]:
 def compile_trusted(source: Source) -> Callable[..., Any]:
     """The same for callers that have looked at the types: where numba compiled it, nobody looks again."""
     function = compile_source(source)
-    return load("kernels.numba_module").machine_code(function) if hasattr(function, "py_func") else function  # type: ignore[no-any-return]
+    return load("kernels.numba_module").machine_code(function) if hasattr(function, "py_func") else function
 
 
 def _compile(source: Source) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""Runs a schedule by code generated for it and compiled by numba."""
+"""Runs a schedule by code generated for it and compiled (see `kernels.module`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kernels.source import Source
 from kernels.step import Launch, Schedule
 from kernels.sweep import Sweep, lower_sweep
 from kernels.sweep_printer import print_sweep
-from kernels.threads import run_pieces, split
+from kernels.threads import WORK_PER_PIECE, run_pieces, split
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -46,6 +46,7 @@ class NumbaExecutor(Executor):
         self._lowered = [lower(launch) for launch in schedule.launches]
         self._compiled: dict[Variant, list[_Compiled]] = {}
         self._sweeps: dict[int, _SweepCode] = {}
+        self._printed: dict[object, Source] = {}
         self._calls = CallRunner(schedule)
 
     def prepare(self, *variants: Variant) -> None:
@@ -66,21 +67,22 @@ class NumbaExecutor(Executor):
         """Run sweeps in order; see `Executor.sweep`."""
         for sweep in sweeps:
             code = self._sweep_code(sweep)
-            pieces = [(0, code.lowered.length)] if sweep.adds else split(code.lowered.length, sweep.work)
-            run_pieces(code.function, pieces, code.arguments(buffers))
+            if code.work < 2 * WORK_PER_PIECE:
+                code.function(0, code.lowered.length, *code.arguments(buffers))
+            else:
+                run_pieces(code.function, split(code.lowered.length, code.work), code.arguments(buffers))
 
     def sweep_invocations(self, sweeps: Sequence[Sweep], buffers: Sequence[FloatArray]) -> list[Invocation]:
         """What `sweep` runs. Those that add are no work for threads."""
         codes = [self._sweep_code(sweep) for sweep in sweeps]
         return [
-            Invocation(code.source, (0, code.lowered.length, *code.arguments(buffers)), 0 if sweep.adds else sweep.work)
-            for code, sweep in zip(codes, sweeps, strict=True)
+            Invocation(code.source, (0, code.lowered.length, *code.arguments(buffers)), code.work) for code in codes
         ]
 
     def _sweep_code(self, sweep: Sweep) -> _SweepCode:
         found = self._sweeps.get(id(sweep))
         if found is None:
-            found = self._sweeps[id(sweep)] = _SweepCode(sweep)
+            found = self._sweeps[id(sweep)] = _SweepCode(sweep, self._printed)
         return found
 
     def partials(self, buffers: Sequence[FloatArray], out: list[FloatArray] | None = None) -> list[FloatArray]:
@@ -245,12 +247,24 @@ def _code(lowered: LoweredLaunch, launch: Launch, variant: Variant) -> _Code:
 
 
 class _SweepCode:
-    """A sweep as text and run-time data; it keeps the sweep, so that nobody else gets its id."""
+    """A sweep as text and run-time data; it keeps the sweep, so that nobody else gets its id.
 
-    def __init__(self, sweep: Sweep) -> None:
+    Parameters
+    ----------
+    sweep : Sweep
+    printed : dict
+        The texts of sweeps that were printed before.
+    """
+
+    def __init__(self, sweep: Sweep, printed: dict[object, Source]) -> None:
         self.sweep = sweep
         self.lowered = lower_sweep(sweep)
-        self.source = print_sweep(self.lowered.shape)
+        self.work = 0 if sweep.adds else sweep.work  # what is added is no work for threads
+        shape = self.lowered.shape
+        key = shape.digest, shape.dims, shape.places, shape.adds, shape.tables, shape.bits
+        if key not in printed:
+            printed[key] = print_sweep(shape)
+        self.source = printed[key]
 
     @cached_property
     def function(self) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""Prints the shape of a launch as Python text for numba, in four variants.
+"""Prints the shape of a launch as Python text to be compiled, in four variants.
 
 Arguments of every function: `start`, `stop` (the outermost rows to run; the seeds for ``reverse``), `seeds` (only
 ``forward``), `g` (the geometry), `b0`, `b1`, ... (value buffers), `d0`, ... (tangents or adjoints of the buffers of

@@ -23,7 +23,7 @@ class Operation:
     evaluate : callable
         The operation on NumPy arrays (float64 in, float64 or bool out).
     code : str
-        The operation on Python floats as text for numba, operands written ``{0}``, ``{1}``, ... Only
+        The operation on Python floats as text to be compiled, operands written ``{0}``, ``{1}``, ... Only
         ``math``, ``np`` and ``elementary`` (see `kernels.elementary.compiled`) may be named. Truth values are the
         floats 0.0 and 1.0.
     weight : int

@@ -28,8 +28,8 @@ COMPILED_FROM = 50_000
 """Work, in additions, from which loops are compiled (NumPy needs about a millisecond there). Once compiled, a loop
 serves short calls too."""
 
-LOADS_NUMBA_FROM = 5_000_000
-"""The same where numba would have to be imported first: shorter calls of NumPy are over before it is there."""
+LOADS_COMPILER_FROM = 500_000
+"""The same where the compiler would have to be loaded first: shorter calls of NumPy are over before it is there."""
 
 _UNSIGNED: dict[int, type[np.unsignedinteger[Any]]] = {4: np.uint32, 8: np.uint64}
 
@@ -59,6 +59,58 @@ def gather(source: FloatArray, slots: Index, out: FloatArray) -> FloatArray:
     """
     if not _run(product_loops.gather, (slots,), (source,), out, len(slots)):
         out[...] = source[slots]
+    return out
+
+
+def place(source: FloatArray, slots: Index, positions: Index, out: FloatArray) -> FloatArray:
+    """``out[positions[t]] = source[slots[t]]``; no position comes twice.
+
+    Parameters
+    ----------
+    source : array of float64, one-dimensional
+    slots, positions : array of int32 or int64
+    out : array of float64
+        Changed at `positions` alone.
+
+    Returns
+    -------
+    array
+        `out`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kernels.products import place
+    >>> place(np.array([0.5, 1.5]), np.array([1, 0]), np.array([3, 1]), np.zeros(4)).tolist()
+    [0.0, 0.5, 0.0, 1.5]
+    """
+    if not _run(product_loops.place, (positions, slots), (source,), out, 2 * len(slots), len(slots)):
+        out[positions] = source[slots]
+    return out
+
+
+def add_at(positions: Index, source: FloatArray, out: FloatArray) -> FloatArray:
+    """``out[positions[t]] += source[positions[t]]``; no position comes twice.
+
+    Parameters
+    ----------
+    positions : array of int32 or int64
+    source, out : array of float64, one-dimensional
+
+    Returns
+    -------
+    array
+        `out`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kernels.products import add_at
+    >>> add_at(np.array([2, 0]), np.array([0.5, 1.5, 2.5]), np.ones(3)).tolist()
+    [1.5, 1.0, 3.5]
+    """
+    if not _run(product_loops.add_at, (positions,), (source,), out, 2 * len(positions), len(positions)):
+        out[positions] += source[positions]
     return out
 
 
@@ -153,17 +205,20 @@ def _sum_ranges(indptr: Index, terms: FloatArray, out: FloatArray) -> None:
     out[...] = np.bincount(rows, terms, len(out))
 
 
-def _run(loop: Callable[..., None], slots: tuple[Index, ...], sources: tuple[Any, ...], out: Any, work: int) -> bool:
-    """Run a compiled loop over all of `out`; False for short ones whose loop was not compiled for a long one before."""
+def _run(
+    loop: Callable[..., None], slots: tuple[Index, ...], sources: tuple[Any, ...], out: Any, work: int, length: int = -1
+) -> bool:
+    """Run a compiled loop over all of `out`, or over a `length`; False for short ones that were not compiled before."""
+    length = len(out) if length < 0 else length
     key = (loop, *[s.dtype.itemsize for s in slots])
     function = _compiled.get(key)
     if function is None:
-        if work < (COMPILED_FROM if "numba" in sys.modules else LOADS_NUMBA_FROM):
+        if work < (COMPILED_FROM if "llvmlite" in sys.modules else LOADS_COMPILER_FROM):
             return False
         function = _compiled[key] = load("kernels.module").compile_source(
             _source(loop, _signature(key[1:], len(sources)))
         )
-    run_pieces(function, split(len(out), work, align=64), (*_unsigned(slots), *sources, out))
+    run_pieces(function, split(length, work, align=64), (*_unsigned(slots), *sources, out))
     return True
 
 

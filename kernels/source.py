@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Source:
-    """Text of one function for numba.
+    """Text of one function to be compiled: Python, in the language of `kernels.llvm`.
 
     Parameters
     ----------

@@ -1,7 +1,9 @@
 """Rows of sparse products, without their numbers: which columns they have, and what makes up each entry.
 
-All rows lie in one pool of columns, each a range; a new row is the union of earlier ones and is put behind them. Large
-tables are made by compiled loops, of which each machine needs one compilation.
+All rows lie in one pool of columns, each a range; a new row is the union of earlier ones and is put behind them. The
+loops are compiled once on each machine.
+
+Gustavson, Two fast algorithms for sparse matrices: multiplication and permuted transposition, ACM TOMS 4 (1978).
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,61 +21,199 @@ from kernels import symbolic_loops
 from kernels.lazy import load
 from kernels.source import Source, read_only
 
-COMPILED_FROM = 1_000_000
-"""Entries to go through from which it pays to load, once, the compiler's library."""
+Index = npt.NDArray[Any]  # int32 or int64, all those of a pool alike
+Ints = npt.NDArray[np.int64]
 
-Index = npt.NDArray[Any]  # int32 or int64, all of one call alike
-_UNSIGNED: dict[int, type[np.unsignedinteger[Any]]] = {4: np.uint32, 8: np.uint64}
-_HEADER = "from typing import Any\n\nimport numpy as np\n\nONE = np.uint64(1)\nSHORT = 48\n\n\n"
-_NUMBERS = ["int64", "int64"]
+_HEADER = f"from typing import Any\n\nimport numpy as np\n\nONE = np.uint64(1)\nSHORT = {symbolic_loops.SHORT}\n\n\n"
 
 
-def unite_rows(
-    bounds: npt.NDArray[np.int64],
-    terms: Index,
-    starts: Index,
-    lengths: Index,
-    mark: npt.NDArray[np.int64],
-    state: npt.NDArray[np.int64],
-    pool: Index,
-    first: int = 0,
-) -> tuple[int, Index]:
-    """Put unions of rows behind a pool, as many as there is room for.
+class RowPool:
+    """Columns of rows, one row behind the other.
 
     Parameters
     ----------
-    bounds : array of int64
-        New row r is the union of the rows ``terms[bounds[r]:bounds[r + 1]]``.
-    terms : array of int
-    starts, lengths : array of int
-        Row q is ``pool[starts[q]:starts[q] + lengths[q]]``.
-    mark : array of int64, shape (columns,)
-        Scratch, lower than ``state[2]`` at first and the same in all calls.
-    state : array of int64, shape (5,)
-        Changed: end of the pool, entries gone through, last mark used.
-    pool : array of int
-        Changed.
-    first : int
-        The new row to begin with.
-
-    Returns
-    -------
-    done : int
-        The first row for which there was no room.
-    ends : array of int
-        Where the rows ``first ... done - 1`` end in the pool, behind `first` numbers without meaning.
+    columns : array of int32 or int64
+        What the pool holds at first; it may be changed behind `end`.
+    end : int
+        How much of it is filled.
+    size : int
+        Columns are ``0 ... size - 1``.
+    units : int
+        So many columns of the pool, from the first on, are ``0, 1, 2, ...``, and rows of these numbers are one of them
+        each: they are read without a look at where they lie.
 
     Examples
     --------
-    >>> pool = np.array([4, 7, 2, 4, 0, 0, 0, 0])
-    >>> state = np.array([4, 0, 0, 0, 0])
-    >>> rows = np.array([0, 1, 1]), np.array([0, 2]), np.array([2, 2])
-    >>> unite_rows(np.array([0, 2, 3]), *rows, np.zeros(8, dtype=np.int64), state, pool)
-    (2, array([7, 9]))
-    >>> pool[4:7].tolist()
-    [2, 4, 7]
+    Rows {4, 7} and {2, 4}, and then the union of both and the second one again:
+
+    >>> pool = RowPool(np.array([4, 7, 2, 4], dtype=np.int32), 4, 8)
+    >>> rows = [np.array(a, dtype=np.int32) for a in ([0, 1, 1], [0, 2], [2, 2])]
+    >>> begins, ends, entries = pool.unite(np.array([0, 2, 3]), *rows)
+    >>> begins.tolist(), ends.tolist(), pool.columns[4:pool.end].tolist(), entries
+    ([4, 7], [7, 9], [2, 4, 7, 2, 4], 6)
     """
-    ends = np.empty(len(bounds) - 1, dtype=pool.dtype)
-    indices = _unsigned(terms, starts, lengths)
-    _run("unite_rows", pool.dtype, first, len(ends), (bounds, *indices, mark, state, *_unsigned(ends, pool)))
-    return int(state[3]), ends
+
+    def __init__(self, columns: Index, end: int, size: int, units: int = 0) -> None:
+        self.units = units
+        self.columns = columns
+        self.end = end
+        self.size = size
+        self._mark: Ints | None = None
+        self._count: Ints | None = None
+        self._stamp = 0
+
+    def reserve(self, room: int) -> None:
+        """Make sure that so many columns more have room."""
+        if self.end + room > len(self.columns):
+            grown = np.empty(max(self.end + room, len(self.columns) + len(self.columns) // 2), self.columns.dtype)
+            grown[: self.end] = self.columns[: self.end]
+            self.columns = grown
+
+    def unite(
+        self, bounds: Ints, terms: Index, starts: Index, lengths: Index, *, share: bool = False
+    ) -> tuple[Index, Index, int]:
+        """Put unions of rows behind all others, their columns ascending.
+
+        Parameters
+        ----------
+        bounds : array of int64
+            New row r is the union of the rows ``terms[bounds[r]:bounds[r + 1]]``.
+        terms, starts, lengths : array of int
+            Row q is ``columns[starts[q]:starts[q] + lengths[q]]``; rows that begin at one place are the same, or empty.
+            All of the type of `columns`.
+        share : bool
+            Whether a row that is like the one before it lies in the same place.
+
+        Returns
+        -------
+        begins, ends : array of int
+            Where each new row lies.
+        entries : int
+            Entries of all rows in `terms`.
+        """
+        count, dtype, rows = len(bounds) - 1, self.columns.dtype, (terms, starts, lengths)
+        begins, ends = np.empty(count, dtype=dtype), np.empty(count, dtype=dtype)
+        state = np.array([self.end, self._stamp, 0, 0, int(share), self.units])
+        while state[2] < count:
+            arrays = (bounds, *rows, self._marks(), state, begins, ends, self.columns)
+            _call("unite_rows", int(state[2]), count, arrays)
+            self._advance(state, count)
+        return begins, ends, int(state[3])
+
+    def pair(self, bounds: Ints, terms: Index, starts: Index, lengths: Index) -> tuple[Index, Index, Index, Index]:
+        """As `unite`, with what makes up each entry: pairs of a term and a place in the pool.
+
+        Returns
+        -------
+        indptr : array of int
+            Where each new row begins in the pool, and where the last one ends.
+        sums : array of int
+            Entry k of the new rows is made up of the pairs ``sums[k] ... sums[k + 1] - 1``, in the order of `terms`.
+        left : array of int
+            Which of the terms, by its number.
+        right : array of int
+            Which place in the pool.
+        """
+        rows, dtype = (terms, starts, lengths), self.columns.dtype
+        indptr = np.empty(len(bounds), dtype=dtype)
+        indptr[0] = self.end
+        total = count_entries(terms, lengths)
+        left, right = np.empty(total, dtype=dtype), np.empty(total, dtype=dtype)
+        sums = np.empty(total + 1, dtype=dtype)
+        if self._count is None:
+            self._count = np.empty(self.size, dtype=np.int64)
+        state = np.array([self.end, self._stamp, 0, 0, 0, self.units])
+        while state[2] < len(bounds) - 1:
+            made = (state, indptr[1:], sums, left, right, self.columns)
+            _call("pair_rows", int(state[2]), len(bounds) - 1, (bounds, *rows, self._marks(), self._count, *made))
+            self._advance(state, len(bounds) - 1)
+        sums[state[4]] = total
+        return indptr, sums[: state[4] + 1], left, right
+
+    def _marks(self) -> Ints:
+        if self._mark is None:
+            self._mark = np.zeros(self.size, dtype=np.int64)
+        return self._mark
+
+    def _advance(self, state: Ints, rows: int) -> None:
+        """Note what a loop did; where it stopped for want of room, make more."""
+        done, fresh = int(state[2]), int(state[0]) - self.end
+        self.end, self._stamp = int(state[0]), int(state[1])
+        if done < rows:
+            self.reserve(self.size + (rows - done) * (1 + fresh // max(done, 1)))
+
+
+def count_entries(terms: Index, lengths: Index) -> int:
+    """Entries of all rows in `terms`.
+
+    >>> count_entries(np.array([0, 1, 1]), np.array([3, 2]))
+    7
+    """
+    state = np.zeros(1, dtype=np.int64)
+    _call("count_entries", 0, len(terms), (terms, lengths, state))
+    return int(state[0])
+
+
+def locate(first: Ints, last: Ints, wanted: Index, indices: Index) -> Ints:
+    """Where each number is in a range of others, by bisection.
+
+    Parameters
+    ----------
+    first, last : array of int64
+        For number p the range ``indices[first[p]:last[p]]``, ascending.
+    wanted : array of int
+        The numbers, not negative.
+    indices : array of int32 or int64
+
+    Returns
+    -------
+    array of int64
+        Places in `indices`; -1 for numbers that are not in their ranges.
+
+    Examples
+    --------
+    >>> locate(np.array([0, 0, 2]), np.array([2, 2, 4]), np.array([5, 4, 4]), np.array([3, 5, 4, 6])).tolist()
+    [1, -1, 2]
+    """
+    slots = np.empty(len(wanted), dtype=np.int64)
+    _call("locate", 0, len(wanted), (first, last, wanted.astype(indices.dtype, copy=False), indices, slots))
+    return slots
+
+
+_READ = frozenset(["bounds", "terms", "starts", "lengths", "first", "last", "wanted", "indices"])
+_WIDE = frozenset(["bounds", "mark", "count", "state", "first", "last", "slots"])
+
+
+def _call(name: str, start: int, stop: int, arrays: tuple[Any, ...]) -> None:
+    """Run a loop; tables of indices are taken as unsigned numbers, for which compiled code tests no sign."""
+    names = list(inspect.signature(getattr(symbolic_loops, name)).parameters)[2:]
+    narrow = next(a.dtype for n, a in zip(names, arrays, strict=True) if n not in _WIDE)
+    function = _function(name, f"uint{8 * narrow.itemsize}")
+    unsigned = [
+        np.ascontiguousarray(a) if n in _WIDE else np.ascontiguousarray(a).view(f"u{narrow.itemsize}")
+        for n, a in zip(names, arrays, strict=True)
+    ]
+    function(start, stop, *unsigned)
+
+
+@cache
+def _function(name: str, narrow: str) -> Callable[..., None]:
+    """The compiled loop for indices of some type."""
+    loop = getattr(symbolic_loops, name)
+    types = ["int64", "int64"]
+    for parameter in list(inspect.signature(loop).parameters)[2:]:
+        number = "int64" if parameter in _WIDE else narrow
+        types.append(read_only(number) if parameter in _READ else f"{number}[::1]")
+    parts = (_sort(narrow),) if name in ("unite_rows", "pair_rows") else ()
+    source = Source(name, _text(loop), f"void({', '.join(types)})", parts, may_overlap=True)
+    compiled: Callable[..., None] = load("kernels.module").compile_source(source)
+    return compiled
+
+
+def _sort(narrow: str) -> Source:
+    loop = symbolic_loops.sort_marked
+    return Source(loop.__name__, _text(loop), f"void(int64, int64, int64, int64[::1], {narrow}[::1])", (), True)
+
+
+def _text(loop: Callable[..., None]) -> str:
+    return _HEADER + textwrap.dedent(inspect.getsource(loop))

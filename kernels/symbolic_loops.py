@@ -11,43 +11,68 @@ SHORT = 48
 
 
 def unite_rows(
-    start: int, stop: int, bounds: Any, terms: Any, starts: Any, lengths: Any, mark: Any, state: Any, ends: Any, pool: Any
+    start: int,
+    stop: int,
+    bounds: Any,
+    terms: Any,
+    starts: Any,
+    lengths: Any,
+    mark: Any,
+    state: Any,
+    begins: Any,
+    ends: Any,
+    pool: Any,
 ) -> None:
-    """Rows that are unions of earlier rows of a pool, put behind them; see `kernels.symbolic.unite_rows`."""
+    """Rows that are unions of earlier rows of a pool, put behind them as long as there is room: `RowPool.unite`."""
     filled = np.uint64(state[0])
-    products = state[1]
-    stamp = state[2]
+    stamp = state[1]
+    gone = np.uint64(state[3])
+    units = np.uint64(state[5])
     row = np.uint64(start)
     while row < np.uint64(stop):
         total = np.uint64(0)
         for t in range(np.uint64(bounds[row]), np.uint64(bounds[row + ONE])):
-            total += np.uint64(lengths[terms[t]])
+            total += ONE if np.uint64(terms[t]) < units else np.uint64(lengths[terms[t]])
         if filled + min(total, np.uint64(len(mark))) > np.uint64(len(pool)):
             break
-        products += np.int64(total)
+        gone += total
         stamp += 1
-        first = filled
+        first, before = filled, np.uint64(len(pool))
         for t in range(np.uint64(bounds[row]), np.uint64(bounds[row + ONE])):
-            begin = np.uint64(starts[terms[t]])
-            for s in range(begin, begin + np.uint64(lengths[terms[t]])):
-                column = pool[s]
-                if mark[column] != stamp:
-                    mark[column] = stamp
-                    pool[filled] = column
-                    filled += ONE
+            begin, end = np.uint64(terms[t]), np.uint64(terms[t]) + ONE
+            if begin >= units:
+                begin, end = np.uint64(starts[terms[t]]), np.uint64(starts[terms[t]]) + np.uint64(lengths[terms[t]])
+            if begin != before:  # rows that are alike lie in one place: the second of two adds nothing
+                for s in range(begin, end):
+                    column = s if s < units else np.uint64(pool[s])
+                    if mark[column] != stamp:
+                        mark[column] = stamp
+                        pool[filled] = column
+                        filled += ONE
+            if begin < end:
+                before = begin
         part0(np.int64(first), np.int64(filled), stamp, mark, pool)
-        ends[row] = filled
+        begins[row], ends[row] = first, filled
+        if state[4] != 0 and row != np.uint64(0):
+            known, last = np.uint64(begins[row - ONE]), np.uint64(ends[row - ONE])
+            same = last - known == filled - first
+            at: Any = first
+            while same and at < filled:
+                same = pool[known + at - first] == pool[at]
+                at += ONE
+            if same:
+                begins[row], ends[row] = known, last
+                filled = first
         row += ONE
     state[0] = filled
-    state[1] = products
-    state[2] = stamp
-    state[3] = row
+    state[1] = stamp
+    state[2] = row
+    state[3] = gone
 
 
 def pair_rows(
     start: int,
     stop: int,
-    number: int,
     bounds: Any,
     terms: Any,
     starts: Any,
@@ -61,24 +86,27 @@ def pair_rows(
     right: Any,
     pool: Any,
 ) -> None:
-    """As `unite_rows`, with the pairs of a term and a slot that make up each entry; see `kernels.symbolic.pair_rows`."""
+    """As `unite_rows`, with the pairs of a term and a slot that make up each entry: `RowPool.pair`."""
     filled = np.uint64(state[0])
-    paired = np.uint64(state[1])
-    stamp = state[2]
+    stamp = state[1]
+    units = np.uint64(state[5])
+    paired = np.uint64(state[3])
     entry = np.uint64(state[4])
     row = np.uint64(start)
     while row < np.uint64(stop):
         total = np.uint64(0)
         for t in range(np.uint64(bounds[row]), np.uint64(bounds[row + ONE])):
-            total += np.uint64(lengths[terms[t]])
-        fits = filled + min(total, np.uint64(len(mark))) <= np.uint64(len(pool))
-        if not fits or paired + total > np.uint64(len(left)) or entry + total >= np.uint64(len(sums)):
+            total += ONE if np.uint64(terms[t]) < units else np.uint64(lengths[terms[t]])
+        room = min(total, np.uint64(len(mark)))
+        if filled + room > np.uint64(len(pool)) or entry + room > np.uint64(len(sums)):
             break
         stamp += 1
         first = filled
         for t in range(np.uint64(bounds[row]), np.uint64(bounds[row + ONE])):
-            begin = np.uint64(starts[terms[t]])
-            for s in range(begin, begin + np.uint64(lengths[terms[t]])):
+            begin, end = np.uint64(terms[t]), np.uint64(terms[t]) + ONE
+            if begin >= units:
+                begin, end = np.uint64(starts[terms[t]]), np.uint64(starts[terms[t]]) + np.uint64(lengths[terms[t]])
+            for s in range(begin, end):
                 column = pool[s]
                 if mark[column] != stamp:
                     mark[column] = stamp
@@ -95,28 +123,53 @@ def pair_rows(
             count[pool[s]] = place
             place += np.uint64(many)
         for t in range(np.uint64(bounds[row]), np.uint64(bounds[row + ONE])):
-            begin = np.uint64(starts[terms[t]])
-            for s in range(begin, begin + np.uint64(lengths[terms[t]])):
+            begin, end = np.uint64(terms[t]), np.uint64(terms[t]) + ONE
+            if begin >= units:
+                begin, end = np.uint64(starts[terms[t]]), np.uint64(starts[terms[t]]) + np.uint64(lengths[terms[t]])
+            for s in range(begin, end):
                 at = np.uint64(count[pool[s]])
-                left[at] = np.uint64(number) + np.uint64(t)
+                left[at] = t
                 right[at] = s
                 count[pool[s]] += 1
         paired = place
         ends[row] = filled
         row += ONE
     state[0] = filled
-    state[1] = paired
-    state[2] = stamp
-    state[3] = row
+    state[1] = stamp
+    state[2] = row
+    state[3] = paired
     state[4] = entry
 
 
-def sort_marked(first: int, last: int, stamp: int, mark: Any, pool: Any) -> None:
+def count_entries(start: int, stop: int, terms: Any, lengths: Any, state: Any) -> None:
+    """Entries of all rows in `terms`: ``state[0]``."""
+    total: Any = np.uint64(0)
+    for t in range(np.uint64(start), np.uint64(stop)):
+        total += np.uint64(lengths[terms[t]])
+    state[0] = total
+
+
+def locate(start: int, stop: int, first: Any, last: Any, wanted: Any, indices: Any, slots: Any) -> None:
+    """Where each number is in an ascending range of `indices`; see `kernels.symbolic.locate`."""
+    for p in range(np.uint64(start), np.uint64(stop)):
+        low, high, number = first[p], last[p], wanted[p]
+        while low < high:
+            middle = (low + high) >> 1
+            if indices[middle] < number:
+                low = middle + 1
+            else:
+                high = middle
+        slots[p] = low if low < last[p] and indices[low] == number else -1
+
+
+def sort_marked(first: Any, last: Any, stamp: int, mark: Any, pool: Any) -> None:
     """Sort ``pool[first:last]``, different numbers, all of which and no others are marked with `stamp`."""
-    begin, end = np.uint64(first), np.uint64(last)
+    begin: Any = np.uint64(first)
+    end: Any = np.uint64(last)
     if end - begin <= np.uint64(SHORT):
         for s in range(begin + ONE, end):
-            moved, at = pool[s], s
+            moved = pool[s]
+            at: Any = s
             while at > begin and pool[at - ONE] > moved:
                 pool[at] = pool[at - ONE]
                 at -= ONE
@@ -135,12 +188,12 @@ def sort_marked(first: int, last: int, stamp: int, mark: Any, pool: Any) -> None
                 pool[begin] = column
                 begin += ONE
         return
-    size = np.int64(end - begin)
+    size: Any = np.int64(end - begin)
     for k in range(size // 2 + size - 1):  # a heap is built, and taken apart from the top
         if k < size // 2:
             root, heap = size // 2 - 1 - k, size
         else:
-            root, heap = 0, size - 1 - (k - size // 2)
+            root, heap = size - size, size - 1 - (k - size // 2)
             top = pool[begin]
             pool[begin] = pool[begin + np.uint64(heap)]
             pool[begin + np.uint64(heap)] = top

@@ -10,16 +10,14 @@ from kernels.elementary.functions import Function
 PREFIX = "sparsejac_elementary_"
 
 
-def define(module: Any, function: Function, arity: int, *, inlined: bool = True) -> Any:
-    """The function in an llvmlite module, added on first use.
+def define(module: Any, function: Function, arity: int) -> Any:
+    """The function in an llvmlite module, added on first use; LLVM copies it into its callers.
 
     Parameters
     ----------
     module : llvmlite.ir.Module
     function : Function
     arity : int
-    inlined : bool
-        Whether LLVM has to copy it into its callers.
     """
     name = PREFIX + function.name
     if name in module.globals:
@@ -27,7 +25,7 @@ def define(module: Any, function: Function, arity: int, *, inlined: bool = True)
     double = ir.DoubleType()
     made = ir.Function(module, ir.FunctionType(double, [double] * arity), name)
     made.linkage = "internal"
-    made.attributes.add("alwaysinline" if inlined else "noinline")
+    made.attributes.add("alwaysinline")
     made.attributes.add("nounwind")
     builder = ir.IRBuilder(made.append_basic_block())
     builder.ret(function.emit(*(Real(builder, argument) for argument in made.args)).value)

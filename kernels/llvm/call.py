@@ -150,7 +150,8 @@ something:
   ret ptr %result
 wrong.count:
   %kind.count = load ptr, ptr @PyExc_TypeError
-  call ptr (ptr, ptr, ...) @PyErr_Format(ptr %kind.count, ptr @count, ptr %name, i64 %count, i64 %expected, ptr %signature)
+  call ptr (ptr, ptr, ...) @PyErr_Format(ptr %kind.count, ptr @count, ptr %name, i64 %count, i64 %expected,
+    ptr %signature)
   ret ptr null
 wrong:
   %kind = load ptr, ptr @PyExc_TypeError

@@ -7,12 +7,27 @@ from collections.abc import Callable
 from typing import Any
 
 from kernels.llvm.library import CONSTANTS, EXTERNAL, INTRINSIC, WRITTEN
-from kernels.llvm.value import CONSTANT, DOUBLE, INDEX, SIGNED, TRUTH, UNSIGNED, WHOLE, Array, Unsupported, Value, literal
+from kernels.llvm.value import (
+    CONSTANT,
+    DOUBLE,
+    INDEX,
+    ITEMS,
+    LLVM,
+    SIGNED,
+    TRUTH,
+    UNSIGNED,
+    WHOLE,
+    Array,
+    Unsupported,
+    Value,
+    literal,
+)
 from kernels.llvm.writer import Writer
 
 _REAL: dict[type[ast.AST], str] = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul", ast.Div: "fdiv"}
 _LONG: dict[type[ast.AST], str] = {ast.Mod: "%", ast.FloorDiv: "//"}
 _WHOLE: dict[type[ast.AST], str] = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul"}
+_DIVISIONS = (ast.FloorDiv, ast.RShift)
 _BITS: dict[type[ast.AST], str] = {ast.BitOr: "or", ast.BitAnd: "and", ast.BitXor: "xor"}
 _REAL_TESTS: dict[type[ast.AST], str] = {
     ast.Eq: "oeq", ast.NotEq: "une", ast.Lt: "olt", ast.LtE: "ole", ast.Gt: "ogt", ast.GtE: "oge"
@@ -69,8 +84,8 @@ class Expressions:
         indices = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         if len(indices) != len(array.lengths):
             raise Unsupported(f"line {node.lineno}: {len(indices)} indices")
-        item = _ITEMS[array.item]
-        places = [self._index(index) for index in indices]
+        item = ITEMS[array.item]
+        places = [self._index(index, length) for index, length in zip(indices, array.lengths, strict=True)]
         pointer = array.data
         if len(places) == 2:
             row = self.writer.new(UNSIGNED, f"mul i64 {places[0].text}, {array.lengths[1]}")
@@ -85,6 +100,25 @@ class Expressions:
             raise Unsupported(f"line {node.lineno}: not an array")
         return found
 
+    def load(self, array: Array, pointer: str) -> Value:
+        """The number at a place; short ones are made as long as all others."""
+        if array.item == "uint32":
+            short = self.writer.new("uint32", f"load i32, ptr {pointer}")
+            return self.writer.new(UNSIGNED, f"zext {short.typed} to i64")
+        return self.writer.new(array.item, f"load {ITEMS[array.item]}, ptr {pointer}")
+
+    def store(self, value: Value, array: Array, pointer: str) -> None:
+        """Write a number to a place; short ones are cut off as NumPy does."""
+        if not array.writeable:
+            raise Unsupported("store to an array that is only read")
+        if array.item == DOUBLE:
+            value = self.as_double(value)
+        elif value.kind not in (*WHOLE, UNSIGNED) or (array.item != SIGNED and value.text.startswith("-")):
+            raise Unsupported(f"{value.kind} stored to {array.item}")
+        elif array.item == "uint32":
+            value = self.writer.new("uint32", f"trunc {value.typed} to i32")
+        self.writer.line(f"store {value.typed}, ptr {pointer}")
+
     def whole(self, node: ast.expr) -> Value:
         """A whole number."""
         value = self.number(node)
@@ -92,24 +126,24 @@ class Expressions:
             raise Unsupported(f"line {node.lineno}: {value.kind} in the place of a whole number")
         return value
 
-    def _index(self, node: ast.expr) -> Value:
-        """A place that is not negative: numba would count negative ones from the end."""
+    def _index(self, node: ast.expr, length: str) -> Value:
+        """A place; a negative one counts from the end."""
         value = self.whole(node)
-        if value.kind == SIGNED or value.text.startswith("-"):
-            raise Unsupported(f"line {node.lineno}: a place that may be negative")
-        return value
+        if value.kind != SIGNED and not value.text.startswith("-"):
+            return value
+        turned = self.writer.new(SIGNED, f"add i64 {value.text}, {length}")
+        below = self.writer.new(TRUTH, f"icmp slt i64 {value.text}, 0")
+        return self.writer.new(SIGNED, f"select {below.typed}, {turned.typed}, i64 {value.text}")
 
     def _name(self, node: ast.Name) -> Value:
         if node.id in self.cells:
             kind, cell = self.cells[node.id]
-            return self.writer.new(kind, f"load {Value(kind, '').typed.strip()}, ptr {cell}")
+            return self.writer.new(kind, f"load {LLVM[kind]}, ptr {cell}")
         found = self.names.get(node.id)
         if isinstance(found, Value):
             return found
         if node.id in CONSTANTS:
             return literal(CONSTANTS[node.id])
-        if node.id == "ONE":
-            return Value(UNSIGNED, "1")
         raise Unsupported(f"line {node.lineno}: {node.id}")
 
     def _constant(self, node: ast.Constant) -> Value:
@@ -129,25 +163,27 @@ class Expressions:
         return literal(CONSTANTS[name])
 
     def _load(self, node: ast.Subscript) -> Value:
-        array, pointer = self.place(node)
-        if array.item == DOUBLE:
-            return self.writer.new(DOUBLE, f"load double, ptr {pointer}")
-        if array.item == "uint32":
-            short = self.writer.new("uint32", f"load i32, ptr {pointer}")
-            return self.writer.new(UNSIGNED, f"zext {short.typed} to i64")
-        return self.writer.new(array.item, f"load i64, ptr {pointer}")
+        return self.load(*self.place(node))
 
     def _binary(self, node: ast.BinOp) -> Value:
-        left, right = self.number(node.left), self.number(node.right)
-        return self.combine(type(node.op), left, right)
+        """From the innermost left operand outwards, without recursion: sums may have thousands of terms."""
+        chain = [node]
+        while isinstance(chain[-1].left, ast.BinOp):
+            chain.append(chain[-1].left)
+        result = self.number(chain[-1].left)
+        for step in reversed(chain):
+            result = self.combine(type(step.op), result, self.number(step.right))
+        return result
 
     def combine(self, operator: type[ast.operator], left: Value, right: Value) -> Value:
         """The outcome of an operator."""
         kinds = {left.kind, right.kind}
         if operator in _BITS and kinds == {TRUTH}:
             return self.writer.new(TRUTH, f"{_BITS[operator]} {left.typed}, {right.text}")
-        if kinds == {CONSTANT} or (DOUBLE not in kinds and operator not in _WHOLE):
+        if kinds == {CONSTANT} or TRUTH in kinds or (DOUBLE not in kinds and operator not in (*_WHOLE, *_DIVISIONS)):
             raise Unsupported(f"{operator.__name__} of {left.kind} and {right.kind}")
+        if operator in _DIVISIONS and DOUBLE not in kinds:
+            return self._divided(operator, left, right)
         if DOUBLE in kinds:
             left, right = self.as_double(left), self.as_double(right)
             if operator in _LONG:
@@ -159,6 +195,17 @@ class Expressions:
             raise Unsupported(f"{left.kind} with {right.kind}, which numba turns into doubles")
         kind = UNSIGNED if UNSIGNED in kinds else SIGNED
         return self.writer.new(kind, f"{_WHOLE[operator]} i64 {left.text}, {right.text}")
+
+    def _divided(self, operator: type[ast.operator], left: Value, right: Value) -> Value:
+        """A signed number by a positive one of the text, or by a power of two, rounded down."""
+        if left.kind not in (SIGNED, INDEX) or right.kind != CONSTANT or int(right.text) < 1:
+            raise Unsupported(f"{operator.__name__} of {left.kind} and {right.kind}")
+        if operator is ast.RShift:
+            return self.writer.new(SIGNED, f"ashr {left.typed}, {right.text}")
+        quotient = self.writer.new(SIGNED, f"sdiv {left.typed}, {right.text}")
+        rest = self.writer.new(SIGNED, f"srem {left.typed}, {right.text}")
+        below = self.writer.new(SIGNED, f"ashr {rest.typed}, 63")
+        return self.writer.new(SIGNED, f"add {quotient.typed}, {below.text}")
 
     def _unary(self, node: ast.UnaryOp) -> Value:
         if isinstance(node.op, ast.Not):
@@ -179,6 +226,8 @@ class Expressions:
         kinds = {left.kind, right.kind}
         if kinds == {TRUTH} and operator in (ast.Eq, ast.NotEq):
             return self.writer.new(TRUTH, f"icmp {_WHOLE_TESTS[operator]} {left.typed}, {right.text}")
+        if kinds in ({UNSIGNED, CONSTANT}, {UNSIGNED, INDEX}) and not (left.text + right.text).count("-"):
+            kinds = {UNSIGNED}
         if operator not in _REAL_TESTS or TRUTH in kinds or (UNSIGNED in kinds and kinds != {UNSIGNED}):
             raise Unsupported(f"line {node.lineno}: {operator.__name__} of {left.kind} and {right.kind}")
         if DOUBLE in kinds:
@@ -189,20 +238,58 @@ class Expressions:
         return self.writer.new(TRUTH, f"icmp {sign}{test} i64 {left.text}, {right.text}")
 
     def _logic(self, node: ast.BoolOp) -> Value:
-        """All operands are computed: none has a side effect."""
+        """All operands are computed where none reads from an array."""
+        if any(map(_reads, node.values[1:])):
+            return self._lazy_logic(node)
         word = "and" if isinstance(node.op, ast.And) else "or"
         result, *others = [self.truth(value) for value in node.values]
         for other in others:
             result = self.writer.new(TRUTH, f"{word} {result.typed}, {other.text}")
         return result
 
+    def _lazy_logic(self, node: ast.BoolOp) -> Value:
+        """An operand is computed only if those before it leave the outcome open."""
+        writer, cell, done = self.writer, self.writer.cell(TRUTH), self.writer.name()
+        for k, operand in enumerate(node.values):
+            value = self.truth(operand)
+            writer.line(f"store {value.typed}, ptr {cell}")
+            if k < len(node.values) - 1:
+                open_end = writer.name()
+                ways = (open_end, done) if isinstance(node.op, ast.And) else (done, open_end)
+                writer.end(f"br {value.typed}, label %{ways[0]}, label %{ways[1]}")
+                writer.begin(open_end)
+        writer.begin(done)
+        return writer.new(TRUTH, f"load i1, ptr {cell}")
+
     def _choice(self, node: ast.IfExp) -> Value:
         """Both are computed, as in `_logic`."""
+        if _reads(node.body) or _reads(node.orelse):
+            return self._lazy_choice(node)
         test = self.truth(node.test)
         chosen, other = self.number(node.body), self.number(node.orelse)
-        if chosen.kind != other.kind or chosen.kind == CONSTANT:
+        kinds = {chosen.kind, other.kind}
+        if kinds <= set(WHOLE) and kinds != {CONSTANT}:
+            chosen, other = Value(SIGNED, chosen.text), Value(SIGNED, other.text)
+        elif len(kinds) > 1 or kinds == {CONSTANT}:
             chosen, other = self.as_double(chosen), self.as_double(other)
         return self.writer.new(chosen.kind, f"select {test.typed}, {chosen.typed}, {other.typed}")
+
+    def _lazy_choice(self, node: ast.IfExp) -> Value:
+        """The one that is chosen is computed."""
+        writer, test = self.writer, self.truth(node.test)
+        chosen, other, done = writer.name(), writer.name(), writer.name()
+        writer.end(f"br {test.typed}, label %{chosen}, label %{other}")
+        values, cell = [], ""
+        for block, operand in ((chosen, node.body), (other, node.orelse)):
+            writer.begin(block)
+            values.append(self.number(operand))
+            if values[0].kind != values[-1].kind or values[-1].kind == CONSTANT:
+                raise Unsupported(f"line {node.lineno}: {values[0].kind} or {values[-1].kind}")
+            cell = cell or writer.cell(values[0].kind)
+            writer.line(f"store {values[-1].typed}, ptr {cell}")
+            writer.jump(done)
+        writer.begin(done)
+        return writer.new(values[0].kind, f"load {LLVM[values[0].kind]}, ptr {cell}")
 
     def _call(self, node: ast.Call) -> Value:
         name = _dotted(node.func)
@@ -211,6 +298,8 @@ class Expressions:
         special = _SPECIAL.get(name)
         if special is not None and len(node.args) == 1:
             return special(self, node.args[0])
+        if name in ("min", "max") and len(node.args) == 2:
+            return self._extreme(name, *map(self.whole, node.args))
         if name == "overlap" and len(node.args) == 2:
             return self._overlap(*map(self.array, node.args))
         arguments = [self.double(argument) for argument in node.args]
@@ -229,6 +318,17 @@ class Expressions:
         if value.kind == CONSTANT and int(value.text) < 0:
             raise Unsupported(f"line {node.lineno}: {value.text} as an unsigned number")
         return Value(UNSIGNED, value.text)
+
+    def _to_signed(self, node: ast.expr) -> Value:
+        return Value(SIGNED, self.whole(node).text)
+
+    def _extreme(self, name: str, left: Value, right: Value) -> Value:
+        """The smaller or larger one of two whole numbers of one kind."""
+        if left.kind != right.kind or left.kind == CONSTANT:
+            raise Unsupported(f"{name} of {left.kind} and {right.kind}")
+        sign = "u" if left.kind == UNSIGNED else "s"
+        test = self.writer.new(TRUTH, f"icmp {sign}{'lt' if name == 'min' else 'gt'} {left.typed}, {right.text}")
+        return self.writer.new(left.kind, f"select {test.typed}, {left.typed}, {right.typed}")
 
     def _to_single(self, node: ast.expr) -> Value:
         """``np.float32(x)``: rounded, and a double again, which is what all that uses it makes of it."""
@@ -271,9 +371,14 @@ def _dotted(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else "?"
 
 
-_ITEMS = {"float64": "double", "int64": "i64", "uint64": "i64", "uint32": "i32"}
+def _reads(node: ast.expr) -> bool:
+    """Whether an expression reads from an array."""
+    return any(isinstance(part, ast.Subscript) for part in ast.walk(node))
+
+
 _SPECIAL: dict[str, Callable[[Expressions, ast.expr], Value]] = {
     "np.uint64": Expressions._to_unsigned,
+    "np.int64": Expressions._to_signed,
     "np.float64": Expressions.double,
     "np.float32": Expressions._to_single,
     "math.isinf": Expressions._is_infinite,

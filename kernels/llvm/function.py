@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernels.llvm.expression import Expressions
-from kernels.llvm.value import CONSTANT, DOUBLE, INDEX, LLVM, SIGNED, UNSIGNED, Array, Parameter, Unsupported, Value
+from kernels.llvm.value import CONSTANT, DOUBLE, INDEX, SIGNED, UNSIGNED, Array, Parameter, Unsupported, Value
 from kernels.llvm.writer import ModuleText, Writer
 
 ENTRIES = 3
@@ -33,6 +33,7 @@ def write_function(
     *,
     head: str,
     callees: dict[str, Callee],
+    constants: dict[str, ast.expr],
 ) -> str:
     """The text of a function.
 
@@ -46,10 +47,15 @@ def write_function(
         All that stands before the body.
     callees : dict
         By the name that the text calls them.
+    constants : dict
+        Numbers that have a name outside of the function.
     """
-    names = {argument.arg: parameter.argument(k) for k, (argument, parameter) in
-             enumerate(zip(node.args.args, parameters, strict=True))}  # fmt: skip
-    return _Statements(names, node, result, Writer(module), callees).text(head)
+    if len(node.args.args) != len(parameters):
+        raise Unsupported(f"{len(parameters)} types for {len(node.args.args)} arguments")
+    names = {argument.arg: parameters[k].argument(k) for k, argument in enumerate(node.args.args)}
+    statements = _Statements(names, node, result, Writer(module), callees)
+    statements.name_constants(constants)
+    return statements.text(head)
 
 
 class _Statements:
@@ -67,6 +73,7 @@ class _Statements:
         self._result = result
         self._callees = callees
         self._body = node.body
+        self._loops: list[str] = []
         self._stored = Counter(names)
         for part in ast.walk(node):
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
@@ -74,9 +81,19 @@ class _Statements:
             if isinstance(part, ast.AugAssign) and isinstance(part.target, ast.Name):
                 self._stored[part.target.id] += 1
 
+    def name_constants(self, constants: dict[str, ast.expr]) -> None:
+        """Constants that the function hides by names of its own are none of its own."""
+        for name, node in constants.items():
+            if name not in self._stored:
+                value = self._expressions.number(node)
+                self._names[name] = value
+
     def text(self, head: str) -> str:
+        """The whole function."""
         self._run(self._body)
-        if self._writer.open and self._result == "void":
+        if self._writer.open:
+            if self._result != "void":
+                raise Unsupported("an end without a return")
             self._writer.end("ret void")
         return self._writer.text(head)
 
@@ -108,6 +125,11 @@ class _Statements:
         else:
             self._store(target, self._value(node.value))
 
+    def _annotated(self, node: ast.AnnAssign) -> None:
+        if node.value is None:
+            raise Unsupported(f"line {node.lineno}: no value")
+        self._store(node.target, self._value(node.value))
+
     def _value(self, node: ast.expr) -> Value | Array:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _ARRAYS:
             return self._array_at(node.func.id, node.args)
@@ -115,10 +137,7 @@ class _Statements:
 
     def _store(self, target: ast.expr, value: Value | Array) -> None:
         if isinstance(target, ast.Subscript) and isinstance(value, Value):
-            array, pointer = self._expressions.place(target)
-            if array.item != DOUBLE:
-                raise Unsupported(f"line {target.lineno}: store to {array.item}")
-            self._writer.line(f"store {self._expressions.as_double(value).typed}, ptr {pointer}")
+            self._expressions.store(value, *self._expressions.place(target))
         elif isinstance(target, ast.Name):
             self._bind(target.id, value)
         else:
@@ -130,8 +149,10 @@ class _Statements:
                 value = Value(INDEX if not value.text.startswith("-") else SIGNED, value.text)
             self._names[name] = value
             return
-        if isinstance(value, Array) or name in self._names or value.kind == CONSTANT:
+        if isinstance(value, Array) or name in self._names:
             raise Unsupported(f"{name} is bound again")
+        if value.kind in (CONSTANT, INDEX):
+            value = Value(SIGNED, value.text)
         cells = self._expressions.cells
         kind, cell = cells.setdefault(name, (value.kind, ""))
         if kind != value.kind:
@@ -150,11 +171,8 @@ class _Statements:
         if not isinstance(node.target, ast.Subscript):
             raise Unsupported(f"line {node.lineno}: target")
         array, pointer = expressions.place(node.target)
-        if array.item != DOUBLE:
-            raise Unsupported(f"line {node.lineno}: store to {array.item}")
-        old = self._writer.new(DOUBLE, f"load double, ptr {pointer}")
-        new = expressions.combine(operator, old, expressions.number(node.value))
-        self._writer.line(f"store {new.typed}, ptr {pointer}")
+        new = expressions.combine(operator, expressions.load(array, pointer), expressions.number(node.value))
+        expressions.store(new, array, pointer)
 
     def _for(self, node: ast.For) -> None:
         """A loop that asks at its end; what runs no time at all goes round it."""
@@ -172,16 +190,41 @@ class _Statements:
         writer.begin(body)
         following = f"%{writer.name()}"
         variable = writer.new(stop.kind, f"phi i64 [ {start.text}, %{before} ], [ {following}, %{latch} ]")
-        with self._scope():
+        with self._scope(), self._loop(done):
             self._names[node.target.id] = variable
             self._run(node.body)
         if not writer.open:
-            raise Unsupported(f"line {node.lineno}: a loop that ends in a return")
+            raise Unsupported(f"line {node.lineno}: a loop that runs once")
         writer.begin(latch)
         writer.line(f"{following} = add nuw {'' if unsigned else 'nsw '}i64 {variable.text}, 1")
         again = writer.new("bool", f"icmp ne i64 {following}, {stop.text}")
-        writer.end(f"br {again.typed}, label %{body}, label %{done}")
+        writer.module.loops += 1
+        writer.end(f"br {again.typed}, label %{body}, label %{done}, !llvm.loop !{writer.module.loops}")
         writer.begin(done)
+
+    @contextmanager
+    def _loop(self, done: str) -> Iterator[None]:
+        """Where a break leads to."""
+        self._loops.append(done)
+        yield
+        self._loops.pop()
+
+    def _while(self, node: ast.While) -> None:
+        writer = self._writer
+        head, body, done = writer.name(), writer.name(), writer.name()
+        if node.orelse:
+            raise Unsupported(f"line {node.lineno}: else")
+        writer.begin(head)
+        test = self._expressions.truth(node.test)
+        writer.end(f"br {test.typed}, label %{body}, label %{done}")
+        writer.begin(body)
+        with self._scope(), self._loop(done):
+            self._run(node.body)
+        writer.jump(head)
+        writer.begin(done)
+
+    def _break(self, node: ast.Break) -> None:
+        self._writer.jump(self._loops[-1])
 
     def _range(self, node: ast.expr) -> tuple[Value, Value]:
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range"):
@@ -214,8 +257,11 @@ class _Statements:
             writer.begin(done)
 
     def _return(self, node: ast.Return) -> None:
+        if (node.value is None) != (self._result == "void"):
+            raise Unsupported(f"line {node.lineno}: a return of something else")
         if node.value is None:
-            raise Unsupported(f"line {node.lineno}: an empty return")
+            self._writer.end("ret void")
+            return
         value = self._expressions.number(node.value)
         if self._result == DOUBLE:
             value = self._expressions.as_double(value)
@@ -228,10 +274,12 @@ class _Statements:
         if isinstance(node.value, ast.Constant):
             return
         call = node.value
-        callee = self._callees.get(call.func.id) if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else None
-        if callee is None or len(callee.parameters) != len(call.args):  # type: ignore[attr-defined]
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in self._callees):
             raise Unsupported(f"line {node.lineno}: a call of something unknown")
-        pairs = zip(call.args, callee.parameters, strict=True)  # type: ignore[attr-defined]
+        callee = self._callees[call.func.id]
+        if call.keywords or len(callee.parameters) != len(call.args):
+            raise Unsupported(f"line {node.lineno}: {len(call.args)} arguments for {call.func.id}")
+        pairs = zip(call.args, callee.parameters, strict=True)
         given = ", ".join(self._argument(argument, parameter).typed for argument, parameter in pairs)
         self._writer.line(f"call void @{callee.symbol}({given})")
 
@@ -242,7 +290,8 @@ class _Statements:
                 raise Unsupported(f"line {node.lineno}: {value.kind} for {parameter.item}")
             return value
         array = self._expressions.array(node)
-        if (array.item, len(array.lengths)) != (parameter.item, parameter.dimensions):
+        kind = (array.item, len(array.lengths), array.writeable or not parameter.writeable)
+        if kind != (parameter.item, parameter.dimensions, True):
             raise Unsupported(f"line {node.lineno}: an array of {array.item} for {parameter}")
         return array
 
@@ -265,7 +314,10 @@ _ARRAYS = tuple(f"{item}_{dimensions}" for item in ("float64", "uint32", "uint64
 _RULES: dict[type[ast.AST], Callable[[_Statements, Any], None]] = {
     ast.Assign: _Statements._assign,
     ast.AugAssign: _Statements._augment,
+    ast.AnnAssign: _Statements._annotated,
     ast.For: _Statements._for,
+    ast.While: _Statements._while,
+    ast.Break: _Statements._break,
     ast.If: _Statements._if,
     ast.Return: _Statements._return,
     ast.Expr: _Statements._effect,

@@ -75,7 +75,9 @@ INTRINSIC = {
 }
 """Functions that LLVM knows."""
 
-_LIBM = "exp expm1 log log2 log10 log1p sin cos tan sinh cosh tanh asin acos atan atan2 asinh acosh atanh hypot erf erfc"
+_LIBM = (
+    "exp expm1 log log2 log10 log1p sin cos tan sinh cosh tanh asin acos atan atan2 asinh acosh atanh hypot erf erfc"
+)
 EXTERNAL = {
     **{f"math.{name}": name for name in _LIBM.split()},
     "np.exp2": "exp2",

@@ -48,6 +48,12 @@ def processor() -> tuple[str, str]:
     )
 
 
+def vector_width() -> int:
+    """Doubles in a vector."""
+    features = processor()[1].split(",")
+    return 8 if "+avx512f" in features else 4 if "+avx2" in features else 2
+
+
 def has_fma() -> bool:
     """Whether the processor rounds a multiply-add once in one instruction."""
     return "+fma" in processor()[1].split(",") or not binding.get_process_triple().startswith(("x86", "i"))
@@ -59,14 +65,15 @@ def version() -> tuple[Any, ...]:
     return (llvmlite.__version__, *binding.llvm_version_info, *processor(), binding.get_process_triple())
 
 
-def optimised(text: str) -> Any:
+def optimised(text: str, *, vectorised: bool = True) -> Any:
     """A module of LLVM, parsed, verified and optimised."""
     machine = _machine(3)
     triple, layout = binding.get_process_triple(), machine.target_data
     module = binding.parse_assembly(f'target triple = "{triple}"\ntarget datalayout = "{layout}"\n{text}')
     module.verify()
     options = binding.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization, options.slp_vectorization = True, False
+    # Loops that do not vectorise gain nothing by being unrolled (their sums wait for each other), and take long to be.
+    options.loop_vectorization, options.slp_vectorization, options.loop_unrolling = vectorised, False, False
     builder = binding.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     return module

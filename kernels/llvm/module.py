@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import ast
-import hashlib
-from functools import cache, lru_cache
+from dataclasses import dataclass
+from functools import lru_cache
 
-from kernels.lazy import load
+from kernels.llvm.elementary import Way, definitions, vector_symbol
 from kernels.llvm.function import Callee, write_function
 from kernels.llvm.library import WRITTEN, written
+from kernels.llvm.symbol import symbol_of, unpacking_of
 from kernels.llvm.value import DOUBLE, LLVM, Array, Parameter, Unsupported, parse_signature
 from kernels.llvm.writer import ModuleText, Request
 from kernels.source import Source
 
-MOST_INLINED = 60
-"""Calls of elementary functions in one function up to which they are copied into it, to be vectorised with the loop
-around them. The text of more would take long to compile."""
+LARGE = 5_000
+"""Instructions up to which a function is vectorised. LLVM's vectoriser takes time in the square of the loop's length
+(5,000 operations: 1.6 s); without it, time grows like the length."""
+
+MOST_COPIED = 24
+"""Calls of elementary functions up to which these are copied into the loop, where they share what they have in common.
+More are called for whole vectors: as fast, and the loop is a fifth as long."""
 
 
-def symbol_of(source: Source) -> str:
-    """The name of the machine code, which no other source has."""
-    return f"{source.name}_{hashlib.blake2b(source.whole.encode(), digest_size=10).hexdigest()}"
+@dataclass(frozen=True)
+class Module:
+    """Text for LLVM, and whether it is so long that its loops are to stay as they are."""
+
+    text: str
+    is_large: bool
 
 
-def print_module(source: Source) -> str:
-    """The text for LLVM.
+def print_module(source: Source, width: int) -> Module:
+    """The text for LLVM, which may use vectors of `width` doubles.
 
     Raises
     ------
@@ -34,13 +42,25 @@ def print_module(source: Source) -> str:
     result, parameters = parse_signature(source.signature)
     module, symbol = ModuleText(), symbol_of(source)
     callees = {f"part{k}": callee_of(part) for k, part in enumerate(source.parts)}
-    head = f"define {'void' if result == 'void' else 'i64'} @{symbol}({_heads(parameters, source)}) nounwind"
-    node = _function(source.text, source.name)
-    body = write_function(node, parameters, result, module, head=head, callees=callees)
+    kind = "void" if result == "void" else "i64"
+    # Not to be compiled a second time in the function that takes its arguments from an array.
+    head = f"define {kind} @{symbol}({_heads(parameters, source)}) nounwind noinline"
+    node, constants = _parse(source.text, source.name)
+    body = write_function(node, parameters, result, module, head=head, callees=callees, constants=constants)
     declared = {f"declare void @{c.symbol}({_types(c.parameters)}) nounwind" for c in callees.values()}
-    definitions = _definitions(module)
-    texts = [*sorted(declared), *sorted(set(module.declarations.values())), *definitions, body]
-    return "\n".join([*texts, _unpacking(symbol, result, parameters)])
+    is_large, calls = body.count("\n") > LARGE, sum(module.requests.values())
+    way: Way = "called" if is_large else "copied" if calls <= MOST_COPIED else "vectors"
+    defined = _definitions(module, way, width)
+    texts = [*sorted(declared), *sorted(set(module.declarations.values())), *defined, body]
+    texts += [_unpacking(symbol, result, parameters), *_loop_marks(module.loops, width if way == "vectors" else 0)]
+    return Module("\n".join(texts), is_large)
+
+
+def _loop_marks(loops: int, width: int) -> list[str]:
+    """What is said of the loops: the length of their vectors where functions for these are there."""
+    hint = [f'!{loops + 1} = !{{!"llvm.loop.vectorize.width", i32 {width}}}'] if width else []
+    also = f", !{loops + 1}" if width else ""
+    return hint + [f"!{k} = distinct !{{!{k}{also}}}" for k in range(1, loops + 1)]
 
 
 def _unpacking(symbol: str, result: str, parameters: tuple[Parameter, ...]) -> str:
@@ -62,11 +82,6 @@ def _unpacking(symbol: str, result: str, parameters: tuple[Parameter, ...]) -> s
     return f"define i64 @{unpacking_of(symbol)}(ptr noalias readonly %packed) nounwind {{\nentry:\n{body}\n}}\n"
 
 
-def unpacking_of(symbol: str) -> str:
-    """The name of the function that takes its arguments from an array."""
-    return f"{symbol}_packed"
-
-
 @lru_cache(maxsize=1000)
 def callee_of(source: Source) -> Callee:
     """What another function has to know to call this one."""
@@ -76,11 +91,17 @@ def callee_of(source: Source) -> Callee:
     return Callee(symbol_of(source), parameters)
 
 
-def _function(text: str, name: str) -> ast.FunctionDef:
+def _parse(text: str, name: str) -> tuple[ast.FunctionDef, dict[str, ast.expr]]:
+    """The function, and the constants of its module."""
+    found, constants = None, {}
     for node in ast.parse(text).body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            return node
-    raise Unsupported(f"no function {name}")
+            found = node
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            constants[node.targets[0].id] = node.value
+    if found is None:
+        raise Unsupported(f"no function {name}")
+    return found, constants
 
 
 def _heads(parameters: tuple[Parameter, ...], source: Source) -> str:
@@ -97,20 +118,23 @@ def _heads(parameters: tuple[Parameter, ...], source: Source) -> str:
 
 
 def _types(parameters: tuple[Parameter, ...]) -> str:
-    return ", ".join(
-        ", ".join(["ptr", *["i64"] * p.dimensions]) if p.dimensions else LLVM[p.item] for p in parameters
-    )
+    return ", ".join(", ".join(["ptr", *["i64"] * p.dimensions]) if p.dimensions else LLVM[p.item] for p in parameters)
 
 
-def _definitions(module: ModuleText) -> list[str]:
+def _definitions(module: ModuleText, way: Way, width: int) -> list[str]:
     """The text of the functions that were asked for; they may ask for more declarations."""
     texts: dict[str, str] = {}
-    inlined = sum(module.requests.values()) <= MOST_INLINED
     for request in list(module.requests):
         if request.name in WRITTEN:
             texts[request.symbol] = _written(request, module)
         else:
-            texts.update(_elementary(request.name, request.arity, inlined))
+            texts.update(definitions(request.name.removeprefix("elementary."), request.arity, way, width))
+    vectors = [
+        f"ptr @{symbol}" for symbol in texts if symbol in {vector_symbol(r.symbol, width) for r in module.requests}
+    ]
+    if vectors:  # nothing calls them before loops are vectorised
+        kept = f"[{len(vectors)} x ptr] [{', '.join(vectors)}]"
+        texts["llvm.compiler.used"] = f'@llvm.compiler.used = appending global {kept}, section "llvm.metadata"'
     for symbol in texts:
         module.declarations.pop(symbol, None)
     return list(texts.values())
@@ -123,11 +147,5 @@ def _written(request: Request, module: ModuleText) -> str:
     parameters = tuple([Parameter(DOUBLE, 0)] * arity)
     types = ", ".join(f"double %p{k}" for k in range(arity))
     head = f"define internal double @{request.symbol}({types}) alwaysinline nounwind"
-    node = _function(text, WRITTEN[request.name].__name__)
-    return write_function(node, parameters, DOUBLE, module, head=head, callees={})
-
-
-@cache
-def _elementary(name: str, arity: int, inlined: bool) -> dict[str, str]:
-    """The text of an elementary function with what it needs, by symbol."""
-    return load("kernels.llvm.elementary").definitions(name.removeprefix("elementary."), arity, inlined)  # type: ignore[no-any-return]
+    node, _ = _parse(text, WRITTEN[request.name].__name__)
+    return write_function(node, parameters, DOUBLE, module, head=head, callees={}, constants={})

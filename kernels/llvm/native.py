@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -12,9 +13,10 @@ import numpy as np
 
 from kernels.cache import read_bundle, write_bundle
 from kernels.elementary.digest import digest
+from kernels.lazy import load
 from kernels.llvm import machine
 from kernels.llvm.call import CALL, ENTRY_POINT, describe, layout_is_known
-from kernels.llvm.module import print_module, symbol_of, unpacking_of
+from kernels.llvm.symbol import symbol_of, unpacking_of
 from kernels.llvm.value import Unsupported, parse_signature
 from kernels.source import Source
 
@@ -52,7 +54,7 @@ def compile_native(source: Source) -> Any:
     if not parameters or any(p.dimensions == 0 and p.item != "int64" for p in parameters):
         raise Unsupported(f"signature {source.signature}")
     code = _load(source)
-    names = _Names(source.name.encode() + b"", source.signature.encode())
+    names = _Names(source.name.encode(), source.signature.encode())
     address = code.addresses[unpacking_of(symbol_of(source))]
     description = describe(address, names.name, names.signature, result, parameters)
     return machine.built_in(_entry_point().addresses[ENTRY_POINT], names.name, (description, names, code))
@@ -60,9 +62,10 @@ def compile_native(source: Source) -> Any:
 
 @cache
 def is_available() -> bool:
-    """Whether code is compiled here without numba: on Linux, by CPython, with a recent LLVM, and fused multiply-adds."""
+    """Whether code is compiled without numba: on Linux, by CPython, with a recent LLVM, and with multiply-adds."""
     return (
         sys.platform == "linux"
+        and platform.machine() in ("x86_64", "aarch64")
         and sys.implementation.name == "cpython"
         and layout_is_known()
         and machine.version()[1] >= OLDEST
@@ -72,7 +75,12 @@ def is_available() -> bool:
 
 def assembly(source: Source) -> str:
     """The machine code of a source for readers."""
-    return machine.assembly(machine.optimised(print_module(source)))
+    return machine.assembly(_compiled(source))
+
+
+def _compiled(source: Source) -> Any:
+    printed = load("kernels.llvm.module").print_module(source, machine.vector_width())
+    return machine.optimised(printed.text, vectorised=not printed.is_large)
 
 
 def _load(source: Source) -> machine.Loaded:
@@ -98,8 +106,11 @@ def _link(source: Source, exports: tuple[str, ...], imports: dict[str, int]) -> 
             pass
     global compilations
     compilations += 1
-    code = machine.object_code(machine.optimised(print_module(source)))
-    loaded = machine.link(code, exports, imports)
+    try:
+        code = machine.object_code(_compiled(source))
+        loaded = machine.link(code, exports, imports)
+    except RuntimeError as error:
+        raise Unsupported(str(error)) from error
     write_bundle(key, {"kernel.py": source.listing.encode(), "code.o": code})
     return loaded
 

@@ -10,6 +10,8 @@ DOUBLE, SIGNED, UNSIGNED, INDEX, CONSTANT, TRUTH = "float64", "int64", "uint64",
 """Kinds of numbers. An index is a signed number that is never negative; a constant is a whole number in the text."""
 
 LLVM = {DOUBLE: "double", SIGNED: "i64", UNSIGNED: "i64", INDEX: "i64", CONSTANT: "i64", TRUTH: "i1", "uint32": "i32"}
+ITEMS = {"float64": "double", "int64": "i64", "uint64": "i64", "uint32": "i32"}
+"""What arrays hold."""
 WHOLE = (SIGNED, INDEX, CONSTANT)
 
 
@@ -40,11 +42,13 @@ class Array:
     data : str
         The pointer to its first item.
     lengths : tuple of str
+    writeable : bool
     """
 
     item: str
     data: str
     lengths: tuple[str, ...]
+    writeable: bool = True
 
     @property
     def typed(self) -> str:
@@ -64,7 +68,7 @@ class Parameter:
         """What the function calls its argument number `k`."""
         if self.dimensions == 0:
             return Value(self.item, f"%p{k}")
-        return Array(self.item, f"%p{k}", tuple(f"%p{k}n{axis}" for axis in range(self.dimensions)))
+        return Array(self.item, f"%p{k}", tuple(f"%p{k}n{axis}" for axis in range(self.dimensions)), self.writeable)
 
     def __str__(self) -> str:
         if self.dimensions == 0:
@@ -88,6 +92,8 @@ def parse_signature(signature: str) -> tuple[str, tuple[Parameter, ...]]:
         raise Unsupported(f"signature {signature}")
     found = []
     for read, written, second, number in _TYPE.findall(whole[2]):
+        if (read or written or number) not in ITEMS:
+            raise Unsupported(f"signature {signature}")
         if number:
             found.append(Parameter(number, 0))
         else:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from kernels import cache, module
+from kernels.llvm import native
 from kernels.numba_printer import print_launch
 from kernels.shape import lower
 
@@ -45,6 +46,9 @@ def finish(process: subprocess.Popen[str]) -> int:
     return int(output)
 
 
+pytestmark = pytest.mark.skipif(not native.is_available(), reason="code is compiled by numba here")
+
+
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("filled")
@@ -55,6 +59,10 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def copy(filled: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(filled, tmp_path / "copy"))
+
+
+BUNDLES = 3
+"""Two functions, and the built-in function that all compiled ones share."""
 
 
 @pytest.fixture
@@ -80,7 +88,7 @@ def test_processes_that_start_together_share_one_cache(tmp_path):
     together = [start(tmp_path) for _ in range(4)]
     assert all(finish(process) in (0, 1, 2) for process in together)
     bundles = list((tmp_path / "kernels").iterdir())
-    assert len(bundles) == 2
+    assert len(bundles) == BUNDLES
     assert all(cache_holds(tmp_path, bundle.name) for bundle in bundles)
     assert finish(start(tmp_path)) == 0
 
@@ -105,10 +113,10 @@ DAMAGES = {"flip": flip, "truncate": truncate, "empty": lambda path: path.write_
 
 
 @pytest.mark.parametrize("damage", list(DAMAGES))
-@pytest.mark.parametrize("name", ["kernel.py", "code.bin", "manifest.json"])
+@pytest.mark.parametrize("name", ["kernel.py", "code.o", "manifest.json"])
 def test_a_damaged_file_is_found_and_the_bundle_replaced(copy, monkeypatch, name, damage):
     monkeypatch.setenv("SPARSEJAC_CACHE_DIR", str(copy))
-    key = min(path.name for path in (copy / "kernels").iterdir())
+    key = min(path.parent.name for path in (copy / "kernels").glob("*/kernel.py"))
     files = cache.read_bundle(key)
     assert files is not None
     DAMAGES[damage](copy / "kernels" / key / name)
@@ -117,17 +125,17 @@ def test_a_damaged_file_is_found_and_the_bundle_replaced(copy, monkeypatch, name
     assert cache.read_bundle(key) == files
 
 
-@pytest.mark.parametrize("name", ["kernel.py", "code.bin", "manifest.json"])
+@pytest.mark.parametrize("name", ["kernel.py", "code.o", "manifest.json"])
 def test_a_process_compiles_again_what_was_damaged(copy, name):
-    for bundle in (copy / "kernels").iterdir():
-        flip(bundle / name)
+    for path in (copy / "kernels").glob(f"*/{name}"):
+        flip(path)
     assert finish(start(copy)) == 2
     assert finish(start(copy)) == 0
 
 
 def test_a_bundle_under_the_name_of_another_is_not_used(copy, monkeypatch):
     monkeypatch.setenv("SPARSEJAC_CACHE_DIR", str(copy))
-    first, second = sorted((copy / "kernels").iterdir())
+    first, second, _ = sorted((copy / "kernels").iterdir())
     shutil.rmtree(second)
     first.rename(second)
     assert cache.read_bundle(second.name) is None
@@ -166,17 +174,25 @@ def test_denied_permissions_mean_no_cache(tmp_path, monkeypatch, call):
     assert cache.read_bundle("key") is None
 
 
-def test_a_bundle_that_numba_cannot_load_is_compiled_anew(tmp_path, monkeypatch, source):
+def test_a_bundle_that_cannot_be_linked_is_compiled_anew(tmp_path, monkeypatch, source):
     monkeypatch.setenv("SPARSEJAC_CACHE_DIR", str(tmp_path))
-    module._load_or_compile(source)
-    (bundle,) = (tmp_path / "kernels").iterdir()
-    key = bundle.name
-    for code in (b"not a pickle", b"N.", cache.read_bundle(key)["code.bin"].replace(b"numba_adapt_", b"nowhere_adap_")):
-        shutil.rmtree(tmp_path / "kernels")
-        cache.write_bundle(key, {"kernel.py": source.text.encode(), "code.bin": code})
+    compile_afresh(monkeypatch, source)
+    (key,) = (path.parent.name for path in (tmp_path / "kernels").glob("*/kernel.py"))
+    whole = cache.read_bundle(key)
+    other = native.machine.object_code(native.machine.optimised("declare i64 @nowhere()"))
+    broken = {"code.o": b"no object code"}, {"code.o": other}, {"kernel.py": b"another text"}
+    for file in broken:
+        shutil.rmtree(tmp_path / "kernels" / key)
+        cache.write_bundle(key, {**whole, **file})
         before = module.compilations
-        module._load_or_compile(source)
+        compile_afresh(monkeypatch, source)
         assert module.compilations == before + 1
+
+
+def compile_afresh(monkeypatch, source):
+    """As a new process would."""
+    monkeypatch.setattr(native, "_loaded", {})
+    return native.compile_native(source)
 
 
 def test_machine_code_from_disk_computes_the_same(tmp_path, monkeypatch, cases, source):
@@ -186,7 +202,7 @@ def test_machine_code_from_disk_computes_the_same(tmp_path, monkeypatch, cases, 
     results = []
     for compiled in (1, 0):
         before, buffers = module.compilations, case.buffers()
-        function = module._load_or_compile(source)
+        function = compile_afresh(monkeypatch, source)
         assert module.compilations == before + compiled
         function(0, lowered.length, lowered.geometry, *(buffers[b] for b in lowered.slots))
         results.append(buffers[2].tolist())
@@ -194,25 +210,11 @@ def test_machine_code_from_disk_computes_the_same(tmp_path, monkeypatch, cases, 
     np.testing.assert_allclose(results[0], case.values[2], rtol=1e-14)
 
 
-def test_code_that_cannot_be_serialised_runs_uncached(tmp_path, monkeypatch, source):
-    def fail(_library):
-        raise NotImplementedError
-
-    monkeypatch.setenv("SPARSEJAC_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(module, "_external_symbols", fail)
-    assert callable(module._load_or_compile(source))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_symbols_that_only_a_complete_numba_knows_are_asked_for(tmp_path, monkeypatch, source):
-    """The first question finds none, so numba's registries are refreshed; the second one finds all."""
-    monkeypatch.setenv("SPARSEJAC_CACHE_DIR", str(tmp_path))
-    module._load_or_compile(source)
-    answers = [True, False]
-    monkeypatch.setattr(module, "_resolvable", lambda _symbols: answers.pop())
-    before = module.compilations
-    module._load_or_compile(source)
-    assert (module.compilations, answers) == (before, [])
+def test_a_damaged_entry_point_is_compiled_anew(copy):
+    (bundle,) = (path for path in (copy / "kernels").iterdir() if not (path / "kernel.py").exists())
+    flip(bundle / "code.o")
+    assert finish(start(copy)) == 0
+    assert cache_holds(copy, bundle.name)
 
 
 def test_with_numba_switched_off_plain_python_runs_the_text(tmp_path):

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elementary_oracle import BINARY, compiled
-from kernels import module
+from elementary_oracle import BINARY, compiled, source_of
+from kernels import module, numba_module
 from kernels.elementary import digest
 from kernels.elementary.compiled import has_fma
 from kernels.elementary.functions import FUNCTIONS
 from kernels.elementary.rare import PREFIX
 from kernels.lazy import load
+from kernels.llvm import machine, native
 from kernels.numba_printer import HEADER
 from kernels.source import Source, read_only
 
@@ -29,20 +30,15 @@ MULTIPLY_ADD = re.compile(r"\svfn?m(?:add|sub)\w*pd\s.*%[yz]mm")
 BRANCHES = re.compile(r"\s(?:v(?!broadcast)\w+sd|call\w*)\s")
 
 
-def features() -> set[str]:
-    return set(load("numba.core.registry").cpu_target.target_context.codegen().magic_tuple()[2].split(","))
-
-
 needs_vectors = pytest.mark.skipif(
-    not {"+avx2", "+fma"} <= features(), reason="the processor has no AVX2 with fused multiply-add"
+    not native.is_available() or not {"+avx2", "+fma"} <= set(machine.processor()[1].split(",")),
+    reason="the processor has no AVX2 with fused multiply-add",
 )
 
 
 @cache
 def assembly(*expressions: str) -> str:
-    function = compiled(*expressions)
-    (text,) = function.inspect_asm().values()  # type: ignore[attr-defined]
-    return str(text)
+    return native.assembly(source_of(*expressions))
 
 
 def call(name: str) -> str:
@@ -54,16 +50,7 @@ def longest_block(text: str) -> str:
     return max(re.split(r"\n[.\w$]+:\n", text), key=lambda block: len(MULTIPLY_ADD.findall(block)))
 
 
-@pytest.fixture
-def without_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Machine code from disk has no text."""
-    monkeypatch.setenv("SPARSEJAC_CACHE_DIR", "off")
-    monkeypatch.setattr(module, "_functions", {})
-    compiled.cache_clear()
-
-
 @needs_vectors
-@pytest.mark.usefixtures("without_cache")
 @pytest.mark.parametrize("name", list(FUNCTIONS))
 def test_the_loop_around_a_function_is_vectorised(name: str) -> None:
     """Its body holds packed multiply-adds, no operation on single numbers, and no call but that of the rare way."""
@@ -79,7 +66,6 @@ def multiply_adds(*expressions: str) -> int:
 
 
 @needs_vectors
-@pytest.mark.usefixtures("without_cache")
 @pytest.mark.parametrize(
     ("first", "second", "share"),
     [
@@ -96,7 +82,7 @@ def test_a_function_and_its_derivative_share_work(first: str, second: str, share
     assert alone[0] + alone[1] - multiply_adds(first, second) >= share * min(alone)
 
 
-@pytest.mark.usefixtures("without_cache")
+@needs_vectors
 def test_functions_are_printed_once_however_often_they_are_called() -> None:
     """Two sines of different arguments: the way of rare arguments stands once in the machine code."""
     text = assembly("elementary.sin(x)", "elementary.sin(y)")
@@ -143,12 +129,17 @@ def test_whether_operations_are_fused_is_read_from_the_processor() -> None:
 
 
 def test_other_functions_are_other_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    kinds = f"void({read_only('float64')}, float64[::1])"
-    source = Source("f", f"{HEADER}\n\ndef f(a, b):\n    b[0] = elementary.exp(a[0])\n", kinds)
-    before = module._key(source)
-    assert module._key(source) == before
-    monkeypatch.setattr(module, "digest", lambda: "another")
-    assert module._key(source) != before
+    source, keys, numba_keys = source_of("elementary.exp(x)"), [], []
+    monkeypatch.setenv("SPARSEJAC_CACHE_DIR", "off")
+    monkeypatch.setattr(native, "read_bundle", keys.append)
+    for digest_of in (digest.digest, digest.digest, lambda *_package: "another"):
+        for keyed in (native, numba_module):
+            monkeypatch.setattr(keyed, "digest", digest_of)
+        monkeypatch.setattr(native, "_loaded", {})
+        native._load(source)
+        numba_keys.append(numba_module._key(source))
+    assert keys[0] == keys[1] != keys[2]
+    assert numba_keys[0] == numba_keys[1] != numba_keys[2]
 
 
 def test_the_digest_is_that_of_all_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -162,6 +153,7 @@ def test_the_digest_is_that_of_all_sources(monkeypatch: pytest.MonkeyPatch, tmp_
     assert digest.digest.__wrapped__() != digest.digest()
 
 
+@needs_vectors
 def test_the_rare_way_comes_back_from_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Its vector variants are part of the machine code that is kept."""
     monkeypatch.setenv("SPARSEJAC_CACHE_DIR", str(tmp_path))
@@ -171,7 +163,8 @@ def test_the_rare_way_comes_back_from_disk(monkeypatch: pytest.MonkeyPatch, tmp_
     results = []
     for made in (1, 0):
         before, out = module.compilations, np.empty_like(x)
-        module._load_or_compile(source)(x, out)
+        monkeypatch.setattr(native, "_loaded", {})
+        native.compile_native(source)(x, out)
         assert module.compilations == before + made
         results.append(out.tolist())
     assert results[0] == results[1]
