@@ -47,24 +47,64 @@ if _TYPE_CHECKING:
     from sparsejac.checking import check_jacobian as check_jacobian
     from sparsejac.custom import primitive as primitive
     from sparsejac.dependence import Dependence as Dependence
+    from sparsejac.products.api import gradient as gradient
+    from sparsejac.products.api import hvp as hvp
+    from sparsejac.products.api import jvp as jvp
+    from sparsejac.products.api import linear_transpose as linear_transpose
+    from sparsejac.products.api import linearize as linearize
+    from sparsejac.products.api import value_and_gradient as value_and_gradient
+    from sparsejac.products.api import vjp as vjp
+    from sparsejac.products.dense import jacfwd as jacfwd
+    from sparsejac.products.dense import jacrev as jacrev
+    from sparsejac.products.hessians import hessian as hessian
+    from sparsejac.products.hessians import hessian_sparsity as hessian_sparsity
+    from sparsejac.products.hessians import lagrangian_hessian as lagrangian_hessian
+    from sparsejac.products.hessians import sparse_hessian as sparse_hessian
+    from sparsejac.products.linearization import Linearization as Linearization
+    from sparsejac.products.nlp import NLP as NLP
+    from sparsejac.products.nlp import prepare_nlp as prepare_nlp
+    from sparsejac.products.operators import gauss_newton_operator as gauss_newton_operator
+    from sparsejac.products.operators import hessian_operator as hessian_operator
+    from sparsejac.products.operators import jacobian_operator as jacobian_operator
 
 _LATE = {
     "Dependence": "sparsejac.dependence",
     "Finding": "sparsejac.checking",
     "JacobianCheck": "sparsejac.checking",
+    "Linearization": "sparsejac.products.linearization",
+    "NLP": "sparsejac.products.nlp",
     "check_jacobian": "sparsejac.checking",
+    "gauss_newton_operator": "sparsejac.products.operators",
+    "gradient": "sparsejac.products.api",
+    "hessian": "sparsejac.products.hessians",
+    "hessian_operator": "sparsejac.products.operators",
+    "hessian_sparsity": "sparsejac.products.hessians",
+    "hvp": "sparsejac.products.api",
+    "jacfwd": "sparsejac.products.dense",
+    "jacobian_operator": "sparsejac.products.operators",
+    "jacrev": "sparsejac.products.dense",
+    "jvp": "sparsejac.products.api",
+    "lagrangian_hessian": "sparsejac.products.hessians",
+    "linear_transpose": "sparsejac.products.api",
+    "linearize": "sparsejac.products.api",
+    "prepare_nlp": "sparsejac.products.nlp",
     "primitive": "sparsejac.custom",
+    "sparse_hessian": "sparsejac.products.hessians",
+    "value_and_gradient": "sparsejac.products.api",
+    "vjp": "sparsejac.products.api",
 }
 """Names that most programs never use, and where they are: imported when they are first asked for."""
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "NLP",
     "Dependence",
     "Finding",
     "InputError",
     "InputTypeError",
     "JacobianCheck",
+    "Linearization",
     "Pattern",
     "Plan",
     "PurityWarning",
@@ -73,13 +113,30 @@ __all__ = [
     "VariantWarning",
     "WrongJacobianError",
     "check_jacobian",
+    "gauss_newton_operator",
+    "gradient",
+    "hessian",
+    "hessian_operator",
+    "hessian_sparsity",
+    "hvp",
+    "jacfwd",
     "jacobian",
+    "jacobian_operator",
     "jacobian_sparsity",
+    "jacrev",
+    "jvp",
+    "lagrangian_hessian",
+    "linear_transpose",
+    "linearize",
     "prepare",
+    "prepare_nlp",
     "primitive",
+    "sparse_hessian",
     "sparse_jacobian",
     "stop_gradient",
+    "value_and_gradient",
     "value_and_jacobian",
+    "vjp",
 ]
 
 

@@ -264,6 +264,8 @@ def composed(inner: Address, outer: Address) -> Address:
 
 def _composed(inner: Address, outer: Address) -> Address:
     if isinstance(inner, Affine):
+        if covers(inner, inner.points):
+            return outer
         if isinstance(outer, Affine):
             affine = _composed_affine(inner, outer)
             if affine is not None:

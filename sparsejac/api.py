@@ -85,9 +85,11 @@ def sparse_jacobian(
         Leave out the entries that are zero at this very x for a reason that can be seen: branches of ``np.where`` that
         are not taken, factors and slopes that are zero. By default the pattern holds for all x.
     format : {"csr", "csc", "coo"}
-    strategy : {"auto", "forward", "reverse", "bidirectional", "identity"}
-        How compressed products are computed: by column colors, by row colors, by both, or by sparse products from an
-        identity seed. "auto" takes the one that a cost model finds cheapest.
+    strategy : {"auto", "forward", "reverse", "bidirectional", "identity", "elimination", "measure"}
+        How entries are computed: from products compressed by column colors, by row colors, or by both; by sparse
+        products from an identity seed; or by local derivatives that go straight to the entries. "auto" takes the one
+        that a cost model finds cheapest; "measure" prepares and times all at x, and takes the fastest, once for all
+        functions of the same structure.
     order : {"natural", "random", "largest_first", "smallest_last", "incidence_degree", "dynamic_largest_first"}
         Order in which the greedy algorithm colors. By default the best coloring that is found with about twice the work
         of one greedy pass: see `coloring.color`.

@@ -5,20 +5,23 @@ radix whose units are the strides of the part and of the reader together, each o
 is a range of digits on each axis, and each dimension of a reader moves along one axis.
 
 >>> reader, column = Affine((4, 3), 0, (3, 1)), Affine((4,), 2, (3,))
->>> overlap(reader, column)  # the last column is read where j = 2, its element i at row i
-Overlap(ranges=((0, 4), (2, 3)), offset=0, strides=(1, 0))
+>>> ranges, points = overlap(reader, column)
+>>> ranges, points  # the last column is read where j = 2: at row i its element i
+(((0, 4), (2, 3)), Affine(box=(4, 3), offset=0, strides=(1, 0)))
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise, product
 from math import prod
+from typing import TypeVar
 
 from kernels.address import Address, Affine
-from sparsejac.addressing import Box, c_strides, composed, covers, reboxed, span
+from sparsejac.addressing import Box, c_strides, contiguous, covers, reboxed, span
+
+T = TypeVar("T")
 
 Ranges = tuple[tuple[int, int], ...]
 """First and last but one of each dimension: a part of a box."""
@@ -44,27 +47,6 @@ class SplitError(Exception):
         self.inner = inner
 
 
-@dataclass(frozen=True)
-class Overlap:
-    """The points of a box that read a part, and which point of the part each of them reads.
-
-    Parameters
-    ----------
-    ranges : tuple of (int, int)
-    offset : int
-        The part's point for the first point of the box, as if all of the box read the part.
-    strides : tuple of int
-    """
-
-    ranges: Ranges
-    offset: int
-    strides: tuple[int, ...]
-
-    def points(self, cell: Ranges) -> Affine:
-        """The part's points over a cell within the ranges."""
-        return inside(Affine((), self.offset, self.strides), cell)
-
-
 def inside(address: Affine, cell: Ranges) -> Affine:
     """The address over a part of its box."""
     first = sum(low * stride for (low, _), stride in zip(cell, address.strides, strict=True))
@@ -78,31 +60,41 @@ def lengths(cell: Ranges) -> Box:
 
 def within(box: Box, cell: Ranges) -> Affine:
     """The points of a cell in the box that it is a part of."""
-    return inside(Affine(box, 0, c_strides(box)), cell)
+    return inside(contiguous(box), cell)
 
 
-def part_of(address: Address, box: Box, cell: Ranges) -> Address:
-    """Any address over a part of its box."""
-    return inside(address, cell) if isinstance(address, Affine) else composed(address, within(box, cell))
+def full(box: Box) -> Ranges:
+    """All of a box."""
+    return tuple((0, n) for n in box)
 
 
 def halved(address: Address, split: SplitError) -> Address:
     """The address over a box of which one dimension became two."""
     d, inner = split.dimension, split.inner
-    box = (*address.box[:d], address.box[d] // inner, inner, *address.box[d + 1 :])
-    return reboxed(address, box)
+    return reboxed(address, (*address.box[:d], address.box[d] // inner, inner, *address.box[d + 1 :]))
 
 
-def upright(store: Affine) -> tuple[Affine, Affine] | None:
+def halved_store(store: Affine, split: SplitError) -> Affine:
+    """The same for an affine one, which stays affine."""
+    found = halved(store, split)
+    assert isinstance(found, Affine)
+    return found
+
+
+def upright(store: Affine) -> tuple[Affine, Affine]:
     """A store with positive falling strides over dimensions longer than 1, and its points as points of the other.
 
-    None where two points would be stored to one place.
+    Raises
+    ------
+    UnalignedError
+        Where two points would be stored to one place.
     """
-    numbers = c_strides(store.box)
-    kept = [(abs(s), n, s, p) for n, s, p in zip(store.box, store.strides, numbers, strict=True) if n != 1]
+    if 1 not in store.box and all(a > b for a, b in pairwise((*store.strides, 0))):
+        return store, contiguous(store.box)
+    kept = [(abs(s), n, s, p) for n, s, p in zip(store.box, store.strides, c_strides(store.box), strict=True) if n != 1]
     kept.sort(reverse=True)
     if any(stride == 0 for stride, *_ in kept):
-        return None
+        raise UnalignedError
     box = tuple(n for _, n, _, _ in kept)
     back = [(n - 1, s, p) for _, n, s, p in kept if s < 0]
     first = store.offset + sum(last * s for last, s, _ in back)
@@ -111,7 +103,7 @@ def upright(store: Affine) -> tuple[Affine, Affine] | None:
     return places, Affine(box, sum(last * p for last, _, p in back), flips)
 
 
-def overlap(reader: Affine, part: Affine) -> Overlap | None:
+def overlap(reader: Affine, part: Affine) -> tuple[Ranges, Affine] | None:
     """The points of the reader's box that read a part of a vector.
 
     Parameters
@@ -122,8 +114,10 @@ def overlap(reader: Affine, part: Affine) -> Overlap | None:
 
     Returns
     -------
-    Overlap or None
-        None where there are none.
+    ranges : tuple of (int, int)
+        None in the place of both where no point reads the part.
+    points : Affine
+        Which point of the part is read: over all of the reader's box, true within the ranges.
 
     Raises
     ------
@@ -135,7 +129,7 @@ def overlap(reader: Affine, part: Affine) -> Overlap | None:
     if high < first or last < low:
         return None
     if covers(part, last + 1) and last >= high:
-        return Overlap(tuple((0, n) for n in reader.box), reader.offset, reader.strides)
+        return full(reader.box), reader
     steps = [abs(s) for n, s in zip(reader.box, reader.strides, strict=True) if n > 1 and s]
     units = _units(frozenset((*steps, *part.strides)))
     lows, counts, numbers = _digits_of_part(part, units)
@@ -187,7 +181,7 @@ def _digits_of_part(part: Affine, units: tuple[int, ...]) -> tuple[list[int], li
 
 def _overlap(
     reader: Affine, units: tuple[int, ...], lows: list[int], counts: list[int], numbers: list[int]
-) -> Overlap | None:
+) -> tuple[Ranges, Affine] | None:
     starts = _digits(reader.offset, units)
     ranges = [(0, n) for n in reader.box]
     strides = [0] * len(reader.box)
@@ -205,7 +199,7 @@ def _overlap(
         if dimensions:
             ranges[dimensions[0]] = known if len(dimensions) == 1 else ranges[dimensions[0]]
     offset = sum((start - low) * number for start, low, number in zip(starts, lows, numbers, strict=True))
-    return Overlap(tuple(ranges), offset, tuple(strides))
+    return tuple(ranges), Affine(reader.box, offset, tuple(strides))
 
 
 def _check_room(d: int, length: int, stride: int, start: int, room: int | None) -> None:
@@ -256,14 +250,14 @@ def cells(box: Box, ranges: Iterable[Ranges], most: int) -> list[Ranges] | None:
 
 def contains(ranges: Ranges, cell: Ranges) -> bool:
     """Whether a cell lies within ranges that it was cut by."""
-    return all(low <= a < high for (low, high), (a, _) in zip(ranges, cell, strict=True))
+    return all(low <= first < high for (low, high), (first, _) in zip(ranges, cell, strict=True))
 
 
-def merged(found: list[tuple[Ranges, object]]) -> list[tuple[Ranges, object]]:
+def merged(found: list[tuple[Ranges, T]]) -> list[tuple[Ranges, T]]:
     """Neighbouring cells of the same sort as one, as far as they make up boxes."""
     for d in reversed(range(len(found[0][0]) if found else 0)):
-        known: dict[object, tuple[Ranges, object]] = {}
-        done: list[tuple[Ranges, object]] = []
+        known: dict[object, tuple[Ranges, T]] = {}
+        done: list[tuple[Ranges, T]] = []
         for cell, sort in sorted(found, key=lambda one: one[0][d]):
             place = (*cell[:d], *cell[d + 1 :])
             before = known.get(place)
@@ -274,3 +268,36 @@ def merged(found: list[tuple[Ranges, object]]) -> list[tuple[Ranges, object]]:
             known[place] = (cell, sort)
         found = done + list(known.values())
     return sorted(found, key=lambda one: one[0])
+
+
+def uncovered(store: Affine, later: Sequence[Affine], most: int) -> list[tuple[Affine, Affine]]:
+    """The parts of a store whose places none of the later ones takes, each with its points.
+
+    Parameters
+    ----------
+    store : Affine
+    later : sequence of Affine
+        Upright (see `upright`).
+    most : int
+        Number of parts at which to give up.
+
+    Raises
+    ------
+    UnalignedError
+
+    Examples
+    --------
+    >>> uncovered(Affine((4,), 0, (2,)), [Affine((2,), 2, (2,))], 4)[1]  # places 0, 2, 4, 6 without 2 and 4
+    (Affine(box=(1,), offset=6, strides=(2,)), Affine(box=(1,), offset=3, strides=(1,)))
+    """
+    while True:
+        try:
+            hidden = [found[0] for one in later if (found := overlap(store, one)) is not None]
+            break
+        except SplitError as split:
+            store = halved_store(store, split)
+    cut = cells(store.box, hidden, most * (1 + len(hidden)))
+    left = merged([(cell, None) for cell in cut or [] if not any(contains(one, cell) for one in hidden)])
+    if cut is None or len(left) > most:
+        raise UnalignedError
+    return [(inside(store, cell), within(store.box, cell)) for cell, _ in left]

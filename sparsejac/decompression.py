@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.entry import Invocation
-from kernels.products import gather, gather_invocation, place_invocation
+from kernels.products import gather, gather_invocation, place, place_invocation
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
 
 Side = Literal["column", "row"]
@@ -131,10 +131,8 @@ def decompress(part: Part, compressed: FloatArray, out: FloatArray) -> None:
     """
     if part.positions is None:
         gather(compressed.reshape(-1), part.slots, out)
-        return
-    entries = np.empty(len(part.slots))
-    gather(compressed.reshape(-1), part.slots, entries)
-    out[part.positions] = entries
+    else:
+        place(compressed.reshape(-1), part.slots, part.positions, out)
 
 
 def read_invocation(part: Part, compressed: FloatArray, out: FloatArray) -> Invocation:

@@ -293,7 +293,7 @@ class Engine:
             self.schedule, strategy, self.order, backend, known=known, changing=self._changing, lowered=lowered
         )
         other._given_pattern, other._is_given = self._given_pattern, self._is_given
-        other._pattern_checked = self._pattern_checked
+        other._pattern_checked, other._untimed = self._pattern_checked, 0
         other._made.update({stage: made for stage, made in self._made.items() if stage.startswith(_SHARED)})
         return other
 

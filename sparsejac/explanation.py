@@ -13,7 +13,7 @@ from sparsejac.program import Program
 from sparsejac.strategies import STRATEGIES
 from sparsejac.strategies.cost import Prediction
 
-_HEAD = ("strategy", "colors", "passes", "products", "flops", "bytes", "predicted")
+_HEAD = ("strategy", "colors", "passes", "products", "flops", "bytes", "predicted", "measured")
 COLORING = Lazy("coloring")
 
 
@@ -26,10 +26,14 @@ class Line:
     prediction : Prediction
     colors : str
         Number of colors against their lower bound.
+    measured : float, optional
+        Seconds of one evaluation, if the strategy ran: the fastest of its first ones, or, where strategies were
+        measured in turns, the median.
     """
 
     prediction: Prediction
     colors: str
+    measured: float | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,9 @@ def explain(
         for strategy in STRATEGIES.values():
             if strategy.problem is not None:
                 engine.color(strategy.problem)
-    lines = tuple(Line(engine.predict(name), _colors(engine, name)) for name in engine.usable)
+    lines = tuple(
+        Line(engine.predict(name), _colors(engine, name), engine.measured.get(name)) for name in engine.usable
+    )
     facts = engine.facts
     return Explanation(
         facts.shape,
@@ -187,7 +193,9 @@ def _colors(engine: Engine, name: str) -> str:
 def _reason(engine: Engine, chosen: str) -> str:
     if engine.linear:
         return "linear: nothing is evaluated, the entries are copied"
-    if engine.requested != "auto":
+    if engine.requested == "measure" and chosen in engine.measured:
+        return f"the fastest of {len(engine.measured)} when measured"
+    if engine.requested not in ("auto", "measure"):
         return "as asked"
     return f"the cheapest by prediction ({_time(engine.predict(chosen).seconds)} a Jacobian with compiled code)"
 
@@ -195,7 +203,9 @@ def _reason(engine: Engine, chosen: str) -> str:
 def _cells(line: Line, chosen: bool) -> tuple[str, ...]:
     p = line.prediction
     name = f"{'*' if chosen else ' '} {p.strategy}"
-    return name, line.colors, str(p.passes), _count(p.products), _count(p.flops), _memory(p.bytes), _time(p.seconds)
+    measured = "-" if line.measured is None else _time(line.measured)
+    counts = line.colors, str(p.passes), _count(p.products), _count(p.flops), _memory(p.bytes)
+    return name, *counts, _time(p.seconds), measured
 
 
 def _count(number: int) -> str:

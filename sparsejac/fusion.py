@@ -12,15 +12,15 @@ from math import prod
 
 from kernels.address import Address
 from kernels.step import Access, Call, Guard, Schedule
-from sparsejac.addressing import composed, contiguous
+from sparsejac.addressing import composed, contiguous, covers
 from sparsejac.launches import Root, launch_of
-from sparsejac.program import Load, Node, Program
+from sparsejac.program import Load, Node, Program, is_zero
 
 RECOMPUTATION = 32
-"""Weight of operations (see `Operation.weight`) that may be repeated for each element of a shared node."""
+"""Weight of an operation (see `Operation.weight`) that may be repeated for each element of a shared node."""
 
-DEEP = 48
-"""Maps in a row after which a node with several readers is stored: no step of a recurrence repeats the earlier ones."""
+REPEATED_CHAIN = 160
+"""The same for a node with all that is computed on the way to it: no step of a recurrence repeats the earlier ones."""
 
 LARGEST_KERNEL = 160
 """Instructions after which a kernel takes in no further nodes."""
@@ -103,7 +103,7 @@ class _Lowering:
         # Calls, with the number of roots that run after each.
         self.calls: list[tuple[Node, int]] = []
         self.demands: dict[int, _Demands] = {}
-        self.depths = _depths(program.nodes)
+        self.work = works(program)
         self.buffers: dict[int, int] = {}
         self.sizes: list[int] = [*program.input_sizes, *program.constant_sizes]
         place = {slot: len(program.input_sizes) + k for k, slot in enumerate(program.constants)}
@@ -155,7 +155,9 @@ class _Lowering:
 
     def _place(self, node: Node) -> None:
         """Decide on a node once all its readers are known: inline it, or make it a launch of its own."""
-        if node.kind in ("input", "constant"):
+        if is_zero(node):
+            self._materialise(node)
+        if node.kind in ("input", "constant") or is_zero(node):
             return
         if node.kind == "call":
             self._materialise(node)
@@ -182,22 +184,35 @@ class _Lowering:
             return False
         if any(reader.taken >= LARGEST_KERNEL for reader, _ in readings):
             return False
-        if self.depths[node.index] > DEEP and len(readings) > 1:
-            return False
         again = sum(prod(reader.root.box) for reader, _ in readings) - node.size
+        if self.work[node.index] * again > REPEATED_CHAIN * node.size:
+            return False
         return again <= 0 or node.primitive.operation.weight * again <= RECOMPUTATION * node.size
 
     def _demand(self, node: Node, reader: _Growing, address: Address) -> None:
         self.demands.setdefault(node.index, _Demands()).add(reader, address)
 
 
-def _depths(nodes: tuple[Node, ...]) -> dict[int, int]:
-    """For each node the number of maps in a row that lead to it."""
-    depths: dict[int, int] = {}
-    for node in nodes:
-        below = max((depths[load.node.index] for load in node.operands()), default=0)
-        depths[node.index] = below + 1 if node.kind == "map" else 0
-    return depths
+def works(program: Program) -> dict[int, int]:
+    """For each node the weight of operations of one element, as far as these will not be stored on the way."""
+    places: dict[int, set[object]] = {}
+    for node in program.nodes:
+        for k, load in enumerate(node.operands()):
+            size = load.node.size
+            key: object = 0 if size == 1 or covers(load.address, size) else load.address.key
+            # What several maps read at the same places is computed once for all; pieces and sums stand alone.
+            places.setdefault(load.node.index, set()).add(key if node.kind == "map" else (node.index, k))
+    found: dict[int, int] = {}
+    passed: dict[int, int] = {}
+    for node in program.nodes:
+        own = 0
+        if node.primitive is not None:
+            below = {load.node.index for load in node.loads}
+            own = node.primitive.operation.weight + sum(passed[index] for index in below)
+        again = len(places.get(node.index, ())) - 1
+        found[node.index] = own = min(own, 2 * REPEATED_CHAIN)
+        passed[node.index] = own if own * again <= REPEATED_CHAIN else 0
+    return found
 
 
 def _roots(node: Node, buffer: int) -> list[Root]:

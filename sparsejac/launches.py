@@ -17,7 +17,7 @@ from kernels.step import Access, Launch
 from sparsejac.addressing import collapse, composed
 from sparsejac.partials import differentiable_loads, linearized
 from sparsejac.primitives import PRIMITIVES
-from sparsejac.program import Load, Node
+from sparsejac.program import Load, Node, is_zero
 
 _COPY = PRIMITIVES["copy"].operation
 
@@ -80,7 +80,8 @@ class _Expression:
     def __init__(self, buffers: Mapping[int, int]) -> None:
         self.buffers = buffers
         self.loads: dict[object, tuple[int, Access]] = {}
-        self.steps: list[tuple[Operation, tuple[int, ...]]] = []
+        # Operations on earlier steps; zero is the literal 0.0.
+        self.steps: list[tuple[Operation | None, tuple[int, ...]]] = []
         self.known: dict[object, int] = {}
 
     def value(self, node: Node, address: Address) -> int:
@@ -91,6 +92,9 @@ class _Expression:
             top, where = stack[-1]
             key = (top.index, where.key)
             if key in self.known:
+                stack.pop()
+            elif is_zero(top):
+                self.known[key] = self._zero()
                 stack.pop()
             elif top.index in self.buffers:
                 self.known[key] = self._load(top, where)
@@ -114,6 +118,10 @@ class _Expression:
         self.steps.append((operation, tuple(operands)))
         return len(self.steps) - 1
 
+    def _zero(self) -> int:
+        self.steps.append((None, ()))
+        return len(self.steps) - 1
+
     def _load(self, node: Node, address: Address) -> int:
         buffer = self.buffers[node.index]
         number, _ = self.loads.setdefault((buffer, address.key), (-1 - len(self.loads), Access(buffer, address)))
@@ -128,7 +136,8 @@ class _Expression:
             return -1 - value if value < 0 else numbers[value]
 
         for operation, operands in self.steps:
-            numbers.append(builder.apply(operation, *map(final, operands)))
+            made = builder.literal(0.0) if operation is None else builder.apply(operation, *map(final, operands))
+            numbers.append(made)
         return builder.build(final(top)), tuple(access for _, access in self.loads.values())
 
 

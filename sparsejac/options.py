@@ -11,7 +11,7 @@ from sparsejac.errors import InputError, InputTypeError
 from sparsejac.location import user_location
 
 Format = Literal["csr", "csc", "coo"]
-StrategyName = Literal["auto", "forward", "reverse", "bidirectional", "identity", "elimination"]
+StrategyName = Literal["auto", "forward", "reverse", "bidirectional", "identity", "elimination", "measure"]
 BackendName = Literal["auto", "numpy", "numba"]
 
 

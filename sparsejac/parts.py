@@ -6,21 +6,21 @@ and each evaluation first finds the entries that go with its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import is_
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from kernels.entry import Invocation
 from kernels.executor import Executor, allocate
-from kernels.products import add_at_invocation, copy_invocation
+from kernels.products import add_at, add_at_invocation, copy_invocation
 from kernels.step import Schedule
 from sparsejac.backend import Backend
 from sparsejac.options import BackendName
-from sparsejac.pattern import IndexArray, Pattern, entry_numbers
+from sparsejac.pattern import IndexArray, Pattern, entry_numbers, index_dtype
 from sparsejac.sparsity import Live, Sparsity, detect
 from sparsejac.strategies.cost import Facts, gather_facts
 from sparsejac.strategies.identity import IDENTITY
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from kernels.numba_executor import NumbaExecutor
 
 _KEPT = 4
-"""Contents of constants whose entries are remembered."""
+_KEPT_BYTES = 2**28
+"""So many contents of constants are remembered with their entries, as long as these fit; that of the last call is."""
 
 _SAVES = 0.9
 """Evaluating less than this share of the entries pays for putting both parts together."""
@@ -46,9 +47,9 @@ class _Kept:
     entries: FloatArray | None
     """In CSR order, 0.0 where there is no constant part; None where one is not finite."""
 
-    def belongs_to(self, constants: list[FloatArray]) -> bool:
-        """Whether these are the same numbers, bit by bit."""
-        return all(a is b or _same_bits(a, b) for a, b in zip(self.constants, constants, strict=True))
+    def belongs_to(self, constants: list[FloatArray], same: Callable[[FloatArray, FloatArray], bool]) -> bool:
+        """Whether these are the same constants."""
+        return all(same(a, b) for a, b in zip(self.constants, constants, strict=True))
 
 
 class Parts:
@@ -106,8 +107,7 @@ class Parts:
     @cached_property
     def facts(self) -> Facts:
         """Counts for the cost model, of the part that varies."""
-        facts = gather_facts(self.schedule, self.sparsity)
-        return replace(facts, launches=0, value_weight=0, weight=0) if self.linear else facts
+        return replace(gather_facts(self.schedule, self.sparsity), kept=self.pattern.nnz)
 
     def floor(self, facts: Facts) -> Facts:
         """Counts for the whole, less those that the varying part is known to save before its pattern is found."""
@@ -115,8 +115,10 @@ class Parts:
         return replace(
             facts,
             weight=sum((k.linearized if k.active else k.kernel).weight * k.points for k in launches),
+            issued=0,
             partials=sum(k.points * len(k.active) for k in launches),
             nnz=0,
+            kept=self.pattern.nnz,
         )
 
     @property
@@ -156,13 +158,17 @@ class Parts:
         inputs : sequence of array
             All inputs of the schedule. Constants among them are arrays that nobody changes.
         """
-        constants = [inputs[k] for k in self.divided.operands]
-        for known in self._kept:
-            if known.belongs_to(constants):
-                return known.entries
+        constants, kept = [inputs[k] for k in self.divided.operands], self._kept
+        if kept and all(map(is_, kept[0].constants, constants)):
+            return kept[0].entries
+        for same in (is_, _same_bits):
+            for known in kept:
+                if known.belongs_to(constants, same):
+                    return known.entries
         found = self._compute(inputs)
         made = _Kept(constants, found if np.isfinite(found).all() else None)
-        self._kept = (made, *self._kept[: _KEPT - 1])
+        others = min(_KEPT, _KEPT_BYTES // max(8 * self.pattern.nnz, 1)) - 1
+        self._kept = (made, *kept[: max(others, 0)])
         return made.entries
 
     def filled(self, inputs: Sequence[FloatArray]) -> list[FloatArray]:
@@ -178,10 +184,10 @@ class Parts:
             buffers[buffer] = np.empty(0)
         self._buffers.give(buffers)
 
-    @cached_property
+    @property
     def bytes(self) -> int:
         """Memory of what is kept, roughly."""
-        return 8 * self.pattern.nnz
+        return 8 * self.pattern.nnz * len(self._kept)
 
     @cached_property
     def _constant(self) -> tuple[Backend, Prepared, IndexArray]:
@@ -200,8 +206,11 @@ class Parts:
         buffers = allocate(self._whole)
         for buffer, array in zip(self._whole.inputs, inputs, strict=True):
             buffers[buffer] = array
-        found, entries = np.empty(len(places)), np.zeros(self.pattern.nnz)
+        found = np.empty(len(places))
         prepared.data(buffers, backend.executor(prepared.variants), found)
+        if len(places) == self.pattern.nnz:
+            return found
+        entries = np.zeros(self.pattern.nnz)
         entries[places] = found
         return entries
 
@@ -221,7 +230,7 @@ class _Completed(Prepared):
         entries = buffers[self._entries]
         out[...] = entries
         self._inner.data(buffers, executor, out)
-        out[self._both] += entries[self._both]
+        add_at(self._both, entries, out)
 
     def invocations(
         self, buffers: Sequence[FloatArray], executor: NumbaExecutor, out: FloatArray
@@ -236,8 +245,11 @@ class _Completed(Prepared):
 
 def _places(whole: Pattern, part: Pattern) -> IndexArray:
     """Where the entries of a part of a pattern stand in the whole."""
-    places: npt.NDArray[np.int64] = np.searchsorted(entry_numbers(whole), entry_numbers(part))
-    return places
+    if part.nnz == whole.nnz:
+        return np.arange(whole.nnz, dtype=index_dtype(whole.nnz))
+    # Both are sorted: the sort that this is made of merges them, while a search would jump through memory.
+    found = np.isin(entry_numbers(whole), entry_numbers(part), assume_unique=True, kind="sort")
+    return np.flatnonzero(found).astype(index_dtype(whole.nnz))
 
 
 def _fullest(pattern: Pattern) -> tuple[int, int]:
@@ -246,4 +258,5 @@ def _fullest(pattern: Pattern) -> tuple[int, int]:
 
 
 def _same_bits(a: FloatArray, b: FloatArray) -> bool:
+    """Whether two arrays hold the same numbers: -0.0 is another one than 0.0."""
     return np.array_equal(a.view(np.int64), b.view(np.int64))

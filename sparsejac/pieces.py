@@ -10,44 +10,51 @@ last bit. It is a function of the Program alone, whose digest stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import prod
-
-import numpy as np
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from kernels.address import Address, Affine, Table
 from sparsejac.addressing import Box, composed, contiguous, covers, recognised
 from sparsejac.boxes import (
-    Overlap,
     Ranges,
     SplitError,
     UnalignedError,
     cells,
     contains,
+    full,
     halved,
+    halved_store,
+    inside,
     lengths,
     merged,
     overlap,
-    part_of,
     upright,
     within,
 )
+from sparsejac.gathering import gathered
 from sparsejac.location import NOWHERE, Site
 from sparsejac.program import Decision, Graph, Load, Node, Piece, Program
-from sparsejac.runs import affine_runs
+from sparsejac.readings import (
+    MOST_PARTS,
+    SMALL,
+    Choice,
+    Layout,
+    Parts,
+    Picks,
+    Reading,
+    choices_in,
+    common_layout,
+    number_at,
+    picked,
+    runs,
+)
+from sparsejac.sharing import Sharing, code_size
 
-MOST_PARTS = 32
-"""Cells of a map, and pieces of a join that is read through."""
-
-REPEATED = 8
-"""Operations (see `Operation.weight`) for each element of a join that its readers may repeat."""
-
-SMALL = 256
-"""Points of cells that become one map with index tables even where they are not few beside the others."""
+TINY = 64
+"""Joins below this size are read through where a reader lies within one piece, but nothing is cut for them."""
 
 FEW = 16
-"""Cells that have less than one in so many points of a map become one map with index tables."""
+"""Parts that are together less than one in so many points of a vector become one."""
 
 GROWTH = 2
 ALLOWANCE = 256
@@ -68,20 +75,23 @@ def in_pieces(program: Program) -> Program:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sparsejac.tracing.run import run
     >>> def f(x):
     ...     y = 2.0 * x
     ...     y[1:] -= x[:-1]
     ...     return y * y
-    >>> program = run(f, [np.ones(5)], 0).program
-    >>> [node.kind for node in program.nodes], [node.kind for node in in_pieces(program).nodes].count("join")
-    (['input', 'constant', 'map', 'map', 'join', 'map'], 1)
+    >>> program = run(f, [np.ones(100)], 0).program
+    >>> [node.size for node in program.nodes if node.kind == "map"]  # 2 x, the difference, the square
+    [100, 99, 100]
+    >>> [node.size for node in in_pieces(program).nodes if node.kind == "map"]
+    [100, 99, 1, 99]
     """
     if not _has_pieces(program):
         return program
-    made = _Rewriting(program)
-    found = made.rewritten()
-    if _code(found) > GROWTH * _code(program) + ALLOWANCE:
+    cut = any(node.size >= TINY for node in program.nodes if node.kind in ("join", "map"))
+    found = _Rewriting(program, cut=cut).rewritten()
+    if cut and code_size(found) > GROWTH * code_size(program) + ALLOWANCE:
         found = _Rewriting(program, cut=False).rewritten()
     return found
 
@@ -99,77 +109,32 @@ def _may_be_runs(address: Address) -> bool:
     return isinstance(address, Table) and address.points > SMALL
 
 
-def _code(program: Program) -> int:
-    """Operations in all expressions, of which each stored node has one."""
-    sizes: dict[int, int] = {}
-    total = 0
-    for node in program.nodes:
-        own = [sizes[index] for index in {load.node.index for load in node.operands()}]
-        sizes[node.index] = min(sum(own) + 1, ALLOWANCE) if node.kind == "map" else 0
-        total += sum(own) if node.kind in ("sum", "join", "call") else 0
-    return total + sizes[program.output.index]
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """A part of a vector: upright places, and what stands there, over the same box."""
-
-    store: Affine
-    load: Load
-    site: Site = NOWHERE
-
-
-@dataclass(frozen=True, eq=False)
-class _Choice:
-    """What an operand is over a part of a box."""
-
-    ranges: Ranges
-    load: Load
-    points: Overlap | None = None
-
-    def over(self, cell: Ranges) -> Load:
-        """The operand over a cell within the ranges."""
-        if self.points is None:
-            return Load(self.load.node, part_of(self.load.address, self.load.address.box, cell))
-        return Load(self.load.node, composed(self.load.address, self.points.points(cell)))
-
-
-@dataclass(frozen=True, eq=False)
-class _Reading:
-    """An operand over a box: choices that do not overlap; where there is none, 0.0 is read."""
-
-    choices: tuple[_Choice, ...]
-
-    def at(self, cell: Ranges) -> int:
-        """Which choice a cell that was cut at all of them belongs to; -1 for 0.0."""
-        return next((k for k, choice in enumerate(self.choices) if contains(choice.ranges, cell)), -1)
-
-
 class _Rewriting:
-    """Nodes are taken in their order: each becomes a node, or parts that are nodes, which the next ones read."""
+    """Nodes are taken in their order: each becomes a node, or parts of nodes, which the later ones read."""
 
     def __init__(self, program: Program, *, cut: bool = True) -> None:
         self.program = program
+        self.sharing = Sharing(program)
         self.cut = cut
         self.graph = Graph(1 + max(node.index for node in program.nodes))
         self.graph.site = NOWHERE
         self.zero = self.graph.join(1, ())
         self.known: dict[int, Node] = {}
-        self.parts: dict[int, tuple[_Part, ...]] = {}
-        # Nodes made by cutting, and those of them that stand for several cells, each a range of points.
-        self.made: set[int] = set()
-        self.gathered: dict[int, list[Address]] = {}
-        self.work: dict[int, int] = {}
-        self.whole = _read_whole(program)
-        self.shifts = _addresses(program)
+        self.layouts: dict[tuple[Affine, ...], Layout] = {}
+        self.common: dict[object, tuple[Layout, Sequence[Picks]] | None] = {}
+        self.parts: dict[int, Parts] = {}
+        # Maps that stand in a stored join as they are: the join, and the places there.
+        self.homes: dict[int, tuple[Node, Affine]] = {}
 
     def rewritten(self) -> Program:
-        for node, site in zip(self.program.nodes, self.program.sites or [NOWHERE] * len(self.program.nodes), strict=True):
+        """The Program with new nodes."""
+        sites = self.program.sites or (NOWHERE,) * len(self.program.nodes)
+        for node, site in zip(self.program.nodes, sites, strict=True):
             self.graph.site = site
-            if node.kind == "map" and node.size:
-                self._map(node)
-            elif node.kind == "join" and node.size:
+            if node.kind == "join" and 0 < len(node.pieces) <= MOST_PARTS and node.size:
                 self._join(node)
+            elif node.kind == "map" and node.size and self.cut and node.index not in self.sharing.whole:
+                self._map(node)
             else:
                 self._keep(node)
         return self._program()
@@ -180,180 +145,274 @@ class _Rewriting:
         decisions = tuple(Decision(self.stored(d.node), d.expected, d.sites) for d in old.decisions)
         output = self.stored(old.output)
         aux = None if old.aux is None else self.stored(old.aux)
-        sites = dict(zip((node.index for node in old.nodes), old.sites, strict=False))
-        sites.update(zip((node.index for node in self.graph.nodes), self.graph.sites, strict=True))
-        needed = {d.node.index: d.node for d in decisions} | {output.index: output}
-        needed |= {} if aux is None else {aux.index: aux}
+        candidates = [*old.nodes, *self.graph.nodes]
+        sites = [*(old.sites or (NOWHERE,) * len(old.nodes)), *self.graph.sites]
         # Inputs and constants are operands, whether they are needed or not.
-        needed |= {node.index: node for node in old.nodes if node.kind in ("input", "constant")}
-        for node in (*reversed(self.graph.nodes), *reversed(old.nodes)):
+        needed = {node.index for node in old.nodes if node.kind in ("input", "constant")}
+        needed |= {node.index for node in (output, aux, *(d.node for d in decisions)) if node is not None}
+        for node in reversed(candidates):
             if node.index in needed:
-                needed.update((load.node.index, load.node) for load in node.operands())
-        nodes = tuple(_ordered(needed))
+                needed.update(load.node.index for load in node.operands())
+        kept = [(node, site) for node, site in zip(candidates, sites, strict=True) if node.index in needed]
+        nodes = tuple(node for node, _ in kept)
         return replace(
-            old,
-            nodes=nodes,
-            output=output,
-            decisions=decisions,
-            aux=aux,
-            sites=tuple(sites[node.index] for node in nodes) if old.sites else (),
+            old, nodes=nodes, output=output, decisions=decisions, aux=aux, sites=tuple(site for _, site in kept)
         )
 
     def stored(self, node: Node) -> Node:
         """The node that has all values of an old one."""
         found = self.known.get(node.index)
         if found is None:
-            found = self.known[node.index] = self._joined(node)
+            found = self.known[node.index] = self.graph.join(node.size, self._pieces(self.parts[node.index], node.size))
         return found
 
-    def _joined(self, node: Node) -> Node:
-        """The parts of an old node put together; cells that one map computes are one piece."""
-        parts = self.parts[node.index]
-        pieces: list[Piece] = []
-        by_node: dict[int, list[_Part]] = {}
-        for part in parts:
-            by_node.setdefault(part.load.node.index, []).append(part)
-        for index, some in by_node.items():
-            ranges = self.gathered.get(index, [])
-            if len(ranges) > 1 and [p.load.address.key for p in some] == [r.key for r in ranges]:
-                places = np.concatenate([part.store.table() for part in some])
-                whole = contiguous((len(places),))
-                pieces.append(Piece(recognised(places), Load(some[0].load.node, whole), some[0].site))
-            else:
-                pieces += [Piece(part.store, part.load, part.site) for part in some]
-        pieces.sort(key=lambda piece: piece.store.points)
-        if node.kind == "join" and [_keys(piece) for piece in pieces] == [_keys(piece) for piece in node.pieces]:
-            return node
-        return self.graph.join(node.size, tuple(pieces))
+    def _pieces(self, parts: Parts, size: int) -> tuple[Piece, ...]:
+        """Parts as pieces of a join; small ones of one form are one piece."""
+        pieces = [Piece(*part, site) for part, site in zip(parts, parts.sites, strict=True)]
+        return gathered(self.graph, pieces, max(SMALL, size // FEW))
 
     def _keep(self, node: Node) -> None:
         """A node that is not cut, with new operands where they have become others."""
         if node.kind in ("input", "constant"):
             self.known[node.index] = node
-            return
-        loads = tuple(self._through(load) for load in node.loads)
-        self.known[node.index] = self._like(node, node.box, loads)
+        elif node.kind == "join":
+            loads = [self._through(piece.load) for piece in node.pieces]
+            changed = any(a is not piece.load for a, piece in zip(loads, node.pieces, strict=True))
+            pieces = tuple(replace(piece, load=load) for piece, load in zip(node.pieces, loads, strict=True))
+            self.known[node.index] = self.graph.join(node.size, pieces) if changed else node
+        else:
+            self.known[node.index] = self._like(node, node.box, tuple(map(self._through, node.loads)))
 
     def _through(self, load: Load) -> Load:
-        """What a load reads: a part, if it lies within one, or all of the vector."""
-        parts = self.parts.get(load.node.index)
-        if parts is not None and isinstance(load.address, Affine) and load.address.points:
-            try:
-                choices = self._choices(load, parts)
-            except (UnalignedError, SplitError):
-                choices = []
-            full = tuple((0, n) for n in load.address.box)
-            if len(choices) == 1 and choices[0].ranges == full:
-                return choices[0].over(full)
-        return Load(self.stored(load.node), load.address)
+        """What a load reads: a part, if it lies within one, or the whole vector."""
+        load = self._moved(load)
+        try:
+            reading = self._reading(load)
+        except SplitError:
+            reading = ()
+        whole = full(load.address.box)
+        if len(reading) == 1 and reading[0].ranges == whole and reading[0].load.node is not load.node:
+            return reading[0].over(whole)
+        node = self.stored(load.node)
+        return load if node is load.node else Load(node, load.address)
 
     def _like(self, node: Node, box: Box, loads: tuple[Load, ...]) -> Node:
         """A node that does the same with other operands."""
-        if all(a.node is b.node and a.address is b.address for a, b in zip(loads, node.loads, strict=True)):
+        if all(a.node is b.node and a.address.key == b.address.key for a, b in zip(loads, node.loads, strict=True)):
             return node
-        if node.kind == "map":
-            assert node.primitive is not None
+        if node.primitive is not None:
             return self.graph.map(node.primitive, box, loads)
         if node.kind == "sum":
             return self.graph.sum(box, loads[0], node.reduced, node.indptr)
         assert node.routine is not None
         return self.graph.call(node.routine, node.size, loads)
 
-    # Maps
-
     def _map(self, node: Node) -> None:
-        if not self.cut or node.index in self.whole:
-            self._keep(node)
+        loads = [self._moved(load) for load in node.loads]
+        parts = self._part_by_part(node, loads)
+        if parts is not None:
+            self.parts[node.index] = parts
             return
-        box, loads, readings = self._aligned(node.box, node.loads)
-        cut = cells(box, (choice.ranges for reading in readings for choice in reading.choices), MOST_PARTS)
+        box, readings = self._aligned(node.box, loads)
+        cut = cells(box, (choice.ranges for reading in readings for choice in reading), MOST_PARTS)
         if cut is None:
             self._keep(node)
-            return
-        if len(cut) == 1:
-            self.known[node.index] = self._like(node, box, tuple(_over(r, cut[0], self.zero) for r in readings))
-            return
-        sorts = merged([(cell, tuple(reading.at(cell) for reading in readings)) for cell in cut])
-        self.parts[node.index] = self._cut(node, box, readings, [cell for cell, _ in sorts])
+        elif len(cut) == 1:
+            self.known[node.index] = self._like(node, box, tuple(self._over(r, cut[0]) for r in readings))
+        else:
+            sorts = merged([(cell, tuple(number_at(reading, cell) for reading in readings)) for cell in cut])
+            self.parts[node.index] = self._cut(node, box, readings, [cell for cell, _ in sorts])
 
-    def _cut(self, node: Node, box: Box, readings: Sequence[_Reading], cut: list[Ranges]) -> tuple[_Part, ...]:
-        """A map for each group of cells whose operands are in the same nodes."""
+    def _part_by_part(self, node: Node, loads: Sequence[Load]) -> Parts | None:
+        """Parts like those of the operands, where all that have parts are read as they stand."""
+        found = [self._readable(load.node) for load in loads]
+        layouts = tuple({id(parts.layout): parts.layout for parts in found if parts is not None}.values())
+        if not layouts or any(layout.points != node.size for layout in layouts):
+            return None
+        for parts, load in zip(found, loads, strict=True):
+            same = load.node.size == node.size and covers(load.address, node.size)
+            if isinstance(load.address, Table) or (parts is not None and not same):
+                return None
+        shared = self._common_layout(layouts, node.box)
+        if shared is None:
+            return None
+        layout, picks = shared
+        columns: list[Iterable[Load]] = []
+        for load, parts in zip(loads, found, strict=True):
+            if parts is not None:
+                columns.append([picked(parts.loads[k], points) for k, points in picks[layouts.index(parts.layout)]])
+            else:
+                whole = self.stored(load.node)
+                columns.append([Load(whole, address) for address in layout.over(load.address)])
+        return self._maps(node, layout, zip(*columns, strict=True))
+
+    def _common_layout(self, layouts: tuple[Layout, ...], box: Box) -> tuple[Layout, Sequence[Picks]] | None:
+        key = (box, *map(id, layouts))
+        if key not in self.common:
+            found = common_layout(layouts, box)
+            self.common[key] = None if found is None else (self._layout(found[0]), found[1])
+        return self.common[key]
+
+    def _layout(self, layout: Layout) -> Layout:
+        """The one object for layouts that are equal."""
+        return self.layouts.setdefault(layout.stores, layout)
+
+    def _maps(self, node: Node, layout: Layout, rows: Iterable[tuple[Load, ...]]) -> Parts:
+        """A map for each part."""
         assert node.primitive is not None
-        symmetric = bool(node.primitive.operation.symmetries)
-        groups: dict[tuple[int, ...], list[tuple[Ranges, tuple[Load, ...]]]] = {}
-        for cell in cut:
-            loads = tuple(_over(reading, cell, self.zero) for reading in readings)
-            if symmetric:
-                loads = tuple(sorted(loads, key=lambda load: load.node.index))
-            groups.setdefault(tuple(load.node.index for load in loads), []).append((cell, loads))
-        parts: list[_Part] = []
-        for group in groups.values():
-            for some in _gathered(group, node.size):
-                parts += self._map_of(node, box, some)
-        return tuple(parts)
+        made = [self.graph.map(node.primitive, loads[0].address.box, loads) for loads in rows]
+        loads = tuple(Load(one, contiguous(one.box)) for one in made)
+        return Parts(layout, loads, (NOWHERE,) * len(loads))
 
-    def _map_of(self, node: Node, box: Box, some: list[tuple[Ranges, tuple[Load, ...]]]) -> Iterator[_Part]:
-        """One map for some cells, in the order in which they are given."""
-        assert node.primitive is not None
-        over = lengths(some[0][0]) if len(some) == 1 else (sum(prod(lengths(cell)) for cell, _ in some),)
-        loads = some[0][1]
-        if len(some) > 1:
-            columns = zip(*(loads for _, loads in some), strict=True)
-            loads = tuple(Load(column[0].node, _end_to_end([load.address for load in column])) for column in columns)
-        made = self.graph.map(node.primitive, over, loads)
-        self.made.add(made.index)
-        own: list[Address] = []
-        for cell, _ in some:
-            size = lengths(cell)
-            start = sum(address.points for address in own)
-            own.append(Affine(size, start, contiguous(size).strides))
-            found = upright(within(box, cell))
-            assert found is not None
-            yield _Part(found[0], Load(made, composed(own[-1], found[1])))
-        self.gathered[made.index] = [
-            composed(address, upright(within(box, cell))[1]) for address, (cell, _) in zip(own, some, strict=True)
-        ]
-
-    def _aligned(self, box: Box, loads: Sequence[Load]) -> tuple[Box, Sequence[Load], list[_Reading]]:
+    def _aligned(self, box: Box, loads: Sequence[Load]) -> tuple[Box, list[Reading]]:
         """Readings of all operands, over a box with as many dimensions as they need."""
-        kept: set[int] = set()
         while True:
             try:
-                return box, loads, [self._reading(load, kept) for load in loads]
+                return box, [self._reading(load) for load in loads]
             except SplitError as split:
                 loads = [Load(load.node, halved(load.address, split)) for load in loads]
                 box = loads[0].address.box
 
-    def _reading(self, load: Load, kept: set[int]) -> _Reading:
-        full = tuple((0, n) for n in load.address.box)
-        parts = self.parts.get(load.node.index)
-        if parts is not None and load.node.index not in kept and isinstance(load.address, Affine):
-            try:
-                return _Reading(tuple(self._choices(load, parts)))
-            except UnalignedError:
-                pass
-        whole = Load(self.stored(load.node), load.address)
-        if parts is None and _may_be_runs(load.address):
-            assert isinstance(load.address, Table)
-            runs = affine_runs(load.address, MOST_PARTS)
-            if runs is not None:
-                return _Reading(
-                    tuple(
-                        _Choice(cell, Load(whole.node, address), Overlap(cell, 0, ())) for cell, address in runs
-                    )
-                )
-        return _Reading((_Choice(full, whole),))
+    def _over(self, reading: Reading, cell: Ranges) -> Load:
+        number = number_at(reading, cell)
+        return Load(self.zero, _still(lengths(cell))) if number < 0 else reading[number].over(cell)
 
-    def _choices(self, load: Load, parts: Iterable[_Part]) -> list[_Choice]:
-        assert isinstance(load.address, Affine)
-        found = []
-        for part in parts:
-            points = overlap(load.address, part.store)
-            if points is not None:
-                found.append(_Choice(points.ranges, part.load, points))
-        return found
-
-    # Joins
+    def _cut(self, node: Node, box: Box, readings: Sequence[Reading], cut: list[Ranges]) -> Parts:
+        """A map for each cell."""
+        stores, rows = [], []
+        for cell in cut:
+            places, points = upright(within(box, cell))
+            stores.append(places)
+            loads = [self._over(reading, cell) for reading in readings]
+            if len(points.box) < len(box):
+                loads = [Load(load.node, composed(load.address, points)) for load in loads]
+            rows.append(tuple(loads))
+        return self._maps(node, self._layout(Layout(stores)), rows)
 
     def _join(self, node: Node) -> None:
-        """Not implemented."""
+        """The parts of all pieces, without what later ones overwrite."""
+        self._find_parts(node)
+        if node.index in self.sharing.stored:
+            for piece in node.pieces:
+                made = piece.load.node
+                if made.kind == "map" and isinstance(piece.store, Affine) and covers(piece.load.address, made.size):
+                    self.homes.setdefault(made.index, (node, piece.store))
+
+    def _moved(self, load: Load) -> Load:
+        """What a load reads, where it is stored anyway."""
+        home = self.homes.get(load.node.index)
+        if home is None:
+            return load
+        node, store = home
+        address = composed(store, load.address)
+        return load if isinstance(address, Table) and isinstance(load.address, Affine) else Load(node, address)
+
+    def _find_parts(self, node: Node) -> None:
+        if self._is_settled(node):
+            self.known[node.index] = node
+        try:
+            found = self._as_it_stands(node) or list(self._parts_of_join(node))
+        except UnalignedError:
+            self._keep(node)
+            return
+        if isinstance(found, Parts):
+            self.parts[node.index] = found
+        elif len(found) > MOST_PARTS:
+            self._keep(node)
+        else:
+            stores, loads, sites = zip(*found, strict=True) if found else ((), (), ())
+            self.parts[node.index] = Parts(self._layout(Layout(stores)), loads, sites)
+
+    def _is_settled(self, node: Node) -> bool:
+        """Whether a join stays what it is."""
+        return all(
+            piece.load.node.index not in self.parts
+            and self.stored(piece.load.node) is piece.load.node
+            and isinstance(piece.store, Affine)
+            for piece in node.pieces
+        )
+
+    def _as_it_stands(self, node: Node) -> Parts | None:
+        """The parts of the one vector that the join is."""
+        piece = node.pieces[0]
+        whole = covers(piece.store, node.size) and covers(piece.load.address, piece.load.node.size)
+        return self._readable(piece.load.node) if whole and len(node.pieces) == 1 else None
+
+    def _parts_of_join(self, node: Node) -> Iterator[tuple[Affine, Load, Site]]:
+        stores = [_affine(piece.store) for piece in node.pieces]
+        for k, (piece, (store, points)) in enumerate(zip(node.pieces, stores, strict=True)):
+            if not store.points:
+                continue
+            # Of active pieces no two overlap.
+            over = [
+                other
+                for (other, _), later in zip(stores[k + 1 :], node.pieces[k + 1 :], strict=True)
+                if other.points and not (piece.load.node.active and later.load.node.active)
+            ]
+            load = self._moved(Load(piece.load.node, _simplest(composed(piece.load.address, points))))
+            for places, part in self._parts_of_piece(store, load, over):
+                yield places, part, piece.site
+
+    def _parts_of_piece(self, store: Affine, load: Load, over: Sequence[Affine]) -> Iterator[tuple[Affine, Load]]:
+        """What a piece holds in places that are not written over."""
+        while True:
+            try:
+                reading = self._reading(load)
+                hidden = [found[0] for later in over if (found := overlap(store, later)) is not None]
+                break
+            except SplitError as split:
+                store, load = halved_store(store, split), Load(load.node, halved(load.address, split))
+        cut = cells(store.box, (*(choice.ranges for choice in reading), *hidden), MOST_PARTS)
+        if cut is None:
+            raise UnalignedError
+        visible = [cell for cell in cut if not any(contains(ranges, cell) for ranges in hidden)]
+        for cell, number in merged([(cell, number_at(reading, cell)) for cell in visible]):
+            if number >= 0:
+                places, points = upright(inside(store, cell))
+                part = reading[number].over(cell)
+                yield places, Load(part.node, composed(part.address, points))
+
+    def _readable(self, node: Node) -> Parts | None:
+        """The parts of a node that readers may read in its place."""
+        return None if node.index in self.sharing.stored else self.parts.get(node.index)
+
+    def _reading(self, load: Load) -> Reading:
+        """What a load reads, part by part.
+
+        Raises
+        ------
+        SplitError
+        """
+        parts = self._readable(load.node)
+        known = runs(load.address)
+        if parts is not None and known is not None:
+            try:
+                return tuple(choice for cell, run in known for choice in choices_in(cell, run, parts))
+            except UnalignedError:
+                pass
+        node = self.stored(load.node)
+        if known is None or parts is not None:
+            return (Choice(full(load.address.box), Load(node, load.address), contiguous(load.address.box)),)
+        whole = Load(node, contiguous((node.size,)))
+        return tuple(Choice(cell, whole, run) for cell, run in known)
+
+
+def _affine(store: Address) -> tuple[Affine, Affine]:
+    """A store upright, and its points as points of the other.
+
+    Raises
+    ------
+    UnalignedError
+    """
+    found = _simplest(store)
+    if isinstance(found, Table):
+        raise UnalignedError
+    return upright(found)
+
+
+def _simplest(address: Address) -> Address:
+    return address if isinstance(address, Affine) else recognised(address.places.reshape(address.box))
+
+
+def _still(box: Box) -> Affine:
+    return Affine(box, 0, (0,) * len(box))

@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from kernels.address import Address, Index, identity
 from sparsejac.location import NOWHERE, Site, user_site
-from sparsejac.primitives import Primitive
+from sparsejac.primitives import PRIMITIVES, Primitive
 
 Kind = Literal["input", "constant", "map", "sum", "join", "call"]
 
@@ -122,6 +122,11 @@ class Node:
     def operands(self) -> tuple[Load, ...]:
         """Everything the node reads."""
         return (*self.loads, *[piece.load for piece in self.pieces]) if self.pieces else self.loads
+
+
+def is_zero(node: Node) -> bool:
+    """Whether a node holds nothing but 0.0: a join without pieces."""
+    return node.kind == "join" and not node.pieces
 
 
 def _show(address: Address) -> str:
@@ -220,13 +225,19 @@ def _digest(
 class Graph:
     """Where nodes are made; equal nodes are made once.
 
+    Parameters
+    ----------
+    first : int, optional
+        Index of the first node.
+
     Attributes
     ----------
     site : Site, optional
         The place in f that is noted for new nodes; by default the line of f that runs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = 0) -> None:
+        self.first = first
         self.nodes: list[Node] = []
         self.sites: list[Site] = []
         self.site: Site | None = None
@@ -250,6 +261,12 @@ class Graph:
         key = ("map", primitive.name, box, tuple([load.key for load in ordered]))
         active = True in [load.node.active for load, rule in zip(ordered, primitive.partials, strict=True) if rule]
         return self._add(key, "map", prod(box), box=box, loads=ordered, primitive=primitive, active=active)
+
+    def copy(self, load: Load) -> Node:
+        """What is read, in order, as a node that is no other one: its own derivatives can be told from theirs."""
+        primitive, box = PRIMITIVES["copy"], load.address.box
+        active = load.node.active
+        return self._add(None, "map", prod(box), box=box, loads=(load,), primitive=primitive, active=active)
 
     def sum(self, box: tuple[int, ...], load: Load, reduced: int = 0, indptr: Index | None = None) -> Node:
         """Sums of what `load` reads over `reduced` trailing dimensions or over ragged ranges."""
@@ -277,7 +294,7 @@ class Graph:
     def _add(self, key: object, kind: Kind, size: int, **fields: object) -> Node:
         node = self._known.get(key) if key is not None else None
         if node is None:
-            node = Node(len(self.nodes), kind, size, **fields)  # type: ignore[arg-type]
+            node = Node(self.first + len(self.nodes), kind, size, **fields)  # type: ignore[arg-type]
             self.nodes.append(node)
             self.sites.append(user_site() if self.site is None else self.site)
             if key is not None:

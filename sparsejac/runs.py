@@ -10,6 +10,9 @@ import numpy.typing as npt
 from kernels.address import Affine, Table
 from sparsejac.boxes import Ranges, cells, inside, lengths
 
+_SAMPLE = 256
+"""Places of a line that are looked at first."""
+
 
 def affine_runs(address: Table, most: int) -> list[tuple[Ranges, Affine]] | None:
     """Cells of a table's box over which it is affine.
@@ -32,7 +35,7 @@ def affine_runs(address: Table, most: int) -> list[tuple[Ranges, Affine]] | None
     """
     places = address.places.reshape(address.box)
     cuts: list[Ranges] = []
-    for axis, length in enumerate(address.box):
+    for axis in range(len(address.box)):
         line = places[tuple(slice(None) if a == axis else 0 for a in range(places.ndim))]
         breaks = _breaks(line, most)
         if breaks is None:
@@ -49,6 +52,8 @@ def _breaks(line: npt.NDArray[Any], most: int) -> list[int] | None:
     """Where a line of places leaves the step that it mostly takes."""
     if len(line) <= 2:
         return list(range(1, len(line)))
+    if len(line) > _SAMPLE and _breaks(line[:_SAMPLE], most) is None:
+        return None
     steps = np.diff(line.astype(np.int64, copy=False))
     other = np.flatnonzero(steps != steps[len(steps) // 2])
     return None if len(other) >= most else (other + 1).tolist()

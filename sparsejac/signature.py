@@ -205,7 +205,7 @@ class Bound:
         if signature.out_argument is not None:
             return _write_in_place(signature, args, kwargs)
         result = seen_by_f(signature.f)(*args, **kwargs)
-        return _pair(result) if signature.has_aux else result
+        return pair_of(result) if signature.has_aux else result
 
 
 def _write_in_place(signature: Signature, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -237,7 +237,8 @@ def _buffers(out_like: Any) -> Any:
     return unflatten(structure, (plain_array(trace, array) for array in arrays))
 
 
-def _pair(result: Any) -> tuple[Any, Any]:
+def pair_of(result: Any) -> tuple[Any, Any]:
+    """What f returned, and what it returned beside that."""
     if not isinstance(result, tuple) or len(result) != 2:
         what = f"tuple of {len(result)}" if isinstance(result, tuple) else result.__class__.__name__
         raise InputTypeError(f"sparsejac: f returned a {what} with has_aux=True. Cure: return a pair, (outputs, aux).")

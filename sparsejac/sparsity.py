@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 
 from kernels.address import Address, Affine
 from kernels.step import Access, Launch, Schedule
+from kernels.symbolic import RowPool
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
 
 Live = tuple[npt.NDArray[np.bool_] | None, ...]
@@ -23,6 +24,11 @@ Live = tuple[npt.NDArray[np.bool_] | None, ...]
 
 # A launch that loads from less than this share of a buffer has the rows that it needs picked out first.
 _SPARSE_SHARE = 0.1
+
+COMPILED_FROM = 1_000_000
+"""Rows loaded by a launch from which compiled loops go through them."""
+
+_INT32_MAX = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +67,21 @@ class RunningRows:
         self.schedule = schedule
         self.size = schedule.sizes[schedule.x]
         self.dtype = index_dtype(self.size)
-        self.columns: npt.NDArray[Any] = np.empty(self.size + reserved, dtype=self.dtype)
-        self.columns[: self.size] = np.arange(self.size)
-        self.end = self.size + reserved
+        columns: npt.NDArray[Any] = np.empty(self.size + reserved, dtype=self.dtype)
+        columns[: self.size] = np.arange(self.size)
+        self.pool = RowPool(columns, self.size + reserved, self.size, self.size)
         self.starts: dict[int, npt.NDArray[np.int64]] = {schedule.x: np.arange(self.size)}
         self.lengths: dict[int, npt.NDArray[np.int64]] = {schedule.x: np.ones(self.size, dtype=np.int64)}
+
+    @property
+    def columns(self) -> npt.NDArray[Any]:
+        """The columns of the pool, the entries of all rows."""
+        return self.pool.columns
+
+    @property
+    def end(self) -> int:
+        """How much of the pool is filled."""
+        return self.pool.end
 
     def rows(self, buffer: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """First slot and number of slots of each row of a buffer; a row that nobody stored is empty."""
@@ -78,14 +94,62 @@ class RunningRows:
     def append(self, store: Access, indptr: IndexArray, columns: IndexArray) -> tuple[int, int]:
         """Put rows at the end of the pool; return their range of slots."""
         first, last = self.end, self.end + len(columns)
-        if last > len(self.columns):
-            grown = np.empty(max(last, 2 * len(self.columns) if first > self.size else last), dtype=self.dtype)
-            grown[:first] = self.columns[:first]
-            self.columns = grown
-        self.columns[first:last] = columns
-        self.end = last
+        self.pool.reserve(len(columns))
+        self.pool.columns[first:last] = columns
+        self.pool.end = last
         self.place(store, indptr, first)
         return first, last
+
+    def unite(
+        self, launch: Launch, mask: npt.NDArray[np.bool_] | None, *, share: bool
+    ) -> tuple[IndexArray, IndexArray, int]:
+        """Put the rows of a launch at the end of the pool: begin and end of each, and entries gone through."""
+        bounds = point_bounds(launch) * len(launch.active)
+        begins, ends, entries = self.pool.unite(bounds, *self.terms(launch, mask), share=share)
+        starts, lengths = self.rows(launch.store.buffer)
+        places = launch.store.address.table()
+        starts[places], lengths[places] = begins, ends - begins
+        return begins, ends, entries
+
+    def pair(
+        self, launch: Launch, mask: npt.NDArray[np.bool_] | None
+    ) -> tuple[tuple[int, int], IndexArray, IndexArray, IndexArray]:
+        """As `unite`: the range of slots of the new rows, and the pairs of a partial and a slot that each sums."""
+        bounds = point_bounds(launch) * len(launch.active)
+        indptr, sums, left, right = self.pool.pair(bounds, *self.terms(launch, mask))
+        self.place(launch.store, indptr, 0)
+        return (int(indptr[0]), int(indptr[-1])), sums, left, right
+
+    def terms(self, launch: Launch, mask: npt.NDArray[np.bool_] | None) -> tuple[IndexArray, IndexArray, IndexArray]:
+        """The rows that the points of a launch load, point by point, numbered; first slot and length of each number."""
+        loads = [launch.loads[k] for k in launch.active]
+        x = self.schedule.x  # its rows come first, where the pool knows them
+        buffers = [x, *sorted({load.buffer for load in loads} - {x})]
+        sizes = [self.schedule.sizes[b] for b in buffers]
+        before = dict(zip(buffers, np.cumsum([0, *sizes]).tolist(), strict=False))
+        places = np.empty((launch.points, len(loads)), dtype=self.dtype)
+        for j, load in enumerate(loads):
+            np.add(load.address.table(), before[load.buffer], out=places[:, j], casting="unsafe")
+        if mask is not None:
+            places[~mask] = sum(sizes)  # one more row, which is empty
+        starts = np.concatenate([*(self.rows(b)[0] for b in buffers), [0]]).astype(self.dtype)
+        lengths = np.concatenate([*(self.rows(b)[1] for b in buffers), [0]]).astype(self.dtype)
+        return places.reshape(-1), starts, lengths
+
+    def rows_behind_each_other(self, begins: IndexArray, ends: IndexArray) -> Pattern:
+        """The pattern of rows that nobody shares."""
+        indptr = np.append(begins, ends[-1:]) if len(ends) else np.zeros(1, dtype=self.dtype)
+        columns = self.columns[indptr[0] : indptr[-1]].copy()
+        return Pattern((len(begins), self.size), indptr - indptr[0], columns)
+
+    def is_long(self, launch: Launch) -> bool:
+        """Whether compiled loops go through the rows that a launch loads."""
+        if launch.points * len(launch.active) < COMPILED_FROM or self.dtype != np.int32:
+            return False
+        buffers = {launch.loads[k].buffer for k in launch.active}
+        longest = max(int(self.rows(b)[1].max(initial=0)) for b in buffers)
+        reach = self.end + launch.points * len(launch.active) * longest
+        return max(reach, sum(self.schedule.sizes[b] for b in buffers)) < _INT32_MAX
 
     def place(self, store: Access, indptr: IndexArray, first: int) -> None:
         """Say that the rows of a launch lie in the pool from slot `first` on."""
@@ -119,17 +183,29 @@ def detect(schedule: Schedule, live: Live | None = None) -> Sparsity:
     for number, (launch, mask) in enumerate(zip(schedule.launches, masks, strict=True)):
         if not launch.active:
             continue
-        if not loads_x_only(launch, schedule):
+        simple = loads_x_only(launch, schedule)
+        if running.is_long(launch) and not (simple and number == last):
+            begins, ends, entries = running.unite(launch, mask, share=number != last)
+            if not simple:
+                products, stored = products + entries, stored + int((ends - begins).sum(dtype=np.int64))
+            if number == last:
+                return Sparsity(running.rows_behind_each_other(begins, ends), products, stored)
+            continue
+        if not simple:
             products += count_products(launch, running, mask)
         rows = _detect_rows(launch, schedule, running, mask)
-        if not loads_x_only(launch, schedule):
-            stored += rows.nnz
+        stored += 0 if simple else rows.nnz
         if number == last:
             return Sparsity(Pattern(rows.shape, rows.indptr, rows.indices), products, stored)
         running.append(launch.store, rows.indptr, rows.indices)
     indptr, slots = running.slots(schedule.output)
     shape = (schedule.sizes[schedule.output], running.size)
     return Sparsity(Pattern(shape, indptr, running.columns[slots]), products, stored)
+
+
+def count_partials(schedule: Schedule) -> int:
+    """Local partial derivatives of all launches."""
+    return sum(launch.points * len(launch.active) for launch in schedule.launches)
 
 
 def loads_x_only(launch: Launch, schedule: Schedule) -> bool:

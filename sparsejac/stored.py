@@ -1,19 +1,18 @@
-"""What set-up found out about a structure, kept on disk: the next process reads it in the place of finding it again.
+"""What set-up found out, kept on disk: the next process reads it in the place of finding it again.
 
-How to use it for index arrays of your own: put them into a (frozen) dataclass, write the function that makes it, and
-say
+How to use it for index arrays of your own: put them into a frozen dataclass, write the function that makes it, and say
 
-    tables = stored("elimination", lambda: _tables(schedule, pattern), forms=(Tables, Table), work=pairs)
+    tables = stored("slots", lambda: _slots(schedule, pattern), key=(schedule, pattern), forms=(Slots,), work=pairs)
 
-`_tables` may depend on nothing but the structure in whose name it is called: the schedule, the known zeros, the
-pattern and the coloring that the engine hands to strategies. Whatever else it depends on (an option, a constant that
-was measured) goes into `key`. On the way back from disk the dataclasses are built by their constructors, and all arrays
-are read-only and lie in the file, so that no page of them is read before it is needed. Where there is no file, no
-structure (a strategy that is called by a test), no cache, or little work, `stored` calls the function and nothing else.
+`key` holds all that `_slots` reads: schedules, programs' digests, patterns, arrays, numbers, options; whatever is made
+of dataclasses and arrays. `forms` are the dataclasses that the result is made of (`Slots`, and what is in it). On the
+way back from disk they are built by their constructors, and all arrays are read-only and lie in the file. Where there
+is no file, no cache or too little work, `stored` calls the function and nothing else. What it returns may not be
+changed afterwards: it is written in the background.
 
-Why it is never stale: a file's name is a digest of the structure (what f did, which constants are zero, the options of
-the call), of the kind and the `key` given here, of the text of all our modules, and of the versions of the tools. If a
-module changed since this process was started, its text may not be what runs: nothing is read or written then.
+Why it is never stale: a file's name is a digest of its kind and key, of the text of all our modules, and of the
+versions of the tools. If a module changed since this process was started, its text may not be what runs: nothing is
+read or written then.
 """
 
 from __future__ import annotations
@@ -25,17 +24,20 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy
 
+from kernels.address import Table
 from kernels.cache import cache_directory
+from kernels.kernel import Kernel
+from kernels.step import Call, Schedule
 from sparsejac.flat_files import FlatValue, Forms, read, take_apart, write
 
 T = TypeVar("T")
@@ -61,44 +63,32 @@ counts: Counter[str] = Counter()
 _folders = [Path(__file__).resolve().parents[1] / name for name in ("sparsejac", "kernels", "coloring")]
 _STARTED = time.time_ns() - 2 * 10**9  # clocks of file systems run in steps
 _ABANDONED = 24 * 3600
-_structure: ContextVar[str | None] = ContextVar("structure", default=None)
+_SHORT_FORMS: dict[type, Callable[[Any], Any]] = {
+    Table: lambda table: table.key,
+    Kernel: lambda kernel: kernel.digest,
+    Call: lambda call: (call.loads, call.buffer, call.position),
+    Schedule: lambda schedule: _schedule_digest(schedule),
+}
+_schedules: WeakKeyDictionary[Schedule, str] = WeakKeyDictionary()
 _writers: list[threading.Thread] = []
 
 
-@contextmanager
-def of_structure(digest: str | None) -> Iterator[None]:
-    """Say of which structure the things are that `stored` is asked for meanwhile, in this thread.
-
-    Parameters
-    ----------
-    digest : str or None
-        None where it has no digest (a pattern or a coloring that the user gave): nothing is stored.
-    """
-    token = _structure.set(digest)
-    try:
-        yield
-    finally:
-        _structure.reset(token)
-
-
-def stored(
-    kind: str, make: Callable[[], T], *, forms: Forms = (), work: int, key: Sequence[str | int | bool | None] = ()
-) -> T:
-    """What `make` gives, from the disk if an earlier process has made it of the same structure with the same code.
+def stored(kind: str, make: Callable[[], T], *, key: Sequence[Any], work: int, forms: Forms = ()) -> T:
+    """What `make` gives, from the disk if an earlier process has made it of the same key with the same code.
 
     Parameters
     ----------
     kind : str
         What it is; also for `counts`.
     make : callable
-        Makes it. The result may not be changed afterwards, nor its arrays: they are written in the background.
+        Makes it. The result may not be changed afterwards, nor its arrays.
+    key : sequence
+        All that the result depends on; see `digest_of`.
+    work : int
+        About how many steps `make` takes (entries of tables that are gone through); below `WORTH` it is just called.
     forms : sequence of (type or Form)
         The classes that the result is made of: dataclasses by themselves, others by a `flat_files.Form`. Beside
         their objects it may hold numbers, texts, None, tuples, lists, dicts and arrays of numbers.
-    work : int
-        About how many steps `make` takes (entries of tables that are gone through); below `WORTH` it is just called.
-    key : sequence of (str, int, bool or None)
-        What the result depends on beside the structure.
 
     Returns
     -------
@@ -107,14 +97,12 @@ def stored(
     Raises
     ------
     TypeError
-        If the result has parts that cannot be stored.
+        If the key or the result has parts that are none of these.
 
     Examples
     --------
-    Outside of a structure, the function is called:
-
     >>> import numpy as np
-    >>> stored("squares", lambda: np.arange(4) ** 2, work=10**9)
+    >>> stored("squares", lambda: np.arange(4) ** 2, key=("squares", 4), work=4)
     array([0, 1, 4, 9])
     """
     path = _path(kind, key) if work >= WORTH else None
@@ -128,8 +116,48 @@ def stored(
     made = _made(kind, make)
     flat = take_apart(made, forms)
     if flat.nbytes <= min(LARGEST, BYTES_PER_STEP * work):
-        _write_later(path, flat)
+        _write_later(kind, path, flat)
     return made
+
+
+def digest_of(*parts: Any) -> str:
+    """Digest of numbers, texts, arrays, tuples and dataclasses of such: schedules, patterns, addresses.
+
+    What a library's function in a schedule computes does not enter: structure does not depend on it.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
+
+    Examples
+    --------
+    >>> digest_of((1, "a")) == digest_of((1, "a")), digest_of(1) == digest_of(1.0)
+    (True, False)
+    """
+    state = hashlib.blake2b(digest_size=20)
+    _feed(state, parts)
+    return state.hexdigest()
+
+
+def _feed(state: Any, part: Any) -> None:
+    if part is None or type(part) in (bool, int, float, str, bytes):
+        state.update(f"{type(part).__name__} {part!r};".encode())
+    elif type(part) in (tuple, list):
+        state.update(f"{len(part)} parts;".encode())
+        for inner in part:
+            _feed(state, inner)
+    elif isinstance(part, np.ndarray) and part.dtype.kind in "biuf":
+        state.update(f"array {part.dtype.str} {part.shape};".encode())
+        state.update(np.ascontiguousarray(part).data)
+    elif type(part) in _SHORT_FORMS:
+        _feed(state, (type(part).__qualname__, _SHORT_FORMS[type(part)](part)))
+    elif is_dataclass(part) and not isinstance(part, type):
+        state.update(f"{type(part).__module__}.{type(part).__qualname__};".encode())
+        for field in fields(part):
+            _feed(state, getattr(part, field.name))
+    else:
+        raise TypeError(f"stored: a {type(part).__qualname__} cannot be part of a key")
 
 
 def wait() -> None:
@@ -144,12 +172,12 @@ def _made(kind: str, make: Callable[[], T]) -> T:
     return made
 
 
-def _write_later(path: Path, flat: FlatValue) -> None:
+def _write_later(kind: str, path: Path, flat: FlatValue) -> None:
     """Write in a thread for which the end of the process waits."""
 
     def run() -> None:
         if _unchanged() and write(path, path.stem, flat):
-            counts.update(("written", f"written {path.name}"))
+            counts.update(("written", f"written {kind}"))
             _make_room(path.parent)
 
     writer = threading.Thread(target=run, name="sparsejac: writes what set-up found")
@@ -161,19 +189,23 @@ def _write_later(path: Path, flat: FlatValue) -> None:
     _writers.append(writer)
 
 
-def _path(kind: str, key: Sequence[str | int | bool | None]) -> Path | None:
-    """Where a thing of the present structure lies; None where it is not to be kept."""
-    structure, root = _structure.get(), cache_directory()
-    if structure is None or root is None:
-        return None
-    sources = _sources()
-    if sources is None:
-        return None
-    parts = repr((FORMAT, structure, kind, *key, sources, _tools()))
-    return root.with_name("structures") / f"{hashlib.blake2b(parts.encode(), digest_size=20).hexdigest()}.flat"
+def _schedule_digest(schedule: Schedule) -> str:
+    """Digest of a schedule, found once: several things are made of each."""
+    if schedule not in _schedules:
+        _schedules[schedule] = digest_of(*(getattr(schedule, field.name) for field in fields(schedule)))
+    return _schedules[schedule]
 
 
-def _tools() -> tuple[object, ...]:
+def _path(kind: str, key: Sequence[Any]) -> Path | None:
+    """Where a thing lies; None where it is not to be kept."""
+    root = cache_directory()
+    sources = _sources() if root is not None else None
+    if root is None or sources is None:
+        return None
+    return root.with_name("structures") / f"{digest_of(FORMAT, kind, key, sources, _tools())}.flat"
+
+
+def _tools() -> tuple[str, ...]:
     return (sys.version, sys.byteorder, np.__version__, scipy.__version__, np.dtype(np.intp).str)
 
 

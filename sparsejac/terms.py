@@ -11,6 +11,8 @@ from scipy.sparse import csr_array
 
 from sparsejac.pattern import IndexArray, index_dtype
 
+_SPREAD = 8
+
 
 @dataclass(frozen=True, eq=False)
 class Merged:
@@ -68,16 +70,19 @@ def merge(indptr: IndexArray, columns: IndexArray, size: int) -> Merged:
 
 
 def _sort(indptr: IndexArray, columns: IndexArray, size: int) -> IndexArray | None:
-    """Sort the columns of each row in place; return the order in which they stood, None if they were sorted."""
+    """Sort the columns of each row in place, equal ones as they stood; return the order, None if they were sorted."""
     shape = (len(indptr) - 1, size)
     terms: Any = csr_array((np.ones(len(columns), dtype=np.bool_), columns, indptr), shape=shape)
     if terms.has_sorted_indices:
         return None
-    terms = csr_array((np.arange(len(columns), dtype=columns.dtype), columns, indptr), shape=shape)
-    terms.has_sorted_indices = False
-    terms.sort_indices()
-    columns[...] = terms.indices
-    order: IndexArray = terms.data
+    order: IndexArray
+    if size > _SPREAD * len(columns):
+        order = np.lexsort((columns, np.repeat(np.arange(shape[0]), np.diff(indptr)))).astype(columns.dtype)
+        columns[...] = columns[order]
+    else:  # transposed twice: each time all is counted, and what is equal keeps its order
+        numbers = np.arange(len(columns), dtype=columns.dtype)
+        terms = csr_array((numbers, columns, indptr), shape=shape).tocsc().tocsr()
+        columns[...], order = terms.indices, terms.data
     return order
 
 

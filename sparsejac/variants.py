@@ -155,6 +155,8 @@ class Variants:
         """Trace f and remember its way; one that was known already is remembered with its new point."""
         traced = bound.trace()
         engine = engine_for(traced.program, self._options, traced.constants)
+        if engine.requested == "measure":
+            engine.measure([*_numbers(bound), *traced.constants])
         point = _numbers(bound) if traced.program.decisions else None
         variant = Variant(traced, engine, bound.inputs, bound.fixed, point)
         with self._lock:

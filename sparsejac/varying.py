@@ -113,7 +113,7 @@ def varying_entries(schedule: Schedule, changing: int, live: Live | None = None)
     >>> from sparsejac.tracing import run
     >>> def f(x):
     ...     return x[1:] ** 2 - x[:-1]
-    >>> traced = run(f, [np.ones(3)])
+    >>> traced = run(f, [np.ones(3)], [0])
     >>> varying_entries(lower(traced.program), 1).tolist()
     [False, True, False, True]
     """

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kernels.lazy import Lazy
+from sparsejac.primitives.arithmetic import EXCHANGEABLE
 from sparsejac.primitives.primitive import Rule, elementwise
 from sparsejac.primitives.term import Term
 
@@ -17,8 +18,10 @@ LN2 = _log(2.0)
 LN10 = _log(10.0)
 
 
-def _elementary(name: str, evaluate: Callable[..., Any], code: str, *partials: Rule) -> None:
-    elementwise(name, evaluate, code, *partials, weight=16)
+def _elementary(
+    name: str, evaluate: Callable[..., Any], code: str, *partials: Rule, symmetries: tuple[tuple[int, ...], ...] = ()
+) -> None:
+    elementwise(name, evaluate, code, *partials, weight=16, symmetries=symmetries)
 
 
 _elementary("exp", np.exp, "elementary.exp({0})", lambda y, x: y)
@@ -65,6 +68,7 @@ _elementary(
     "np.logaddexp({0}, {1})",
     lambda y, a, b: 1.0 / (1.0 + (b - a).call("exp")),
     lambda y, a, b: 1.0 / (1.0 + (a - b).call("exp")),
+    symmetries=EXCHANGEABLE,
 )
 _elementary(
     "logaddexp2",
@@ -72,6 +76,7 @@ _elementary(
     "np.logaddexp2({0}, {1})",
     lambda y, a, b: 1.0 / (1.0 + (b - a).call("exp2")),
     lambda y, a, b: 1.0 / (1.0 + (a - b).call("exp2")),
+    symmetries=EXCHANGEABLE,
 )
 elementwise("deg2rad", np.deg2rad, "{0} * (math.pi / 180.0)", lambda y, x: x.lift(pi / 180.0))
 elementwise("rad2deg", np.rad2deg, "{0} * (180.0 / math.pi)", lambda y, x: x.lift(180.0 / pi))

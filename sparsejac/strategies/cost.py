@@ -6,23 +6,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kernels.address import Address, Table
 from kernels.executor import active_buffers
 from kernels.step import Schedule
 from sparsejac.pattern import IndexArray
 from sparsejac.sparsity import Sparsity
-
-# Nanoseconds on one core; measured with compiled kernels on arrays that leave the cache.
-NS_WEIGHT = 0.15  # one addition's worth of a kernel
-NS_PARTIAL = 1.0  # storing a local partial and reading it again
-NS_PRODUCT = 1.4  # one pair: two slots read, one multiplication
-NS_ENTRY = 1.0  # one entry gathered
-NS_SEEDED = 2.5  # local partial met by seeds: the part that does not grow with their number
-NS_SEED = 0.42  # and for each seed
-NS_LAUNCH = 2000.0
+from sparsejac.strategies.rates import NEAR_LINES, distance, rates
 
 _CHUNK = 32
 _CHUNK_BYTES = 2**28
 _BYTES_PAIR = 8
+_NEAR = 16
+_LINE = 8
+_LANES = 8
+
+_FUSED_CALLS = 32
+_FUSED_WORK = 400_000
+"""What a single call of compiled code may consist of (see `sparsejac.fused`)."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,14 @@ class Facts:
         as many as the fullest of the other rows has entries; see `estimate_two_sided`.
     active_size, seed_width : int
         Numbers in all buffers that depend on x, and most seeds to carry at once.
+    heaviest : int
+        Additions' worth of the launch that does most.
+    scattered : int
+        Active loads of a place that lies far from the one before: cache lines that a large problem waits for.
+    kept : int
+        All entries, where some of them are constant and these are the facts of the others.
+    issued : int
+        As `weight`, but for launches of few points: a vector instruction costs the same if most of it is thrown away.
     """
 
     launches: int
@@ -86,6 +94,10 @@ class Facts:
     two_sided: Seeds
     active_size: int
     seed_width: int
+    heaviest: int = 0
+    scattered: int = 0
+    kept: int = 0
+    issued: int = 0
 
 
 @dataclass(frozen=True)
@@ -141,7 +153,22 @@ def gather_facts(schedule: Schedule, sparsity: Sparsity) -> Facts:
         two_sided=estimate_two_sided(np.diff(pattern.indptr), np.bincount(pattern.indices, minlength=pattern.shape[1])),
         active_size=sum(schedule.sizes[b] for b in active_buffers(schedule)),
         seed_width=seed_width(schedule),
+        heaviest=max((k.points * (k.linearized.weight + 2 * len(k.loads) + 1) for k in launches), default=0),
+        issued=sum((k.linearized if k.active else k.kernel).weight * issued(k.points) for k in launches),
+        scattered=sum(jumps(k.loads[j].address) for k in launches for j in k.active),
     )
+
+
+def issued(points: int) -> int:
+    """The points that vector instructions work on where so many are wanted."""
+    return max(points, _LANES) if points else 0
+
+
+def jumps(address: Address) -> int:
+    """How often the next point lies outside the cache lines that the one before has brought."""
+    if not isinstance(address, Table) or address.points < 2:
+        return 0
+    return int(np.count_nonzero(np.abs(np.diff(address.places)) > _NEAR))
 
 
 def estimate_two_sided(row_sizes: IndexArray, column_sizes: IndexArray) -> Seeds:
@@ -172,32 +199,48 @@ def predict_nothing(name: str) -> Prediction:
 
 def predict_identity(facts: Facts, seeds: Seeds = NO_SEEDS) -> Prediction:
     """Predict the cost of the identity strategy."""
-    flops = facts.weight + 2 * facts.products
-    nanoseconds = (
-        NS_LAUNCH * facts.launches
-        + NS_WEIGHT * facts.weight
-        + NS_PARTIAL * facts.partials
-        + NS_PRODUCT * facts.products
-        + NS_ENTRY * facts.nnz
-    )
     pool = 8 * (facts.shape[1] + facts.partials + facts.stored)
-    indices = _BYTES_PAIR * facts.products + 4 * (facts.stored + facts.nnz)
-    return Prediction("identity", 0, 1, facts.products, flops, pool + indices, nanoseconds * 1e-9)
+    memory = pool + _BYTES_PAIR * facts.products + 4 * (facts.stored + facts.nnz)
+    far, rate = distance(memory), rates()
+    nanoseconds = (
+        predict_calls(2 * facts.launches + 1, max(facts.heaviest, 4 * facts.products))
+        + rate.weight * max(facts.issued, facts.weight)
+        + rate.partial * facts.partials
+        + (rate.product + far * rate.far_product) * facts.products
+        + rate.entry * facts.nnz
+        + far * rate.far_entry * (facts.nnz + facts.partials)
+        + distance(memory, NEAR_LINES) * rate.far_line * facts.scattered
+    )
+    flops = facts.weight + 2 * facts.products
+    return Prediction("identity", 0, 1, facts.products, flops, memory, nanoseconds * 1e-9)
 
 
 def predict_seeded(name: str, facts: Facts, seeds: Seeds) -> Prediction:
     """Predict the cost of carrying seeds forward and back; the entries are gathered once."""
-    passes = products = width = 0
+    passes = products = width = lines = 0
     for colors in (seeds.forward, seeds.reverse):
         runs = -(-colors // facts.seed_width)
         passes += runs
         products += facts.partials * colors
         width += -(-colors // max(runs, 1))
-    nanoseconds = (
-        passes * (NS_LAUNCH * facts.launches + NS_WEIGHT * facts.weight + NS_SEEDED * facts.partials)
-        + NS_SEED * products
-        + NS_ENTRY * facts.nnz
-    )
+        lines += facts.scattered * max(runs, colors // _LINE)
     memory = 8 * width * facts.active_size + 4 * (facts.nnz + sum(facts.shape))
+    far, rate = distance(memory), rates()
+    heaviest = facts.heaviest * max(width, 1) if passes <= 2 else np.inf
+    nanoseconds = (
+        predict_calls(passes * (facts.launches + 2), heaviest)
+        + passes * (rate.weight * max(facts.issued, facts.weight) + rate.seeded * facts.partials)
+        + (rate.seed + far * rate.far_tangent) * products
+        + rate.adjoint * facts.active_size * seeds.reverse
+        + (rate.entry + far * rate.far_entry) * facts.nnz
+        + distance(memory, NEAR_LINES) * rate.far_line * lines
+        + (rate.kept + (rate.copied + distance(8 * facts.kept) * rate.far_copied) * facts.kept if facts.kept else 0.0)
+    )
     flops = passes * facts.weight + 2 * products
     return Prediction(name, seeds.total, passes, products, flops, memory, nanoseconds * 1e-9)
+
+
+def predict_calls(calls: int, heaviest: float) -> float:
+    """Nanoseconds for calls of compiled functions: by one of them, where they are few and none takes threads."""
+    rate, is_one = rates(), calls <= _FUSED_CALLS and heaviest < _FUSED_WORK
+    return rate.call + calls * (rate.launch if is_one else rate.apart)

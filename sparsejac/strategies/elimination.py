@@ -26,7 +26,7 @@ from sparsejac.elimination.lattice import by_rows
 from sparsejac.elimination.placement import in_order, place_in_entries
 from sparsejac.fusion import Lowered
 from sparsejac.pattern import Pattern
-from sparsejac.strategies.cost import Facts, Prediction, jumps, predict_calls
+from sparsejac.strategies.cost import Facts, Prediction, issued, jumps, predict_calls
 from sparsejac.strategies.protocol import FloatArray, Outline, Prepared, ProgramStrategy
 from sparsejac.strategies.rates import NEAR_SWEPT, distance, rates
 from sparsejac.strategies.workspace import Workspaces
@@ -37,11 +37,13 @@ if TYPE_CHECKING:
     from sparsejac.elimination.order import Order
     from sparsejac.elimination.pooling import Pooled
     from sparsejac.elimination.products import Products
+    from sparsejac.elimination.regional import Outlined, Regional
 
 # Most Programs are not cut.
 ORDER = Lazy("sparsejac.elimination.order")
 POOLING = Lazy("sparsejac.elimination.pooling")
 PRODUCTS = Lazy("sparsejac.elimination.products")
+REGIONAL = Lazy("sparsejac.elimination.regional")
 
 Arrays = list[FloatArray]
 
@@ -60,21 +62,29 @@ class Elimination(Outline):
         self.found = expanded(lowered, self.entries + 2)
         self.pooled: Pooled | None = None
         self.order: Order | None = None
+        self.outlined: Outlined | None = None
         if self.found.cuts:
-            self.pooled = POOLING.place_in_pool(self.found, lowered, self.entries + 1)
-            self.order = ORDER.cheapest(self.pooled.graph)
+            self.outlined = REGIONAL.outlined(self.found, lowered, self.entries + 1)
+            if self.outlined is None:
+                self.pool()
+
+    def pool(self) -> None:
+        """Plan products by tables for the whole of a cut Program."""
+        self.pooled = POOLING.place_in_pool(self.found, self.lowered, self.entries + 1)
+        self.order = ORDER.cheapest(self.pooled.graph)
 
     def predict(self, facts: Facts) -> Prediction:
         """As of `Outline`."""
         stored, terms = self.found.stored, self.found.terms
         placed = [Placed(t.box, t.factors, self.entries, t.rows, adds=False) for t in terms]
         groups = stored_groups(stored) + [[placed[k] for k in group] for group in grouped(placed)]
-        flops = heaviest = tabled = far_lines = 0
+        flops = swept = heaviest = tabled = far_lines = 0
         read: list[Access] = []
         for group in groups:
             points, (kernel, loads) = prod(group[0].box), kernel_of(group)
             read += loads
             flops += points * kernel.weight
+            swept += issued(points) * kernel.weight
             heaviest = max(heaviest, points * (kernel.weight + 2 * len(loads) + 1))
             tabled += points * sum(isinstance(access.address, Table) for access in loads)
             far_lines += sum(jumps(access.address) for access in loads)
@@ -87,8 +97,8 @@ class Elimination(Outline):
         steps = len(groups) + len(launches) + (0 if self.order is None else 2 * len(self.order.cuts) + 1)
         nanoseconds = (
             predict_calls(steps, max(heaviest, 4 * work))
-            + rate.weight * sum(launch.points * launch.kernel.weight for launch in launches)
-            + rate.swept * flops
+            + rate.weight * sum(issued(launch.points) * launch.kernel.weight for launch in launches)
+            + rate.swept * swept
             + rate.tabled * tabled
             + (rate.stored + distance(reached) * rate.far_stored) * written
             + rate.added * max(sum(prod(term.box) for term in terms) - facts.nnz, 0)
@@ -99,7 +109,14 @@ class Elimination(Outline):
 
     def prepare(self, pattern: Pattern, *, known_zeros: bool) -> Prepared:
         """As of `Outline`."""
-        return _Sweeps(self, pattern, known_zeros=known_zeros)
+        regional = None
+        if self.outlined is not None:
+            first = self.entries + 2 + len(self.found.stored)
+            regional = REGIONAL.regional(self.outlined, pattern, self.entries, first, known_zeros=known_zeros)
+            if regional is None:
+                self.outlined = None
+                self.pool()
+        return _Sweeps(self, pattern, regional, known_zeros=known_zeros)
 
 
 class _Sweeps(Prepared):
@@ -116,27 +133,37 @@ class _Sweeps(Prepared):
     passes = 1
     computes_values = False
 
-    def __init__(self, outline: Elimination, pattern: Pattern, *, known_zeros: bool) -> None:
+    def __init__(
+        self, outline: Elimination, pattern: Pattern, regional: Regional | None = None, *, known_zeros: bool
+    ) -> None:
         self.schedule = outline.lowered.schedule
         self.entrywise = not known_zeros
         found = outline.found
         self.cuts = len(found.cuts)
         groups = stored_groups(found.stored)
-        if outline.pooled is None:
+        self.products: Products | None = None
+        if not self.cuts:
             placement = place_in_entries(by_rows(found.terms), pattern, outline.entries, known_zeros=known_zeros)
             self.zeroed = placement.zeroed
             groups += placement.groups
-        self.products: Products | None = None
-        if outline.pooled is not None and outline.order is not None:
+        elif regional is not None:
+            self.zeroed, self.products = regional.zeroed, regional.products
+            groups += regional.groups
+        elif outline.pooled is not None and outline.order is not None:
             self.zeroed = False
             graph, cuts = outline.pooled.graph, outline.order.cuts
             self.products = PRODUCTS.multiply(graph, cuts, pattern, known_zeros=known_zeros)
             groups += outline.pooled.groups
         self.sweeps = tuple(map(sweep_of, groups))
+        self.scatter: tuple[Sweep, ...] = ()
         self.launches = needed_launches(self.schedule, (load for sweep in self.sweeps for load in sweep.loads))
         self.variants: tuple[Variant, ...] = ("value",) if self.launches else ()
         self.work = sum(sweep.work for sweep in self.sweeps)
         self._sizes = (0 if self.products is None else self.products.size, *(prod(s.box) for s in found.stored))
+        if regional is not None:
+            self.sweeps += tuple(regional.sweeps)
+            self.scatter = regional.scatter
+            self._sizes += regional.sizes
         self.bytes = 8 * sum(self._sizes) + sum(map(_table_bytes, self.sweeps))
         self.bytes += 0 if self.products is None else self.products.bytes
         self.workspaces: Workspaces[Arrays] = Workspaces(self._make_workspace)
@@ -157,7 +184,9 @@ class _Sweeps(Prepared):
         workspace = self.workspaces.take()
         executor.sweep(self.sweeps, [*buffers, out, *workspace])
         if self.products is not None:
-            self.products.run(workspace[0], out)
+            self.products.run(workspace[0], workspace[-1] if self.scatter else out)
+        if self.scatter:
+            executor.sweep(self.scatter, [*buffers, out, *workspace])
         self.workspaces.give(workspace)
 
     def invocations(
@@ -169,7 +198,9 @@ class _Sweeps(Prepared):
         if self.zeroed:
             found.append(zero_invocation(out))
         found += executor.sweep_invocations(self.sweeps, [*buffers, out, *workspace])
-        return found if self.products is None else found + self.products.invocations(workspace[0], out)
+        if self.products is not None:
+            found += self.products.invocations(workspace[0], workspace[-1] if self.scatter else out)
+        return found + executor.sweep_invocations(self.scatter, [*buffers, out, *workspace])
 
 
 def stored_groups(stored: Sequence[Stored]) -> list[list[Placed]]:

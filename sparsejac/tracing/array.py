@@ -29,6 +29,8 @@ _NO_RULE = ("it has no rule for values that depend on x", "use the NumPy functio
 _OBJECT_LIMIT = 100_000
 """Elements that are followed one by one where NumPy's compiled code makes an object array of a traced one."""
 
+_NEW_SCALAR = object.__new__
+
 
 class TracedArray(InPlaceOperators):
     """An array that may depend on x.
@@ -68,7 +70,7 @@ class TracedArray(InPlaceOperators):
         self.memory = memory
         self.dtype = dtype
         self._address = address
-        self._line: tuple[int, int, int] | None = None
+        self._line: tuple[int, int, int, Storage | None] | None = None
         self._is_flat = False
 
     @property  # type: ignore[misc]
@@ -229,8 +231,18 @@ class TracedArray(InPlaceOperators):
         return (self[k] for k in range(len(self)))
 
     def __getitem__(self, key: Any) -> Any:
-        if type(key) is int and self.window.ndim == 1:
-            return self._element(key)
+        kind = type(key)
+        line = self._line
+        if line is not None and kind is int:  # what loops over scalars do most, with as few calls as possible
+            offset, stride, length, storage = line
+            if 0 <= key < length and self.dtype is _FLOAT and storage is not None:
+                row = storage.scalar_row(offset + stride * key)
+                if row >= 0:
+                    made = _NEW_SCALAR(TracedScalar)
+                    made.tracer, made._value, made.row = self.tracer, None, row
+                    return made
+        if (kind is int or kind is np.int64) and self.window.ndim == 1:
+            return self._element(int(key))
         if not is_basic(key):
             return HOOKS["take"](self.tracer, self, key)
         view = self.window[key]
@@ -243,7 +255,16 @@ class TracedArray(InPlaceOperators):
         return self.scalar_at(self._address_of(self.window[with_dots(key)]).offset if place is None else place)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if type(key) is int and self.window.ndim == 1 and self._set_element(key, value):
+        kind = type(key)
+        line = self._line
+        if line is not None and kind is int and type(value) is TracedScalar and self.window.flags.writeable:
+            offset, stride, length, storage = line
+            trace = self.tracer
+            other = trace.finished or value.tracer is not trace or self.dtype is not _FLOAT
+            if 0 <= key < length and storage is not None and value.row >= 0 and not other:
+                storage.write_row(offset + stride * key, value.row)
+                return
+        if (kind is int or kind is np.int64) and self.window.ndim == 1 and self._set_element(int(key), value):
             return
         HOOKS["assign"](self.tracer, self, key, value)
 
@@ -268,8 +289,9 @@ class TracedArray(InPlaceOperators):
     def _place(self, key: int) -> int:
         if self._line is None:
             address = self.address
-            self._line = (address.offset, address.strides[0], address.box[0])
-        offset, stride, length = self._line
+            real = self.storages[0] if len(self.storages) == 1 else None
+            self._line = (address.offset, address.strides[0], address.box[0], real)
+        offset, stride, length, _ = self._line
         if key < 0:
             key += length
         if not 0 <= key < length:

@@ -47,10 +47,12 @@ _OF_COMPILED = {
 }
 """What a call looks like -> the cure."""
 
-REFUSALS["sparsejac", "sparse_jacobian"] = (
-    "it is called inside f at a point that depends on x, and derivatives of derivatives are not there",
-    "call it at a constant point, or write the inner derivative out",
-)
+_MATRICES = ("sparse_jacobian", "sparse_hessian", "lagrangian_hessian", "jacobian_operator", "gauss_newton_operator")
+for _name in (*_MATRICES, "hessian_operator", "hessian_sparsity", "jacobian_sparsity"):
+    REFUSALS["sparsejac", _name] = (
+        "it is called inside f at a point that depends on x, and what it returns does not follow x",
+        "call it at a constant point, or use jvp, vjp, gradient, hvp, jacfwd, jacrev or hessian, which are followed",
+    )
 
 
 class TracedBase(NDArrayOperatorsMixin):

@@ -5,6 +5,7 @@ Views of one array share one storage, so that writing through any of them is see
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from weakref import ref
 
@@ -13,10 +14,24 @@ import numpy.typing as npt
 
 from kernels.address import Address, Affine
 from sparsejac.addressing import composed, contiguous, covers, span, table
+from sparsejac.boxes import UnalignedError, uncovered, upright
 from sparsejac.location import user_site
 from sparsejac.program import Load, Node, Piece
 from sparsejac.tracing.reals import Real, Scalar, Vector
 from sparsejac.tracing.trace import Trace
+
+_MOST_COMPARED = 32
+"""Pieces that are compared with each other to find what of each is overwritten; more are looked at place by place."""
+
+_MOST_PARTS = 8
+"""Boxes that may be left of a piece."""
+
+
+_FEW_LEAVES = 32
+"""Elements of a node that are read one by one; then come blocks."""
+
+_LEAF_BITS = 8
+_LEAF_MASK: int = 2**_LEAF_BITS - 1
 
 
 class _Loan:
@@ -51,7 +66,10 @@ class Storage:
         Whether NumPy would have laid the numbers in an order that is not known here.
     """
 
-    __slots__ = ("_loans", "_log", "_scalars", "guard", "is_buffer", "is_loose", "node", "plain", "size", "trace")
+    __slots__ = (
+        *("_leaf_node", "_leaves", "_loans", "_log", "_scalars", "_singles", "guard", "is_buffer", "is_loose", "node"),
+        *("plain", "size", "trace"),
+    )
 
     def __init__(
         self, trace: Trace, size: int, node: Node | None = None, plain: npt.NDArray[Any] | None = None
@@ -63,6 +81,10 @@ class Storage:
         self._log: list[Piece] = []
         self._scalars: dict[int, int] = {}
         self._loans: list[ref[_Loan]] = []
+        # First rows of blocks of elements of a node, by the numbers of the blocks; and how many were read singly.
+        self._leaf_node: Node | None = None
+        self._leaves: dict[int, int] = {}
+        self._singles = 0
         self.guard: Any = None
         self.is_buffer = False
         self.is_loose = False
@@ -77,15 +99,35 @@ class Storage:
         row = self._scalars.get(place)
         if row is not None:
             return row
-        if self._log or self.node is None:
+        node = self.node
+        if node is None or self._log:
             return -1
-        return self.trace.tape.element(self.node.index, place)
+        if node is self._leaf_node:
+            first = self._leaves.get(place >> _LEAF_BITS)
+            if first is not None:
+                return first + (place & _LEAF_MASK)
+        return self._new_leaf(node, place)
+
+    def _new_leaf(self, node: Node, place: int) -> int:
+        """The row of an element that has none yet. Where many are read, their neighbours get one each on the way."""
+        if node is not self._leaf_node:
+            self._leaf_node, self._leaves, self._singles = node, {}, 0
+        self._singles += 1
+        tape = self.trace.tape
+        if self._singles <= _FEW_LEAVES:
+            return tape.element(node.index, place)
+        start = place & ~_LEAF_MASK
+        first = self._leaves[place >> _LEAF_BITS] = tape.elements(
+            node.index, start, min(node.size, start + _LEAF_MASK + 1)
+        )
+        return first + place - start
 
     def write_row(self, place: int, row: int) -> None:
         """Write one number that is on the tape."""
-        if self.node is None and not self._log and not self._scalars:
+        scalars = self._scalars
+        if not scalars and self.node is None and not self._log:
             self.freeze_plain()
-        self._scalars[place] = row
+        scalars[place] = row
 
     def read_scalar(self, place: int) -> Real:
         """The number at a place: just what was written there, where that is known."""
@@ -192,6 +234,11 @@ def _disjoint(size: int, pieces: list[Piece]) -> tuple[Piece, ...]:
     """Pieces without the points that later ones overwrite; a whole base that is not active stays as it is."""
     if len(pieces) == 1 or (len(pieces) == 2 and not pieces[0].load.node.active and covers(pieces[0].store, size)):
         return tuple(pieces)
+    if len(pieces) <= _MOST_COMPARED:
+        try:
+            return tuple(_visible(pieces))
+        except UnalignedError:
+            pass
     owner = np.full(size, -1, dtype=np.int32)
     places = [piece.store.table() for piece in pieces]
     for k, where in enumerate(places):
@@ -206,3 +253,25 @@ def _disjoint(size: int, pieces: list[Piece]) -> tuple[Piece, ...]:
             address = composed(piece.load.address, table((len(points),), points))
             kept.append(Piece(table((len(points),), where[points]), Load(piece.load.node, address), piece.site))
     return tuple(kept)
+
+
+def _visible(pieces: list[Piece]) -> Iterator[Piece]:
+    """The same by arithmetic on boxes.
+
+    Raises
+    ------
+    UnalignedError
+        Where that is not possible, or makes many pieces.
+    """
+    if any(not isinstance(piece.store, Affine) for piece in pieces):
+        raise UnalignedError
+    stores = [upright(piece.store)[0] for piece in pieces if isinstance(piece.store, Affine) and piece.store.points]
+    pieces = [piece for piece in pieces if piece.store.points]
+    for k, piece in enumerate(pieces):
+        assert isinstance(piece.store, Affine)
+        parts = uncovered(piece.store, stores[k + 1 :], _MOST_PARTS)
+        if len(parts) == 1 and parts[0][0].points == piece.store.points:
+            yield piece
+            continue
+        for store, points in parts:
+            yield Piece(store, Load(piece.load.node, composed(piece.load.address, points)), piece.site)

@@ -35,6 +35,7 @@ _ABSORBED = -4
 _ADD = CODES["add"]
 _SHORTEST_CHAIN = 8
 _FEW = 16
+_REMEMBERED = 1000
 
 Ints = npt.NDArray[np.int64]
 
@@ -62,7 +63,7 @@ class ScalarTape:
         self._node_values = node_values
         self._constant_node = constant_node
         self.constants: list[float] = []
-        self.count = 0
+        self._rows_of_constants: dict[float, int] = {}
         # Rows of (operation, three operands, site), and how deep each row's expression is. They are appended by
         # fromlist, which takes half the time of extend.
         self._rows = array("q")
@@ -77,14 +78,34 @@ class ScalarTape:
         # Terms of the sums that absorbed a row, for rows that someone asks for later all the same.
         self._absorbed: dict[int, Ints] = {}
 
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return len(self._depths)
+
     def element(self, node: int, place: int) -> int:
         """The scalar at `place` of the node with this index."""
         return self._leaf(_ELEMENT, node, place)
 
+    def elements(self, node: int, start: int, stop: int) -> int:
+        """The first of the scalars, one behind the other, at the places ``start ... stop - 1`` of a node."""
+        leaves = np.zeros((stop - start, 5), dtype=np.int64)
+        leaves[:, 0], leaves[:, 1], leaves[:, 2] = _ELEMENT, node, np.arange(start, stop)
+        self._rows.frombytes(leaves.tobytes())
+        self._depths.frombytes(bytes(8 * (stop - start)))
+        return self.count - (stop - start)
+
     def constant(self, number: float) -> int:
-        """A number as a scalar."""
-        self.constants.append(number)
-        return self._leaf(_CONSTANT, len(self.constants) - 1, 0)
+        """A number as a scalar; the same one if it came lately."""
+        row = self._rows_of_constants.get(number)
+        if row is None:
+            self.constants.append(number)
+            row = self._leaf(_CONSTANT, len(self.constants) - 1, 0)
+            if number:  # 0.0 and -0.0 are one key, but two numbers
+                if len(self._rows_of_constants) >= _REMEMBERED:
+                    self._rows_of_constants.clear()
+                self._rows_of_constants[number] = row
+        return row
 
     def apply(self, name: str, operands: tuple[int, ...], site: object) -> int:
         """A primitive applied to scalars, at a place in the user's code (any hashable)."""
@@ -98,20 +119,17 @@ class ScalarTape:
         first, second, third = (*operands, 0, 0)[:3]
         self._rows.fromlist([code, first, second, third, number])
         self._depths.append(1 + max([self._depths[o] for o in operands]))
-        self.count += 1
         return self.count - 1
 
     def apply_two(self, code: int, first: int, second: int, site: int) -> int:
         """As `apply` for two operands, an operation by its code and a place by a number: what loops do most."""
         depths = self._depths
-        left, right = depths[first], depths[second]
+        row, left, right = len(depths), depths[first], depths[second]
         depths.append((left if left > right else right) + 1)
         number = self._sites.get(site)
         if number is None:
             number = self._new_site(site)
         self._rows.fromlist([code, first, second, 0, number])
-        row = self.count
-        self.count = row + 1
         return row
 
     def value(self, scalar: int) -> float:
@@ -194,9 +212,7 @@ class ScalarTape:
     def _leaf(self, code: int, first: int, second: int) -> int:
         self._rows.fromlist([code, first, second, 0, 0])
         self._depths.append(0)
-        row = self.count
-        self.count = row + 1
-        return row
+        return self.count - 1
 
     def _evaluate(self, row: int) -> float:
         code, first, second, third, _ = self._rows[5 * row : 5 * row + 5]

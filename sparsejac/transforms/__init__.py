@@ -7,10 +7,12 @@ Hessian is the Jacobian of the gradient's Program.
 from sparsejac.transforms.counting import operations as operations
 from sparsejac.transforms.derivatives import Linearized as Linearized
 from sparsejac.transforms.derivatives import Template as Template
+from sparsejac.transforms.derivatives import aux_of as aux_of
 from sparsejac.transforms.derivatives import gradient_of as gradient_of
 from sparsejac.transforms.derivatives import linearized as linearized
 from sparsejac.transforms.derivatives import pulled as pulled
 from sparsejac.transforms.derivatives import pushed as pushed
+from sparsejac.transforms.derivatives import then as then
 from sparsejac.transforms.derivatives import weighted_gradient_of as weighted_gradient_of
 from sparsejac.transforms.derivatives import widened as widened
 from sparsejac.transforms.order import check_differentiable_again as check_differentiable_again
@@ -18,12 +20,14 @@ from sparsejac.transforms.order import check_differentiable_again as check_diffe
 __all__ = [
     "Linearized",
     "Template",
+    "aux_of",
     "check_differentiable_again",
     "gradient_of",
     "linearized",
     "operations",
     "pulled",
     "pushed",
+    "then",
     "weighted_gradient_of",
     "widened",
 ]

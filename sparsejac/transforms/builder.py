@@ -40,8 +40,16 @@ class Builder:
         return self._numbers.get(load.node.index)
 
     def map(self, name: str, box: Box, *loads: Load) -> Load:
-        """A primitive at each point of a box."""
-        return Load(self.graph.map(PRIMITIVES[name], box, loads), contiguous(box))
+        """A primitive at each point of a box; once for all points along a dimension in which no operand moves."""
+        if any(_moves_everywhere(load.address) for load in loads):
+            return Load(self.graph.map(PRIMITIVES[name], box, loads), contiguous(box))
+        moving = [d for d, n in enumerate(box) if n <= 1 or any(_moves(load.address, d) for load in loads)]
+        if len(moving) == len(box):
+            return Load(self.graph.map(PRIMITIVES[name], box, loads), contiguous(box))
+        small = tuple(box[d] for d in moving)
+        made = self.graph.map(PRIMITIVES[name], small, tuple(_thinned(load, small, moving) for load in loads))
+        strides = dict(zip(moving, c_strides(small), strict=True))
+        return Load(made, Affine(box, 0, tuple(strides.get(d, 0) for d in range(len(box)))))
 
     def times(self, box: Box, a: Load, b: Load) -> Load:
         """A product, without factors of 1 and -1."""
@@ -70,8 +78,14 @@ class Builder:
         if address.box == box:
             return load
         if isinstance(address, Affine) and _reshaped_strides(address, box) is None:
-            load = self.map("copy", address.box, load)
+            load = Load(self.owned(address.box, load), contiguous(address.box))
         return Load(load.node, reboxed(load.address, box))
+
+    def owned(self, box: Box, load: Load) -> Node:
+        """A node that holds what is read over a box, in order."""
+        if load.node.size == load.address.points and load.address.key == contiguous(box).key:
+            return load.node
+        return self.graph.map(PRIMITIVES["copy"], box, (load,))
 
     def flat(self, load: Load) -> Load:
         """The same numbers over a box of one dimension."""
@@ -80,6 +94,21 @@ class Builder:
     def zeros(self, size: int) -> Node:
         """A vector of zeros that are known to be zero."""
         return self.graph.join(size, ())
+
+
+def _moves_everywhere(address: Address) -> bool:
+    return isinstance(address, Table) or 0 not in address.strides
+
+
+def _moves(address: Address, dimension: int) -> bool:
+    return isinstance(address, Table) or address.strides[dimension] != 0
+
+
+def _thinned(load: Load, box: Box, dimensions: list[int]) -> Load:
+    """What is read over some dimensions of the box, at the first point of the others."""
+    address = load.address
+    assert isinstance(address, Affine)
+    return Load(load.node, Affine(box, address.offset, tuple(address.strides[d] for d in dimensions)))
 
 
 def read(load: Load, where: Address) -> Load:

@@ -17,7 +17,6 @@ from sparsejac.primitives.passing import PASSING
 from sparsejac.program import Load, Node
 from sparsejac.transforms.builder import Box, Builder, read
 from sparsejac.transforms.scattering import Share, separated, whole
-from sparsejac.transforms.tangents import varies
 
 
 def pull(builder: Builder, source: Node, output: Node, cotangent: Load) -> Node:
@@ -59,10 +58,7 @@ class _Pulling:
                 graph.site = graph.sites[node.index]
                 _KINDS[node.kind](self, node, shares)
         found = whole(self.builder, source.size, self.pending.pop(source.index, []))
-        value = self.builder.flat(found.value)
-        if value.node.size == source.size and value.address.key == contiguous((source.size,)).key:
-            return value.node
-        return self.builder.map("copy", (source.size,), value).node
+        return self.builder.owned((source.size,), self.builder.flat(found.value))
 
     def _give(self, load: Load, value: Load, guard: Load | None) -> None:
         if load.node.index in self.linear:
@@ -170,7 +166,7 @@ def _difference(builder: Builder, share: Share, loads: Sequence[Load], k: int) -
 def _product(builder: Builder, share: Share, loads: Sequence[Load], k: int) -> _Passed:
     box, factor = share.address.box, loads[1 - k]
     value = builder.times(box, share.value, factor)
-    if share.guard is not None and varies(factor):
+    if share.guard is not None and builder.literal(factor) is None:
         value = builder.masked(box, share.guard, value)
     return value, share.guard
 

@@ -39,6 +39,12 @@ class Template:
         return [given[source] if isinstance(source, int) else source for source in self.sources]
 
 
+def then(first: Template, second: Template) -> Template:
+    """What was made of a transformed Program, as made of the one at the start."""
+    sources = (first.sources[source] if isinstance(source, int) else source for source in second.sources)
+    return Template(second.program, tuple(sources))
+
+
 @dataclass(frozen=True, eq=False)
 class Linearized:
     """A Program cut in two: what depends on x alone, and what is linear in a tangent or cotangent.
@@ -79,6 +85,7 @@ class _Copy:
         made = copied(program, self.builder, [*self.inputs, *constants])
         self.nodes = sorted({node.index: node for node in made.values()}.values(), key=lambda node: node.index)
         self.output = made[program.output.index]
+        self.aux = None if program.aux is None else made[program.aux.index]
         self.given = len(constants)
 
     def argument(self, size: int) -> Node:
@@ -152,6 +159,12 @@ def gradient_of(program: Program, *, with_value: bool = False) -> Template:
     return copy.finished([copy.output, back] if with_value else [back], len(program.input_sizes))
 
 
+def aux_of(program: Program) -> Template:
+    """The Program of what is wanted beside the result, alone."""
+    copy = _Copy(program)
+    return copy.finished([copy.builder.zeros(0) if copy.aux is None else copy.aux], len(program.input_sizes))
+
+
 def weighted_gradient_of(program: Program) -> Template:
     """The Program of the gradient of the sum of all results, weighted by one more input, the last."""
     copy = _Copy(program)
@@ -206,7 +219,8 @@ class _LinearPart:
                     needed.add(load.node.index)
                 else:
                     self.read[load.node.index] = load.node
-        self.nodes = [node for node in copy.graph.nodes[: output.index + 1] if node.index in needed - {source.index}]
+        needed.discard(source.index)
+        self.nodes = [node for node in copy.graph.nodes[: output.index + 1] if node.index in needed]
 
     @property
     def residuals(self) -> list[Node]:

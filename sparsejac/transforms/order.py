@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from sparsejac.errors import UntraceableError
 from sparsejac.location import Site, line_of
 from sparsejac.program import Node, Program
@@ -24,28 +26,50 @@ def check_differentiable_again(program: Program, call: str) -> None:
     UntraceableError
         Naming the function and the line of f.
     """
-    moving = _moving(program)
-    by_index = {node.index: node for node in program.nodes}
+    inputs = [node for node in program.nodes if node.kind == "input" and node.slot == 0]
     sites = {node.index: site for node, site in zip(program.nodes, program.sites, strict=True)}
+    check_nodes(program.nodes, inputs, sites, call)
+
+
+def check_nodes(
+    nodes: Sequence[Node],
+    inputs: Sequence[Node],
+    sites: Mapping[int, Site],
+    call: str,
+    *,
+    all_nodes: bool = False,
+) -> None:
+    """As `check_differentiable_again`, of the part of a graph that depends on `inputs`, operands first.
+
+    Parameters
+    ----------
+    nodes, inputs : sequence of Node
+    sites : mapping
+    call : str
+    all_nodes : bool
+        Whether nodes that are not active are asked, too: they are differentiated by something else than the graph's x.
+    """
+    moving = _moving(nodes, inputs)
     seen: set[int] = set()
-    for node in program.nodes:
-        if node.active and node.primitive is not None and node.primitive.name == "derived":
-            held = _held(node.loads[1].node, by_index, moving, seen)
+    for node in nodes:
+        if not (node.active or all_nodes) or node.primitive is None:
+            continue
+        if node.primitive.name == "derived":
+            held = _held(node.loads[1].node, moving, seen)
             if held is not None:
                 raise _refusal(call, held, sites[node.index])
 
 
-def _moving(program: Program) -> set[int]:
-    """The nodes that depend on the first input in any way, differentiably or not."""
-    moving: set[int] = set()
-    for node in program.nodes:
-        is_x = node.kind == "input" and node.slot == 0
-        if is_x or any(load.node.index in moving for load in node.operands()):
+def _moving(nodes: Sequence[Node], inputs: Sequence[Node]) -> set[int]:
+    """The nodes that depend on inputs in any way, differentiably or not."""
+    moving = {node.index for node in inputs}
+    for node in nodes:
+        if any(load.node.index in moving for load in node.operands()):
             moving.add(node.index)
     return moving
 
 
-def _held(surrogate: Node, by_index: dict[int, Node], moving: set[int], seen: set[int]) -> Node | None:
+def _held(surrogate: Node, moving: set[int], seen: set[int]) -> Node | None:
     """A node that moves with x and is held fixed in an expression."""
     stack = [surrogate]
     while stack:
@@ -55,7 +79,7 @@ def _held(surrogate: Node, by_index: dict[int, Node], moving: set[int], seen: se
         seen.add(node.index)
         if node.kind == "call" or (node.primitive is not None and node.primitive.name == "stop"):
             return node
-        stack += [by_index[load.node.index] for load in node.operands()]
+        stack += [load.node for load in node.operands()]
     return None
 
 

@@ -23,21 +23,21 @@ def multiplicities(primitive: Primitive, loads: Sequence[Load]) -> list[int]:
     return counts
 
 
-def partial(builder: Builder, box: Box, primitive: Primitive, k: int, count: int, value: Load, *loads: Load) -> Load:
-    """`count` times the partial derivative by operand k, over a box.
+def partial(builder: Builder, box: Box, primitive: Primitive, k: int, value: Load, *loads: Load) -> Load:
+    """The partial derivative by operand k, over a box.
 
     Parameters
     ----------
     builder : Builder
     box : tuple of int
     primitive : Primitive
-    k, count : int
+    k : int
     value : Load
         The primitive's result.
     *loads : Load
         Its operands.
     """
-    kernel = _kernel(primitive.name, k, count)
+    kernel = _kernel(primitive.name, k)
     values = [value, *loads]
     for instruction in kernel.instructions:
         if instruction.operation is None:
@@ -48,12 +48,11 @@ def partial(builder: Builder, box: Box, primitive: Primitive, k: int, count: int
 
 
 @lru_cache(maxsize=1024)
-def _kernel(name: str, k: int, count: int) -> Kernel:
+def _kernel(name: str, k: int) -> Kernel:
     """The partial as an expression of the result and the operands."""
     primitive = PRIMITIVES[name]
     rule = primitive.partials[k]
     assert rule is not None
     builder = KernelBuilder(len(primitive.partials) + 1)
     terms = [Term(builder, number) for number in range(builder.loads)]
-    found = rule(*terms)
-    return builder.build((found if count == 1 else count * found).value)
+    return builder.build(rule(*terms).value)

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine, Table
-from sparsejac.addressing import contiguous, covers, permuted, recognised, table
+from sparsejac.addressing import contiguous, covers, permuted, table
 from sparsejac.program import Load, Node, Piece
 from sparsejac.transforms.builder import Builder, flipped, part, read
+from sparsejac.transforms.cells import Cell, cells_of
 
 SEVERAL = 8
 """Disjoint shares that a node passes on one by one; more are put together first."""
@@ -77,10 +78,14 @@ def whole(builder: Builder, size: int, shares: Sequence[Share]) -> Share:
         everywhere = contiguous((size,))
         zeros = Load(builder.zeros(size), everywhere)
         return Share(everywhere, zeros, zeros)
-    layers = _layers(size, shares)
-    if layers is None:
+    if any(repeats(share.address) for share in shares):
         return _ranges(builder, size, shares)
-    return _added(builder, size, layers)
+    if not _are_disjoint(size, shares):
+        cells = cells_of(size, [share.address for share in shares])
+        if cells is not None:
+            return _of_cells(builder, size, shares, cells)
+    layers = _layers(size, shares)
+    return _ranges(builder, size, shares) if layers is None else _added(builder, size, layers)
 
 
 def _merged(builder: Builder, shares: Sequence[Share]) -> list[Share]:
@@ -171,9 +176,7 @@ _Layer = tuple[npt.NDArray[np.bool_], list[Share]]
 
 
 def _layers(size: int, shares: Sequence[Share]) -> list[_Layer] | None:
-    """Shares in layers without overlap; None if there are too many layers, or places that come twice in a share."""
-    if any(repeats(share.address) for share in shares):
-        return None
+    """Shares in layers without overlap; None if there are too many of them."""
     points = sum(share.address.points for share in shares)
     layers: list[_Layer] = []
     for share in sorted(shares, key=lambda s: -s.address.points):
@@ -209,6 +212,28 @@ def _added(builder: Builder, size: int, layers: list[_Layer]) -> Share:
     return Share(everywhere, total, guard)
 
 
+def _of_cells(builder: Builder, size: int, shares: Sequence[Share], cells: Sequence[Cell]) -> Share:
+    """Shares added up cell by cell."""
+    everywhere = contiguous((size,))
+    pieces, guards, is_open = [], [], sum(cell.address.points for cell in cells) == size
+    for cell in cells:
+        box = cell.address.box
+        parts = [
+            Share(cell.address, read(shares[k].value, where), _read(shares[k].guard, where))
+            for k, where in cell.members
+        ]
+        (total,) = _merged(builder, parts)
+        pieces.append(Piece(cell.address, total.value))
+        guards.append(Piece(cell.address, total.guard or builder.number(1.0, box)))
+        is_open = is_open and total.guard is None
+    value = Load(builder.graph.join(size, tuple(pieces)), everywhere)
+    return Share(everywhere, value, None if is_open else Load(builder.graph.join(size, tuple(guards)), everywhere))
+
+
+def _read(load: Load | None, where: Address) -> Load | None:
+    return None if load is None else read(load, where)
+
+
 def _layer(builder: Builder, size: int, members: list[Share]) -> Load:
     if len(members) == 1 and covers(members[0].address, size):
         return builder.flat(members[0].value)
@@ -238,8 +263,3 @@ def _side_by_side(builder: Builder, values: list[Load]) -> Node:
         pieces.append(Piece(part(value.address.box, start), value))
         start += value.address.points
     return builder.graph.join(start, tuple(pieces))
-
-
-def address_of(places: npt.NDArray[np.int64]) -> Address:
-    """The address of a list of places."""
-    return recognised(places)

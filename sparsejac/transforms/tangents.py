@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kernels.address import Index, Table
+from kernels.address import Affine, Index, Table
 from sparsejac.addressing import contiguous, permuted, table
 from sparsejac.primitives import Primitive
 from sparsejac.primitives.passing import PASSING
@@ -101,9 +101,22 @@ class _Pushing:
             return None
         if primitive.name == "select":
             return self._select(node, chosen)
+        turned = _exchange(primitive, node)
+        if turned is not None and self._read(node.loads[0]).guard is None:
+            return self._folded(node, primitive, turned)
         one_of_several = primitive.chooses and len(chosen) == 1
         terms = [self._term(node, primitive, k, counts[k], one_of_several) for k in chosen]
         return self._total(node.box, [term for term in terms if term is not None])
+
+    def _folded(self, node: Node, primitive: Primitive, axes: tuple[int, ...]) -> _Tangent:
+        """The tangent of a symmetric operation of a vector with itself along two axes: one term, and it turned."""
+        wide = self._wide(node.box)
+        term = self._term(node, primitive, 0, 1, guarded=False)
+        assert term is not None
+        axes = axes if self.seeds is None else (*axes, len(axes))
+        value = Load(self.builder.owned(wide, term.value), contiguous(wide))
+        turned = Load(value.node, permuted(value.address, axes))
+        return _Tangent(self.builder.owned(wide, self.builder.map("add", wide, value, turned)), None)
 
     def _term(self, node: Node, primitive: Primitive, k: int, count: int, guarded: bool) -> _Term | None:
         box, wide = node.box, self._wide(node.box)
@@ -112,13 +125,14 @@ class _Pushing:
             return self._passed_again(node, tangent)
         if primitive.name in PASSING:
             return tangent if count > 1 else self._passed(node, k, tangent, guarded=guarded)
-        factor = partial(self.builder, box, primitive, k, count, Load(node, contiguous(box)), *node.loads)
+        factor = partial(self.builder, box, primitive, k, Load(node, contiguous(box)), *node.loads)
         if self.builder.literal(factor) == 0.0:
             return None
         value = self.builder.times(wide, tangent.value, spread(factor, self.seeds))
-        if tangent.guard is not None and varies(factor):
+        if tangent.guard is not None and self.builder.literal(factor) is None:
             value = self.builder.masked(wide, spread(tangent.guard, self.seeds), value)
-        return _Term(value, tangent.guard)
+        # The number of equal operands comes last: transposed, it meets a cotangent before the cotangent is spread.
+        return _Term(self.builder.times(wide, value, self.builder.number(float(count), wide)), tangent.guard)
 
     def _passed(self, node: Node, k: int, tangent: _Term, *, guarded: bool) -> _Term:
         """What of a tangent passes through a selection, which is all that it may be zero by structure for."""
@@ -150,14 +164,9 @@ class _Pushing:
             value = self.builder.map("add", self._wide(box), value, term.value)
             one_open = guard is None or term.guard is None
             guard = None if one_open else self.builder.map("logical_or", box, guard, term.guard)  # type: ignore[arg-type]
-        return _Tangent(self._owned(self._wide(box), value), None if guard is None else self._owned(box, guard))
-
-    def _owned(self, box: Box, load: Load) -> Node:
-        """A node that holds what is read over a box, in order."""
-        size = load.address.points
-        if load.node.size == size and load.address.key == contiguous(box).key:
-            return load.node
-        return self.builder.map("copy", box, load).node
+        return _Tangent(
+            self.builder.owned(self._wide(box), value), None if guard is None else self.builder.owned(box, guard)
+        )
 
     def _select(self, node: Node, chosen: list[int]) -> _Tangent:
         builder, box, wide = self.builder, node.box, self._wide(node.box)
@@ -166,7 +175,7 @@ class _Pushing:
         values = [branches[k].value if k in branches else builder.number(0.0, wide) for k in (1, 2)]
         value = builder.map("select", wide, spread(condition, self.seeds), *values)
         guard = self._guard_of_select(box, condition, branches) if self.guarded else None
-        return _Tangent(value.node, None if guard is None else self._owned(box, guard))
+        return _Tangent(self.builder.owned(wide, value), None if guard is None else self.builder.owned(box, guard))
 
     def _guard_of_select(self, box: Box, condition: Load, branches: dict[int, _Term]) -> Load | None:
         if len(branches) == 2 and all(term.guard is None for term in branches.values()):
@@ -214,6 +223,25 @@ class _Pushing:
         return _Tangent(value, graph.join(node.size, tuple(guards)))
 
 
+def _exchange(primitive: Primitive, node: Node) -> tuple[int, ...] | None:
+    """Axes of the box with two of them exchanged, where that exchanges the operands of a symmetric primitive."""
+    if (
+        primitive.operation.symmetries != ((0, 1),)
+        or len(node.loads) != 2
+        or node.loads[0].node is not node.loads[1].node
+    ):
+        return None
+    one, other = (load.address for load in node.loads)
+    if not isinstance(one, Affine) or not isinstance(other, Affine) or one.offset != other.offset:
+        return None
+    differ = [d for d, (a, b) in enumerate(zip(one.strides, other.strides, strict=True)) if a != b]
+    if len(differ) != 2 or node.box[differ[0]] != node.box[differ[1]]:
+        return None
+    axes = list(range(len(node.box)))
+    axes[differ[0]], axes[differ[1]] = differ[1], differ[0]
+    return tuple(axes) if permuted(one, tuple(axes)).key == other.key else None
+
+
 def ranges_of_seeds(indptr: Index, seeds: int) -> tuple[Table, Index]:
     """Ranges of points with `seeds` numbers each, sorted so that each range and seed is a range of its own.
 
@@ -227,8 +255,3 @@ def ranges_of_seeds(indptr: Index, seeds: int) -> tuple[Table, Index]:
     order = np.argsort(keys, kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.repeat(lengths, seeds))])
     return table((len(order),), order), starts
-
-
-def varies(factor: Load) -> bool:
-    """Whether a factor is computed, so that it may be infinite or NaN where no number of the user's is."""
-    return factor.node.kind != "constant"

@@ -164,6 +164,39 @@ def test_distance_from_the_best_of_all_orders() -> None:
     assert np.exp(np.mean(np.log(two))) > 1.1
 
 
+@pytest.mark.parametrize(
+    ("name", "seed"), [("greedy", 34), ("hoisted", 133), ("forward", 38), ("reverse", 0), ("growth", 8)]
+)
+def test_each_rule_is_the_best_somewhere(name: str, seed: int) -> None:
+    graph = random_blocks(np.random.default_rng(seed), SEARCHED_CUTS + 1)
+    works = {rule: find_order(graph, rule).work for rule in RULES}
+    assert works.pop(name) < min(works.values())  # type: ignore[call-overload]
+    assert cheapest(graph).name == name
+
+
+def test_large_graphs_are_not_compared_by_growth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(RULES, "growth")
+    small, large = dense_chain(*[3] * 9), dense_chain(*[80] * 9)
+    expected = cheapest(small), cheapest(large)
+
+    def fail(state: object, vertex: int) -> int:
+        raise AssertionError
+
+    monkeypatch.setitem(RULES, "growth", fail)
+    assert cheapest(large) == expected[1]
+    with pytest.raises(AssertionError):
+        cheapest(small)
+
+
+def test_a_search_is_left_when_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = random_blocks(np.random.default_rng(29), SEARCHED_CUTS)
+    by_rules = min(find_order(graph, name).work for name in RULES)
+    assert cheapest(graph).name == "searched"
+    assert cheapest(graph).work < by_rules
+    monkeypatch.setattr("sparsejac.elimination.order.SEARCH_WORK", -(10**9))
+    assert cheapest(graph).work == by_rules
+
+
 def test_single_uses_are_hoisted_first() -> None:
     """v1 has one use, through a diagonal; v2 has two in and two out."""
     square = np.ones((3, 3), dtype=np.bool_)
@@ -180,6 +213,32 @@ def test_ones_and_constants_are_multiplied_for_nothing() -> None:
     graph = BlockGraph((n,) * 5, (varying, ones, fixed, again), n)
     assert count(graph, (3, 2, 1)).multiplications == n
     assert count(graph, (1, 2, 3)).multiplications == 2 * n
+
+
+def _scalars(last: int, *edges: tuple[int, int, bool]) -> BlockGraph:
+    """A graph of scalars; edges are (row, column, whether they are ones)."""
+    at, slot = np.array([0]), np.array([0])
+    jacobians = [LocalJacobian(row, column, at, at, None if ones else slot) for row, column, ones in edges]
+    return BlockGraph((1,) * (last + 1), tuple(jacobians), 1)
+
+
+def test_ones_that_meet_are_ones_no_more() -> None:
+    """v2 = v1 + v1 by a copy of two elements that are summed; v3 = v1 + v2 by two paths: both have the derivative 2."""
+    two = np.arange(2)
+    copy, total = LocalJacobian(1, 0, two, 0 * two, None), LocalJacobian(2, 1, 0 * two, two, None)
+    through = LocalJacobian(3, 2, two[:1], two[:1], two[:1])
+    assert count(BlockGraph((1, 2, 1, 1), (copy, total, through), 1), (1, 2)).multiplications == 1
+    paths = _scalars(4, (1, 0, True), (2, 0, True), (3, 1, True), (3, 2, True), (4, 3, False))
+    assert count(paths, (1, 2, 3)).multiplications == 1
+    single = _scalars(4, (1, 0, True), (3, 1, True), (4, 3, False))
+    assert count(single, (1, 2, 3)).multiplications == 0
+
+
+def test_terms_are_products_and_what_is_added_to_them() -> None:
+    """To dv2/dx belong a product and a number: two terms; the result is one more."""
+    graph = _scalars(3, (1, 0, False), (2, 1, False), (2, 0, False), (3, 2, False))
+    order = count(graph, (1, 2))
+    assert (order.multiplications, order.terms) == (2, 3)
 
 
 def test_what_leads_nowhere_is_not_counted() -> None:

@@ -6,13 +6,13 @@ The numbers are small integers, so that every order has to give the same Jacobia
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import sparsejac
 from block_graphs import Dense, block_graphs, dense_chain, from_blocks, pattern_of, small_integers, sum_over_paths
 from kernels.entry import Entry, Evaluation
 from sparsejac.elimination.blocks import BlockGraph, LocalJacobian
@@ -120,18 +120,18 @@ def test_gathers_and_copies_vanish_into_indices() -> None:
         assert products.steps == products.fixed == ()
         assert products.result.left.tolist() == [2, 1, 0]
         assert products.result.indptr is products.result.right is None
-        assert products.in_place == -1
 
 
-def test_numbers_in_order_need_not_be_moved() -> None:
-    at = np.arange(3)
-    jacobian = LocalJacobian(1, 0, at, at, at + 2)
-    graph = BlockGraph((3, 3), (jacobian,), 6)
-    assert multiply(graph, [], pattern_of(graph)).in_place == 2
-    turned = replace(graph, jacobians=(replace(jacobian, slots=at[::-1] + 2),))
-    assert multiply(turned, [], pattern_of(graph)).in_place == -1
-    ones = replace(graph, jacobians=(replace(jacobian, slots=None),), pool_size=0)
-    assert multiply(ones, [], pattern_of(graph)).in_place == -1
+@settings(max_examples=100, deadline=None)
+@given(block_graphs(), st.integers(0, 99), st.data())
+def test_entries_known_to_be_zero_are_left_out(graph: BlockGraph, seed: int, data: st.DataObject) -> None:
+    """Half of the entries that paths lead to, and others."""
+    numbers = small_integers(graph, seed)
+    cells = graph.shape[0] * graph.shape[1]
+    chosen = np.reshape(data.draw(st.lists(st.booleans(), min_size=cells, max_size=cells)), graph.shape) > 0
+    pattern = Pattern.from_coo(*np.nonzero(chosen), graph.shape)
+    products = multiply(graph, find_order(graph, "growth").cuts, pattern, known_zeros=True)
+    assert np.array_equal(evaluate(graph, products, pattern, numbers), sum_over_paths(graph, numbers) * chosen)
 
 
 def test_sums_of_ones_are_constants() -> None:
@@ -217,3 +217,22 @@ def test_the_callers_arrays_stay_as_they_were() -> None:
     multiply(graph, [1], pattern_of(graph))
     arrays = [array for j in (first, second) for array in (j.rows, j.columns, j.slots)]
     assert all(np.array_equal(a, b) for a, b in zip(arrays, copies, strict=True))
+
+
+def test_zeros_of_constants_are_left_out_of_products() -> None:
+    """Steps of an iteration, of which a mask stops some; what passes through its zeros is no entry."""
+    mask = np.array([1.0, 1, 1, 0, 1, 1, 1, 0, 1])
+
+    def f(x: Dense) -> Dense:
+        u = x
+        for _ in range(6):
+            v = np.zeros(9)
+            v[1:-1] = (u[2:] - u[:-2]) * u[1:-1]
+            u = np.tanh(u) + mask * v
+        return u * mask
+
+    x = np.linspace(-1.0, 1.0, 9)
+    ours, other = (sparsejac.sparse_jacobian(f, x, strategy=name) for name in ("elimination", "identity"))
+    assert np.array_equal(ours.indices, other.indices)
+    assert ours.nnz < 9 * 7
+    np.testing.assert_allclose(ours.data, other.data, rtol=1e-12)

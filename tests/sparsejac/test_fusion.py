@@ -15,7 +15,7 @@ from kernels import Schedule
 from kernels.checks import check_schedule
 from kernels.step import MAX_BOX_DIMENSIONS
 from programs import RandomProgram, random_programs
-from sparsejac.fusion import LARGEST_KERNEL, RECOMPUTATION, schedule
+from sparsejac.fusion import LARGEST_KERNEL, RECOMPUTATION, REPEATED_CHAIN, schedule
 from sparsejac.primitives import PRIMITIVES
 from sparsejac.program import Program
 from traced_functions import Array, program_of, schedule_of, value_by_schedule
@@ -122,6 +122,22 @@ def test_repeated_work_does_not_double_with_each_stage(depth: int) -> None:
     stages = len([n for n in made.nodes if n.primitive is not None])
     assert total_work(lowered) <= work_without_repetition(made) + RECOMPUTATION * 64 * stages
     assert np.array_equal(value_by_schedule(f, x), f(x))
+
+
+@pytest.mark.parametrize("length", [5, 50, 120])
+def test_a_long_chain_is_not_repeated_for_each_reader(length: int) -> None:
+    """Operations that are cheap each, and much together: four readers at their own shifts."""
+
+    def f(x: Array) -> Any:
+        y = x
+        for k in range(length):
+            y = y * x + 0.1 * k
+        return y[3:] * y[2:-1] - y[1:-2] * y[:-3]
+
+    made = schedule_of(f, np.linspace(0.1, 0.9, 40))
+    operations = 2 * length
+    assert total_work(made) <= 40 * (operations + REPEATED_CHAIN) + 3 * 40
+    np.testing.assert_array_equal(value_by_schedule(f, np.linspace(0.1, 0.9, 40)), f(np.linspace(0.1, 0.9, 40)))
 
 
 @pytest.mark.parametrize("terms", [10, 100, 400])

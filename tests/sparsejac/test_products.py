@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
@@ -104,6 +104,7 @@ def test_more_unit_vectors_than_are_carried_at_once() -> None:
     seeds=st.one_of(st.none(), st.integers(0, 3)),
     seed=st.integers(0, 99),
 )
+@settings(max_examples=40)
 def test_linear_maps_of_all_sizes(rows: int, columns: int, seeds: int | None, seed: int) -> None:
     """<A v, w> = <v, A' w>, also where a side or the number of vectors is 0 or 1."""
     rng = np.random.default_rng(seed)
@@ -417,3 +418,38 @@ def test_the_same_structure_is_transformed_once(monkeypatch: pytest.MonkeyPatch)
     for c in (1.0, 2.0, 3.0):
         assert jvp(lambda x, c=c: c * x[1:] * x[:-1], np.ones(3), np.ones(3))[1].tolist() == [2 * c, 2 * c]
     assert len(made) == 1
+
+
+def with_aux(x: Array) -> Any:
+    return np.sum(x**2), {"double": 2.0 * x, "name": "squares", "count": len(x)}
+
+
+def test_what_f_returns_beside_its_result() -> None:
+    v = np.ones(4)
+    found = {
+        "jvp": jvp(with_aux, X, v, has_aux=True),
+        "vjp": vjp(with_aux, X, has_aux=True),
+        "gradient": gradient(with_aux, X, has_aux=True),
+        "value_and_gradient": value_and_gradient(with_aux, X, has_aux=True),
+    }
+    for *_, aux in found.values():
+        assert aux["double"].tolist() == (2.0 * X).tolist()
+        assert (aux["name"], aux["count"]) == ("squares", 4)
+    assert found["jvp"][:2] == (np.sum(X**2), np.sum(2.0 * X))
+    assert found["vjp"][1](1.0).tolist() == found["gradient"][0].tolist() == (2.0 * X).tolist()
+    assert found["value_and_gradient"][0] == np.sum(X**2)
+    lin = linearize(with_aux, X, has_aux=True)
+    assert lin.aux["double"].tolist() == (2.0 * X).tolist()
+    assert linearize(model, X).aux is None
+    constant = gradient(lambda x: (x[0] ** 2, "text"), X, has_aux=True)
+    assert constant[1] == "text"
+
+    def nested(x: Array) -> Any:
+        slope, aux = gradient(with_aux, x, has_aux=True)
+        return slope * aux["double"]
+
+    np.testing.assert_allclose(sparsejac.sparse_jacobian(nested, X).toarray(), np.diag(8.0 * X))
+    with pytest.raises(sparsejac.InputTypeError, match="has_aux=True"):
+        gradient(energy, X, has_aux=True)
+    with pytest.raises(sparsejac.InputTypeError, match="has_aux='yes' is neither"):
+        gradient(energy, X, has_aux="yes")  # type: ignore[arg-type]

@@ -94,9 +94,14 @@ def root_of_selected(x: Array) -> Any:
     return np.sqrt(np.where(x > 0.0, x, 0.0)) + x
 
 
+def constant_nan(x: Array) -> Any:
+    return np.where(x > 0.0, x, x * np.nan)[1:]
+
+
 @pytest.mark.parametrize(
     ("f", "jacobian"),
     [
+        (constant_nan, np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])),
         (masked_log, np.diag([0.0, 0.5, 0.25])),
         (log_of_written, np.vstack([np.zeros(3), np.diag([np.inf, 0.5, 0.25])])),
         (log_of_relu, np.array([[0.0, 0.5, 0.0], [0.0, 0.0, 0.25]])),
@@ -183,3 +188,21 @@ def test_rules_of_first_derivatives_are_not_differentiated_again() -> None:
     solving = program_of(lambda x: np.linalg.solve(np.diag(x), np.ones(3)), np.array([1.0, 2.0, 3.0]))
     with pytest.raises(UntraceableError, match=r"hessian: sparsejac cannot differentiate .*solve.* twice"):
         check_differentiable_again(solving, "hessian")
+
+
+@pytest.mark.parametrize("ufunc", [np.add, np.multiply, np.maximum, np.minimum, np.hypot, np.logaddexp, np.fmax])
+@pytest.mark.parametrize("shape", [(2, 1), (1, 3), (2, 2)])
+def test_an_array_with_itself_along_two_axes(ufunc: Any, shape: tuple[int, int]) -> None:
+    """The operands of each pair change places where its axes do."""
+    x = np.array([[0.5, 1.5, -1.0], [2.0, -0.25, 3.0]])
+
+    def f(x: Array) -> Any:
+        part = x[: shape[0], : shape[1]]
+        return ufunc(part[:, None], part) + ufunc(part[..., None], part[:, None])[..., :1]
+
+    traced = trace(f, x)
+    steps = [(f(x + e) - f(x - e)) / 2e-6 for e in 1e-6 * np.eye(6).reshape(6, 2, 3)]
+    jacobian = np.reshape(steps, (6, -1)).T
+    forward, reverse = linear_products(traced, x, np.eye(6), np.eye(len(jacobian)))
+    np.testing.assert_allclose(forward, jacobian, atol=1e-8)
+    np.testing.assert_allclose(reverse, jacobian.T, atol=1e-8)

@@ -92,13 +92,18 @@ DOMAINS: dict[str, Interval] = {
 }
 
 
-@cache
-def compiled(*expressions: str) -> Callable[..., None]:
+def source_of(*expressions: str) -> Source:
     """A loop that fills one row of `out` for each expression in x and y: ``elementary.exp(x)``."""
     rows = "".join(f"        out[{k}, i] = {expression}\n" for k, expression in enumerate(expressions))
     body = f"def loop(a, b, out):\n    for i in range(len(a)):\n        x, y = a[i], b[i]\n{rows}"
     kinds = f"void({read_only('float64')}, {read_only('float64')}, float64[:, ::1])"
-    return compile_source(Source("loop", f"{HEADER}\n\n{body}", kinds))
+    return Source("loop", f"{HEADER}\n\n{body}", kinds)
+
+
+@cache
+def compiled(*expressions: str) -> Callable[..., None]:
+    """The loop, compiled."""
+    return compile_source(source_of(*expressions))
 
 
 def evaluate(name: str, x: Array, y: Array | None = None) -> Array:

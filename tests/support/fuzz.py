@@ -25,7 +25,7 @@ import sparsejac
 from fuzz_programs import FuzzProgram, draw_program
 from oracles import Array, differences, flat_value
 
-STRATEGIES = ("auto", "forward", "reverse", "bidirectional")
+STRATEGIES = ("auto", "forward", "reverse", "bidirectional", "elimination")
 BLOCK = 1_000_000
 SHARP = 1e-6
 

@@ -1,0 +1,1 @@
+"""Products with derivatives: forward, backward, of second order, and as operators."""

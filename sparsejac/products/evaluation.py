@@ -1,0 +1,88 @@
+"""Transformed Programs with their engines, kept by the structure of what they were made from."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from threading import Lock
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsejac.engine import Engine
+from sparsejac.engines import engine_for
+from sparsejac.options import BackendName
+from sparsejac.pieces import in_pieces
+from sparsejac.program import Program
+from sparsejac.transforms import Linearized, Template, gradient_of, linearized, pulled, pushed, widened
+
+Floats = npt.NDArray[np.float64]
+T = TypeVar("T")
+
+CAPACITY = 128
+"""Number of transformed Programs that are kept; the one that was not used for longest goes first."""
+
+_LOCK = Lock()
+_KNOWN: OrderedDict[tuple[object, ...], Any] = OrderedDict()
+
+
+def evaluate(template: Template, inputs: Sequence[Floats], constants: Sequence[Floats], backend: BackendName) -> Floats:
+    """The result of a transformed Program; `constants` are those of the one that it was made from."""
+    return value_engine(template.program, backend).value([*inputs, *template.constants(constants)], check=False)
+
+
+def value_engine(program: Program, backend: BackendName) -> Engine:
+    """An engine that is asked for values only: zeros of constants do not shape it."""
+    return engine_for(program, {"backend": backend})
+
+
+def pushed_once(program: Program, seeds: int | None) -> Template:
+    """See `pushed`."""
+    return _kept(("pushed", program.digest, seeds), lambda: pushed(in_pieces(program), seeds))
+
+
+def pulled_once(program: Program, seeds: int | None) -> Template:
+    """See `pulled`."""
+    return _kept(("pulled", program.digest, seeds), lambda: pulled(in_pieces(program), seeds))
+
+
+def gradient_once(program: Program, *, with_value: bool = False) -> Template:
+    """See `gradient_of`."""
+    key = ("gradient", program.digest, with_value)
+    return _kept(key, lambda: gradient_of(in_pieces(program), with_value=with_value))
+
+
+def linearized_once(program: Program) -> Linearized:
+    """See `linearized`."""
+    return _kept(("linearized", program.digest), lambda: linearized(in_pieces(program)))
+
+
+def widened_once(program: Program, seeds: int) -> Template:
+    """See `widened`."""
+    return _kept(("widened", program.digest, seeds), lambda: widened(program, seeds))
+
+
+def kept_template(key: tuple[object, ...], make: Callable[[], Template]) -> Template:
+    """A transformed Program by a key that begins with a name of its own."""
+    return _kept(key, make)
+
+
+def clear() -> None:
+    """Forget all transformed Programs."""
+    with _LOCK:
+        _KNOWN.clear()
+
+
+def _kept(key: tuple[object, ...], make: Callable[[], T]) -> T:
+    with _LOCK:
+        known: T | None = _KNOWN.get(key)
+        if known is not None:
+            _KNOWN.move_to_end(key)
+            return known
+    made = make()
+    with _LOCK:
+        known = _KNOWN.setdefault(key, made)
+        while len(_KNOWN) > CAPACITY:
+            _KNOWN.popitem(last=False)
+    return known

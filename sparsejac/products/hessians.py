@@ -1,0 +1,261 @@
+"""Hessians: the Jacobian of the gradient's Program, made symmetric."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsejac.blocks import Blocks
+from sparsejac.engine import Engine
+from sparsejac.engines import engine_for
+from sparsejac.errors import InputError
+from sparsejac.location import user_location
+from sparsejac.options import BackendName, Format, StrategyName, check_option
+from sparsejac.pieces import in_pieces
+from sparsejac.products.api import gradient_function
+from sparsejac.products.dense import blocks_of, jacfwd
+from sparsejac.products.evaluation import gradient_once, kept_template
+from sparsejac.products.followed import Followed, followed
+from sparsejac.products.symmetric import Mirrored, Triangle, mirrored
+from sparsejac.structure import Leaf, leaves_of, offsets_of
+from sparsejac.tracing.trace import current_trace
+from sparsejac.transforms import Template, weighted_gradient_of
+
+Floats = npt.NDArray[np.float64]
+
+
+def sparse_hessian(
+    f: Callable[..., Any],
+    x: Any,
+    *args: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    argnums: int | tuple[int, ...] = 0,
+    format: Format = "csr",
+    triangle: Triangle = "full",
+    strategy: StrategyName = "auto",
+    backend: BackendName = "auto",
+) -> Any:
+    """The Hessian of an f that returns one number, as a sparse matrix: exact to rounding, symmetric to the last bit.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(x, *args, **kwargs)``; see `sparse_jacobian`.
+    x, args, kwargs, argnums, format
+        See `sparse_jacobian`.
+    triangle : {"full", "lower", "upper"}
+        Which part is wanted, the diagonal included. Of several arrays, of the whole: all of them side by side.
+    strategy : {"auto", "forward", "reverse", "bidirectional", "identity", "elimination"}
+        How the Jacobian of the gradient is computed; see `sparse_jacobian`.
+    backend : {"auto", "numpy", "numba"}
+
+    Returns
+    -------
+    csr_array, csc_array or coo_array, shape (size of x, size of x)
+        float64, sorted indices, entries that happen to be zero kept. Where x is several arrays: blocks in the structure
+        of x, in each the structure of x.
+
+    Raises
+    ------
+    UntraceableError
+        f uses an operation that cannot be followed, or one whose rule holds for first derivatives only.
+    InputError
+        f returns more than one number.
+
+    Notes
+    -----
+    At kinks (`abs`, `maximum`, branches) second derivatives are those of the pieces; the kink itself has none.
+
+    References
+    ----------
+    Gower & Mello, A new framework for the computation of Hessians, Optimization Methods and Software 27(2), 2012;
+    Griewank & Walther, Evaluating Derivatives, 2nd ed. 2008, section 7.4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsejac import sparse_hessian
+    >>> sparse_hessian(lambda x: np.sum(x[1:] ** 2 * x[:-1]), np.array([1.0, 2.0, 3.0])).toarray()
+    array([[0., 4., 0.],
+           [4., 2., 6.],
+           [0., 6., 4.]])
+
+    As the Hessian of a minimization:
+
+    >>> from scipy.optimize import minimize
+    >>> from sparsejac import gradient
+    >>> rosenbrock = lambda x: np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+    >>> jac, hess = lambda x: gradient(rosenbrock, x), lambda x: sparse_hessian(rosenbrock, x).toarray()
+    >>> minimize(rosenbrock, np.zeros(4), jac=jac, hess=hess, method="trust-exact").x.round(3)
+    array([1., 1., 1., 1.])
+    """
+    check_option("sparse_hessian", "format", format, Format)
+    check_option("sparse_hessian", "triangle", triangle, Triangle)
+    point = followed("sparse_hessian", f, (x, *args), kwargs, argnums, backend)
+    engine, inputs = _engine(point, strategy)
+    form = mirrored(engine.pattern, triangle)
+    return _assembled(point, form, engine.data(inputs, check=False)[form.sources], format)
+
+
+def hessian_sparsity(
+    f: Callable[..., Any],
+    x: Any,
+    *args: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    argnums: int | tuple[int, ...] = 0,
+    triangle: Triangle = "full",
+) -> Any:
+    """The sparsity pattern of the Hessian of f; see `jacobian_sparsity` for what it holds for.
+
+    Parameters
+    ----------
+    f, x, args, kwargs, argnums, triangle
+        See `sparse_hessian`.
+
+    Returns
+    -------
+    Pattern
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsejac import hessian_sparsity
+    >>> hessian_sparsity(lambda x: np.sum(x[0] * x[1:]), np.ones(4)).to_scipy().toarray().astype(int)
+    array([[0, 1, 1, 1],
+           [1, 0, 0, 0],
+           [1, 0, 0, 0],
+           [1, 0, 0, 0]])
+    """
+    check_option("hessian_sparsity", "triangle", triangle, Triangle)
+    point = followed("hessian_sparsity", f, (x, *args), kwargs, argnums, "auto")
+    engine, _ = _engine(point, "auto")
+    return Blocks(mirrored(engine.pattern, triangle).pattern, point.inputs, point.inputs).patterns()
+
+
+def hessian(
+    f: Callable[..., Any],
+    x: Any,
+    *args: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    argnums: int | tuple[int, ...] = 0,
+    backend: BackendName = "auto",
+) -> Any:
+    """The Hessian of an f that returns one number, as a dense array; see `sparse_hessian`.
+
+    Returns
+    -------
+    array, shape (*shape of x, *shape of x)
+        Where x is several arrays: the structure of x, in each place the structure of x.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsejac import hessian
+    >>> hessian(lambda x: x[0] ** 2 * x[1], np.array([1.0, 2.0]))
+    array([[4., 2.],
+           [2., 0.]])
+    """
+    if current_trace() is not None:
+        return jacfwd(gradient_function("hessian", f, argnums), x, *args, kwargs=kwargs, argnums=argnums)
+    point = followed("hessian", f, (x, *args), kwargs, argnums, backend)
+    engine, inputs = _engine(point, "auto")
+    form = mirrored(engine.pattern, "full")
+    matrix = np.zeros((len(point.x), len(point.x)))
+    matrix[form.pattern.rows(), form.pattern.indices] = engine.data(inputs, check=False)[form.sources]
+    return blocks_of(matrix, point.inputs, point.inputs)
+
+
+def lagrangian_hessian(
+    f: Callable[..., Any],
+    g: Callable[..., Any],
+    x: Any,
+    lam: Any,
+    sigma: float = 1.0,
+    *args: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    format: Format = "csr",
+    triangle: Triangle = "full",
+    strategy: StrategyName = "auto",
+    backend: BackendName = "auto",
+) -> Any:
+    """The Hessian of the Lagrangian ``sigma * f(x) + lam . g(x)``, with one pattern for all multipliers.
+
+    Parameters
+    ----------
+    f, g : callable
+        ``f(x, *args, **kwargs)`` returns one number, ``g(x, *args, **kwargs)`` the constraints.
+    x : array_like of real numbers, or structure of several arrays
+    lam : array_like
+        A multiplier for each constraint, in C order.
+    sigma : float
+        The factor of the objective, 0.0 included.
+    args, kwargs, format, triangle, strategy, backend
+        See `sparse_hessian`.
+
+    Returns
+    -------
+    csr_array, csc_array or coo_array, shape (size of x, size of x)
+        Multipliers that are zero leave no entry out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsejac import lagrangian_hessian
+    >>> f, g = lambda x: x[0] ** 2, lambda x: x[1:] * x[:-1]
+    >>> lagrangian_hessian(f, g, np.ones(3), [5.0, 0.0], 0.5).toarray()
+    array([[1., 5., 0.],
+           [5., 0., 0.],
+           [0., 0., 0.]])
+    >>> lagrangian_hessian(f, g, np.ones(3), [5.0, 0.0], 0.5).nnz
+    5
+    """
+    call = "lagrangian_hessian"
+    check_option(call, "format", format, Format)
+    check_option(call, "triangle", triangle, Triangle)
+
+    def both(x: Any, *args: Any, **kwargs: Any) -> Any:
+        return {"objective": f(x, *args, **kwargs), "constraints": g(x, *args, **kwargs)}
+
+    point = followed(call, both, (x, *args), kwargs, 0, backend)
+    weights = np.concatenate([[float(sigma)], _multipliers(point, lam)])
+    program = point.smooth().program
+    template = kept_template(("weighted", program.digest), lambda: weighted_gradient_of(in_pieces(program)))
+    constants = template.constants(point.constants)
+    engine = engine_for(template.program, {"strategy": strategy, "backend": backend}, constants)
+    form = mirrored(engine.pattern, triangle)
+    data = engine.data([point.x, weights, *constants], check=False)[form.sources]
+    return _assembled(point, form, data, format)
+
+
+def _multipliers(point: Followed, lam: Any) -> Floats:
+    """The multipliers, one for each constraint."""
+    objective, *_ = leaves_of(point.result)
+    if objective != Leaf(()):
+        raise InputError(
+            f"{point.call}: f returned an array of shape {objective}, and an objective is one number\n  "
+            f"{user_location()}\n  Cure: return a number, such as np.sum(y)."
+        )
+    given = np.asarray(lam, dtype=np.float64)
+    size = offsets_of(point.result)[-1] - 1
+    if given.size != size:
+        raise InputError(
+            f"{point.call}: lam has shape {given.shape}, and g returned {size} constraints\n  {user_location()}\n  "
+            "Cure: pass a multiplier for each constraint."
+        )
+    return given.reshape(-1)
+
+
+def _engine(point: Followed, strategy: StrategyName) -> tuple[Engine, list[Floats]]:
+    """The engine of the gradient, and what it is to be given."""
+    check_option(point.call, "strategy", strategy, StrategyName)
+    template: Template = gradient_once(point.scalar().smooth().program)
+    constants = template.constants(point.constants)
+    engine = engine_for(template.program, {"strategy": strategy, "backend": point.backend}, constants)
+    return engine, [point.x, *constants]
+
+
+def _assembled(point: Followed, form: Mirrored, data: Floats, format: Format) -> Any:
+    return Blocks(form.pattern, point.inputs, point.inputs).matrices(data, format, copy_structure=True)

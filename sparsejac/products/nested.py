@@ -1,0 +1,242 @@
+"""Products with derivatives inside a function that is being followed: their nodes become a part of its Program.
+
+The inner function is followed by the trace that is there, from a node of its own that stands for its x. Tangents and
+cotangents are then nodes like all others, and the outer derivative goes through them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import pairwise
+from threading import local
+from typing import Any
+
+import numpy as np
+
+from kernels.address import Affine
+from sparsejac.addressing import c_strides, contiguous
+from sparsejac.arguments import check_argnums_given
+from sparsejac.errors import InputError
+from sparsejac.location import user_location
+from sparsejac.products.vectors import count_of, parts_of
+from sparsejac.program import Load, Node, Piece
+from sparsejac.signature import Signature, pair_of
+from sparsejac.structure import Leaf, Structure, flatten, leaves_of, offsets_of, tuple_of, unflatten
+from sparsejac.tracing.conversion import as_value, wrap
+from sparsejac.tracing.reals import Scalar, Value, Vector
+from sparsejac.tracing.results import outputs
+from sparsejac.tracing.scalar import TracedScalar
+from sparsejac.tracing.trace import Trace, current_trace
+from sparsejac.transforms.builder import Builder, part
+from sparsejac.transforms.cotangents import pull
+from sparsejac.transforms.order import check_nodes
+from sparsejac.transforms.tangents import push
+
+
+class Inner:
+    """A function followed at one point inside another one; see `Linearization`."""
+
+    def __init__(self, trace: Trace, call: str, signature: Signature, args: tuple[Any, ...], kwargs: Any) -> None:
+        trace.begin()
+        self.trace = trace
+        self.call = call
+        self.builder = Builder(trace.graph)
+        placed, structures, vectors = list(args), [], []
+        check_argnums_given(call, signature.positions, len(args))
+        for k in signature.positions:
+            structure, parts = flatten(args[k], self._leaf, "x")
+            structures.append(structure)
+            vectors += parts
+        several = isinstance(signature.argnums, tuple)
+        self.inputs: Structure = tuple_of(structures) if several else structures[0]
+        beside = self._beside(vectors)
+        self.source = trace.graph.copy(Load(beside, contiguous((beside.size,))))
+        chosen = signature.by_position(unflatten(self.inputs, self._arrays(self.source, self.inputs, None)))
+        for k in signature.positions:
+            placed[k] = chosen[k]
+        self.is_nested = _depth() > 0
+        with _deeper():
+            returned = signature.f(*placed, **kwargs)
+        self.aux: Any = None
+        if signature.has_aux:
+            returned, self.aux = pair_of(returned)
+        self.output, self.result = outputs(trace, returned)
+
+    @property
+    def value(self) -> Any:
+        """What the function returned."""
+        return unflatten(self.result, self._arrays(self.output, self.result, None))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the Jacobian."""
+        return self.output.size, self.source.size
+
+    def __iter__(self) -> Iterator[Any]:
+        """The value, and the function that pushes tangents forward."""
+        return iter((self.value, self.jvp))
+
+    def jvp(self, v: Any) -> Any:
+        """J v."""
+        seeds, count = self._seeds("v", self.inputs, v)
+        return unflatten(self.result, self._arrays(self.push(seeds, count), self.result, count))
+
+    def vjp(self, w: Any) -> Any:
+        """Jᵀ w."""
+        seeds, count = self._seeds("w", self.result, w)
+        return unflatten(self.inputs, self._arrays(self.pull(seeds, count), self.inputs, count))
+
+    def jtj(self, v: Any, loss_hessian: Any = None) -> Any:
+        """Jᵀ J v."""
+        if loss_hessian is not None:
+            raise self.trace.refusal(
+                "jtj with loss_hessian inside a function that is followed",
+                "a matrix is not applied to nested results there",
+                "multiply between lin.jvp and lin.vjp",
+            )
+        seeds, count = self._seeds("v", self.inputs, v)
+        found = self.pull(self.push(seeds, count), count)
+        return unflatten(self.inputs, self._arrays(found, self.inputs, count))
+
+    def gradient(self) -> Any:
+        """The gradient of one number."""
+        if self.result != Leaf(()):
+            raise InputError(
+                f"{self.call}: f returned {self.result}, and a gradient is that of one number\n  {user_location()}\n"
+                "  Cure: return a number, such as np.sum(y) or y[0]."
+            )
+        seeds = self.trace.constant([1.0])
+        return unflatten(self.inputs, self._arrays(self.pull(seeds, None), self.inputs, None))
+
+    def dense(self, *, forward: bool) -> Any:
+        """The Jacobian as dense arrays."""
+        rows, columns = self.shape
+        units = self.trace.constant(np.eye(columns if forward else rows))
+        found = self.push(units, columns) if forward else self.pull(units, rows)
+        steps = (columns, 1) if forward else (1, rows)
+        blocks = (
+            unflatten(self.inputs, (self._block(found, y, a, x, b, steps) for x, b in _begins(self.inputs)))
+            for y, a in _begins(self.result)
+        )
+        return unflatten(self.result, blocks)
+
+    def push(self, tangent: Node, count: int | None) -> Node:
+        """J times a vector of tangents."""
+        with self._quiet():
+            found = self._pushed(tangent, count, guarded=True)
+            return found or self.builder.zeros(self.output.size * (1 if count is None else count))
+
+    def pull(self, cotangent: Node, count: int | None) -> Node:
+        """The transpose of J times a vector of cotangents."""
+        with self._quiet():
+            size = self.source.size * (1 if count is None else count)
+            stand_in = self.trace.constant(np.zeros(size))
+            found = self._pushed(stand_in, count, guarded=False)
+            if found is None:
+                return self.builder.zeros(size)
+            return pull(self.builder, stand_in, found, Load(cotangent, contiguous((cotangent.size,))))
+
+    def _pushed(self, tangent: Node, count: int | None, *, guarded: bool) -> Node | None:
+        graph = self.trace.graph
+        nodes = graph.nodes[self.source.index + 1 : self.output.index + 1]
+        check_nodes(nodes, [self.source], dict(enumerate(graph.sites)), self.call, all_nodes=self.is_nested)
+        if count == 0:
+            return None
+        return push(self.builder, nodes, {self.source.index: tangent}, count, guarded=guarded).get(self.output.index)
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """Put back which line of f is noted for new nodes."""
+        graph = self.trace.graph
+        site = graph.site
+        try:
+            yield
+        finally:
+            graph.site = site
+
+    def _leaf(self, path: str, given: Any) -> tuple[Leaf, Vector]:
+        vector = self._vector(path, given)
+        return Leaf(vector.address.box, is_number=not isinstance(given, np.ndarray | list | tuple)), vector
+
+    def _vector(self, path: str, given: Any) -> Vector:
+        value = as_value(self.trace, given)
+        if value.kind == "c":
+            raise self.trace.refusal(
+                f"{self.call} at complex values",
+                f"{path} is differentiated as real numbers",
+                "pass both parts as reals",
+            )
+        return self.trace.vector(value.real)
+
+    def _beside(self, vectors: list[Vector]) -> Node:
+        """A vector of the numbers of several."""
+        pieces, start = [], 0
+        for vector in vectors:
+            if vector.address.points:
+                pieces.append(Piece(part(vector.address.box, start), vector.load))
+            start += vector.address.points
+        return self.trace.graph.join(start, tuple(pieces))
+
+    def _seeds(self, name: str, structure: Structure, given: Any) -> tuple[Node, int | None]:
+        parts = [(leaf, path, self._vector(path, v)) for leaf, path, v in parts_of(self.call, name, structure, given)]
+        count = count_of(self.call, name, [(leaf, path, vector.address.box) for leaf, path, vector in parts])
+        return self._beside([vector for _, _, vector in parts]), count
+
+    def _arrays(self, node: Node, structure: Structure, count: int | None) -> Iterator[Any]:
+        """The numbers of a node as arrays, and as numbers where there are no dimensions."""
+        tail = () if count is None else (count,)
+        for leaf, start in _begins(structure):
+            shape = (*leaf.shape, *tail)
+            if shape:
+                offset = start * (1 if count is None else count)
+                yield wrap(self.trace, Value(Vector(node, Affine(shape, offset, c_strides(shape)))))
+            else:
+                yield TracedScalar(self.trace, Value(Scalar(self.trace.tape.element(node.index, start))))
+
+    def _block(self, node: Node, y: Leaf, row: int, x: Leaf, column: int, steps: tuple[int, int]) -> Any:
+        """A part of a dense matrix."""
+        down, across = steps
+        shape = (*y.shape, *x.shape)
+        strides = (*(down * s for s in c_strides(y.shape)), *(across * s for s in c_strides(x.shape)))
+        return wrap(self.trace, Value(Vector(node, Affine(shape, row * down + column * across, strides))))
+
+
+_RUNNING = local()
+
+
+def _depth() -> int:
+    """How many inner functions run in this thread: each of them is differentiated."""
+    depth: int = getattr(_RUNNING, "depth", 0)
+    return depth
+
+
+@contextmanager
+def _deeper() -> Iterator[None]:
+    _RUNNING.depth = _depth() + 1
+    try:
+        yield
+    finally:
+        _RUNNING.depth -= 1
+
+
+def inner(
+    call: str,
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any] | None,
+    argnums: int | tuple[int, ...],
+    *,
+    has_aux: bool = False,
+) -> Inner | None:
+    """A function followed inside another one; None where none is being followed."""
+    trace = current_trace()
+    if trace is None:
+        return None
+    return Inner(trace, call, Signature(call, f, argnums, has_aux=has_aux).checked(), args, dict(kwargs or {}))
+
+
+def _begins(structure: Structure) -> Iterator[tuple[Leaf, int]]:
+    """The leaves, and where each begins."""
+    bounds = pairwise(offsets_of(structure))
+    return ((leaf, start) for leaf, (start, _) in zip(leaves_of(structure), bounds, strict=True))

@@ -1,0 +1,244 @@
+"""Nonlinear programs for interior-point solvers: structures once, values at every x."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsejac.engine import Engine
+from sparsejac.errors import InputError
+from sparsejac.location import user_location
+from sparsejac.options import BackendName, StrategyName, check_option
+from sparsejac.pattern import IndexArray, Pattern
+from sparsejac.plan import Plan
+from sparsejac.products.api import gradient
+from sparsejac.products.symmetric import Mirrored, mirrored
+from sparsejac.purity import check_purity
+from sparsejac.signature import Bound, Signature
+from sparsejac.structure import Leaf, leaves_of
+from sparsejac.variants import Variant, Variants
+
+Floats = npt.NDArray[np.float64]
+_NONE: dict[str, Any] = {}
+
+
+def prepare_nlp(
+    f: Callable[..., Any],
+    g: Callable[..., Any],
+    x: Any,
+    *args: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    strategy: StrategyName = "auto",
+    backend: BackendName = "auto",
+) -> NLP:
+    """Minimize f(x) subject to bounds on g(x): what an interior-point solver asks for.
+
+    Parameters
+    ----------
+    f, g : callable
+        ``f(x, *args, **kwargs)`` returns one number, ``g(x, *args, **kwargs)`` an array of constraints. Both are pure
+        (see `prepare`).
+    x : array_like, shape (n,)
+        A point, at which f and g are traced.
+    args, kwargs
+        Passed on to both.
+    strategy, backend
+        See `sparse_jacobian`.
+
+    Returns
+    -------
+    NLP
+        With the methods that cyipopt looks for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsejac import prepare_nlp
+    >>> nlp = prepare_nlp(lambda x: x[0] * x[2], lambda x: x[1:] * x[:-1], np.ones(3))
+    >>> x = np.array([1.0, 2.0, 3.0])
+    >>> nlp.objective(x), nlp.gradient(x), nlp.constraints(x)
+    (3.0, array([3., 0., 1.]), array([2., 6.]))
+    >>> rows, columns = nlp.jacobianstructure()
+    >>> rows.tolist(), columns.tolist(), nlp.jacobian(x).tolist()
+    ([0, 0, 1, 1], [0, 1, 1, 2], [2.0, 1.0, 3.0, 2.0])
+    >>> rows, columns = nlp.hessianstructure()
+    >>> rows.tolist(), columns.tolist(), nlp.hessian(x, [5.0, 7.0], 0.5).tolist()
+    ([1, 2, 2], [0, 0, 1], [5.0, 0.5, 7.0])
+    """
+    for option, given, literal in (("strategy", strategy, StrategyName), ("backend", backend, BackendName)):
+        check_option("prepare_nlp", option, given, literal)
+    for name, function in (("f", f), ("g", g)):
+        if not callable(function):
+            raise InputError(
+                f"prepare_nlp: {name} is a {type(function).__name__}\n  {user_location()}\n  Cure: pass functions."
+            )
+    return NLP(f, g, x, args, dict(kwargs or _NONE), {"strategy": strategy, "backend": backend})
+
+
+@dataclass(frozen=True, eq=False)
+class _Evaluation:
+    """Value, entries of the joint Jacobian, or both of the objective and the constraints at one x."""
+
+    x: Floats
+    value: Floats
+    data: Floats | None
+
+
+class NLP:
+    """Callbacks of a nonlinear program; made by `prepare_nlp`.
+
+    What is computed at one x is kept until another x comes: a solver asks for the objective, then for its gradient.
+    The first derivatives of objective and constraints come from one evaluation. Structures never change; where f or g
+    take another way at some x, values outside of them raise an error.
+    """
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        g: Callable[..., Any],
+        x: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: dict[str, Any],
+    ) -> None:
+        self._f, self._g, self._args, self._kwargs, self._options = f, g, args, kwargs, options
+        self._start = self._point(np.array(x, dtype=np.float64))
+        bound = self._bound(self._start)
+        self._variants = Variants(bound, options)
+        check_purity(bound, self._variants.first.traced)
+        objective, *_ = leaves_of(self._variants.first.traced.result)
+        if objective != Leaf(()):
+            raise InputError(
+                f"prepare_nlp: f returned an array of shape {objective}, and an objective is one number\n  "
+                f"{user_location()}\n  Cure: return a number, such as np.sum(y)."
+            )
+        self._last: _Evaluation | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of constraints, number of unknowns."""
+        rows, columns = self._pattern.shape
+        return rows - 1, columns
+
+    def __repr__(self) -> str:
+        rows, columns = self.shape
+        return f"<NLP: {columns} unknowns, {rows} constraints, {len(self.jacobianstructure()[0])} nonzeros>"
+
+    def objective(self, x: Any) -> float:
+        """f(x)."""
+        return float(self._at(x, derivatives=False).value[0])
+
+    def gradient(self, x: Any) -> Floats:
+        """The gradient of f, dense."""
+        data = self._at(x, derivatives=True).data
+        assert data is not None
+        found, count = np.zeros(self.shape[1]), self._first
+        found[self._pattern.indices[:count]] = data[:count]
+        return found
+
+    def constraints(self, x: Any) -> Floats:
+        """g(x), flat."""
+        return self._at(x, derivatives=False).value[1:].copy()
+
+    def jacobianstructure(self) -> tuple[IndexArray, IndexArray]:
+        """Rows and columns of the entries of the Jacobian of g."""
+        return self._pattern.rows()[self._first :] - 1, self._pattern.indices[self._first :]
+
+    def jacobian(self, x: Any) -> Floats:
+        """The entries of the Jacobian of g, in the order of `jacobianstructure`."""
+        data = self._at(x, derivatives=True).data
+        assert data is not None
+        return data[self._first :].copy()
+
+    def hessianstructure(self) -> tuple[IndexArray, IndexArray]:
+        """Rows and columns of the entries of the Lagrangian's Hessian: its lower triangle."""
+        pattern = self._curvature[1].pattern
+        return pattern.rows(), pattern.indices
+
+    def hessian(self, x: Any, lagrange: Any, obj_factor: float = 1.0) -> Floats:
+        """The entries of the Hessian of ``obj_factor * f + lagrange . g``, in the order of `hessianstructure`."""
+        multipliers = np.array(lagrange, dtype=np.float64).reshape(-1)
+        if len(multipliers) != self.shape[0]:
+            raise InputError(
+                f"NLP.hessian: lagrange has {len(multipliers)} multipliers for {self.shape[0]} constraints\n  "
+                f"{user_location()}\n  Cure: pass one for each."
+            )
+        plan, form = self._curvature
+        return plan.values(self._point(x), multipliers, float(obj_factor))[form.sources]
+
+    @property
+    def _pattern(self) -> Pattern:
+        """Of objective and constraints together."""
+        return self._variants.first.engine.pattern
+
+    @property
+    def _first(self) -> int:
+        """Number of entries of the gradient."""
+        return int(self._pattern.indptr[1])
+
+    @cached_property
+    def _curvature(self) -> tuple[Plan, Mirrored]:
+        """The Jacobian of the Lagrangian's gradient, its multipliers being arguments."""
+
+        def slope(x: Any, multipliers: Any, factor: Any) -> Any:
+            return gradient(lambda z: self._lagrangian(z, multipliers, factor), x)
+
+        signature = Signature("NLP.hessian", slope)
+        bound = signature.bind("NLP.hessian", (self._start, np.ones(self.shape[0]), 1.0), _NONE)
+        plan = Plan(bound, "csr", self._options)
+        return plan, mirrored(plan.pattern, "lower")
+
+    def _lagrangian(self, x: Any, multipliers: Any, factor: Any) -> Any:
+        constraints = np.reshape(self._g(x, *self._args, **self._kwargs), -1)
+        return factor * self._f(x, *self._args, **self._kwargs) + np.sum(multipliers * constraints)
+
+    def _both(self, x: Any) -> Any:
+        return {
+            "objective": self._f(x, *self._args, **self._kwargs),
+            "constraints": self._g(x, *self._args, **self._kwargs),
+        }
+
+    def _bound(self, x: Floats) -> Bound:
+        return Signature("prepare_nlp", self._both).bind("prepare_nlp", (x,), _NONE)
+
+    def _at(self, x: Any, *, derivatives: bool) -> _Evaluation:
+        """What is wanted at x, computed unless it is known."""
+        point, last = self._point(x), self._last
+        if last is not None and last.x.tobytes() == point.tobytes() and (last.data is not None or not derivatives):
+            return last
+        if derivatives:
+            variant, (value, data) = self._variants.evaluate(self._bound(point), Engine.value_and_data)
+            self._check(variant)
+            self._last = _Evaluation(point, value, data)
+        else:
+            _, value = self._variants.evaluate(self._bound(point), _value)
+            self._last = _Evaluation(point, value, None)
+        return self._last
+
+    def _check(self, variant: Variant) -> None:
+        """Refuse another structure than the solver knows."""
+        if variant.engine.pattern != self._pattern:
+            raise InputError(
+                f"NLP: f or g took another way at this x, and its derivatives have another pattern\n  "
+                f"{user_location()}\n  Cure: write the decision as np.where, np.maximum or np.clip, whose pattern "
+                "holds for all x."
+            )
+
+    def _point(self, x: Any) -> Floats:
+        point = np.array(x, dtype=np.float64)
+        start = getattr(self, "_start", point)
+        if point.ndim != 1 or point.shape != start.shape:
+            raise InputError(
+                f"NLP: x has shape {point.shape}\n  {user_location()}\n  Cure: pass one vector"
+                f"{f' of shape {start.shape}' if start.ndim == 1 else ''}; take it apart in f and g."
+            )
+        return point
+
+
+def _value(engine: Engine, inputs: Any, out: Any, *, check: bool) -> Floats:
+    return engine.value(inputs, check=check)

@@ -1,0 +1,70 @@
+"""Symmetric matrices from computed ones: one number for each pair of entries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Lock
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsejac.pattern import Pattern, entry_numbers
+
+Triangle = Literal["full", "lower", "upper"]
+
+
+@dataclass(frozen=True, eq=False)
+class Mirrored:
+    """A symmetric pattern, or a triangle of it, and where its entries come from.
+
+    Parameters
+    ----------
+    pattern : Pattern
+    sources : array of int, shape (nnz,)
+        For each entry the number of the computed entry that it takes.
+    """
+
+    pattern: Pattern
+    sources: npt.NDArray[np.int64]
+
+
+_LOCK = Lock()
+_KNOWN: WeakKeyDictionary[Pattern, dict[Triangle, Mirrored]] = WeakKeyDictionary()
+
+
+def mirrored(pattern: Pattern, triangle: Triangle) -> Mirrored:
+    """The symmetric form of a computed pattern, found once.
+
+    An entry takes the number computed below the diagonal; where only one of a pair was found, both take that.
+
+    Examples
+    --------
+    >>> lower = mirrored(Pattern.from_coo([0, 0, 1], [0, 1, 0], (2, 2)), "lower")
+    >>> lower.pattern.rows().tolist(), lower.pattern.indices.tolist(), lower.sources.tolist()
+    ([0, 1], [0, 0], [0, 2])
+    """
+    with _LOCK:
+        known = _KNOWN.setdefault(pattern, {})
+    if triangle not in known:
+        known[triangle] = _made(pattern, triangle)
+    return known[triangle]
+
+
+def _made(pattern: Pattern, triangle: Triangle) -> Mirrored:
+    size = pattern.shape[0]
+    rows, columns = pattern.rows().astype(np.int64), pattern.indices.astype(np.int64)
+    if triangle == "full":
+        whole = Pattern.from_coo(np.concatenate([rows, columns]), np.concatenate([columns, rows]), pattern.shape)
+    else:
+        high, low = np.maximum(rows, columns), np.minimum(rows, columns)
+        whole = Pattern.from_coo(*((high, low) if triangle == "lower" else (low, high)), pattern.shape)
+    wanted_rows, wanted_columns = whole.rows().astype(np.int64), whole.indices.astype(np.int64)
+    below = np.maximum(wanted_rows, wanted_columns) * size + np.minimum(wanted_rows, wanted_columns)
+    above = np.minimum(wanted_rows, wanted_columns) * size + np.maximum(wanted_rows, wanted_columns)
+    numbers = entry_numbers(pattern)
+    places = np.searchsorted(numbers, below)
+    found = places < len(numbers)
+    found[found] = numbers[places[found]] == below[found]
+    return Mirrored(whole, np.where(found, places, np.searchsorted(numbers, above)))

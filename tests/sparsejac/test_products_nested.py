@@ -1,0 +1,184 @@
+"""Derivatives inside functions that are differentiated: tangents and cotangents are part of the outer Program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import sparsejac
+from oracles import complex_step, differences
+from sparsejac import (
+    gradient,
+    hessian,
+    hvp,
+    jacfwd,
+    jacrev,
+    jvp,
+    linearize,
+    sparse_hessian,
+    sparse_jacobian,
+    value_and_gradient,
+    vjp,
+)
+
+Array = NDArray[np.float64]
+X = np.array([0.5, 1.5, -1.0, 2.0])
+V = np.array([1.0, -2.0, 0.5, 3.0])
+
+
+def energy(x: Array) -> Any:
+    return np.sum(np.sin(x[1:]) * x[:-1] ** 2)
+
+
+def model(x: Array) -> Any:
+    return np.stack([np.exp(x[1:]) * x[:-1], x[1:] ** 3])
+
+
+def gradient_by_hand(x: Array) -> Any:
+    result = np.zeros(len(x), dtype=x.dtype)
+    result[:-1] += 2.0 * np.sin(x[1:]) * x[:-1]
+    result[1:] += np.cos(x[1:]) * x[:-1] ** 2
+    return result
+
+
+HESSIAN = complex_step(gradient_by_hand, X)
+
+SECOND_ORDER = {
+    "forward over reverse": lambda: jvp(lambda x: gradient(energy, x), X, np.eye(4))[1],
+    "reverse over reverse": lambda: vjp(lambda x: gradient(energy, x), X)[1](np.eye(4)),
+    "reverse over forward": lambda: np.stack([gradient(lambda x, e=e: jvp(energy, x, e)[1], X) for e in np.eye(4)]),
+    "forward over forward": lambda: jacfwd(lambda x: jacfwd(energy, x), X),
+    "reverse over dense reverse": lambda: jacrev(lambda x: jacrev(energy, x), X),
+    "sparse over reverse": lambda: sparse_jacobian(lambda x: gradient(energy, x), X).toarray(),
+    "products": lambda: np.stack([hvp(energy, X, e) for e in np.eye(4)]),
+    "nested products": lambda: jacrev(lambda v: hvp(energy, X, v), X),
+    "sparse": lambda: sparse_hessian(energy, X).toarray(),
+    "dense": lambda: hessian(energy, X),
+    "gradient of a product": lambda: jacfwd(lambda x: vjp(energy, x)[1](1.0), X),
+    "linearized": lambda: jacfwd(lambda x: linearize(energy, x).vjp(1.0), X),
+    "value and gradient": lambda: jacfwd(lambda x: value_and_gradient(energy, x)[1], X),
+}
+
+
+@pytest.mark.parametrize("name", SECOND_ORDER)
+def test_all_ways_to_a_hessian_agree(name: str) -> None:
+    np.testing.assert_allclose(SECOND_ORDER[name](), HESSIAN, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: hessian(energy, x),
+        lambda x: hvp(energy, x, V),
+        lambda x: hvp(energy, V, x),
+        lambda x: jacfwd(model, x),
+        lambda x: jacrev(model, x),
+        lambda x: linearize(model, x).jtj(V),
+        lambda x: linearize(model, x).jtj(x),
+        lambda x: vjp(model, x)[1](np.ones((2, 3, 2))),
+        lambda x: jvp(model, x, np.ones((4, 2)))[1],
+        lambda x: jvp(model, V, x)[1],
+        lambda x: jvp(lambda z: gradient(energy, z), x, V)[1],
+        lambda x: hessian(lambda z: np.sum(gradient(energy, z) ** 2), x)[0],
+    ],
+)
+def test_derivatives_of_derivatives(f: Any) -> None:
+    """Against differences of the values, which other tests compare with oracles."""
+    estimate = differences(lambda x: np.ravel(f(x)), X)
+    found = sparse_jacobian(f, X).toarray()
+    assert (np.abs(found - estimate.jacobian) <= 50 * estimate.error + 1e-8 * (1 + np.abs(estimate.jacobian))).all()
+
+
+def test_what_is_not_an_argument_is_held_fixed() -> None:
+    """No confusion of perturbations: x inside the inner function is a constant of it, but not of the outer one."""
+    assert gradient(lambda x: x * gradient(lambda y: x + y, 1.0), 1.0) == 1.0
+    assert gradient(lambda x: x * gradient(lambda y: x * y, 2.0), 3.0) == 6.0
+
+    def f(x: Array) -> Any:
+        copied = x.copy()
+        return gradient(lambda z: np.sum(z**2 * copied * x), x.copy())
+
+    np.testing.assert_allclose(sparse_jacobian(f, X).toarray(), np.diag(6.0 * X**2))
+
+
+def test_constant_points_inside() -> None:
+    def f(x: Array) -> Any:
+        return gradient(lambda z: np.sum(z**2 * x), np.array([1.0, 2.0, 3.0, 4.0]))
+
+    assert sparse_jacobian(f, X).toarray().tolist() == np.diag([2.0, 4.0, 6.0, 8.0]).tolist()
+    unrelated = sparse_jacobian(lambda x: x * gradient(lambda z: z**3, 2.0), X)
+    assert unrelated.toarray().tolist() == (12.0 * np.eye(4)).tolist()
+
+
+def test_structures_and_positions_inside() -> None:
+    def inner(t: Any, s: Any) -> Any:
+        return {"a": t * s["u"] ** 2, "b": np.sum(s["u"])}
+
+    def f(x: Array) -> Any:
+        y, pullback = vjp(inner, x[0], {"u": x[1:]}, argnums=(0, 1))
+        by_t, by_s = pullback({"a": np.ones(3), "b": 2.0})
+        tangent = jvp(inner, {"u": x[1:]}, {"u": V[1:]}, x[0], argnums=1)[1]
+        return np.concatenate([np.reshape(by_t, 1), by_s["u"], y["a"], tangent["a"], np.reshape(tangent["b"], 1)])
+
+    def by_hand(x: Any) -> Any:
+        u, t = x[1:], x[0]
+        return np.concatenate([[np.sum(u**2)], 2 * t * u + 2.0, t * u**2, 2 * t * u * V[1:], [np.sum(V[1:])]])
+
+    np.testing.assert_allclose(sparsejac.value_and_jacobian(f, X)[0], by_hand(X))
+    np.testing.assert_allclose(sparse_jacobian(f, X).toarray(), complex_step(by_hand, X), atol=1e-13)
+
+
+def test_scalars_and_branches_inside() -> None:
+    def f(x: Array) -> Any:
+        slope = gradient(lambda t: t**3 if t > 0 else t**2, x[0])
+        return slope * x[1:]
+
+    for first in (2.0, -2.0):
+        x = np.array([first, 1.0, 5.0])
+        second = 6.0 * first if first > 0 else 2.0
+        expected = np.column_stack([second * x[1:], (3 * first**2 if first > 0 else 2 * first) * np.eye(2)])
+        np.testing.assert_allclose(sparse_jacobian(f, x).toarray(), expected)
+
+
+def test_a_plan_of_a_nested_derivative() -> None:
+    plan = sparsejac.prepare(lambda x: gradient(energy, x), X)
+    for x in (X, V):
+        np.testing.assert_allclose(plan(x).toarray(), complex_step(gradient_by_hand, x), rtol=1e-12, atol=1e-13)
+
+
+def test_newton_steps_inside() -> None:
+    """The derivative of a root by unrolled Newton steps with derivatives taken inside."""
+
+    def root(p: Any) -> Any:
+        t = 1.5
+        for _ in range(6):
+            value, slope = value_and_gradient(lambda z: z**3 - p, t)
+            t = t - value / slope
+        return t
+
+    assert gradient(root, 8.0) == pytest.approx(1.0 / 12.0, rel=1e-10)
+
+
+def test_errors_inside() -> None:
+    with pytest.raises(sparsejac.InputError, match=r"jvp: v has shape \(3,\)"):
+        sparse_jacobian(lambda x: jvp(energy, x, V[:3])[1], X)
+    with pytest.raises(sparsejac.InputError, match="gradient: f returned"):
+        sparse_jacobian(lambda x: gradient(model, x), X)
+    with pytest.raises(sparsejac.UntraceableError, match=r"cannot differentiate .*solve.* twice"):
+        sparse_jacobian(lambda x: gradient(lambda z: np.sum(np.linalg.solve(np.diag(z), V)), x), X)
+    for f in (
+        lambda x: x * np.sum(hessian(lambda z: np.sum(np.linalg.solve(np.diag(z), V)), X)),
+        lambda x: x * jacfwd(lambda z: jvp(lambda s: np.sum(np.linalg.inv(np.diag(s))), z, V)[1], X)[0],
+        lambda x: x * np.sum(hvp(lambda z: np.sum(np.linalg.inv(np.diag(z))), X, V)),
+    ):
+        with pytest.raises(sparsejac.UntraceableError, match=r"cannot differentiate .* twice"):
+            sparse_jacobian(f, X)
+    once = sparse_jacobian(lambda x: x * gradient(lambda z: np.sum(np.linalg.inv(np.diag(z))), X), X)
+    np.testing.assert_allclose(once.toarray(), np.diag(-1.0 / X**2))
+    with pytest.raises(sparsejac.UntraceableError, match="loss_hessian"):
+        sparse_jacobian(lambda x: linearize(model, x).jtj(V, np.ones(6)), X)
+    with pytest.raises(sparsejac.UntraceableError, match="complex"):
+        sparse_jacobian(lambda x: gradient(energy, x * 1j), X)

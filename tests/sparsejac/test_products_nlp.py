@@ -1,0 +1,158 @@
+"""Nonlinear programs: callbacks against dense oracles, one evaluation at each x, structures that stay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.sparse.linalg import spsolve
+
+import sparsejac
+from oracles import complex_step, differences
+from sparsejac import prepare_nlp
+from sparsejac.engine import Engine
+
+Array = NDArray[np.float64]
+N = 7
+X = np.linspace(0.3, 1.5, N)
+
+
+def objective(x: Array, c: float = 2.0) -> Any:
+    return np.sum((x - c) ** 4) + x[0] * x[-1]
+
+
+def constraints(x: Array, c: float = 2.0) -> Any:
+    return x[1:] ** 2 * x[:-1] - np.sin(c * x[1:])
+
+
+def dense(structure: tuple[Any, Any], values: Array, shape: tuple[int, int]) -> Array:
+    matrix: Array = sp.coo_array((values, structure), shape=shape).toarray()
+    return matrix
+
+
+def test_values_and_first_derivatives() -> None:
+    nlp = prepare_nlp(objective, constraints, np.ones(N))
+    assert nlp.shape == (N - 1, N)
+    assert repr(nlp) == "<NLP: 7 unknowns, 6 constraints, 12 nonzeros>"
+    for x in (X, X[::-1]):
+        assert nlp.objective(x) == pytest.approx(objective(x), rel=1e-14)
+        np.testing.assert_allclose(nlp.constraints(x), constraints(x), rtol=1e-13)
+        np.testing.assert_allclose(nlp.gradient(x), complex_step(lambda z: [objective(z)], x)[0], rtol=1e-12)
+        found = dense(nlp.jacobianstructure(), nlp.jacobian(x), nlp.shape)
+        np.testing.assert_allclose(found, complex_step(constraints, x), rtol=1e-12)
+
+
+def test_the_hessian_of_the_lagrangian() -> None:
+    nlp = prepare_nlp(objective, constraints, np.ones(N))
+    rows, columns = nlp.hessianstructure()
+    assert (rows >= columns).all()
+    assert len(rows) == N + (N - 1) + 1
+    lam = np.linspace(-1.0, 2.0, N - 1)
+    for x, factor in ((X, 1.0), (X[::-1], 0.25), (X, 0.0)):
+
+        def lagrangian(z: Array, factor: float = factor) -> Any:
+            return complex_step(lambda c: [factor * objective(c) + np.sum(lam * constraints(c))], z)[0]
+
+        estimate = differences(lagrangian, x)
+        lower = dense((rows, columns), nlp.hessian(x, lam, factor), (N, N))
+        assert (np.abs(lower - np.tril(estimate.jacobian)) <= 50 * estimate.error + 1e-9).all()
+    assert not nlp.hessian(X, np.zeros(N - 1), 0.0).any()
+
+
+def test_one_evaluation_at_each_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = []
+    method = Engine.value_and_data
+    monkeypatch.setattr(Engine, "value_and_data", lambda *a, **k: runs.append("both") or method(*a, **k))
+    value = Engine.value
+    monkeypatch.setattr(Engine, "value", lambda *a, **k: runs.append("value") or value(*a, **k))
+    nlp = prepare_nlp(objective, constraints, np.ones(N))
+    x = X.copy()
+    nlp.gradient(x), nlp.jacobian(x), nlp.objective(x), nlp.constraints(x)
+    assert runs == ["both"]
+    x[0] += 1.0  # the solver's own array, changed in place
+    nlp.objective(x), nlp.constraints(x)
+    assert runs == ["both", "value"]
+    assert nlp.objective(x) == pytest.approx(objective(x))
+
+
+def test_what_is_handed_out_is_the_callers() -> None:
+    nlp = prepare_nlp(objective, constraints, np.ones(N))
+    for call in (nlp.constraints, nlp.jacobian, nlp.gradient):
+        before = call(X).copy()
+        call(X)[:] = 7.0
+        np.testing.assert_array_equal(call(X), before)
+
+
+def test_arguments() -> None:
+    nlp = prepare_nlp(objective, constraints, np.ones(N), 3.0)
+    assert nlp.objective(X) == pytest.approx(objective(X, 3.0))
+    np.testing.assert_allclose(nlp.constraints(X), constraints(X, 3.0))
+    by_name = prepare_nlp(objective, constraints, np.ones(N), kwargs={"c": 3.0}, backend="numpy", strategy="identity")
+    np.testing.assert_allclose(by_name.jacobian(X), nlp.jacobian(X), rtol=1e-12)
+    np.testing.assert_allclose(by_name.hessian(X, np.ones(N - 1)), nlp.hessian(X, np.ones(N - 1)), rtol=1e-12)
+
+
+def test_newton_on_the_optimality_conditions() -> None:
+    """Minimize |x - 2|^2 on a chain of circles, as an interior-point solver does it without bounds."""
+
+    def f(x: Array) -> Any:
+        return np.sum((x - 2.0) ** 2)
+
+    def g(x: Array) -> Any:
+        return x[1:] ** 2 + x[:-1] ** 2 - 2.0
+
+    nlp = prepare_nlp(f, g, np.ones(6))
+    x, lam = np.full(6, 1.2), np.zeros(5)
+    (rows, columns), below = nlp.hessianstructure(), nlp.jacobianstructure()
+    for _ in range(12):
+        lower = sp.coo_array((nlp.hessian(x, lam, 1.0), (rows, columns)), shape=(6, 6)).tocsr()
+        whole = lower + sp.tril(lower, -1).T
+        matrix = sp.coo_array((nlp.jacobian(x), below), shape=nlp.shape).tocsr()
+        system = sp.block_array([[whole, matrix.T], [matrix, None]]).tocsc()
+        residual = np.concatenate([nlp.gradient(x) + matrix.T @ lam, nlp.constraints(x)])
+        step = spsolve(system, -residual)
+        x, lam = x + step[:6], lam + step[6:]
+    assert np.abs(residual).max() < 1e-12
+    np.testing.assert_allclose(x, np.ones(6), atol=1e-10)
+
+
+def test_no_constraints() -> None:
+    nlp = prepare_nlp(objective, lambda x, c=2.0: x[:0], np.ones(N))
+    assert nlp.shape == (0, N)
+    assert nlp.jacobian(X).shape == nlp.constraints(X).shape == (0,)
+    assert len(nlp.hessian(X, [], 1.0)) == N + 1
+
+
+def test_another_way_through_f() -> None:
+    """As long as the pattern is the same, another branch is followed; another pattern is refused."""
+
+    def f(x: Array) -> Any:
+        return np.sum(x**2) if x[0] > 0 else 3.0 * np.sum(x**3)
+
+    nlp = prepare_nlp(f, lambda x: x[1:], np.ones(3))
+    there = np.array([-1.0, 2.0, 3.0])
+    assert nlp.objective(there) == pytest.approx(f(there))
+    np.testing.assert_allclose(nlp.gradient(there), 9.0 * there**2)
+    np.testing.assert_allclose(nlp.hessian(there, np.zeros(2)), 18.0 * there)
+    other = prepare_nlp(lambda x: x[0] ** 2, lambda x: x[:1] if x[0] > 0 else x[1:2], np.ones(2))
+    with pytest.raises(sparsejac.InputError, match="another pattern"):
+        other.jacobian(-np.ones(2))
+
+
+def test_bad_input() -> None:
+    with pytest.raises(sparsejac.InputError, match="f returned an array of shape"):
+        prepare_nlp(constraints, constraints, X)
+    with pytest.raises(sparsejac.InputError, match="g is a float"):
+        prepare_nlp(objective, 3.0, X)  # type: ignore[arg-type]
+    with pytest.raises(sparsejac.InputError, match=r"x has shape \(7, 1\)"):
+        prepare_nlp(objective, constraints, X[:, None])
+    with pytest.raises(sparsejac.InputError, match="strategy='fast'"):
+        prepare_nlp(objective, constraints, X, strategy="fast")  # type: ignore[arg-type]
+    nlp = prepare_nlp(objective, constraints, X)
+    with pytest.raises(sparsejac.InputError, match=r"x has shape \(3,\)"):
+        nlp.objective(X[:3])
+    with pytest.raises(sparsejac.InputError, match="2 multipliers for 6 constraints"):
+        nlp.hessian(X, np.ones(2))

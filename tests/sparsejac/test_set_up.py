@@ -1,0 +1,166 @@
+"""Set-up of large problems: compiled loops give what NumPy gives, and what was found is not found again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from kernels import NumpyExecutor, Schedule, Table, allocate
+from schedules import schedules
+from sparsejac import addressing, prepare, sparsity
+from sparsejac.addressing import composed, grouped, recognised, remembering, table
+from sparsejac.program import Graph
+from sparsejac.sparsity import detect
+from sparsejac.strategies.identity import IDENTITY
+from sparsejac.terms import merge
+from sparsejac.tracing.tape import ScalarTape
+
+
+def masked(schedule: Schedule, seed: int) -> tuple[Any, ...]:
+    """Some partials that are known to be zero."""
+    rng = np.random.default_rng(seed)
+    return tuple(rng.random((w.points, len(w.active))) < 0.7 if w.active else None for w in schedule.launches)
+
+
+@settings(max_examples=60, deadline=None)
+@given(schedule=schedules(), seed=st.none() | st.integers(0, 3))
+def test_compiled_loops_find_what_numpy_finds(schedule: Schedule, seed: int | None) -> None:
+    live = None if seed is None else masked(schedule, seed)
+    rng = np.random.default_rng(1)
+    inputs = [rng.uniform(0.5, 2.0, schedule.sizes[b]) for b in schedule.inputs]
+    found = []
+    for threshold in (10**9, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sparsity, "COMPILED_FROM", threshold)
+            sparse = detect(schedule, live)
+            prepared = IDENTITY.prepare(schedule, sparse.pattern, None, live)
+        buffers, out = allocate(schedule), np.empty(sparse.pattern.nnz)
+        for buffer, array in zip(schedule.inputs, inputs, strict=True):
+            buffers[buffer] = array
+        prepared.data(buffers, NumpyExecutor(schedule), out)
+        found.append((sparse.pattern, sparse.products, sparse.stored, out.tobytes()))
+    assert found[0] == found[1]
+
+
+@given(st.lists(st.lists(st.integers(0, 6), max_size=40), max_size=5), st.sampled_from([7, 10_000]))
+def test_terms_of_one_entry_keep_their_order(rows: list[list[int]], size: int) -> None:
+    indptr = np.cumsum([0, *map(len, rows)])
+    merged = merge(indptr, np.array([c for row in rows for c in row], dtype=np.int64), size)
+    order = merged.permute(np.arange(indptr[-1])).tolist()
+    expected = [int(indptr[r]) + k for r, row in enumerate(rows) for k in np.argsort(row, kind="stable").tolist()]
+    assert order == expected
+
+
+@given(st.lists(st.integers(0, 30)), st.integers(0, 10**6))
+def test_points_by_place(places: list[int], far: int) -> None:
+    given_places = np.array([*places, *([far] if far % 2 else [])], dtype=np.int64)
+    order, distinct, indptr = grouped(given_places)
+    assert order.tolist() == np.argsort(given_places, kind="stable").tolist()
+    assert distinct.tolist() == sorted(set(given_places.tolist()))
+    assert np.diff(indptr).tolist() == [given_places.tolist().count(p) for p in distinct]
+    assert int(indptr[0]) == 0
+
+
+def test_a_long_table_is_kept_once_and_its_digest_is_found_once() -> None:
+    places = np.random.default_rng(0).integers(0, 10**6, (100, 60))
+    first, second = table((100, 60), places), table((6000,), places.reshape(-1).astype(np.int32))
+    assert first.places is second.places
+    assert first.content is second.content
+    assert first.over((60, 100)).content is first.content
+    places[50, 7] += 1
+    assert table((100, 60), places).key != first.key
+
+
+def test_tables_that_nobody_holds_are_not_kept() -> None:
+    made = table((6000,), np.random.default_rng(1).integers(0, 10**6, 6000))
+    held = len(addressing._TABLES)
+    del made
+    assert len(addressing._TABLES) == held - 1
+
+
+def test_the_same_maps_are_composed_once() -> None:
+    rng = np.random.default_rng(2)
+    inner = recognised(rng.integers(0, 100, (40, 3)))
+    outer = recognised(np.arange(40) * 3 + 1)
+    with remembering():
+        assert composed(inner, outer) is composed(inner, outer)
+    found = composed(inner, outer)
+    assert isinstance(found, Table)
+    assert found.table().tolist() == inner.table()[1::3].tolist()
+
+
+@given(st.integers(0, 4), st.lists(st.tuples(st.integers(1, 4), st.integers(-9, 9)), min_size=1, max_size=3))
+def test_affine_maps_are_recognised_and_their_neighbours_are_not(changed: int, axes: list[tuple[int, int]]) -> None:
+    places = np.full([n for n, _ in axes], 100)
+    for axis, (length, stride) in enumerate(axes):
+        steps = np.arange(length) * stride
+        places += steps.reshape([-1 if k == axis else 1 for k in range(len(axes))])
+    assert not isinstance(recognised(places), Table)
+    assert recognised(places).table().tolist() == places.reshape(-1).tolist()
+    places.reshape(-1)[changed % places.size] += 1
+    assert recognised(places).table().tolist() == places.reshape(-1).tolist()
+
+
+def tape() -> ScalarTape:
+    graph = Graph()
+    graph.input(1000, active=True)
+    values = np.arange(1000.0)
+    return ScalarTape(graph, lambda node: values, lambda numbers: (graph.constant(numbers), 0, 1))
+
+
+def test_a_constant_has_one_row() -> None:
+    made = tape()
+    assert made.constant(2.0) == made.constant(2.0)
+    zeros = [made.constant(0.0), made.constant(-0.0)]
+    assert [np.copysign(1.0, made.value(row)) for row in zeros] == [1.0, -1.0]
+    assert np.isnan(made.value(made.constant(float("nan"))))
+    many = [made.constant(0.5 + k) for k in range(3000)]
+    assert [made.value(row) for row in many] == [0.5 + k for k in range(3000)]
+    assert len(made._rows_of_constants) <= 1000
+    assert made.value(made.constant(2.0)) == 2.0
+
+
+def test_elements_in_a_block_are_those_read_one_by_one() -> None:
+    made = tape()
+    first = made.elements(0, 40, 50)
+    assert [made.value(first + k) for k in range(10)] == [made.value(made.element(0, 40 + k)) for k in range(10)]
+    assert made.count == 20
+
+
+@pytest.mark.parametrize("n", [1, 31, 33, 255, 256, 257, 600])
+def test_loops_write_one_row_for_each_operation_and_each_element(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[int] = []
+    roll = ScalarTape._roll
+    monkeypatch.setattr(ScalarTape, "_roll", lambda self: (rows.append(self.count), roll(self))[1])
+
+    def f(x: Any) -> Any:
+        y = np.zeros(n)
+        for i in range(n):
+            y[i] = 2 * x[i] + x[i] * x[i - 1] + 2
+        return y
+
+    x = np.linspace(1.0, 2.0, n)
+    plan = prepare(f, x, backend="numpy")
+    expected = np.diag(2.0 + x[np.arange(n) - 1])
+    expected[np.arange(n), np.arange(n) - 1] += x
+    assert np.abs(plan(x).toarray() - expected).max() < 1e-15
+    singly = 32
+    assert max(rows) <= 4 * n + n + 1 + singly + 255
+
+
+@pytest.mark.parametrize("kind", [int, np.int64, np.int32])
+def test_whole_numbers_of_any_kind_are_indices_in_loops(kind: Any) -> None:
+    def f(x: Any) -> Any:
+        y = np.zeros(6)
+        for i in range(5):
+            y[kind(i)] = x[kind(i)] * x[kind(-1 - i)]
+        return y
+
+    x = np.arange(1.0, 6.0)
+    assert prepare(f, x, backend="numpy")(x).toarray()[1].tolist() == [0.0, 4.0, 0.0, 2.0, 0.0]
+    with pytest.raises(IndexError):
+        prepare(lambda x: np.array([x[kind(5)]]), x)

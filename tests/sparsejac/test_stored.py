@@ -1,0 +1,233 @@
+"""Things kept on disk: read where nothing changed, made where anything did."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kernels.address import Affine, Table
+from sparsejac import stored as module
+from sparsejac.pattern import Pattern
+from sparsejac.stored import digest_of, stored, wait
+
+WORK = 10**9
+
+
+@dataclass(frozen=True, eq=False)
+class Squares:
+    numbers: Any
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own, for modules that nobody changes meanwhile."""
+    source = tmp_path / "package"
+    source.mkdir()
+    (source / "module.py").write_text("one")
+    monkeypatch.setattr(module, "_folders", [source])
+    monkeypatch.setattr(module, "_STARTED", time.time_ns() + 10**12)
+    monkeypatch.setattr(module, "counts", Counter())
+    monkeypatch.setenv("SPARSEJAC_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(module, "_schedules", module.WeakKeyDictionary())
+    module._sources.cache_clear()
+    yield tmp_path / "cache" / "structures"
+    wait()
+    module._sources.cache_clear()
+
+
+def squares(count: int = 4, *, kind: str = "squares", work: int = WORK, **changed: Any) -> Any:
+    key = changed.get("key", (count,))
+    found = stored(kind, lambda: Squares(np.arange(count) ** 2), key=key, work=work, forms=(Squares,)).numbers
+    assert found.tolist() == [k * k for k in range(count)]
+    wait()
+    return found
+
+
+def files(cache: Path) -> list[Path]:
+    return sorted(cache.glob("*.flat")) if cache.is_dir() else []
+
+
+def test_the_second_time_nothing_is_made(cache: Path) -> None:
+    made, read = squares(), squares()
+    assert np.array_equal(made, read)
+    assert not read.flags.writeable
+    assert module.counts["made squares"] == module.counts["written squares"] == module.counts["read squares"] == 1
+
+
+def test_another_key_is_another_thing(cache: Path) -> None:
+    squares(4)
+    squares(5)
+    squares(4, kind="others")
+    squares(4, key=("4",))
+    assert module.counts["read"] == 0
+    assert len(files(cache)) == 4
+
+
+def test_little_work_is_not_kept(cache: Path) -> None:
+    for _ in range(2):
+        squares(work=module.WORTH - 1)
+    assert module.counts["made"] == 2
+    assert not files(cache)
+
+
+def test_what_is_larger_than_its_work_is_not_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WORTH", 0)
+    squares(1000, work=1000 * 8 // module.BYTES_PER_STEP - 1)
+    assert not files(cache)
+    squares(1000, work=1000 * 8 // module.BYTES_PER_STEP)
+    assert len(files(cache)) == 1
+
+
+def test_another_text_of_a_module_makes_it_anew(cache: Path) -> None:
+    squares()
+    (cache.parents[1] / "package" / "module.py").write_text("two")
+    module._sources.cache_clear()
+    squares()
+    assert module.counts["made squares"] == 2
+    assert len(files(cache)) == 2
+    (cache.parents[1] / "package" / "module.py").write_text("one")
+    module._sources.cache_clear()
+    squares()
+    assert module.counts["read squares"] == 1
+
+
+def test_a_module_that_was_added_makes_it_anew(cache: Path) -> None:
+    squares()
+    (cache.parents[1] / "package" / "more.py").write_text("")
+    module._sources.cache_clear()
+    squares()
+    assert module.counts["made squares"] == 2
+
+
+def test_a_module_changed_while_the_process_runs_turns_the_disk_off(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_STARTED", time.time_ns() - 10**9)
+    for _ in range(2):
+        squares()
+    assert module.counts["made squares"] == 2
+    assert not files(cache)
+
+
+def test_a_module_changed_after_its_digest_was_taken_keeps_the_result_from_the_disk(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert module._sources() is not None
+    monkeypatch.setattr(module, "_STARTED", time.time_ns() - 10**9)
+    squares()
+    assert not files(cache)
+
+
+def test_other_tools_make_it_anew(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    squares()
+    monkeypatch.setattr(np, "__version__", "0.0.1")
+    squares()
+    assert module.counts["made squares"] == 2
+
+
+@pytest.mark.parametrize("damage", ["emptied", "cut", "flipped", "directory"])
+def test_a_damaged_file_is_replaced(cache: Path, damage: str) -> None:
+    squares(100)
+    (path,) = files(cache)
+    content = bytearray(path.read_bytes())
+    content[-10] ^= 1
+    if damage == "directory":
+        path.unlink()
+        path.mkdir()
+        squares(100)
+        return
+    path.write_bytes({"emptied": b"", "cut": bytes(content[:-1]), "flipped": bytes(content)}[damage])
+    squares(100)
+    assert module.counts["made squares"] == 2
+    assert module.counts["written squares"] == 2
+    squares(100)
+    assert module.counts["read squares"] == 1
+
+
+def test_off(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARSEJAC_CACHE_DIR", "off")
+    for _ in range(2):
+        squares()
+    assert module.counts["made squares"] == 2
+    assert not files(cache)
+
+
+def test_a_place_that_cannot_be_written_is_no_error(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARSEJAC_CACHE_DIR", str(cache.parents[1] / "package" / "module.py"))
+    for _ in range(2):
+        squares()
+    assert module.counts["made squares"] == 2
+    assert module.counts["written"] == 0
+
+
+def test_a_directory_that_is_only_read_is_read(cache: Path) -> None:
+    squares()
+    before = files(cache)
+    cache.chmod(0o500)
+    try:
+        squares()
+        assert module.counts["read squares"] == 1
+        squares(7)  # root may write all the same
+        assert set(before) <= set(files(cache))
+    finally:
+        cache.chmod(0o700)
+
+
+def test_the_files_used_longest_ago_go_first(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BYTES_PER_STEP", 1 << 40)
+    for count in (1001, 1002, 1003):
+        squares(count)
+        for path in files(cache):  # files of one moment would have one age
+            os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns - 10**10))
+    squares(1001)  # used again
+    monkeypatch.setattr(module, "LIMIT", 3 * max(path.stat().st_size for path in files(cache)) + 500)
+    squares(1004)
+    monkeypatch.setattr(module, "counts", Counter())
+    for count in (1001, 1003, 1004):
+        squares(count)
+    assert module.counts["read"] == 3
+    squares(1002)
+    assert module.counts["made"] == 1
+
+
+def test_what_a_broken_process_left_goes_in_the_end(cache: Path) -> None:
+    cache.mkdir(parents=True)
+    old, new = cache / "tmp-old", cache / "tmp-new"
+    for path in (old, new):
+        path.write_text("half")
+    os.utime(old, (0, 0))
+    squares()
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_what_cannot_be_a_key_is_refused(cache: Path) -> None:
+    with pytest.raises(TypeError, match="part of a key"):
+        squares(key=(object(),))
+
+
+def test_digests_differ_where_parts_do() -> None:
+    places = np.array([3, 1, 2], dtype=np.int32)
+    pattern = Pattern((1, 4), np.array([0, 2]), np.array([0, 3]))
+    parts: list[Any] = [
+        *(None, True, 1, 1.0, -0.0, 0.0, "1", b"1", (), (1,), ((1,),), (1, 2), ((1, 2),), ("1;", 2), ("1", ";2")),
+        *(places, places.astype(np.int64), places[:2], places.reshape(1, 3), np.zeros(0), np.zeros((0, 2))),
+        *(Table((3,), places), Table((1, 3), places), Table((3,), places[::-1].copy()), Affine((3,), 0, (1,))),
+        *(pattern, Pattern((1, 5), pattern.indptr, pattern.indices), Squares(1), Squares(2), Squares((1, 2))),
+    ]
+    digests = [digest_of(part) for part in parts]
+    assert len(set(digests)) == len(parts)
+    assert digests == [digest_of(part) for part in parts]
+
+
+def test_tables_of_equal_places_have_one_digest() -> None:
+    narrow, wide = np.array([3, 1, 2], dtype=np.int32), np.array([3, 1, 2], dtype=np.int64)
+    assert Table((3,), narrow).key == Table((3,), wide).key
+    assert Table((3,), narrow).key != Table((3,), np.array([3, 1, 2 + 2**40])).key

@@ -1,0 +1,192 @@
+"""What transformed Programs cost: operations by weight, beside those of f."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cases import Case
+from catalogue import CASES
+from kernels.address import Affine
+from sparsejac.primitives import PRIMITIVES, Primitive
+from sparsejac.program import Graph, Load, Program, program
+from sparsejac.transforms import gradient_of, linearized, operations, pulled, pushed
+from traced_functions import program_of, trace
+from transformed import pulled_products, pushed_products
+
+Array = NDArray[np.float64]
+BOUND = 4
+DIFFERENTIABLE = [name for name, p in PRIMITIVES.items() if any(p.partials) and p.operation.weight]
+SYMMETRIC = [name for name in DIFFERENTIABLE if PRIMITIVES[name].operation.symmetries]
+
+
+def applied(primitive: Primitive, n: int, *, same: bool = False) -> Program:
+    """One primitive, on parts of x of its own or on the same one."""
+    arity = len(primitive.partials)
+    graph = Graph()
+    x = graph.input(arity * n, active=True)
+    loads = tuple(Load(x, Affine((n,), 0 if same else k * n, (1,))) for k in range(arity))
+    return program(graph, graph.map(primitive, (n,), loads), ())
+
+
+def counted(f: Any, x: Any, transform: Any) -> tuple[int, int]:
+    """Operations of f and of a derivative with f's value, each number that is moved counted as one."""
+    made = program_of(f, x)
+    return operations(made, moves=True), operations(transform(made).program, moves=True)
+
+
+@pytest.mark.parametrize("transform", [pushed, pulled])
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_a_primitive_and_its_derivative(name: str, transform: Any) -> None:
+    made = applied(PRIMITIVES[name], 7)
+    assert operations(transform(made).program) <= BOUND * operations(made)
+
+
+@pytest.mark.parametrize("transform", [pushed, pulled])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_whole_functions(case: Case, transform: Any) -> None:
+    f, derivative = counted(lambda x: case.f(x, *case.args), case.point(), transform)
+    assert derivative <= BOUND * f + 2 * case.point().size + 2 * np.size(case.f(case.point(), *case.args))
+
+
+def stencil(x: Array) -> Any:
+    y = np.zeros(len(x))
+    y[1:-1] = np.exp(x[1:-1]) * (x[2:] - 2.0 * x[1:-1] + x[:-2])
+    y[0] = x[0]
+    return y
+
+
+def rosenbrock(x: Array) -> Any:
+    return np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+
+
+def gathered(x: Array) -> Any:
+    return x[np.arange(len(x)) // 3] * np.sin(x[::-1])
+
+
+def many_parts(x: Array) -> Any:
+    """Ten small parts, each used on its own: their cotangents are not ten vectors of the size of x."""
+    step = len(x) // 10
+    return sum(np.sum(x[k * step : (k + 1) * step] ** 2) * x[k] for k in range(10))
+
+
+def bratu(x: Array) -> Any:
+    n = int(np.sqrt(len(x)))
+    u = np.pad(x[: n * n].reshape(n, n), 1)
+    return 4.0 * u[1:-1, 1:-1] - u[:-2, 1:-1] - u[2:, 1:-1] - u[1:-1, :-2] - u[1:-1, 2:] - np.exp(u[1:-1, 1:-1])
+
+
+@pytest.mark.parametrize("n", [10, 1000, 1_000_000])
+@pytest.mark.parametrize("f", [stencil, rosenbrock, gathered, many_parts, bratu])
+def test_cost_does_not_grow_with_the_number_of_unknowns(f: Any, n: int) -> None:
+    x = np.linspace(0.1, 1.0, n)
+    for transform in (pushed, pulled):
+        own, derivative = counted(f, x, transform)
+        assert derivative <= BOUND * own + 2 * n
+
+
+@pytest.mark.parametrize("n", [10, 1000, 100_000])
+def test_products_of_fixed_matrices(n: int) -> None:
+    """f1(f2(f3(x))) for matrices n x h, h x h, h x n: O(n h + h**2), with h**2 and n h counted apart."""
+    h = 8
+    rng = np.random.default_rng(0)
+    down, square, up = rng.normal(size=(h, n)), rng.normal(size=(h, h)), rng.normal(size=(n, h))
+    made = program_of(lambda x: up @ (square @ (down @ x)), np.ones(n))
+    own = 2 * (2 * n * h + h * h)
+    assert operations(made) == own
+    assert operations(pulled(made).program) == 2 * own
+    assert operations(linearized(made).reverse.program) == own
+    assert operations(linearized(made).forward.program) == own
+
+
+def test_a_linear_part_computes_no_elementary_function() -> None:
+    made = program_of(lambda x: np.exp(x[1:]) * np.sin(x[:-1]), np.ones(9))
+    cut = linearized(made)
+    for part in (cut.forward, cut.reverse):
+        names = {node.primitive.name for node in part.program.nodes if node.primitive}
+        assert names <= {"multiply", "add", "copy"}
+        assert operations(part.program) <= 8 * 6
+
+
+@pytest.mark.parametrize("name", SYMMETRIC)
+def test_equal_operands_of_a_symmetric_primitive_have_one_partial(name: str) -> None:
+    """What comes after the value costs at most half, but for the factor and what two partials share."""
+    primitive, n = PRIMITIVES[name], 5
+    different, same = applied(primitive, n), applied(primitive, n, same=True)
+    weight = operations(same)
+    whole, half = (operations(pulled(p).program) - weight for p in (different, same))
+    assert half <= whole / 2 + 2 * n
+    single, double = (operations(pushed(p).program) - weight for p in (different, same))
+    assert double <= single / 2 + 2 * n
+
+
+@pytest.mark.parametrize(
+    ("equal", "different", "share"),
+    [
+        (lambda x, y: x @ x.T, lambda x, y: x @ y.T, 1 / 2),
+        (
+            lambda x, y: np.multiply.outer(x[:, 0], x[:, 0]),
+            lambda x, y: np.multiply.outer(x[:, 0], y[:, 0]),
+            3 / 4,
+        ),
+        (lambda x, y: np.einsum("ij,ij->i", x, x), lambda x, y: np.einsum("ij,ij->i", x, y), 1 / 2),
+        (lambda x, y: np.einsum("i,i", x[:, 0], x[:, 0]), lambda x, y: np.einsum("i,i", x[:, 0], y[:, 0]), 1 / 2),
+        (lambda x, y: x @ x[:8].T, lambda x, y: x @ y[:8].T, 1 / 2),
+    ],
+)
+def test_products_of_an_array_with_itself(equal: Any, different: Any, share: float) -> None:
+    """One contraction in reverse where two different arrays need two."""
+    x = np.random.default_rng(0).normal(size=(2, 8, 30))
+    both = program_of(lambda x: different(x[0], x[1]), x)
+    own = program_of(lambda x: equal(x, x), x[0])
+    assert operations(both) == operations(own)
+    two, one = (operations(pulled(p).program) - operations(p) for p in (both, own))
+    assert one <= share * two + 2 * own.output.size
+    traced = trace(lambda x: equal(x, x), x[0])
+    size = traced.program.output.size
+    w, v = np.eye(size)[:, :3], np.eye(240)[:, :5]
+    forward = pushed_products(traced, x[0], np.eye(240))
+    np.testing.assert_allclose(pulled_products(traced, x[0], w), forward[: w.shape[1]].T, atol=1e-12)
+    np.testing.assert_allclose(pushed_products(traced, x[0], v), forward[:, :5], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("f", "slope"),
+    [
+        (lambda x: x * x, lambda x: 2 * x),
+        (lambda x: x + x, lambda x: 2 * np.ones(3)),
+        (lambda x: x / x, lambda x: np.zeros(3)),
+        (lambda x: np.hypot(x, x), lambda x: np.sqrt(2.0) * np.ones(3)),
+        (lambda x: np.maximum(x, x), lambda x: np.ones(3)),
+        (lambda x: np.minimum(x, x), lambda x: np.ones(3)),
+        (lambda x: np.fmax(x, x), lambda x: np.ones(3)),
+        (lambda x: np.logaddexp(x, x), lambda x: np.ones(3)),
+        (lambda x: np.logaddexp2(x, x), lambda x: np.ones(3)),
+    ],
+)
+@pytest.mark.parametrize("scale", [1.0, 1e200])
+def test_slopes_at_equal_operands(f: Any, slope: Any, scale: float) -> None:
+    """Ties split evenly, so that they sum to 1; hypot(x, x) keeps its digits where x**2 overflows."""
+    x = scale * np.array([1.0, 2.0, 0.5])
+    traced = trace(f, x)
+    ones = np.ones((3, 1))
+    with np.errstate(all="ignore"):
+        expected = slope(x)
+    np.testing.assert_allclose(pushed_products(traced, x, ones)[:, 0], expected, rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(pulled_products(traced, x, ones)[:, 0], expected, rtol=1e-13, atol=1e-13)
+
+
+def test_ties_of_different_operands_split_evenly() -> None:
+    x = np.array([1.0, 1.0, 2.0])
+    traced = trace(lambda x: np.maximum(x[0], x[1]) + np.max(x), x)
+    found = pulled_products(traced, x, np.ones((1, 1)))[:, 0]
+    assert found.tolist() == [0.5, 0.5, 1.0]
+
+
+def test_a_gradient_is_a_small_multiple_of_its_function() -> None:
+    for n in (10, 10_000):
+        made = program_of(rosenbrock, np.linspace(0.1, 1.0, n))
+        assert operations(gradient_of(made).program) <= 3 * operations(made)
