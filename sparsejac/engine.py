@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from operator import itemgetter
 from threading import RLock
 from time import perf_counter
@@ -393,11 +393,22 @@ class Engine:
         DecisionError
             Where a guard does not hold.
         """
+        return self._values(inputs, (self.schedule.output,), check=check)[0]
+
+    def value_and_aux(self, inputs: Sequence[FloatArray], *, check: bool = True) -> tuple[FloatArray, FloatArray]:
+        """As `value`, with the numbers wanted beside it; none where nothing is."""
+        aux = self.schedule.aux
+        if aux is None:
+            return self.value(inputs, check=check), np.empty(0)
+        value, beside = self._values(inputs, (self.schedule.output, aux), check=check)
+        return value, beside
+
+    def _values(self, inputs: Sequence[FloatArray], read: tuple[int, ...], *, check: bool) -> list[FloatArray]:
         buffers = self._filled(self._as_given(inputs))
         with _raised_by_f(check):
             self.backend.executor(("value",)).values(buffers)
             self._ask_guards(buffers, check)
-        return self._returned(buffers, (self.schedule.output,))[0]
+        return self._returned(buffers, read)
 
     def data(self, inputs: Sequence[FloatArray], out: FloatArray | None = None, *, check: bool = True) -> FloatArray:
         """Entries of the Jacobian in CSR order; see `value`, and `out` for where to write them."""
@@ -460,6 +471,9 @@ class Engine:
         given = inputs if parts is None else parts.completed(inputs)
         if given is None:
             return self._write_whole(inputs, out, read, check)
+        has_values = not read or self.prepared.computes_values
+        if not has_values and (found := self._fuse_with_values()) is not None:
+            fused, has_values = found, True
         status, workspace = fused.run(given, out)
         try:
             if status == OVERLAP:
@@ -470,7 +484,7 @@ class Engine:
                 self._ask_guards(buffers, check)
             if status != DONE:
                 self._make_finite(self.prepared, buffers, out)
-            return self._read(parts, buffers, read) if read else []
+            return self._read(parts, buffers, read, has_values=has_values) if read else []
         finally:
             fused.workspaces.give(workspace)
 
@@ -562,9 +576,11 @@ class Engine:
         parts.give(buffers)
         return copies
 
-    def _read(self, parts: Parts | None, buffers: list[FloatArray], read: tuple[int, ...]) -> list[FloatArray]:
-        """Copies of buffers after an evaluation; that of the varying part may have left out values that are asked."""
-        if read and (not self.prepared.computes_values or (parts is not None and parts.idle)):
+    def _read(
+        self, parts: Parts | None, buffers: list[FloatArray], read: tuple[int, ...], *, has_values: bool = True
+    ) -> list[FloatArray]:
+        """Copies of buffers after an evaluation, which may have left out values that are asked."""
+        if read and (not has_values or (parts is not None and parts.idle)):
             self.backend.executor(("value",)).values(buffers)
         return [buffers[b].copy() for b in read]
 
@@ -580,6 +596,15 @@ class Engine:
             self._write_data(prepared, buffers, out)
             self._ask_guards(buffers, check)
         return self._returned(buffers, read)
+
+    def _fuse_with_values(self) -> Fused | None:
+        """One call for evaluations whose values are read, too."""
+        prepared, finite = self.prepared.with_values(), not self.prepared.entrywise or self._has_branches
+        executor = self.backend.compiled(prepared.variants)
+        assert executor is not None
+        make = partial(fuse, self.schedule, prepared, executor, self.pattern.nnz, checks_finite=finite)
+        found: tuple[Fused | None] = self._once("fuse values", lambda: (make(),))
+        return found[0]
 
     def _fuse(self, prepared: Prepared, executor: NumbaExecutor, parts: Parts | None) -> Fused | None:
         """One call for whole evaluations, tried once."""

@@ -8,6 +8,7 @@ multiplied, in the cheapest order that is found.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,7 @@ class Elimination(Outline):
         written = sum(prod(s.box) for s in stored) + sum(prod(term.box) for term in terms)
         memory = 8 * sum(prod(s.box) for s in stored) + 4 * sum(prod(term.box) for term in terms)
         products, work = (0, 0) if self.order is None else (self.order.multiplications, self.order.terms)
+        banded = 0 if self.outlined is None else self.outlined.multiplications
         memory += 12 * work
         rate, reached = rates(), memory + 8 * (facts.nnz + written)
         launches = [self.lowered.schedule.launches[k] for k in needed_launches(self.lowered.schedule, read)]
@@ -98,13 +100,14 @@ class Elimination(Outline):
         nanoseconds = (
             predict_calls(steps, max(heaviest, 4 * work))
             + rate.weight * sum(issued(launch.points) * launch.kernel.weight for launch in launches)
-            + rate.swept * swept
+            + rate.swept * (swept + 2 * banded)
             + rate.tabled * tabled
             + (rate.stored + distance(reached) * rate.far_stored) * written
             + rate.added * max(sum(prod(term.box) for term in terms) - facts.nnz, 0)
             + (rate.product + distance(reached) * rate.far_product) * work
             + distance(reached, NEAR_SWEPT) * rate.far_line * far_lines
         )
+        products += banded
         return Prediction("elimination", 0, 1, products, flops + 2 * products, memory, nanoseconds * 1e-9)
 
     def prepare(self, pattern: Pattern, *, known_zeros: bool) -> Prepared:
@@ -156,6 +159,7 @@ class _Sweeps(Prepared):
             groups += outline.pooled.groups
         self.sweeps = tuple(map(sweep_of, groups))
         self.scatter: tuple[Sweep, ...] = ()
+        self.regional = regional is not None
         self.launches = needed_launches(self.schedule, (load for sweep in self.sweeps for load in sweep.loads))
         self.variants: tuple[Variant, ...] = ("value",) if self.launches else ()
         self.work = sum(sweep.work for sweep in self.sweeps)
@@ -188,6 +192,12 @@ class _Sweeps(Prepared):
         if self.scatter:
             executor.sweep(self.scatter, [*buffers, out, *workspace])
         self.workspaces.give(workspace)
+
+    def with_values(self) -> Prepared:
+        """As of `Prepared`."""
+        made = copy(self)
+        made.launches, made.computes_values = frozenset(range(len(self.schedule.launches))), True
+        return made
 
     def invocations(
         self, buffers: Sequence[FloatArray], executor: NumbaExecutor, out: FloatArray

@@ -68,6 +68,10 @@ class Prepared(ABC):
         `buffers` and `out` are those of the calls, or stand in for them.
         """
 
+    def with_values(self) -> Prepared:
+        """The same, but that a run leaves the values of all launches in the buffers."""
+        return self
+
 
 class Compressed(Prepared):
     """A strategy that reads entries from compressed products: it writes them wherever they stand."""

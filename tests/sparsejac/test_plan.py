@@ -65,6 +65,7 @@ def test_other_arguments_compile_and_trace_nothing(backend: Any) -> None:
     f = Counted(lambda x, a, s: a * np.exp(-s * x) + x[::-1] * s)
     weights = np.linspace(1.0, 2.0, 6)
     plan = sparsejac.prepare(f, np.ones(6), weights, 0.5, backend=backend)
+    plan.value_and_jacobian(np.ones(6))
     plan(np.ones(6))
     compiled, made = module.compilations, len(engines._ENGINES)
     for k, x in enumerate(points(4)):
