@@ -78,7 +78,7 @@ def list_neighbors(
         return None
     ends = net_ends(graph, longest)
     nets = [unsigned(array) for array in (graph.vertex_ptr, graph.vertex_nets, graph.net_ptr, ends, graph.net_vertices)]
-    room = int(min(visits, graph.room * units))
+    room = int(min(visits, graph.room * units, np.iinfo(dtype).max - n))
     # A list may go beyond the room, and the place after it is written to.
     neighbors = np.empty(int(min(visits, room + n)) + 1, dtype=dtype)
     marks, ptr = np.full(n, -1, dtype=dtype), np.zeros(n + 1, dtype=dtype)

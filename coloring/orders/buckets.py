@@ -65,8 +65,9 @@ def draw(
         others = np.ones(n, dtype=bool)
         others[start] = False
         keys[others] = GONE
-    heads = np.full(highest + 2, -1, dtype=dtype)
-    pool = np.empty(3 * (ROOM * len(start) + 1), dtype=dtype)
+    places = ROOM * len(start) + 1
+    numbers = dtype if places < 2**31 else np.dtype(np.int64)
+    heads, pool = np.full(highest + 2, -1, dtype=numbers), np.empty(3 * places, dtype=numbers)
     nothing = np.zeros(0, dtype=dtype)
     marks = nothing
     if lists is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kernels.address import Affine
 from kernels.kernel import Kernel
-from kernels.step import Access
+from kernels.step import MAX_BOX_DIMENSIONS, Access
 from kernels.sweep import Store, Sweep
 from sparsejac.addressing import c_strides
 from sparsejac.elimination.assembly import Placed, kernel_of, sweep_of
@@ -22,6 +22,9 @@ from sparsejac.elimination.slots import EntryFinder
 
 LOAD = Kernel(1, (), (0,))
 
+Starts = dict[tuple[int, tuple[int, Affine]], int]
+"""Where the numbers of each of some coefficients begin."""
+
 CHUNK = 16
 """Bands that one sweep computes: few kernels have to be compiled, since the sweeps of most chunks are alike."""
 
@@ -29,6 +32,9 @@ BLOCK_BYTES = 2**20
 """Bands of one vertex over a block of rows: two of them lie in the second-level cache."""
 
 MOST_BLOCKS = 64
+
+LARGEST = 1200
+"""Instructions of a sweep."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +56,7 @@ class Banded:
     sizes: tuple[int, ...]
 
 
-def banded(
-    region: Region, finder: EntryFinder, touched: npt.NDArray[np.bool_], entries: int, first: int
-) -> Banded:
+def banded(region: Region, finder: EntryFinder, touched: npt.NDArray[np.bool_], entries: int, first: int) -> Banded:
     """Sweeps that write the rows of a region.
 
     Parameters
@@ -69,35 +73,48 @@ def banded(
     IrregularError
         Where entries do not lie regularly.
     """
-    starts, end = {}, 0
+    if len(region.rows.box) >= MAX_BOX_DIMENSIONS:  # entries of a row are one dimension more
+        raise IrregularError
+    starts: Starts = {}
+    end = 0
     for found in region.coefficients:
         for key in found.terms:
             starts[id(found), key] = end
             end += found.span
-    groups = [_coefficients(found, starts, first) for found in region.coefficients]
+    groups = [group for found in region.coefficients for group in _coefficients(found, starts, first)]
+    if max(len(kernel_of(group)[0].instructions) for group in groups) > LARGEST:
+        raise IrregularError
     layout = _Layout(region, starts, first)
     for band in region.bands.get(X, []):
         layout.entry(band, finder, touched, entries)
     return Banded(groups, list(layout.sweeps()), (max(end, 1), *layout.sizes()))
 
 
-def _coefficients(found: Coefficients, starts: dict[object, int], buffer: int) -> list[Placed]:
-    placed = []
+def _coefficients(found: Coefficients, starts: Starts, buffer: int) -> list[list[Placed]]:
+    """Sweeps of bounded size."""
+    groups: list[list[Placed]] = []
+    size = LARGEST
     for key, products in found.terms.items():
+        own = sum(len(factor.kernel.instructions) for factors in products for factor in factors)
+        if size + own > LARGEST // 2:
+            groups.append([])
+            size = 0
+        size += own
         address = replace(found.rows, offset=starts[id(found), key])
-        placed += [Placed(found.rows.box, factors, buffer, address, adds=False) for factors in products]
-    return placed
+        groups[-1] += [Placed(found.rows.box, factors, buffer, address, adds=False) for factors in products]
+    return groups
 
 
 class _Layout:
     """Where bands lie, and the sweeps over them."""
 
-    def __init__(self, region: Region, starts: dict[object, int], first: int) -> None:
+    def __init__(self, region: Region, starts: Starts, first: int) -> None:
         self.region, self.starts, self.first = region, starts, first
         box = region.rows.box
         widest = max((len(bands) for bands in region.bands.values()), default=1)
         whole = BLOCK_BYTES // (8 * widest * prod(box[1:]))
-        self.length = min(max(whole, -(-box[0] // MOST_BLOCKS), 1), box[0])
+        blocks = min(-(-box[0] // max(whole, 1)), MOST_BLOCKS)
+        self.length = -(-box[0] // blocks)
         self.box = (self.length, *box[1:])
         self.slots: dict[Band, tuple[int, int]] = {}
         self.entries: dict[Band, tuple[int, Affine]] = {}
@@ -192,7 +209,9 @@ class _Layout:
 
     def _moving(self, placed: Sequence[Placed]) -> tuple[Sweep, list[int]]:
         """The sweep of the first block, and how far each of its addresses moves with each row."""
-        _, loads = kernel_of(placed)
+        kernel, loads = kernel_of(placed)
+        if len(kernel.instructions) > LARGEST:
+            raise IrregularError
         stores = {(term.buffer, term.address.key): term for term in placed}.values()
         addresses = [*((a.buffer, a.address) for a in loads), *((t.buffer, t.address) for t in stores)]
         temporary = {number for number, _ in self.slots.values()}
@@ -215,8 +234,3 @@ def _shifted(access: Access, distance: int) -> Access:
     address = access.address
     assert isinstance(address, Affine)
     return Access(access.buffer, replace(address, offset=address.offset + distance))
-
-
-def flops(groups: Iterable[Sequence[Placed]]) -> int:
-    """Additions' worth of some sweeps."""
-    return sum(prod(group[0].box) * kernel_of(group)[0].weight for group in groups)

@@ -10,23 +10,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import prod
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine
-from sparsejac.addressing import Box, c_strides
+from sparsejac.addressing import Box, c_strides, composed
 from sparsejac.elimination.demands import Factor
 from sparsejac.elimination.expansion import OUTPUT, Expanded, Term, X
 
 MOST_BANDS = 96
 """Places of one vertex that a row may depend on."""
 
-MOST_TERMS = 63
-"""Terms of one vertex: bits of a mask."""
+MOST_TERMS = 300
+"""Terms of one vertex."""
+
+WORD = 63
+"""Terms that one number tells of."""
+
+MOST_KINDS = 255
+"""Kinds of places of one vertex."""
 
 MOST_REGIONS = 4
+
+FEWEST_ROWS = 16
+"""Regions with fewer are not worth their sweeps."""
 
 MOST_CUTS = 64
 """Points by which a box is cut after it was cut along the lines through its middle."""
@@ -89,7 +98,7 @@ def solve(rows: Affine, places: Affine) -> Digits:
     """
     units = [(s, n) if n > 1 else (0, 1) for s, n in zip(rows.strides, rows.box, strict=True)]
     lengths = [(s, n) for s, n in units if s]
-    if any(s < t * n for (s, _), (t, n) in zip(lengths, lengths[1:], strict=False)) or any(s < 0 for s, _ in lengths):
+    if any(s < t * n for (s, _), (t, n) in pairwise(lengths)) or any(s < 0 for s, _ in lengths):
         raise IrregularError
     start = _digits(places.offset - rows.offset, units, signed=False)
     steps = []
@@ -204,10 +213,11 @@ def regular(found: Expanded, sizes: dict[int, int]) -> Regular | None:
         Length of each vertex.
     """
     by_vertex: dict[int, list[Term]] = {vertex: [] for vertex in sizes}
-    for term in found.terms:
-        by_vertex[term.row_vertex].append(term)
     try:
-        _refuse(found.terms, by_vertex)
+        for term in found.terms:
+            by_vertex[term.row_vertex].append(upright(term))
+        if max(map(len, by_vertex.values())) > MOST_TERMS:
+            return None
         vertices = {vertex: _Vertex(terms, sizes[vertex]) for vertex, terms in by_vertex.items() if vertex != X}
         order = [OUTPUT, *reversed(found.cuts), X]
         return _regions(vertices, order, sizes[OUTPUT])
@@ -215,14 +225,33 @@ def regular(found: Expanded, sizes: dict[int, int]) -> Regular | None:
         return None
 
 
-def _refuse(terms: Iterable[Term], by_vertex: dict[int, list[Term]]) -> None:
-    """Leave where a table is met, or the terms of a vertex are too many."""
-    for term in terms:
-        loads = [load.address for factor in term.factors for load in factor.loads]
-        if not all(isinstance(address, Affine) for address in (term.rows, term.columns, *loads)):
-            raise IrregularError
-    if max(map(len, by_vertex.values())) > MOST_TERMS:
+def is_affine(term: Term) -> bool:
+    """Whether a term is free of tables."""
+    loads = [load.address for factor in term.factors for load in factor.loads]
+    return all(isinstance(address, Affine) for address in (term.rows, term.columns, *loads))
+
+
+def upright(term: Term) -> Term:
+    """The same with its dimensions in the order of its rows, which ascend along each.
+
+    Raises
+    ------
+    IrregularError
+        Where a table is met.
+    """
+    rows, own = _affine(term.rows), c_strides(term.box)
+    axes = sorted(range(len(rows.box)), key=lambda axis: (-abs(rows.strides[axis]), axis))
+    if axes != sorted(axes) or any(s < 0 for s in rows.strides):
+        turned = [axis for axis in axes if rows.strides[axis] < 0]
+        strides = tuple(-own[axis] if axis in turned else own[axis] for axis in axes)
+        first = sum((term.box[axis] - 1) * own[axis] for axis in turned)
+        points = Affine(tuple(term.box[axis] for axis in axes), first, strides)
+        factors = tuple(factor.over(points) for factor in term.factors)
+        where = composed(term.rows, points), composed(term.columns, points)
+        term = Term(term.row_vertex, term.column_vertex, *where, factors)
+    if not is_affine(term):
         raise IrregularError
+    return term
 
 
 class _Vertex:
@@ -230,19 +259,19 @@ class _Vertex:
 
     def __init__(self, terms: list[Term], size: int) -> None:
         self.terms, self.size = terms, size
-        masks = np.zeros(size, dtype=np.uint64)
+        masks = np.zeros((1 + len(terms) // WORD, size), dtype=np.uint64)
         for k, term in enumerate(terms):
-            _view(masks, _affine(term.rows))[...] |= np.uint64(1 << k)
-        edges = np.flatnonzero(masks[1:] != masks[:-1]) + 1
-        self.kinds = np.unique(np.append(masks[edges], masks[:1]))
-        if len(self.kinds) > 255:
+            _view(masks[k // WORD], _affine(term.rows))[...] |= np.uint64(1 << k % WORD)
+        starts = np.append(0, np.flatnonzero((masks[:, 1:] != masks[:, :-1]).any(axis=0)) + 1) if size else np.arange(0)
+        self.kinds, numbers = np.unique(masks[:, starts], axis=1, return_inverse=True)
+        if self.kinds.shape[1] > MOST_KINDS:
             raise IrregularError
-        self.kind = np.searchsorted(self.kinds, masks).astype(np.uint8)
+        self.kind = np.repeat(numbers.reshape(-1).astype(np.uint8), np.diff(starts, append=size))
 
     def members(self, kind: int) -> list[Term]:
         """The terms at places of one kind."""
-        mask = int(self.kinds[kind])
-        return [term for k, term in enumerate(self.terms) if mask >> k & 1]
+        mask = self.kinds[:, kind].tolist()
+        return [term for k, term in enumerate(self.terms) if mask[k // WORD] >> k % WORD & 1]
 
     def at(self, address: Affine) -> npt.NDArray[np.uint8]:
         """The kind of each place; 255 beyond the ends."""
@@ -274,11 +303,11 @@ def _regions(vertices: dict[int, _Vertex], order: list[int], size: int) -> Regul
     candidates = sorted({_affine(t.rows) for t in vertices[OUTPUT].terms}, key=lambda rows: -rows.points)
     for rows in candidates:
         middle = rows.offset + sum(n // 2 * s for n, s in zip(rows.box, rows.strides, strict=True))
-        if rows.points < 2 or len(found) == MOST_REGIONS or not rest[middle]:
+        if rows.points < FEWEST_ROWS or len(found) == MOST_REGIONS or not rest[middle]:
             continue
         region = _region(vertices, order, rows)
         free = _view(rest, region.rows)
-        if free.all():
+        if region.rows.points >= FEWEST_ROWS and free.all():
             free[...] = False
             found.append(region)
     if not found or np.count_nonzero(rest) > LARGEST_REST * size:
@@ -414,13 +443,3 @@ def coefficients_of(vertex: int, rows: Affine, members: Iterable[Term]) -> Coeff
     reach = sum(s * (n - 1) for s, n in zip(rows.strides, rows.box, strict=True))
     ordered = dict(sorted(terms.items(), key=lambda item: (item[0][0], item[0][1].offset)))
     return Coefficients(vertex, rows, rows.offset, reach + 1, ordered)
-
-
-def count(coefficients: Iterable[Coefficients]) -> int:
-    """Numbers that hold all coefficients."""
-    return sum(c.span * len(c.terms) for c in coefficients)
-
-
-def points(box: Box) -> int:
-    """Of a box."""
-    return prod(box)

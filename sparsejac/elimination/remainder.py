@@ -77,7 +77,9 @@ def remainder(
         if term.factors:
             start = len(placed) * length
             slots = np.arange(start, start + len(points))
-            where = _repeated(points, length)  # in all sweeps the same box: the terms of many vertices are swept at once
+            where = _repeated(
+                points, length
+            )  # in all sweeps the same box: the terms of many vertices are swept at once
             factors = tuple(factor.over(where) for factor in term.factors)
             placed.append(Placed((length,), factors, pool, Affine((length,), start, (1,)), adds=False))
         rows = number[rows] if term.row_vertex == OUTPUT else rows

@@ -96,10 +96,11 @@ def jvp(
         return (nested.value, nested.jvp(v), *([nested.aux] if has_aux else []))
     point = followed("jvp", f, arguments, kwargs, argnums, backend, has_aux=has_aux)
     seeds, count = as_seeds("jvp", "v", point.inputs, v)
-    rows = point.shape[0]
-    nothing = count == 0
-    found = Linearization(point).flat_value if nothing else point.evaluate(pushed_once(point.program, count), seeds)
-    y, tangent = values_in(point.result, found[:rows]), shaped(point.result, found[rows:], count)
+    if count == 0:
+        found, value = np.empty(0), Linearization(point).flat_value
+    else:
+        found, value = point.evaluate(pushed_once(point.program, count), seeds)
+    y, tangent = values_in(point.result, value), shaped(point.result, found, count)
     return (y, tangent, point.aux) if has_aux else (y, tangent)
 
 
@@ -342,7 +343,7 @@ def hvp(
         return jvp(gradient_function("hvp", f, argnums), x, v, *args, kwargs=kwargs, argnums=argnums)[1]
     point = followed("hvp", f, arguments, kwargs, argnums, backend).scalar().smooth()
     seeds, count = as_seeds("hvp", "v", point.inputs, v)
-    found = np.empty(0) if count == 0 else point.evaluate(_curvature(point, count), seeds)[len(point.x) :]
+    found = np.empty(0) if count == 0 else point.evaluate(_curvature(point, count), seeds)[0]
     return shaped(point.inputs, found, count)
 
 
@@ -360,8 +361,8 @@ def _gradient(
     if nested is not None:
         return nested.value, nested.gradient(), nested.aux
     point = followed(call, f, args, kwargs, argnums, backend, has_aux=has_aux).scalar()
-    found = point.evaluate(gradient_once(point.program, with_value=True))
-    y, slope = values_in(point.result, found[:1]), values_in(point.inputs, found[1:])
+    found, value = point.evaluate(gradient_once(point.program, with_value=True))
+    y, slope = values_in(point.result, value), values_in(point.inputs, found)
     return y, slope, point.aux if has_aux else None
 
 
@@ -379,7 +380,7 @@ def _curvature(point: Followed, count: int | None) -> Template:
 
     def make() -> Template:
         first = gradient_once(point.program)
-        return then(first, pushed(in_pieces(first.program), count))
+        return then(first, pushed(in_pieces(first.program), count, with_value=False))
 
     return kept_template(("curvature", point.program.digest, count), make)
 

@@ -27,9 +27,15 @@ _LOCK = Lock()
 _KNOWN: OrderedDict[tuple[object, ...], Any] = OrderedDict()
 
 
-def evaluate(template: Template, inputs: Sequence[Floats], constants: Sequence[Floats], backend: BackendName) -> Floats:
-    """The result of a transformed Program; `constants` are those of the one that it was made from."""
-    return value_engine(template.program, backend).value([*inputs, *template.constants(constants)], check=False)
+def evaluate(
+    template: Template, inputs: Sequence[Floats], constants: Sequence[Floats], backend: BackendName
+) -> tuple[Floats, Floats]:
+    """The result of a transformed Program, and what is wanted beside it.
+
+    `constants` are those of the Program that it was made from.
+    """
+    engine = value_engine(template.program, backend)
+    return engine.value_and_aux([*inputs, *template.constants(constants)], check=False)
 
 
 def value_engine(program: Program, backend: BackendName) -> Engine:

@@ -68,8 +68,8 @@ class Followed:
         constants = gradient.constants(self.constants)
         return replace(self, program=gradient.program, constants=constants, result=self.inputs)
 
-    def evaluate(self, template: Template, *further: Floats) -> Floats:
-        """The result of a transformed Program at x."""
+    def evaluate(self, template: Template, *further: Floats) -> tuple[Floats, Floats]:
+        """The result of a transformed Program at x, and what is wanted beside it."""
         return evaluate(template, [self.x, *further], self.constants, self.backend)
 
     @property
@@ -78,7 +78,8 @@ class Followed:
         if self.program.aux is None:
             return self.rebuild(np.empty(0))
         program = self.program
-        return self.rebuild(self.evaluate(kept_template(("aux", program.digest), lambda: aux_of(program))))
+        numbers, _ = self.evaluate(kept_template(("aux", program.digest), lambda: aux_of(program)))
+        return self.rebuild(numbers)
 
     def scalar(self) -> Followed:
         """The same, unless the result is not one number."""

@@ -42,10 +42,10 @@ class Linearization:
     def __init__(self, point: Followed) -> None:
         self._point = point
         self._cut = linearized_once(point.program)
-        found = point.evaluate(self._cut.values)
+        found, self._value = point.evaluate(self._cut.values)
         self.aux = point.aux
         self._engines: dict[tuple[int, int | None], tuple[Engine, list[Floats]]] = {}
-        self._value, *self._stored = (found[a:b] for a, b in pairwise(self._cut.bounds))
+        self._stored = [found[a:b] for a, b in pairwise(self._cut.bounds)]
 
     @property
     def value(self) -> Any:

@@ -52,11 +52,11 @@ class Linearized:
     Parameters
     ----------
     values : Template
-        Gives the result and then the numbers that the linear parts read, side by side.
+        Gives the numbers that the linear parts read, side by side, and the result beside them.
     forward, reverse : Template
-        Their inputs are the tangent (or cotangent), and the stretches of numbers that follow the result, one by one.
+        Their inputs are the tangent (or cotangent), and the stretches of these numbers, one by one.
     sizes : tuple of int
-        Lengths of the result and of these stretches.
+        Lengths of the stretches.
     is_constant : bool
         Whether no number that the linear parts read depends on x.
     """
@@ -105,12 +105,15 @@ class _Copy:
         found = self.pushed(source, seeds, guarded=False)
         return pull(self.builder, source, found, cotangent)
 
-    def finished(self, outputs: Sequence[Node], inputs: int) -> Template:
-        """The Program with results side by side, and the first inputs: others served the making alone."""
+    def finished(self, outputs: Sequence[Node], inputs: int, beside: Node | None = None) -> Template:
+        """The Program of results side by side, and of what is wanted beside them.
+
+        Only the first inputs are kept: others served the making alone.
+        """
         self.graph.site = NOWHERE
         whole = _beside(self.graph, outputs)
         del self.graph.input_sizes[inputs:]
-        made = program(self.graph, whole, ())
+        made = program(self.graph, whole, (), beside)
         return Template(made, tuple(self.source_of(slot) for slot in made.constants))
 
     def source_of(self, slot: int) -> int | Floats:
@@ -118,14 +121,16 @@ class _Copy:
         return slot if slot < self.given else self.graph.constants[slot]
 
 
-def pushed(program: Program, seeds: int | None = None) -> Template:
-    """The Program of the result and of its tangents, side by side.
+def pushed(program: Program, seeds: int | None = None, *, with_value: bool = True) -> Template:
+    """The Program of the tangents of a result.
 
     Parameters
     ----------
     program : Program
     seeds : int, optional
         Number of tangents, which stand side by side for each unknown; None for one.
+    with_value : bool
+        Whether the result is wanted beside them.
 
     Returns
     -------
@@ -134,11 +139,12 @@ def pushed(program: Program, seeds: int | None = None) -> Template:
     """
     copy = _Copy(program)
     tangent = copy.argument(program.input_sizes[0] * (seeds or 1))
-    return copy.finished([copy.output, copy.pushed(tangent, seeds, guarded=True)], len(program.input_sizes) + 1)
+    found = copy.pushed(tangent, seeds, guarded=True)
+    return copy.finished([found], len(program.input_sizes) + 1, copy.output if with_value else None)
 
 
 def pulled(program: Program, seeds: int | None = None) -> Template:
-    """The Program of the result and of the cotangents of the first input, side by side; see `pushed`.
+    """The Program of the cotangents of the first input, with the result beside them; see `pushed`.
 
     Returns
     -------
@@ -149,14 +155,14 @@ def pulled(program: Program, seeds: int | None = None) -> Template:
     size = program.output.size * (seeds or 1)
     cotangent = copy.argument(size)
     back = copy.pulled(Load(cotangent, identity(size)), seeds)
-    return copy.finished([copy.output, back], len(program.input_sizes) + 1)
+    return copy.finished([back], len(program.input_sizes) + 1, copy.output)
 
 
 def gradient_of(program: Program, *, with_value: bool = False) -> Template:
     """The Program of the gradient of a Program with one number as its result."""
     copy = _Copy(program)
     back = copy.pulled(copy.builder.number(1.0, (1,)))
-    return copy.finished([copy.output, back] if with_value else [back], len(program.input_sizes))
+    return copy.finished([back], len(program.input_sizes), copy.output if with_value else None)
 
 
 def aux_of(program: Program) -> Template:
@@ -196,10 +202,10 @@ def linearized(program: Program) -> Linearized:
     back = copy.pulled(Load(cotangent, identity(program.output.size)))
     parts = [_LinearPart(copy, source, output) for source, output in ((tangent, ahead), (cotangent, back))]
     residuals = sorted({node.index: node for p in parts for node in p.residuals}.values(), key=lambda n: n.index)
-    values = copy.finished([copy.output, *residuals], len(program.input_sizes))
+    values = copy.finished(residuals, len(program.input_sizes), copy.output)
     forward, reverse = (p.template(residuals) for p in parts)
     moving = linear_nodes(copy.builder, copy.inputs[0], copy.graph.nodes[-1])
-    sizes = (program.output.size, *(node.size for node in residuals))
+    sizes = tuple(node.size for node in residuals)
     return Linearized(values, forward, reverse, sizes, not any(node.index in moving for node in residuals))
 
 

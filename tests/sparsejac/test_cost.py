@@ -18,7 +18,7 @@ from kernels import Affine, Schedule, Table
 from schedules import schedules
 from sparsejac.engine import Engine
 from sparsejac.sparsity import detect
-from sparsejac.strategies import STRATEGIES
+from sparsejac.strategies import STRATEGIES, cost, elimination, rates
 from sparsejac.strategies.cost import (
     Facts,
     Seeds,
@@ -54,7 +54,7 @@ FACTS = Facts(
 @pytest.fixture(autouse=True)
 def shipped_rates(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever this machine was calibrated to."""
-    monkeypatch.setattr("sparsejac.strategies.rates._current", SHIPPED)
+    monkeypatch.setattr(rates, "_current", SHIPPED)
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_more_colors_cost_more(first: int, second: int) -> None:
 @pytest.mark.parametrize("name", [field.name for field in fields(Rates)])
 def test_each_rate_counts_somewhere(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rate that no prediction goes by would be calibrated for nothing. Everything lies far away here."""
-    for user in ("cost", "elimination"):
-        monkeypatch.setattr(f"sparsejac.strategies.{user}.distance", lambda *_: 1.0)
+    for user in (cost, elimination):
+        monkeypatch.setattr(user, "distance", lambda *_: 1.0)
     matrix = sp.random_array((50, 50), density=0.05, rng=np.random.default_rng(0), format="csr")
     engine = engine_of(lambda x: matrix @ np.tanh(x) * x)
     facts = [replace(FACTS, kept=900), replace(FACTS, heaviest=10**9)]
@@ -126,7 +126,7 @@ def test_each_rate_counts_somewhere(name: str, monkeypatch: pytest.MonkeyPatch) 
         return [engine.predict("elimination").seconds, *seeded, *(predict_identity(fact).seconds for fact in facts)]
 
     before = predicted()
-    monkeypatch.setattr("sparsejac.strategies.rates._current", replace(SHIPPED, **{name: 3.0 * getattr(SHIPPED, name)}))
+    monkeypatch.setattr(rates, "_current", replace(SHIPPED, **{name: 3.0 * getattr(SHIPPED, name)}))
     after = predicted()
     assert any(b > a for a, b in zip(before, after, strict=True))
     assert all(b >= a for a, b in zip(before, after, strict=True))

@@ -135,7 +135,12 @@ def test_elements_in_a_block_are_those_read_one_by_one() -> None:
 def test_loops_write_one_row_for_each_operation_and_each_element(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rows: list[int] = []
     roll = ScalarTape._roll
-    monkeypatch.setattr(ScalarTape, "_roll", lambda self: (rows.append(self.count), roll(self))[1])
+
+    def counted(self: ScalarTape) -> None:
+        rows.append(self.count)
+        roll(self)
+
+    monkeypatch.setattr(ScalarTape, "_roll", counted)
 
     def f(x: Any) -> Any:
         y = np.zeros(n)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ class Squares:
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A cache of its own, for modules that nobody changes meanwhile."""
     source = tmp_path / "package"
     source.mkdir()
@@ -35,7 +36,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(module, "_STARTED", time.time_ns() + 10**12)
     monkeypatch.setattr(module, "counts", Counter())
     monkeypatch.setenv("SPARSEJAC_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(module, "_schedules", module.WeakKeyDictionary())
     module._sources.cache_clear()
     yield tmp_path / "cache" / "structures"
     wait()

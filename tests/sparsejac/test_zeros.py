@@ -226,7 +226,7 @@ def test_random_schedules(case: tuple[Schedule, list[Array]]) -> None:
 def test_strategies_agree_on_sharp_patterns(case: tuple[Schedule, list[Array]]) -> None:
     schedule, inputs = case
     jacobian = dense(schedule, inputs)
-    for name in STRATEGIES:
+    for name in STRATEGIES[:-1]:  # elimination asks for a Program
         engine = Engine(schedule, name, known={1: fact_of(inputs[1])})  # type: ignore[arg-type]
         matrix = engine.pattern.to_scipy().astype(float)
         matrix.data = engine.data(inputs)

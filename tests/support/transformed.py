@@ -18,13 +18,14 @@ Array = NDArray[np.float64]
 
 
 def run_program(program: Program, inputs: Sequence[Array], constants: Sequence[Array]) -> Array:
-    """The result of a Program."""
+    """What is wanted beside the result of a Program, if anything, and then the result."""
     made = schedule(program)
     buffers = allocate(made)
     for buffer, given in zip(made.inputs, [*inputs, *constants], strict=True):
         buffers[buffer][:] = np.ravel(given)
     NumpyExecutor(made).values(buffers)
-    return buffers[made.output].copy()
+    beside = np.empty(0) if made.aux is None else buffers[made.aux]
+    return np.concatenate([beside, buffers[made.output]])
 
 
 def run_template(template: Template, inputs: Sequence[Array], constants: Sequence[Array]) -> Array:
@@ -50,7 +51,8 @@ def linear_products(traced: Traced, x: Array, v: Array, w: Array) -> tuple[Array
     """J v and J' w by the two linear parts, the first column by the parts themselves, the others side by side."""
     cut = linearized(traced.program)
     values = run_template(cut.values, [x], traced.constants)
-    _, *residuals = (values[a:b] for a, b in pairwise(cut.bounds))
+    values = values[traced.program.output.size :]
+    residuals = [values[a:b] for a, b in pairwise(cut.bounds)]
     found = []
     for part, seeds in ((cut.forward, v), (cut.reverse, w)):
         single = run_template(part, [seeds[:, 0], *residuals], traced.constants)
