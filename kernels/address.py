@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +77,7 @@ class Table:
 
     def __post_init__(self) -> None:
         """A table that stands for itself has its content alone."""
-        if self.content is None:
+        if cast("Content | None", self.content) is None:
             object.__setattr__(self, "content", Content(self.places))
 
     @property

@@ -51,7 +51,7 @@ WORTH = 2_000_000
 BYTES_PER_STEP = 64
 """What takes more room for its work than this is found again faster than it is read."""
 
-LARGEST = 2**30
+LARGEST = 2**29
 """Bytes of the largest file."""
 
 LIMIT = 4 * 2**30

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,7 @@ def place_in_entries(terms: Sequence[Term], pattern: Pattern, buffer: int, *, kn
     placed = [found for term in terms for found in _place(term, finder, buffer, known_zeros=known_zeros)]
     placed = regular(placed)
     groups = [[placed[k] for k in group] for group in grouped(placed)]
+    groups.sort(key=lambda group: -prod(group[0].box))  # what comes first is stored, what follows is added
     touched = np.zeros(pattern.nnz, dtype=np.bool_)
     zeroed = False
     for number, group in enumerate(groups):
@@ -104,9 +106,32 @@ def _settle(group: list[Placed], touched: Touched) -> tuple[list[Placed], bool]:
         free = not _view(touched, term).any()
         alone[term.address.key] = free and (counts is None or bool((_view(counts, term) <= 1).all()))
     unset = any(not alone[term.address.key] and not _view(touched, term).all() for term in distinct)
+    turns = (_in_turn(order, touched) for order in (group, group[::-1])) if unset else ()
+    found = next((turn for turn in turns if turn is not None), None)
     for term in distinct:
         touched[_index(term)] = True
+    if found is not None:
+        return found, False
     return [replace(term, adds=not alone[term.address.key]) for term in group], unset
+
+
+def _in_turn(group: list[Placed], touched: Touched) -> list[Placed] | None:
+    """Terms of which the first at each point writes, and later ones at the same point add; None if that is not so."""
+    owners = np.full(len(touched), -1, dtype=np.int64)
+    points = np.arange(prod(group[0].box))
+    adds: dict[object, bool] = {}
+    for term in group:
+        if term.address.key in adds:
+            continue
+        index = _index(term)
+        known = owners[index]
+        adds[term.address.key] = bool((known == points).all()) and len(points) > 0
+        if not adds[term.address.key] and ((known != -1).any() or touched[index].any()):
+            return None
+        owners[index] = points
+        if (owners[index] != points).any():
+            return None
+    return [replace(term, adds=adds[term.address.key]) for term in group]
 
 
 def _repeats(term: Placed) -> bool:

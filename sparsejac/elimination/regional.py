@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernels.sweep import Sweep
-from sparsejac.elimination.assembly import Placed, sweep_of
+from sparsejac.elimination.assembly import Placed, kernel_of, sweep_of
 from sparsejac.elimination.banded import Banded, banded
 from sparsejac.elimination.expansion import OUTPUT, Expanded, X
 from sparsejac.elimination.order import Order, cheapest
@@ -17,6 +17,9 @@ from sparsejac.elimination.remainder import Remainder, remainder, scattered
 from sparsejac.elimination.slots import EntryFinder
 from sparsejac.fusion import Lowered
 from sparsejac.pattern import Pattern
+
+MOST_INSTRUCTIONS = 6000
+"""What is worth compiling in the place of tables."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +116,9 @@ def regional(outline: Outlined, pattern: Pattern, entries: int, first: int, *, k
             sizes += made.sizes
     except IrregularError:
         return None
+    left = [] if outline.remainder is None else outline.remainder.groups
+    if _instructions(groups + left, sweeps) > MOST_INSTRUCTIONS:
+        return None
     if outline.remainder is None or outline.order is None:
         return Regional(groups, sweeps, (*sizes, 0), None, (), not touched.all())
     part, numbers = outline.remainder.entries(pattern)
@@ -120,4 +126,11 @@ def regional(outline: Outlined, pattern: Pattern, entries: int, first: int, *, k
     products = multiply(outline.remainder.graph, outline.order.cuts, part, known_zeros=known_zeros)
     scatter = (sweep_of(scattered(first + len(sizes), entries, numbers)),) if len(numbers) else ()
     sizes.append(len(numbers))
-    return Regional(groups + outline.remainder.groups, sweeps, tuple(sizes), products, scatter, not touched.all())
+    return Regional(groups + left, sweeps, tuple(sizes), products, scatter, not touched.all())
+
+
+def _instructions(groups: list[list[Placed]], sweeps: list[Sweep]) -> int:
+    """Operations of all kernels that are different."""
+    kernels = {id(sweep.kernel): sweep.kernel for sweep in sweeps}.values()
+    different = {kernel.digest: kernel for kernel in (*kernels, *(kernel_of(group)[0] for group in groups))}
+    return sum(len(kernel.instructions) for kernel in different.values())

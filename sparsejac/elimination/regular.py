@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from kernels.address import Affine
+from kernels.address import Affine, Table
 from sparsejac.addressing import Box, c_strides, composed
 from sparsejac.elimination.demands import Factor
 from sparsejac.elimination.expansion import OUTPUT, Expanded, Term, X
@@ -23,7 +23,7 @@ from sparsejac.elimination.expansion import OUTPUT, Expanded, Term, X
 MOST_BANDS = 96
 """Places of one vertex that a row may depend on."""
 
-MOST_TERMS = 300
+MOST_TERMS = 1000
 """Terms of one vertex."""
 
 WORD = 63
@@ -31,6 +31,9 @@ WORD = 63
 
 MOST_KINDS = 255
 """Kinds of places of one vertex."""
+
+MOST_RUNS = 32
+"""Terms in the place of one with tables."""
 
 MOST_REGIONS = 4
 
@@ -99,6 +102,8 @@ def solve(rows: Affine, places: Affine) -> Digits:
     units = [(s, n) if n > 1 else (0, 1) for s, n in zip(rows.strides, rows.box, strict=True)]
     lengths = [(s, n) for s, n in units if s]
     if any(s < t * n for (s, _), (t, n) in pairwise(lengths)) or any(s < 0 for s, _ in lengths):
+        raise IrregularError
+    if any(n > 1 and not s for s, n in units):  # each row is that of several points, which are to be summed
         raise IrregularError
     start = _digits(places.offset - rows.offset, units, signed=False)
     steps = []
@@ -214,7 +219,7 @@ def regular(found: Expanded, sizes: dict[int, int]) -> Regular | None:
     """
     by_vertex: dict[int, list[Term]] = {vertex: [] for vertex in sizes}
     try:
-        for term in found.terms:
+        for term in (part for whole in found.terms for part in untabled(whole)):
             by_vertex[term.row_vertex].append(upright(term))
         if max(map(len, by_vertex.values())) > MOST_TERMS:
             return None
@@ -231,15 +236,32 @@ def is_affine(term: Term) -> bool:
     return all(isinstance(address, Affine) for address in (term.rows, term.columns, *loads))
 
 
-def upright(term: Term) -> Term:
-    """The same with its dimensions in the order of its rows, which ascend along each.
+def untabled(term: Term) -> list[Term]:
+    """The same as a few terms without tables, where its tables consist of few runs of equal steps."""
+    addresses = [term.rows, term.columns, *(load.address for factor in term.factors for load in factor.loads)]
+    tables = [np.diff(np.asarray(a.places)) for a in addresses if isinstance(a, Table) and a.points > 2]
+    if not tables:
+        return [term]
+    jumps = np.zeros(len(tables[0]), dtype=np.bool_)
+    for steps in tables:
+        jumps |= steps != int(np.median(steps))
+        if np.count_nonzero(jumps) >= MOST_RUNS:
+            return [term]
+    ends = [0, *(np.flatnonzero(jumps) + 1).tolist(), term.rows.points]
+    found = []
+    for low, high in pairwise(ends):
+        points = Affine((high - low,), low, (1,))
+        factors = tuple(factor.over(points) for factor in term.factors)
+        where = composed(term.rows, points), composed(term.columns, points)
+        found.append(Term(term.row_vertex, term.column_vertex, *where, factors))
+    return found if all(map(is_affine, found)) else [term]
 
-    Raises
-    ------
-    IrregularError
-        Where a table is met.
-    """
-    rows, own = _affine(term.rows), c_strides(term.box)
+
+def upright(term: Term) -> Term:
+    """The same with its dimensions in the order of its rows, which ascend along each; what has tables stays."""
+    rows, own = term.rows, c_strides(term.box)
+    if not isinstance(rows, Affine):
+        return term
     axes = sorted(range(len(rows.box)), key=lambda axis: (-abs(rows.strides[axis]), axis))
     if axes != sorted(axes) or any(s < 0 for s in rows.strides):
         turned = [axis for axis in axes if rows.strides[axis] < 0]
@@ -249,8 +271,6 @@ def upright(term: Term) -> Term:
         factors = tuple(factor.over(points) for factor in term.factors)
         where = composed(term.rows, points), composed(term.columns, points)
         term = Term(term.row_vertex, term.column_vertex, *where, factors)
-    if not is_affine(term):
-        raise IrregularError
     return term
 
 
@@ -261,7 +281,11 @@ class _Vertex:
         self.terms, self.size = terms, size
         masks = np.zeros((1 + len(terms) // WORD, size), dtype=np.uint64)
         for k, term in enumerate(terms):
-            _view(masks[k // WORD], _affine(term.rows))[...] |= np.uint64(1 << k % WORD)
+            mask, bit = masks[k // WORD], np.uint64(1 << k % WORD)
+            if isinstance(term.rows, Affine):
+                _view(mask, term.rows)[...] |= bit
+            else:
+                mask[term.rows.places] |= bit
         starts = np.append(0, np.flatnonzero((masks[:, 1:] != masks[:, :-1]).any(axis=0)) + 1) if size else np.arange(0)
         self.kinds, numbers = np.unique(masks[:, starts], axis=1, return_inverse=True)
         if self.kinds.shape[1] > MOST_KINDS:
@@ -300,12 +324,17 @@ def _view(array: npt.NDArray[np.generic], address: Affine) -> npt.NDArray:  # ty
 def _regions(vertices: dict[int, _Vertex], order: list[int], size: int) -> Regular | None:
     rest = np.ones(size, dtype=np.bool_)
     found: list[Region] = []
-    candidates = sorted({_affine(t.rows) for t in vertices[OUTPUT].terms}, key=lambda rows: -rows.points)
+    candidates = sorted(
+        {t.rows for t in vertices[OUTPUT].terms if isinstance(t.rows, Affine)}, key=lambda rows: -rows.points
+    )
     for rows in candidates:
         middle = rows.offset + sum(n // 2 * s for n, s in zip(rows.box, rows.strides, strict=True))
         if rows.points < FEWEST_ROWS or len(found) == MOST_REGIONS or not rest[middle]:
             continue
-        region = _region(vertices, order, rows)
+        try:
+            region = _region(vertices, order, rows)
+        except IrregularError:
+            continue
         free = _view(rest, region.rows)
         if region.rows.points >= FEWEST_ROWS and free.all():
             free[...] = False
@@ -372,6 +401,8 @@ class _Walk:
 
     def lead(self, vertex: int, members: list[Term], bands: list[Band]) -> None:
         """The same for bands that meet the same terms."""
+        if not all(map(is_affine, members)):
+            raise IrregularError
         first = _affine(max(members, key=lambda term: len(term.box)).rows)
         digits = [solve(first, self.inside(band.address)) for band in bands]
         box = tuple(b - a for a, b in self.ranges)

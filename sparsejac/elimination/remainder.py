@@ -54,7 +54,6 @@ def remainder(
     Parameters
     ----------
     terms : sequence of Term
-        By affine addresses.
     cuts : sequence of int
     sizes : dict
         Length of each vertex.
@@ -104,18 +103,24 @@ def _needed(
     needed[OUTPUT] = rest
     for vertex in (OUTPUT, *reversed(cuts)):
         for term in (term for term in terms if term.row_vertex == vertex):
-            assert isinstance(term.rows, Affine)
-            view = np.ndarray(term.box, np.bool_, needed[vertex], term.rows.offset, term.rows.strides)
-            points = np.flatnonzero(view)
+            points = np.flatnonzero(_view(needed[vertex], term.rows))
             if len(points):
                 columns = _at(term.columns, points)
                 needed[term.column_vertex][columns] = True
                 yield term, points, columns
 
 
+def _view(array: npt.NDArray[np.bool_], address: Address) -> npt.NDArray[np.bool_]:
+    """What stands at the places of an address."""
+    if not isinstance(address, Affine):
+        return array[address.places]
+    return np.ndarray(address.box, np.bool_, array, address.offset, address.strides)
+
+
 def _at(address: Address, points: IndexArray) -> IndexArray:
     """The places at some points."""
-    assert isinstance(address, Affine)
+    if not isinstance(address, Affine):
+        return np.asarray(address.places[points], dtype=np.int64)
     found = np.full(len(points), address.offset, dtype=np.int64)
     if address.box:
         for axis, digits in enumerate(np.unravel_index(points, address.box)):

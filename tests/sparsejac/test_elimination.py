@@ -170,6 +170,14 @@ def test_nothing_is_added_where_each_entry_has_one_term() -> None:
     assert not any(sweep.adds for sweep in found.sweeps)
 
 
+def test_what_a_point_wrote_itself_is_added_to() -> None:
+    """Rows divided by their norms: the block of a row is stored, then the diagonal added, without zeros before."""
+    found = prepared(normalised, np.linspace(0.2, 1.0, 12))
+    (sweep,) = found.sweeps
+    assert [store.adds for store in sweep.stores] == [False] * 4 + [True]
+    assert not found.zeroed
+
+
 def test_a_function_under_a_dense_matrix_is_differentiated_once_for_each_unknown() -> None:
     """A @ tanh(x): n derivatives of tanh, and n * n products; no value of f is computed."""
     A = np.random.default_rng(1).normal(size=(40, 30))

@@ -410,3 +410,19 @@ def test_a_table_that_does_not_ascend_is_refused() -> None:
     order = np.argsort(xp)
     J = sparsejac.sparse_jacobian(lambda x: np.interp(x, xp[order], fp[order]), np.array([0.5, 1.5]))
     np.testing.assert_allclose(J.toarray(), np.diag([5.0, -4.0]))
+
+
+SUMMED: Programs = {
+    "squares of running sums": lambda x: np.sum(np.cumsum(x) ** 2),
+    "running sums of reversed, one row": lambda x: np.sum(np.sin(np.cumsum(x[::-1])))[None],
+    "the same row three times": lambda x: np.full(3, 1.0) * np.sum(np.cumsum(x[1:] - x[:-1]) ** 2),
+    "row sums of running sums": lambda x: np.sum(np.cumsum(np.cumsum(x) ** 2).reshape(3, -1) ** 2, axis=1),
+}
+
+
+@pytest.mark.parametrize("f", SUMMED.values(), ids=SUMMED.keys())
+def test_rows_to_which_many_points_are_summed_are_whole(f: Callable[[Any], Any]) -> None:
+    """Points of one row were taken for rows that are alike, and all but the first left out."""
+    x = np.random.default_rng(7).uniform(-1.0, 1.0, 39)
+    found = sparsejac.sparse_jacobian(f, x, strategy="elimination").toarray()
+    np.testing.assert_allclose(found, differences(f, x).jacobian, rtol=1e-6, atol=1e-6)
