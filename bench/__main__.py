@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench.cases.case import Case, Settings
 from bench.cases.registry import CASES
-from bench.command import add_options, conclude
+from bench.command import add_options, conclude, record
 from bench.families.registry import FAMILIES
 from bench.launcher import Launcher
 from bench.machine import describe
@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in options.case or CASES:
         results.append(run_case(console, CASES[name], options))
         show(console, results[-1])
+        record(options, arguments, machine, results)
     return conclude(console, options, arguments, machine, results)
 
 

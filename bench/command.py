@@ -40,7 +40,7 @@ def conclude(
 ) -> int:
     """Show the score, write the results, and give the exit status."""
     show_score(console, results)
-    file = _write(options.json, machine, sys.argv[1:] if arguments is None else list(arguments), results)
+    file = record(options, arguments, machine, results)
     console.print(f"written to {file}", highlight=False, soft_wrap=True)
     if options.markdown is not None:
         options.markdown.write_text(as_markdown(machine, results), encoding="utf-8")
@@ -51,15 +51,18 @@ def conclude(
     return 1 if options.strict and missed else 0
 
 
-def _write(file: Path | None, machine: dict[str, str], arguments: list[str], results: list[CaseResult]) -> Path:
-    """Write everything as JSON, by default to a new file."""
+def record(
+    options: argparse.Namespace, arguments: Sequence[str] | None, machine: dict[str, str], results: list[CaseResult]
+) -> Path:
+    """Write everything so far as JSON, by default to a new file; what a run had found outlives its interruption."""
     now = datetime.now(UTC)
-    if file is None:
-        file = RESULTS / f"{now:%Y-%m-%dT%H-%M-%S}.json"
+    if options.json is None:
+        options.json = RESULTS / f"{now:%Y-%m-%dT%H-%M-%S}.json"
+    file: Path = options.json
     file.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "date": now.isoformat(timespec="seconds"),
-        "arguments": arguments,
+        "arguments": sys.argv[1:] if arguments is None else list(arguments),
         "machine": machine,
         "cases": [result.as_json() for result in results],
     }

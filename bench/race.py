@@ -9,18 +9,22 @@ import numpy as np
 
 from bench import memory
 from bench.check import Floats, nearby, relative_deviation, require
-from bench.clock import Call, in_turns
+from bench.clock import Call, in_turns, timed
 from bench.families.family import Problem
 from bench.families.registry import FAMILIES
 from bench.limits.limit import VECTORISED, Limit
 from bench.limits.registry import LIMITS
 from bench.peers.ours import STRATEGIES
 from sparsejac import Plan, prepare
+from sparsejac.options import StrategyName
 
 EXACT = 1e-12
 HOPELESS, LARGE, FAR = 0.5, 300_000, 4.0
 """Predicted seconds of one evaluation above which a strategy other than the chosen one stays out; with more unknowns
 than this, it does so if it is predicted to take so many times as long."""
+
+SLOW = 8.0
+"""Seconds of one set-up after which those of other strategies are not waited for."""
 
 
 def race(family: str, n: int, budget: float) -> dict[str, Any]:
@@ -99,7 +103,7 @@ def copy_of(moved: int) -> Call:
 
 def _plans(problem: Problem, limit: Limit) -> tuple[dict[str, Plan], dict[str, str]]:
     """Prepare every strategy that is not hopeless, compiled, and check it against the kernel by hand."""
-    auto = prepare(problem.f, problem.x, backend="numba")
+    auto, slow = timed(lambda: _compiled(problem, "auto"))
     predicted = {line.prediction.strategy: line.prediction.seconds for line in auto.explain(color=False).lines}
     plans: dict[str, Plan] = {"auto": auto}
     left_out: dict[str, str] = {}
@@ -108,10 +112,18 @@ def _plans(problem: Problem, limit: Limit) -> tuple[dict[str, Plan], dict[str, s
     for name in STRATEGIES:
         if predicted.get(name, 0.0) > most:
             left_out[name] = f"predicted {predicted[name]:.2g} s"
+        elif name != "auto" and slow > SLOW:
+            left_out[name] = f"a set-up took {slow:.0f} s"
         elif name != "auto":
-            plans[name] = prepare(problem.f, problem.x, strategy=name, backend="numba")
+            plans[name] = _compiled(problem, name)
             check(problem, limit, plans[name])
     return plans, left_out
+
+
+def _compiled(problem: Problem, strategy: StrategyName) -> Plan:
+    plan = prepare(problem.f, problem.x, strategy=strategy, backend="numba")
+    plan.values(problem.x)
+    return plan
 
 
 def _values(plan: Plan, x: Floats, out: Floats) -> Call:

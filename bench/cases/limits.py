@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from bench.cases.case import Case, Settings
@@ -16,6 +17,9 @@ from bench.result import Cell, Figure, Outcome, Point, Table, failed
 MEAN_BAR, WORST_BAR, NEAR, NEAR_BAR = 1.1, 1.5, 1.25, 0.95
 SIZES = (100, 10_000, 1_000_000)
 BARRED = (10_000, 1_000_000)
+PATIENCE = 100.0
+"""Seconds for the set-ups of all strategies and the race."""
+
 ALONE = 10_000
 """More unknowns than these leave the processor's own caches: such races have the machine to themselves."""
 
@@ -59,8 +63,9 @@ def run(settings: Settings) -> Outcome:
 
 
 def _measured(settings: Settings, family: str, n: int) -> dict[str, Any] | str:
+    patient = replace(settings.launcher, seconds=min(settings.launcher.seconds, PATIENCE))
     try:
-        return settings.launcher.run("bench.race:race", family=family, n=n, budget=settings.budget / 4).result
+        return patient.run("bench.race:race", family=family, n=n, budget=settings.budget / 4).result
     except MeasurementError as error:
         return str(error)
 
