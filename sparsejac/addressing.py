@@ -90,8 +90,8 @@ def recognised(places: npt.NDArray[Any]) -> Address:
     Affine(box=(2, 2), offset=7, strides=(10, -2))
     """
     box = places.shape
-    if places.size == 0:
-        return Affine(box, 0, (0,) * places.ndim)
+    if places.size <= 1:  # a deep recurrence has nothing but these
+        return Affine(box, int(places.item()) if places.size else 0, (0,) * places.ndim)
     first = (0,) * places.ndim
     strides = []
     for axis, length in enumerate(box):

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
 from kernels.executor import Executor
+from kernels.kernel import Kernel
 from kernels.lazy import load
 from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Schedule
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     from kernels.numba_executor import NumbaExecutor
     from kernels.numba_printer import Variant
 
-# What the interpreter is taken to need: a fixed part for each launch, and a part for each operation on a point.
-LAUNCH_SECONDS = 10e-6
+# What the interpreter is taken to need: a fixed part for each launch or sweep and for each of its array operations, and
+# a part for each operation on a point.
+LAUNCH_SECONDS = 5e-6
+ARRAY_SECONDS = 0.7e-6
 OPERATION_SECONDS = 2e-9
-COMPILE_SECONDS = 0.3
+COMPILE_SECONDS = 0.15
 """Compilation is bought once about as much time has been spent, or is about to be, on the interpreter."""
 
 
@@ -62,10 +65,18 @@ class Backend:
         self.compiled(variants, seeds)
         return self.ready(variants)
 
-    def compiled(self, variants: tuple[Variant, ...], seeds: int = 1, work: int = 0) -> NumbaExecutor | None:
-        """What compiles, if that pays by now, one more run being asked for; nothing is compiled yet."""
+    def compiled(self, variants: tuple[Variant, ...], seeds: int = 1, others: float = 0.0) -> NumbaExecutor | None:
+        """What compiles, if that pays by now, one more run being asked for; nothing is compiled yet.
+
+        Parameters
+        ----------
+        variants, seeds
+            As of `executor`.
+        others : float
+            Seconds that the interpreter is taken to need for anything else.
+        """
         with self._lock:
-            if self._compiled is None and self._buys(variants, seeds, work):
+            if self._compiled is None and self._buys(variants, seeds, others):
                 start = perf_counter()
                 self._compiled = load("kernels.numba_executor").NumbaExecutor(self.schedule)
                 self.compile_seconds += perf_counter() - start
@@ -84,10 +95,10 @@ class Backend:
                 self.compile_seconds += perf_counter() - start
             return self._compiled
 
-    def _buys(self, variants: tuple[Variant, ...], seeds: int, work: int) -> bool:
+    def _buys(self, variants: tuple[Variant, ...], seeds: int, others: float) -> bool:
         if self.name != "auto":
             return self.name == "numba"
-        self._spent += sum(self._estimate(variant, seeds) for variant in variants) + work * OPERATION_SECONDS
+        self._spent += sum(self._estimate(variant, seeds) for variant in variants) + others
         return self._spent > COMPILE_SECONDS
 
     def _estimate(self, variant: Variant, seeds: int) -> float:
@@ -101,8 +112,15 @@ class Backend:
 
 def estimate_interpreter(schedule: Schedule, variant: Variant = "value") -> float:
     """Seconds that the interpreter is taken to need for one run, seeds aside."""
-    operations = 0
+    total = 0.0
     for launch in schedule.launches:
         kernel = launch.kernel if variant == "value" else launch.linearized
-        operations += launch.points * (kernel.weight + len(kernel.outputs))
-    return LAUNCH_SECONDS * len(schedule.launches) + OPERATION_SECONDS * operations
+        total += estimate_kernel(kernel, launch.points)
+    return total
+
+
+def estimate_kernel(kernel: Kernel, points: int) -> float:
+    """Seconds that the interpreter is taken to need for a kernel at so many points."""
+    arrays = kernel.loads + len(kernel.instructions) + len(kernel.outputs)
+    operations = points * (kernel.weight + len(kernel.outputs))
+    return LAUNCH_SECONDS + ARRAY_SECONDS * arrays + OPERATION_SECONDS * operations

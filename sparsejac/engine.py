@@ -54,6 +54,9 @@ FloatArray = npt.NDArray[np.float64]
 # Index arrays beyond this are not worth the speed that they bring: "auto" then leaves the strategy out.
 MEMORY_LIMIT = 4 * 2**30
 
+# Programs of more launches are deep: to write their terms down takes longer than the other strategies do.
+MOST_LAUNCHES = 64
+
 _NOTHING = np.empty(0)
 
 _TIMED = 10
@@ -513,7 +516,7 @@ class Engine:
             return self.write(inputs, out, read, check=check)
         prepared, coloring, parts = self.prepared, self.coloring, self._parts_for(self.strategy)
         backend = self.backend if parts is None else parts.backend
-        compiled = backend.compiled(prepared.variants, coloring.num_colors if coloring else 1, prepared.work)
+        compiled = backend.compiled(prepared.variants, coloring.num_colors if coloring else 1, prepared.interpreted)
         if compiled is not None and self._pattern_checked and self._fuse(prepared, compiled, parts) is not None:
             return self.write(inputs, out, read, check=check)
         if any(np.may_share_memory(array, out) for array in inputs):
@@ -655,7 +658,7 @@ class Engine:
                 f"out: got shape {out.shape}, dtype {out.dtype}; pass a contiguous float64 array of shape {shape} that "
                 "can be written to"
             )
-        return out
+        return np.asarray(out)  # a memmap is no array to compiled code, but its memory is one
 
     def _as_given(self, inputs: Sequence[FloatArray]) -> list[FloatArray]:
         """Inputs as compiled code takes them, which looks at nothing: contiguous, aligned, of the right sizes."""
@@ -739,7 +742,8 @@ class Engine:
         if self.linear:
             return chosen
         for name in self.usable:
-            if STRATEGIES[name].problem is None:
+            too_deep = name != "identity" and len(self.schedule.launches) > MOST_LAUNCHES
+            if STRATEGIES[name].problem is None and not too_deep:
                 predicted = self.predict(name)
                 if predicted.bytes <= MEMORY_LIMIT and predicted.seconds < seconds:
                     chosen, seconds = name, predicted.seconds

@@ -20,7 +20,7 @@ _ADD = PRIMITIVES["add"].operation
 LARGEST = 600
 """Instructions after which a sweep takes in no further terms."""
 
-MOST_LOADS = 1 << 14
+MOST_LOADS = 1 << 12
 """Numbers kept free for loads while a kernel is built."""
 
 

@@ -16,8 +16,9 @@ from kernels.sweep import Store, Sweep
 from sparsejac.addressing import c_strides
 from sparsejac.elimination.assembly import Placed, kernel_of, sweep_of
 from sparsejac.elimination.demands import Factor
+from sparsejac.elimination.digits import IrregularError
 from sparsejac.elimination.expansion import X
-from sparsejac.elimination.regular import Band, Coefficients, IrregularError, Region
+from sparsejac.elimination.regular import Band, Coefficients, Region
 from sparsejac.elimination.slots import EntryFinder
 
 LOAD = Kernel(1, (), (0,))
@@ -28,10 +29,11 @@ Starts = dict[tuple[int, tuple[int, Affine]], int]
 CHUNK = 16
 """Bands that one sweep computes: few kernels have to be compiled, since the sweeps of most chunks are alike."""
 
-BLOCK_BYTES = 2**20
-"""Bands of one vertex over a block of rows: two of them lie in the second-level cache."""
+BLOCK_BYTES = 440_000
+"""Bands of one vertex over a block of rows: two of them lie in the second-level cache, and no sweep is so long that
+threads would be waited for."""
 
-MOST_BLOCKS = 64
+MOST_BLOCKS = 128
 
 LARGEST = 1200
 """Instructions of a sweep."""
@@ -227,10 +229,12 @@ def _moved(sweep: Sweep, steps: Sequence[int], rows: int) -> Sweep:
     count = len(sweep.loads)
     loads = tuple(_shifted(a, rows * step) for a, step in zip(sweep.loads, steps[:count], strict=True))
     pairs = zip(sweep.stores, steps[count:], strict=True)
-    return replace(sweep, loads=loads, stores=tuple(Store(_shifted(s.access, rows * step)) for s, step in pairs))
+    return Sweep(sweep.kernel, sweep.box, loads, tuple(Store(_shifted(s.access, rows * step)) for s, step in pairs))
 
 
 def _shifted(access: Access, distance: int) -> Access:
     address = access.address
     assert isinstance(address, Affine)
-    return Access(access.buffer, replace(address, offset=address.offset + distance))
+    return (
+        Access(access.buffer, Affine(address.box, address.offset + distance, address.strides)) if distance else access
+    )

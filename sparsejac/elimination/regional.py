@@ -9,10 +9,11 @@ import numpy as np
 from kernels.sweep import Sweep
 from sparsejac.elimination.assembly import Placed, kernel_of, sweep_of
 from sparsejac.elimination.banded import Banded, banded
+from sparsejac.elimination.digits import IrregularError
 from sparsejac.elimination.expansion import OUTPUT, Expanded, X
 from sparsejac.elimination.order import Order, cheapest
 from sparsejac.elimination.products import Products, multiply
-from sparsejac.elimination.regular import IrregularError, Regular, regular
+from sparsejac.elimination.regular import Regular, regular
 from sparsejac.elimination.remainder import Remainder, remainder, scattered
 from sparsejac.elimination.slots import EntryFinder
 from sparsejac.fusion import Lowered

@@ -8,17 +8,18 @@ row would meet other terms than the row in the middle does. Rows outside of all 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from kernels.address import Affine, Table
-from sparsejac.addressing import Box, c_strides, composed
+from kernels.address import Affine
+from sparsejac.addressing import c_strides
 from sparsejac.elimination.demands import Factor
+from sparsejac.elimination.digits import Digits, IrregularError, Ranges, solve
 from sparsejac.elimination.expansion import OUTPUT, Expanded, Term, X
+from sparsejac.elimination.straight import affine, is_affine, untabled, upright
 
 MOST_BANDS = 96
 """Places of one vertex that a row may depend on."""
@@ -32,9 +33,6 @@ WORD = 63
 MOST_KINDS = 255
 """Kinds of places of one vertex."""
 
-MOST_RUNS = 32
-"""Terms in the place of one with tables."""
-
 MOST_REGIONS = 4
 
 FEWEST_ROWS = 16
@@ -47,83 +45,6 @@ LARGEST_REST = 0.25
 """Part of the rows that may be left to tables."""
 
 Mask = npt.NDArray[np.bool_]
-Ranges = list[tuple[int, int]]
-
-
-class IrregularError(Exception):
-    """The terms are not of the kind that index arithmetic can follow."""
-
-
-@dataclass(frozen=True)
-class Digits:
-    """Coordinates in some box as affine functions of the coordinates of another one.
-
-    Parameters
-    ----------
-    start : tuple of int
-        Coordinates at the first point.
-    steps : tuple of tuple of int
-        For each dimension of the other box, what one step along it adds to them.
-    """
-
-    start: tuple[int, ...]
-    steps: tuple[tuple[int, ...], ...]
-
-    def through(self, address: Affine, box: Box) -> Affine:
-        """An address over these coordinates as one over the other box."""
-        offset = address.offset + sum(d * s for d, s in zip(self.start, address.strides, strict=True))
-        strides = (sum(d * s for d, s in zip(step, address.strides, strict=True)) for step in self.steps)
-        return Affine(box, offset, tuple(strides))
-
-    def ranges(self, box: Box) -> Ranges:
-        """First and last but one of each coordinate over a box."""
-        found = []
-        for axis, first in enumerate(self.start):
-            reach = [step[axis] * (length - 1) for step, length in zip(self.steps, box, strict=True)]
-            found.append((first + sum(min(r, 0) for r in reach), first + sum(max(r, 0) for r in reach) + 1))
-        return found
-
-
-def solve(rows: Affine, places: Affine) -> Digits:
-    """The points of `rows` that lead to given places.
-
-    Raises
-    ------
-    IrregularError
-        Where that is no affine map into the box of `rows`, or `rows` is no part of an array in C order.
-
-    Examples
-    --------
-    Columns 1 to 3 of a 4 x 5 array, of which each second one of the last two rows is wanted:
-
-    >>> solve(Affine((4, 3), 1, (5, 1)), Affine((2, 2), 11, (5, 2)))
-    Digits(start=(2, 0), steps=((1, 0), (0, 2)))
-    """
-    units = [(s, n) if n > 1 else (0, 1) for s, n in zip(rows.strides, rows.box, strict=True)]
-    lengths = [(s, n) for s, n in units if s]
-    if any(s < t * n for (s, _), (t, n) in pairwise(lengths)) or any(s < 0 for s, _ in lengths):
-        raise IrregularError
-    if any(n > 1 and not s for s, n in units):  # each row is that of several points, which are to be summed
-        raise IrregularError
-    start = _digits(places.offset - rows.offset, units, signed=False)
-    steps = []
-    for length, stride in zip(places.box, places.strides, strict=True):
-        steps.append(_digits(stride, units, signed=True) if length > 1 else (0,) * len(units))
-    found = Digits(start, tuple(steps))
-    if any(a < 0 or b > n for (a, b), (_, n) in zip(found.ranges(places.box), units, strict=True)):
-        raise IrregularError
-    return found
-
-
-def _digits(number: int, units: Sequence[tuple[int, int]], *, signed: bool) -> tuple[int, ...]:
-    digits = []
-    for unit, _ in units:
-        digit = 0 if not unit else (2 * number + unit) // (2 * unit) if signed else number // unit
-        digits.append(digit)
-        number -= digit * unit
-    if number:
-        raise IrregularError
-    return tuple(digits)
 
 
 @dataclass(eq=False)
@@ -230,50 +151,6 @@ def regular(found: Expanded, sizes: dict[int, int]) -> Regular | None:
         return None
 
 
-def is_affine(term: Term) -> bool:
-    """Whether a term is free of tables."""
-    loads = [load.address for factor in term.factors for load in factor.loads]
-    return all(isinstance(address, Affine) for address in (term.rows, term.columns, *loads))
-
-
-def untabled(term: Term) -> list[Term]:
-    """The same as a few terms without tables, where its tables consist of few runs of equal steps."""
-    addresses = [term.rows, term.columns, *(load.address for factor in term.factors for load in factor.loads)]
-    tables = [np.diff(np.asarray(a.places)) for a in addresses if isinstance(a, Table) and a.points > 2]
-    if not tables:
-        return [term]
-    jumps = np.zeros(len(tables[0]), dtype=np.bool_)
-    for steps in tables:
-        jumps |= steps != int(np.median(steps))
-        if np.count_nonzero(jumps) >= MOST_RUNS:
-            return [term]
-    ends = [0, *(np.flatnonzero(jumps) + 1).tolist(), term.rows.points]
-    found = []
-    for low, high in pairwise(ends):
-        points = Affine((high - low,), low, (1,))
-        factors = tuple(factor.over(points) for factor in term.factors)
-        where = composed(term.rows, points), composed(term.columns, points)
-        found.append(Term(term.row_vertex, term.column_vertex, *where, factors))
-    return found if all(map(is_affine, found)) else [term]
-
-
-def upright(term: Term) -> Term:
-    """The same with its dimensions in the order of its rows, which ascend along each; what has tables stays."""
-    rows, own = term.rows, c_strides(term.box)
-    if not isinstance(rows, Affine):
-        return term
-    axes = sorted(range(len(rows.box)), key=lambda axis: (-abs(rows.strides[axis]), axis))
-    if axes != sorted(axes) or any(s < 0 for s in rows.strides):
-        turned = [axis for axis in axes if rows.strides[axis] < 0]
-        strides = tuple(-own[axis] if axis in turned else own[axis] for axis in axes)
-        first = sum((term.box[axis] - 1) * own[axis] for axis in turned)
-        points = Affine(tuple(term.box[axis] for axis in axes), first, strides)
-        factors = tuple(factor.over(points) for factor in term.factors)
-        where = composed(term.rows, points), composed(term.columns, points)
-        term = Term(term.row_vertex, term.column_vertex, *where, factors)
-    return term
-
-
 class _Vertex:
     """The terms of one vertex, and for each of its places which of them are found there."""
 
@@ -308,12 +185,6 @@ class _Vertex:
             if before > self.size or after > self.size:
                 raise IrregularError
         return _view(kind, Affine(address.box, address.offset + before, address.strides))
-
-
-def _affine(address: object) -> Affine:
-    if not isinstance(address, Affine):
-        raise IrregularError
-    return address
 
 
 def _view(array: npt.NDArray[np.generic], address: Affine) -> npt.NDArray:  # type: ignore[type-arg]
@@ -403,7 +274,7 @@ class _Walk:
         """The same for bands that meet the same terms."""
         if not all(map(is_affine, members)):
             raise IrregularError
-        first = _affine(max(members, key=lambda term: len(term.box)).rows)
+        first = affine(max(members, key=lambda term: len(term.box)).rows)
         digits = [solve(first, self.inside(band.address)) for band in bands]
         box = tuple(b - a for a, b in self.ranges)
         every = [d.ranges(box) for d in digits]
@@ -464,8 +335,8 @@ def coefficients_of(vertex: int, rows: Affine, members: Iterable[Term]) -> Coeff
     """The terms that are met over a box of places of a vertex."""
     terms: dict[tuple[int, Affine], list[tuple[Factor, ...]]] = {}
     for term in members:
-        digits = solve(_affine(term.rows), rows)
-        columns = digits.through(_affine(term.columns), rows.box)
+        digits = solve(affine(term.rows), rows)
+        columns = digits.through(affine(term.columns), rows.box)
         points = digits.through(Affine(term.box, 0, c_strides(term.box)), rows.box)
         factors = tuple(factor.over(points) for factor in term.factors)
         if not all(isinstance(load.address, Affine) for factor in factors for load in factor.loads):

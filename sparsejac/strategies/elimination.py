@@ -21,6 +21,7 @@ from kernels.lazy import Lazy
 from kernels.products import zero_invocation
 from kernels.step import Access, Schedule
 from kernels.sweep import Sweep
+from sparsejac.backend import estimate_kernel
 from sparsejac.elimination.assembly import Placed, grouped, kernel_of, sweep_of
 from sparsejac.elimination.expansion import Stored, expanded
 from sparsejac.elimination.lattice import by_rows
@@ -162,7 +163,7 @@ class _Sweeps(Prepared):
         self.regional = regional is not None
         self.launches = needed_launches(self.schedule, (load for sweep in self.sweeps for load in sweep.loads))
         self.variants: tuple[Variant, ...] = ("value",) if self.launches else ()
-        self.work = sum(sweep.work for sweep in self.sweeps)
+        self.interpreted = sum(estimate_kernel(sweep.kernel, sweep.points) for sweep in self.sweeps)
         self._sizes = (0 if self.products is None else self.products.size, *(prod(s.box) for s in found.stored))
         if regional is not None:
             self.sweeps += tuple(regional.sweeps)

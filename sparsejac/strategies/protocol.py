@@ -41,8 +41,8 @@ class Prepared(ABC):
         Whether each entry is summed on its own, so that 0 times infinity never spoils a neighbour.
     computes_values : bool
         Whether a run leaves the values of all launches in the buffers.
-    work : int
-        Cost in additions of what is neither a launch nor a product.
+    interpreted : float
+        Seconds that the interpreter is taken to need for what is neither a launch nor a product.
     """
 
     passes: int
@@ -50,7 +50,7 @@ class Prepared(ABC):
     variants: tuple[Variant, ...]
     entrywise: bool
     computes_values: bool = True
-    work: int = 0
+    interpreted: float = 0.0
 
     @abstractmethod
     def data(self, buffers: Sequence[FloatArray], executor: Executor, out: FloatArray) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -426,3 +427,14 @@ def test_rows_to_which_many_points_are_summed_are_whole(f: Callable[[Any], Any])
     x = np.random.default_rng(7).uniform(-1.0, 1.0, 39)
     found = sparsejac.sparse_jacobian(f, x, strategy="elimination").toarray()
     np.testing.assert_allclose(found, differences(f, x).jacobian, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_entries_go_into_a_file_that_is_mapped(tmp_path: Path, backend: Any) -> None:
+    """Once all of an evaluation was one compiled call, it took no array but np.ndarray itself."""
+    plan = sparsejac.prepare(lambda x: np.sin(x[1:]) * x[:-1], X, strategy="elimination", backend=backend)
+    mapped = np.memmap(tmp_path / "entries", dtype=np.float64, mode="w+", shape=(2, plan.pattern.nnz))
+    for _ in range(3):
+        plan.values(X, out=mapped[0])
+        plan.values(np.array([X, 2.0 * X]), batch=True, out=mapped)
+    np.testing.assert_array_equal(mapped, [plan.values(X), plan.values(2.0 * X)])
