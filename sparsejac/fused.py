@@ -11,7 +11,7 @@ import numpy.typing as npt
 from kernels.entry import Entry, Evaluation, Invocation, Table
 from kernels.executor import allocate
 from kernels.step import Schedule
-from kernels.threads import WORK_PER_PIECE
+from kernels.threads import WORK_PER_PIECE, num_threads
 from sparsejac.strategies.protocol import Prepared
 from sparsejac.strategies.workspace import Workspaces
 
@@ -75,7 +75,7 @@ class Fused:
 def fuse(
     schedule: Schedule, prepared: Prepared, executor: NumbaExecutor, nnz: int, *, checks_finite: bool
 ) -> Fused | None:
-    """One call for a whole evaluation; None where there is too much to do, or something other than compiled code.
+    """One call for a whole evaluation; None where threads have enough to do, or something else than compiled code runs.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def fuse(
 
 
 def _takes_threads(invocation: Invocation) -> bool:
-    return invocation.work >= 2 * WORK_PER_PIECE
+    return num_threads() > 1 and invocation.work >= 2 * WORK_PER_PIECE
 
 
 def _buffers(schedule: Schedule) -> list[FloatArray]:
