@@ -210,20 +210,22 @@ class _Compiled(_Code):
         run_pieces(self.function, split(seeds, self.work * seeds, 8), arguments)
 
 
-def source_text(schedule: Schedule, *variants: Variant) -> str:
-    """Generated text of all functions that a schedule needs, for readers.
+def source_text(schedule: Schedule, *variants: Variant, sweeps: Sequence[Sweep] = ()) -> str:
+    """Generated text of all functions that a schedule and sweeps need, for readers.
 
     Parameters
     ----------
     schedule : Schedule
     *variants : {"value", "partials", "forward", "reverse"}
-        All four if none is named.
+        All four if neither these nor sweeps are named.
+    sweeps : sequence of Sweep
     """
     texts: dict[str, None] = {}
-    for variant in variants or VARIANTS:
+    for variant in variants or (() if sweeps else VARIANTS):
         for launch in schedule.launches:
             if _needed(launch, variant):
                 texts[print_launch(lower(launch).shape, variant if launch.active else "value").text] = None
+    texts |= dict.fromkeys(print_sweep(lower_sweep(sweep).shape).text for sweep in sweeps)
     return HEADER + "".join(text.removeprefix(HEADER) for text in texts)
 
 

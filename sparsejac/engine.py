@@ -767,8 +767,10 @@ class Engine:
         return strategy.predict(self.parts.floor(self.facts), Seeds(forward=1)).seconds
 
     def _adopt(self, given: Coloring | npt.ArrayLike) -> None:
-        if self.requested == "identity":
-            raise InputError("coloring: the strategy 'identity' colors nothing; leave the coloring or the strategy out")
+        if self.requested not in _OPEN and STRATEGIES[self.requested].problem is None:
+            raise InputError(
+                f"coloring: the strategy {self.requested!r} colors nothing; leave the coloring or the strategy out"
+            )
         is_open = self.requested in _OPEN
         problem = STRATEGIES["forward" if is_open else self.requested].problem
         if is_open and isinstance(given, COLORING.Coloring):

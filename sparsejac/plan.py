@@ -236,8 +236,12 @@ class Plan:
         return len(self._variants)
 
     def source(self) -> str:
-        """The generated text of the kernels."""
-        text: str = load("kernels.numba_executor").source_text(self._variants.first.engine.schedule)
+        """The generated text of the kernels that the strategy in use runs."""
+        engine = self._variants.first.engine
+        prepared = engine.prepared
+        text: str = load("kernels.numba_executor").source_text(
+            engine.schedule, *prepared.variants, sweeps=prepared.sweeps
+        )
         return text
 
     def why(self, i: int | tuple[Any, ...], j: int | tuple[Any, ...]) -> Dependence:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from kernels.entry import Invocation
 from kernels.executor import Executor
 from kernels.step import Schedule
+from kernels.sweep import Sweep
 from sparsejac.fusion import Lowered
 from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.sparsity import Live
@@ -43,6 +44,8 @@ class Prepared(ABC):
         Whether a run leaves the values of all launches in the buffers.
     interpreted : float
         Seconds that the interpreter is taken to need for what is neither a launch nor a product.
+    sweeps : tuple of Sweep
+        What is run beside launches and products.
     """
 
     passes: int
@@ -51,6 +54,7 @@ class Prepared(ABC):
     entrywise: bool
     computes_values: bool = True
     interpreted: float = 0.0
+    sweeps: tuple[Sweep, ...] = ()
 
     @abstractmethod
     def data(self, buffers: Sequence[FloatArray], executor: Executor, out: FloatArray) -> None:

@@ -200,6 +200,17 @@ def test_smallest_sizes(n: int) -> None:
     np.testing.assert_allclose(J.toarray(), complex_step(stencil, x), rtol=1e-14)
 
 
+def test_the_text_shows_what_runs() -> None:
+    text = sparsejac.prepare(stencil, np.arange(9.0), strategy="elimination").source()
+    assert "def sweep_" in text
+    assert "def forward_" not in text
+
+
+def test_colors_are_refused() -> None:
+    with pytest.raises(sparsejac.SparsejacError, match="'elimination' colors nothing"):
+        sparsejac.sparse_jacobian(stencil, np.arange(9.0), strategy="elimination", coloring=np.arange(9))
+
+
 def test_no_unknowns() -> None:
     assert sparsejac.sparse_jacobian(lambda x: x * x, np.empty(0), strategy="elimination").shape == (0, 0)
 
