@@ -125,7 +125,9 @@ def regional(outline: Outlined, pattern: Pattern, entries: int, first: int, *, k
     part, numbers = outline.remainder.entries(pattern)
     touched[numbers] = True
     products = multiply(outline.remainder.graph, outline.order.cuts, part, known_zeros=known_zeros)
-    scatter = (sweep_of(scattered(first + len(sizes), entries, numbers)),) if len(numbers) else ()
+    if not len(numbers):  # without a scatter, products would go to all of the entries
+        return Regional(groups, sweeps, (*sizes, 0), None, (), not touched.all())
+    scatter = (sweep_of(scattered(first + len(sizes), entries, numbers)),)
     sizes.append(len(numbers))
     return Regional(groups + left, sweeps, tuple(sizes), products, scatter, not touched.all())
 

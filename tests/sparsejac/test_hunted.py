@@ -438,3 +438,21 @@ def test_entries_go_into_a_file_that_is_mapped(tmp_path: Path, backend: Any) -> 
         plan.values(X, out=mapped[0])
         plan.values(np.array([X, 2.0 * X]), batch=True, out=mapped)
     np.testing.assert_array_equal(mapped, [plan.values(X), plan.values(2.0 * X)])
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_rows_without_entries_beside_regions_write_nothing(monkeypatch: pytest.MonkeyPatch, backend: Any) -> None:
+    """What was left to tables had no entries, and was written over all of those that there are."""
+    monkeypatch.setattr("sparsejac.elimination.expansion.MOST_DEMANDS", (3, 1))
+    x = np.random.default_rng(7).uniform(0.5, 1.0, 139)
+
+    def f(x):
+        y, z = np.sin(np.pad(x, 1)), np.zeros(141)
+        flux = np.sin(y[1:] * y[:-1])
+        z[1:] += flux
+        z[:-1] -= flux * y[1:]
+        return z[::2]
+
+    plan = sparsejac.prepare(f, x, strategy="elimination", backend=backend)
+    for _ in range(2):
+        np.testing.assert_allclose(plan(x).toarray(), differences(f, x).jacobian, rtol=1e-6, atol=1e-6)
