@@ -31,6 +31,9 @@ class Module:
     is_large: bool
 
 
+_ATTRIBUTES = "nounwind noinline"
+
+
 def print_module(source: Source, width: int) -> Module:
     """The text for LLVM, which may use vectors of `width` doubles.
 
@@ -44,7 +47,7 @@ def print_module(source: Source, width: int) -> Module:
     callees = {f"part{k}": callee_of(part) for k, part in enumerate(source.parts)}
     kind = "void" if result == "void" else "i64"
     # Not to be compiled a second time in the function that takes its arguments from an array.
-    head = f"define {kind} @{symbol}({_heads(parameters, source)}) nounwind noinline"
+    head = f"define {kind} @{symbol}({_heads(parameters, source)}) {_ATTRIBUTES}"
     node, constants = _parse(source.text, source.name)
     body = write_function(node, parameters, result, module, head=head, callees=callees, constants=constants)
     declared = {f"declare void @{c.symbol}({_types(c.parameters)}) nounwind" for c in callees.values()}
@@ -52,15 +55,16 @@ def print_module(source: Source, width: int) -> Module:
     way: Way = "called" if is_large else "copied" if calls <= MOST_COPIED else "vectors"
     defined = _definitions(module, way, width)
     texts = [*sorted(declared), *sorted(set(module.declarations.values())), *defined, body]
-    texts += [_unpacking(symbol, result, parameters), *_loop_marks(module.loops, width if way == "vectors" else 0)]
+    if way == "vectors":  # as long as those of the functions; asked of the loops, it makes LLVM print where it cannot
+        body = body.replace(_ATTRIBUTES, f'{_ATTRIBUTES} "prefer-vector-width"="{64 * width}"', 1)
+        texts[-1] = body
+    texts += [_unpacking(symbol, result, parameters), *_loop_marks(module.loops)]
     return Module("\n".join(texts), is_large)
 
 
-def _loop_marks(loops: int, width: int) -> list[str]:
-    """What is said of the loops: the length of their vectors where functions for these are there."""
-    hint = [f'!{loops + 1} = !{{!"llvm.loop.vectorize.width", i32 {width}}}'] if width else []
-    also = f", !{loops + 1}" if width else ""
-    return hint + [f"!{k} = distinct !{{!{k}{also}}}" for k in range(1, loops + 1)]
+def _loop_marks(loops: int) -> list[str]:
+    """Loops told apart from each other."""
+    return [f"!{k} = distinct !{{!{k}}}" for k in range(1, loops + 1)]
 
 
 def _unpacking(symbol: str, result: str, parameters: tuple[Parameter, ...]) -> str:
