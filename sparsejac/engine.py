@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from operator import itemgetter
 from threading import RLock
 from time import perf_counter
@@ -601,19 +601,26 @@ class Engine:
         return self._returned(buffers, read)
 
     def _fuse_with_values(self) -> Fused | None:
-        """One call for evaluations whose values are read, too."""
-        prepared, finite = self.prepared.with_values(), not self.prepared.entrywise or self._has_branches
-        executor = self.backend.compiled(prepared.variants)
-        assert executor is not None
-        make = partial(fuse, self.schedule, prepared, executor, self.pattern.nnz, checks_finite=finite)
-        found: tuple[Fused | None] = self._once("fuse values", lambda: (make(),))
-        return found[0]
+        """One call for evaluations whose values are read, too; tried once."""
+
+        def make() -> tuple[Fused | None]:
+            prepared = self.prepared.with_values()
+            executor = self.backend.compiled(prepared.variants)
+            assert executor is not None
+            return (fuse(self.schedule, prepared, executor, self.pattern.nnz, checks_finite=self._checks_finite),)
+
+        return self._once("fuse values", make)[0]
+
+    @property
+    def _checks_finite(self) -> bool:
+        """Whether entries that are not finite have to be computed again."""
+        return not self.prepared.entrywise or self._has_branches
 
     def _fuse(self, prepared: Prepared, executor: NumbaExecutor, parts: Parts | None) -> Fused | None:
         """One call for whole evaluations, tried once."""
         self._evaluated = parts
         if "fuse" not in self._made:
-            finite, nnz = not prepared.entrywise or self._has_branches, self.pattern.nnz
+            finite, nnz = self._checks_finite, self.pattern.nnz
             schedule = self.schedule if parts is None else parts.schedule
             self._once("fuse", lambda: (fuse(schedule, prepared, executor, nnz, checks_finite=finite),))
             self.backend.compile_seconds += self.seconds["fuse"]

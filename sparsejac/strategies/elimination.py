@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from copy import copy
+from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ import numpy as np
 from kernels.address import Table
 from kernels.entry import Invocation
 from kernels.executor import Executor
+from kernels.kernel import Kernel
 from kernels.lazy import Lazy
 from kernels.products import zero_invocation
 from kernels.step import Access, Schedule
@@ -75,15 +77,19 @@ class Elimination(Outline):
         self.pooled = POOLING.place_in_pool(self.found, self.lowered, self.entries + 1)
         self.order = ORDER.cheapest(self.pooled.graph)
 
+    @cached_property
+    def _kernels(self) -> list[tuple[int, Kernel, tuple[Access, ...]]]:
+        """For each sweep its points, its kernel and its loads, wherever its results go."""
+        placed = [Placed(t.box, t.factors, self.entries, t.rows, adds=False) for t in self.found.terms]
+        groups = stored_groups(self.found.stored) + [[placed[k] for k in group] for group in grouped(placed)]
+        return [(prod(group[0].box), *kernel_of(group)) for group in groups]
+
     def predict(self, facts: Facts) -> Prediction:
         """As of `Outline`."""
         stored, terms = self.found.stored, self.found.terms
-        placed = [Placed(t.box, t.factors, self.entries, t.rows, adds=False) for t in terms]
-        groups = stored_groups(stored) + [[placed[k] for k in group] for group in grouped(placed)]
         flops = swept = heaviest = tabled = far_lines = 0
         read: list[Access] = []
-        for group in groups:
-            points, (kernel, loads) = prod(group[0].box), kernel_of(group)
+        for points, kernel, loads in self._kernels:
             read += loads
             flops += points * kernel.weight
             swept += issued(points) * kernel.weight
@@ -97,7 +103,7 @@ class Elimination(Outline):
         memory += 12 * work
         rate, reached = rates(), memory + 8 * (facts.nnz + written)
         launches = [self.lowered.schedule.launches[k] for k in needed_launches(self.lowered.schedule, read)]
-        steps = len(groups) + len(launches) + (0 if self.order is None else 2 * len(self.order.cuts) + 1)
+        steps = len(self._kernels) + len(launches) + (0 if self.order is None else 2 * len(self.order.cuts) + 1)
         nanoseconds = (
             predict_calls(steps, max(heaviest, 4 * work))
             + rate.weight * sum(issued(launch.points) * launch.kernel.weight for launch in launches)
