@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,6 +10,7 @@ import numpy.typing as npt
 
 from sparsejac.engine import Engine
 from sparsejac.engines import engine_for
+from sparsejac.kept import Kept
 from sparsejac.options import BackendName
 from sparsejac.pieces import in_pieces
 from sparsejac.program import Program
@@ -23,8 +22,7 @@ T = TypeVar("T")
 CAPACITY = 128
 """Number of transformed Programs that are kept; the one that was not used for longest goes first."""
 
-_LOCK = Lock()
-_KNOWN: OrderedDict[tuple[object, ...], Any] = OrderedDict()
+_KNOWN: Kept[Any] = Kept(CAPACITY)
 
 
 def evaluate(
@@ -76,19 +74,9 @@ def kept_template(key: tuple[object, ...], make: Callable[[], Template]) -> Temp
 
 def clear() -> None:
     """Forget all transformed Programs."""
-    with _LOCK:
-        _KNOWN.clear()
+    _KNOWN.clear()
 
 
 def _kept(key: tuple[object, ...], make: Callable[[], T]) -> T:
-    with _LOCK:
-        known: T | None = _KNOWN.get(key)
-        if known is not None:
-            _KNOWN.move_to_end(key)
-            return known
-    made = make()
-    with _LOCK:
-        known = _KNOWN.setdefault(key, made)
-        while len(_KNOWN) > CAPACITY:
-            _KNOWN.popitem(last=False)
-    return known
+    found: T = _KNOWN.get(key, make)
+    return found

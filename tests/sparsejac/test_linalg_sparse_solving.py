@@ -12,7 +12,7 @@ from scipy.sparse.linalg import splu as bound_splu
 
 from dense_checks import check, compare
 from sparsejac import UntraceableError, prepare, sparse_jacobian
-from sparsejac.tracing.kept import Kept
+from sparsejac.kept import Kept
 from sparsejac.tracing.linalg import operators, sparse_solving
 
 rng = np.random.default_rng(0)

@@ -16,9 +16,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from kernels.lazy import load
+from sparsejac.kept import Kept
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import derived
-from sparsejac.tracing.kept import Kept
 from sparsejac.tracing.linalg.operators import Array, check_size, operand, result
 from sparsejac.tracing.linalg.sparse_matrices import TracedSparse
 from sparsejac.tracing.numpy_rules.products import sparse_product

@@ -16,9 +16,9 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from sparsejac.errors import UntraceableError
+from sparsejac.kept import Kept
 from sparsejac.tracing.calls import called, derived
 from sparsejac.tracing.conversion import as_array
-from sparsejac.tracing.kept import Kept
 from sparsejac.tracing.numpy_rules.products import sparse_product
 from sparsejac.tracing.trace import Trace, untraced
 
