@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -83,6 +84,16 @@ class KernelBuilder:
     def apply(self, operation: Operation, *operands: int) -> int:
         """The value number of `operation` applied to earlier values."""
         return self._add(Instruction(operation, operands), (operation.name, *operands))
+
+    def replay(self, kernel: Kernel, loads: Sequence[int]) -> list[int]:
+        """Add the instructions of a kernel, whose loads are earlier values here; the numbers of all its values."""
+        numbers = list(loads)
+        for i in kernel.instructions:
+            if i.operation is None:
+                numbers.append(self.literal(i.literal))
+            else:
+                numbers.append(self.apply(i.operation, *(numbers[o] for o in i.operands)))
+        return numbers
 
     def instruction(self, value: int) -> Instruction | None:
         """The instruction that made `value`; None for a load."""

@@ -5,7 +5,7 @@ All buffers are flat float64 arrays. Loops with carried values would be a furthe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -156,6 +156,22 @@ class Schedule:
     guards: tuple[Guard, ...] = ()
     calls: tuple[Call, ...] = ()
     aux: int | None = None
+
+    def needed(self, buffers: Iterable[int]) -> frozenset[int]:
+        """Numbers of the launches on which buffers and guards depend.
+
+        Where libraries are called, these are all: what a call raises is a decision too.
+        """
+        if self.calls:
+            return frozenset(range(len(self.launches)))
+        wanted = {*buffers, *(guard.buffer for guard in self.guards)}
+        found = set()
+        for number in range(len(self.launches) - 1, -1, -1):
+            launch = self.launches[number]
+            if launch.store.buffer in wanted:
+                found.add(number)
+                wanted.update(load.buffer for load in launch.loads)
+        return frozenset(found)
 
     @property
     def x(self) -> int:

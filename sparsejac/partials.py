@@ -66,9 +66,7 @@ def branches(kernel: Kernel, loads: tuple[int, ...]) -> Kernel:
 def _swept(kernel: Kernel, loads: tuple[int, ...]) -> tuple[KernelBuilder, int, dict[int, _Adjoint]]:
     """One backward sweep: where it was written to, the value, and the adjoints of the values of the kernel."""
     builder = KernelBuilder(kernel.loads)
-    value_of = list(range(kernel.loads))
-    for instruction in kernel.instructions:
-        value_of.append(_repeat(builder, instruction, value_of))
+    value_of = builder.replay(kernel, range(kernel.loads))
     adjoints: dict[int, _Adjoint] = {kernel.outputs[0]: _Adjoint(_term(builder, builder.literal(1.0)), None)}
     needed = _depends(kernel, set(loads))
     for t in range(len(kernel.instructions) - 1, -1, -1):
@@ -96,12 +94,6 @@ def _depends(kernel: Kernel, loads: set[int]) -> set[int]:
         if not reached.isdisjoint(instruction.operands):
             reached.add(kernel.loads + t)
     return reached
-
-
-def _repeat(builder: KernelBuilder, instruction: Instruction, value_of: list[int]) -> int:
-    if instruction.operation is None:
-        return builder.literal(instruction.literal)
-    return builder.apply(instruction.operation, *(value_of[o] for o in instruction.operands))
 
 
 def _term(builder: KernelBuilder, value: int) -> Term:

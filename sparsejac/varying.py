@@ -139,23 +139,11 @@ def with_slots(schedule: Schedule, slots: Slots) -> Schedule:
 
 
 def busy_launches(schedule: Schedule) -> list[int]:
-    """The launches, by number, on whose values some partial derivative or decision depends.
-
-    Where libraries are called, these are all: what a call raises is a decision too.
-    """
-    if schedule.calls:
-        return list(range(len(schedule.launches)))
-    needed = {guard.buffer for guard in schedule.guards}
-    kept: list[int] = []
-    for number, launch in reversed(list(enumerate(schedule.launches))):
-        if launch.store.buffer in needed:
-            needed.update(load.buffer for load in launch.loads)
-        elif launch.active:
-            needed.update(launch.loads[k].buffer for k in _loads_of(launch.linearized, _partials(launch)))
-        else:
-            continue
-        kept.append(number)
-    return kept[::-1]
+    """The launches, by number, on whose values some partial derivative or decision depends."""
+    active = {number for number, launch in enumerate(schedule.launches) if launch.active}
+    launches = [schedule.launches[number] for number in active]
+    loads = (launch.loads[k] for launch in launches for k in _loads_of(launch.linearized, _partials(launch)))
+    return sorted(active | schedule.needed(load.buffer for load in loads))
 
 
 def restrict(live: Live, slots: Slots) -> Live:
@@ -272,12 +260,7 @@ def _with_active(launch: Launch, slots: tuple[int, ...]) -> Launch:
         return replace(launch, linearized=launch.kernel, active=())
     kernel = launch.linearized
     builder = KernelBuilder(kernel.loads)
-    values = list(range(kernel.loads))
-    for i in kernel.instructions:
-        if i.operation is None:
-            values.append(builder.literal(i.literal))
-        else:
-            values.append(builder.apply(i.operation, *(values[o] for o in i.operands)))
+    values = builder.replay(kernel, range(kernel.loads))
     outputs = [values[o] for o in (kernel.outputs[0], *(kernel.outputs[1 + j] for j in slots))]
     return replace(launch, linearized=builder.build(*outputs), active=tuple(launch.active[j] for j in slots))
 

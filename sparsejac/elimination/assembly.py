@@ -11,7 +11,6 @@ from kernels.step import Access
 from kernels.sweep import Store, Sweep
 from sparsejac.addressing import Box, collapse
 from sparsejac.elimination.demands import Factor
-from sparsejac.elimination.expansion import replay
 from sparsejac.primitives import PRIMITIVES
 
 _MULTIPLY = PRIMITIVES["multiply"].operation
@@ -89,7 +88,7 @@ class _Builder:
         loads = tuple(map(self._load, factor.loads))
         key = (id(factor.kernel), loads)
         if key not in self._replayed:
-            self._replayed[key] = replay(self.kernel, factor.kernel, loads)
+            self._replayed[key] = self.kernel.replay(factor.kernel, loads)
         return self._replayed[key][factor.value]
 
     def _load(self, access: Access) -> int:
@@ -107,7 +106,7 @@ class _Builder:
         kept = [k for k in range(len(self.loads)) if k in used]
         builder = KernelBuilder(len(kept))
         place = {k: n for n, k in enumerate(kept)}
-        numbers = replay(builder, kernel, [place.get(k, -1) for k in range(kernel.loads)])
+        numbers = builder.replay(kernel, [place.get(k, -1) for k in range(kernel.loads)])
         return builder.build(*(numbers[o] for o in kernel.outputs)), tuple(self.loads[k] for k in kept)
 
 

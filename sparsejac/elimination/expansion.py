@@ -344,17 +344,6 @@ def _written_out(frame: Frame) -> list[Frame]:
     return found
 
 
-def replay(builder: KernelBuilder, kernel: Kernel, loads: Sequence[int]) -> list[int]:
-    """Add the instructions of a kernel to another one; the numbers that its values have there."""
-    numbers = list(loads)
-    for i in kernel.instructions:
-        if i.operation is None:
-            numbers.append(builder.literal(i.literal))
-        else:
-            numbers.append(builder.apply(i.operation, *(numbers[o] for o in i.operands)))
-    return numbers
-
-
 def _literal(kernel: Kernel, value: int) -> float | None:
     instruction = kernel.instructions[value - kernel.loads] if value >= kernel.loads else None
     return instruction.literal if instruction is not None and instruction.operation is None else None

@@ -7,7 +7,7 @@ multiplied, in the cheapest order that is found.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from copy import copy
 from functools import cached_property
 from math import prod
@@ -21,7 +21,7 @@ from kernels.executor import Executor
 from kernels.kernel import Kernel
 from kernels.lazy import Lazy
 from kernels.products import zero_invocation
-from kernels.step import Access, Schedule
+from kernels.step import Access
 from kernels.sweep import Sweep
 from sparsejac.backend import estimate_kernel
 from sparsejac.elimination.assembly import Placed, grouped, kernel_of, sweep_of
@@ -101,8 +101,8 @@ class Elimination(Outline):
         products, work = (0, 0) if self.order is None else (self.order.multiplications, self.order.terms)
         banded = 0 if self.outlined is None else self.outlined.multiplications
         memory += 12 * work
-        rate, reached = rates(), memory + 8 * (facts.nnz + written)
-        launches = [self.lowered.schedule.launches[k] for k in needed_launches(self.lowered.schedule, read)]
+        schedule, rate, reached = self.lowered.schedule, rates(), memory + 8 * (facts.nnz + written)
+        launches = [schedule.launches[k] for k in schedule.needed(load.buffer for load in read)]
         steps = len(self._kernels) + len(launches) + (0 if self.order is None else 2 * len(self.order.cuts) + 1)
         nanoseconds = (
             predict_calls(steps, max(heaviest, 4 * work))
@@ -167,7 +167,7 @@ class _Sweeps(Prepared):
         self.sweeps = tuple(map(sweep_of, groups))
         self.scatter: tuple[Sweep, ...] = ()
         self.regional = regional is not None
-        self.launches = needed_launches(self.schedule, (load for sweep in self.sweeps for load in sweep.loads))
+        self.launches = self.schedule.needed(load.buffer for sweep in self.sweeps for load in sweep.loads)
         self.variants: tuple[Variant, ...] = ("value",) if self.launches else ()
         self.interpreted = sum(estimate_kernel(sweep.kernel, sweep.points) for sweep in self.sweeps)
         self._sizes = (0 if self.products is None else self.products.size, *(prod(s.box) for s in found.stored))
@@ -232,20 +232,6 @@ def stored_groups(stored: Sequence[Stored]) -> list[list[Placed]]:
         else:
             runs.append([term])
     return [[run[k] for k in group] for run in runs for group in grouped(run)]
-
-
-def needed_launches(schedule: Schedule, loads: Iterable[Access]) -> frozenset[int]:
-    """Numbers of the launches whose values loads and guards need; all of them where there are calls between."""
-    if schedule.calls:
-        return frozenset(range(len(schedule.launches)))
-    wanted = {load.buffer for load in loads} | {guard.buffer for guard in schedule.guards}
-    found = set()
-    for number in range(len(schedule.launches) - 1, -1, -1):
-        launch = schedule.launches[number]
-        if launch.store.buffer in wanted:
-            found.add(number)
-            wanted.update(load.buffer for load in launch.loads)
-    return frozenset(found)
 
 
 def _table_bytes(sweep: Sweep) -> int:
