@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernels.address import Address
 from kernels.kernel import Kernel, KernelBuilder
 from kernels.step import Access
 from kernels.sweep import Store, Sweep
-from sparsejac.addressing import Box, collapse
-from sparsejac.elimination.demands import Factor
+from sparsejac.addressing import Box, collapse, composed
+from sparsejac.elimination.demands import Factor, factors_over
 from sparsejac.primitives import PRIMITIVES
 
 _MULTIPLY = PRIMITIVES["multiply"].operation
@@ -42,6 +42,11 @@ class Placed:
     buffer: int
     address: Address
     adds: bool
+
+    def over(self, points: Address) -> Placed:
+        """The same at some of its points."""
+        factors, address = factors_over(self.factors, points), composed(self.address, points)
+        return replace(self, box=points.box, factors=factors, address=address)
 
 
 def grouped(placed: Sequence[Placed]) -> list[list[int]]:

@@ -10,18 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine
-from kernels.kernel import Kernel
 from kernels.step import MAX_BOX_DIMENSIONS, Access
 from kernels.sweep import Store, Sweep
 from sparsejac.addressing import c_strides
 from sparsejac.elimination.assembly import Placed, kernel_of, sweep_of
-from sparsejac.elimination.demands import Factor
+from sparsejac.elimination.demands import Factor, loaded
 from sparsejac.elimination.digits import IrregularError
 from sparsejac.elimination.expansion import X
 from sparsejac.elimination.regular import Band, Coefficients, Region
 from sparsejac.elimination.slots import EntryFinder
-
-LOAD = Kernel(1, (), (0,))
 
 Starts = dict[tuple[int, tuple[int, Affine]], int]
 """Where the numbers of each of some coefficients begin."""
@@ -188,15 +185,15 @@ class _Layout:
 
     def _load(self, band: Band) -> Factor:
         buffer, offset = self.slots[band]
-        return Factor(LOAD, (Access(buffer, Affine(self.box, offset, c_strides(self.box))),))
+        return loaded(buffer, Affine(self.box, offset, c_strides(self.box)))
 
     def _copied(self, run: Sequence[Band]) -> Placed:
         """Entry after entry: stores side by side are worth more than loads."""
         (number, offset), (buffer, found) = self.slots[run[0]], self.entries[run[0]]
         box = (*self.box, len(run))
-        load = Access(number, Affine(box, offset, (*c_strides(self.box), prod(self.box))))
+        load = loaded(number, Affine(box, offset, (*c_strides(self.box), prod(self.box))))
         address = Affine(box, found.offset, (*found.strides, 1))
-        return Placed(box, (Factor(LOAD, (load,)),), buffer, address, adds=False)
+        return Placed(box, (load,), buffer, address, adds=False)
 
     def _placed(self, band: Band) -> Iterator[Placed]:
         buffer, offset = self.slots[band]
@@ -204,7 +201,7 @@ class _Layout:
         for source, coefficients, key in band.sources:
             place = self.region.rows if source is None else source.address
             start = self.starts[id(coefficients), key] + place.offset - coefficients.low
-            factors = [Factor(LOAD, (Access(self.first, Affine(self.box, start, place.strides)),))]
+            factors = [loaded(self.first, Affine(self.box, start, place.strides))]
             if source is not None:
                 factors.insert(0, self._load(source))
             yield Placed(self.box, tuple(factors), buffer, address, adds=False)

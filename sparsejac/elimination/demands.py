@@ -47,6 +47,19 @@ class Factor:
         return replace(self, loads=tuple(Access(a.buffer, composed(a.address, points)) for a in self.loads))
 
 
+def loaded(buffer: int, address: Address) -> Factor:
+    """A number as it stands in a buffer."""
+    return Factor(_LOAD, (Access(buffer, address),))
+
+
+def factors_over(factors: Iterable[Factor], points: Address) -> tuple[Factor, ...]:
+    """Factors at other points; see `Factor.over`."""
+    return tuple(factor.over(points) for factor in factors)
+
+
+_LOAD = Kernel(1, (), (0,))
+
+
 @dataclass(frozen=True, eq=False)
 class Demand:
     """The product of `factors` times the derivative of a node at `address` adds to the rows `rows` of a vertex.
@@ -77,7 +90,7 @@ class Demand:
 
     def over(self, points: Address, address: Address | None = None) -> Demand:
         """The same at other points."""
-        factors = tuple(factor.over(points) for factor in self.factors)
+        factors = factors_over(self.factors, points)
         where = composed(self.address, points) if address is None else address
         return Demand(self.vertex, composed(self.rows, points), factors, where)
 

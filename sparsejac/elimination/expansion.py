@@ -14,17 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from math import gcd, prod
 
 import numpy as np
 
 from kernels.address import Address, Affine, identity
-from kernels.kernel import Kernel, KernelBuilder
+from kernels.kernel import Kernel
 from kernels.step import Access
 from sparsejac.addressing import Box, broadcast, c_strides, composed, contiguous, covers, reboxed, table
-from sparsejac.elimination.demands import Demand, Factor, Frame, frames, listed
+from sparsejac.elimination.demands import Demand, Factor, Frame, factors_over, frames, listed, loaded
 from sparsejac.elimination.expression import CHEAP, TooLargeError, expand, is_short, weights
 from sparsejac.fusion import Lowered
 from sparsejac.partials import differentiable_loads, linearized
@@ -76,6 +76,11 @@ class Term:
         """The points."""
         return self.rows.box
 
+    def over(self, points: Address) -> Term:
+        """The same at some of its points."""
+        rows, columns = composed(self.rows, points), composed(self.columns, points)
+        return replace(self, rows=rows, columns=columns, factors=factors_over(self.factors, points))
+
 
 @dataclass(frozen=True, eq=False)
 class Stored:
@@ -111,6 +116,13 @@ class Expanded:
     terms: tuple[Term, ...]
     stored: tuple[Stored, ...]
     cuts: tuple[int, ...]
+
+
+def vertex_sizes(found: Expanded, lowered: Lowered) -> dict[int, int]:
+    """Length of each vertex, x first, then the cuts, then the output."""
+    program = lowered.program
+    sizes = {node.index: node.size for node in program.nodes}
+    return {X: program.input_sizes[0], **{cut: sizes[cut] for cut in found.cuts}, OUTPUT: program.output.size}
 
 
 class _TooManyTermsError(Exception):
@@ -214,7 +226,7 @@ class _Walk:
     def store(self, factors: tuple[Factor, ...], box: Box) -> Factor:
         """Compute a product once for each point of a box."""
         self.stored.append(Stored(next(self.temporaries), box, factors))
-        return Factor(_LOAD, (Access(self.stored[-1].buffer, contiguous(box)),))
+        return loaded(self.stored[-1].buffer, contiguous(box))
 
     def pass_map(self, node: Node, demands: Sequence[Demand]) -> None:
         """Multiply by partial derivatives."""
@@ -347,6 +359,3 @@ def _written_out(frame: Frame) -> list[Frame]:
 def _literal(kernel: Kernel, value: int) -> float | None:
     instruction = kernel.instructions[value - kernel.loads] if value >= kernel.loads else None
     return instruction.literal if instruction is not None and instruction.operation is None else None
-
-
-_LOAD = KernelBuilder(1).build(0)

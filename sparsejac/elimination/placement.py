@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.address import Affine, Table
-from sparsejac.addressing import Box, c_strides
+from kernels.address import Table
 from sparsejac.elimination.assembly import Placed, grouped
-from sparsejac.elimination.demands import listed
+from sparsejac.elimination.demands import factors_over, listed
 from sparsejac.elimination.expansion import Term
 from sparsejac.elimination.regular_places import regular
 from sparsejac.elimination.slots import EntryFinder
@@ -36,11 +35,6 @@ class Placement:
 
     groups: list[list[Placed]]
     zeroed: bool = False
-
-
-def in_order(box: Box) -> Affine:
-    """The points of a box, numbered in C order."""
-    return Affine(box, 0, c_strides(box))
 
 
 def place_in_entries(terms: Sequence[Term], pattern: Pattern, buffer: int, *, known_zeros: bool) -> Placement:
@@ -87,8 +81,7 @@ def _place(term: Term, finder: EntryFinder, buffer: int, *, known_zeros: bool) -
     if not met.any():
         return []
     points = listed(np.flatnonzero(met))
-    factors = tuple(factor.over(points) for factor in term.factors)
-    return [Placed(points.box, factors, buffer, listed(slots[met]), adds=False)]
+    return [Placed(points.box, factors_over(term.factors, points), buffer, listed(slots[met]), adds=False)]
 
 
 def _settle(group: list[Placed], touched: Touched) -> tuple[list[Placed], bool]:

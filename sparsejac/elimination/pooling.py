@@ -8,11 +8,10 @@ from math import prod
 import numpy as np
 
 from kernels.address import Affine
-from sparsejac.addressing import c_strides
+from sparsejac.addressing import c_strides, contiguous
 from sparsejac.elimination.assembly import Placed, grouped
 from sparsejac.elimination.blocks import BlockGraph, LocalJacobian
-from sparsejac.elimination.expansion import OUTPUT, Expanded, Term, X
-from sparsejac.elimination.placement import in_order
+from sparsejac.elimination.expansion import Expanded, Term, vertex_sizes
 from sparsejac.fusion import Lowered
 
 
@@ -41,11 +40,10 @@ def place_in_pool(found: Expanded, lowered: Lowered, buffer: int) -> Pooled:
     buffer : int
         Number of the pool.
     """
-    nodes = {node.index: node for node in lowered.program.nodes}
-    sizes = (lowered.program.input_sizes[0], *(nodes[cut].size for cut in found.cuts), lowered.program.output.size)
-    vertices = {X: 0, **{cut: k for k, cut in enumerate(found.cuts, start=1)}, OUTPUT: len(sizes) - 1}
+    sizes = vertex_sizes(found, lowered)
+    vertices = {vertex: number for number, vertex in enumerate(sizes)}
     varying = [term for term in found.terms if term.factors]
-    bare = [Placed(term.box, term.factors, buffer, in_order(term.box), adds=False) for term in varying]
+    bare = [Placed(term.box, term.factors, buffer, contiguous(term.box), adds=False) for term in varying]
     groups, jacobians, end = [], [], 0
     for numbers in grouped(bare):
         points = prod(bare[numbers[0]].box)
@@ -58,7 +56,7 @@ def place_in_pool(found: Expanded, lowered: Lowered, buffer: int) -> Pooled:
         groups.append(group)
         end += points * len(numbers)
     jacobians += [_local(term, vertices, None) for term in found.terms if not term.factors]
-    return Pooled(groups, BlockGraph(sizes, tuple(jacobians), end))
+    return Pooled(groups, BlockGraph(tuple(sizes.values()), tuple(jacobians), end))
 
 
 def _local(term: Term, vertices: dict[int, int], slots: Affine | None) -> LocalJacobian:

@@ -10,7 +10,7 @@ from kernels.sweep import Sweep
 from sparsejac.elimination.assembly import Placed, kernel_of, sweep_of
 from sparsejac.elimination.banded import Banded, banded
 from sparsejac.elimination.digits import IrregularError
-from sparsejac.elimination.expansion import OUTPUT, Expanded, X
+from sparsejac.elimination.expansion import Expanded, vertex_sizes
 from sparsejac.elimination.order import Order, cheapest
 from sparsejac.elimination.products import Products, multiply
 from sparsejac.elimination.regular import Regular, regular
@@ -83,9 +83,7 @@ def outlined(found: Expanded, lowered: Lowered, pool: int) -> Outlined | None:
     pool : int
         Number of the buffer for the numbers of the remainder.
     """
-    nodes = {node.index: node for node in lowered.program.nodes}
-    sizes = {cut: nodes[cut].size for cut in found.cuts}
-    sizes |= {X: lowered.program.input_sizes[0], OUTPUT: lowered.program.output.size}
+    sizes = vertex_sizes(found, lowered)
     regions = regular(found, sizes)
     if regions is None:
         return None

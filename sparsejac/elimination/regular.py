@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine
-from sparsejac.addressing import c_strides
-from sparsejac.elimination.demands import Factor
+from sparsejac.addressing import contiguous
+from sparsejac.boxes import inside
+from sparsejac.elimination.demands import Factor, factors_over
 from sparsejac.elimination.digits import Digits, IrregularError, Ranges, solve
 from sparsejac.elimination.expansion import OUTPUT, Expanded, Term, X
 from sparsejac.elimination.straight import affine, is_affine, untabled, upright
@@ -237,8 +238,7 @@ class _Walk:
 
     def inside(self, address: Affine) -> Affine:
         """What is known over all rows, over those that are left."""
-        offset = address.offset + sum(a * s for (a, _), s in zip(self.ranges, address.strides, strict=True))
-        return Affine(tuple(b - a for a, b in self.ranges), offset, address.strides)
+        return inside(address, tuple(self.ranges))
 
     def outside(self, address: Affine) -> Affine:
         """The opposite of `inside`."""
@@ -279,8 +279,7 @@ class _Walk:
         box = tuple(b - a for a, b in self.ranges)
         every = [d.ranges(box) for d in digits]
         hull = [(min(a for a, _ in axis), max(b for _, b in axis)) for axis in zip(*every, strict=True)]
-        offset = first.offset + sum(a * s for (a, _), s in zip(hull, first.strides, strict=True))
-        rows = Affine(tuple(b - a for a, b in hull), offset, first.strides)
+        rows = inside(first, tuple(hull))
         found = coefficients_of(vertex, rows, members)
         self.coefficients.append(found)
         for band, digit in zip(bands, digits, strict=True):
@@ -337,8 +336,8 @@ def coefficients_of(vertex: int, rows: Affine, members: Iterable[Term]) -> Coeff
     for term in members:
         digits = solve(affine(term.rows), rows)
         columns = digits.through(affine(term.columns), rows.box)
-        points = digits.through(Affine(term.box, 0, c_strides(term.box)), rows.box)
-        factors = tuple(factor.over(points) for factor in term.factors)
+        points = digits.through(contiguous(term.box), rows.box)
+        factors = factors_over(term.factors, points)
         if not all(isinstance(load.address, Affine) for factor in factors for load in factor.loads):
             raise IrregularError
         terms.setdefault((term.column_vertex, columns), []).append(factors)

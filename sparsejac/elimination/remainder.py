@@ -9,17 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine, identity
-from kernels.kernel import Kernel
-from kernels.step import Access
 from sparsejac.addressing import table
 from sparsejac.elimination.assembly import Placed, grouped
 from sparsejac.elimination.blocks import BlockGraph, LocalJacobian
-from sparsejac.elimination.demands import Factor, listed
-from sparsejac.elimination.expansion import OUTPUT, Term, X
+from sparsejac.elimination.demands import factors_over, listed, loaded
+from sparsejac.elimination.expansion import OUTPUT, Term
 from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.sparsity import expand
-
-LOAD = Kernel(1, (), (0,))
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +52,7 @@ def remainder(
     terms : sequence of Term
     cuts : sequence of int
     sizes : dict
-        Length of each vertex.
+        Length of each vertex, in their order.
     rest : array of bool
         For each row of the output.
     pool : int
@@ -66,7 +62,7 @@ def remainder(
         return None
     found = list(_needed(terms, cuts, sizes, rest))
     length = max((len(points) for _, points, _ in found), default=0)
-    vertices = {X: 0, **{cut: k for k, cut in enumerate(cuts, start=1)}, OUTPUT: len(cuts) + 1}
+    vertices = {vertex: number for number, vertex in enumerate(sizes)}
     number = np.cumsum(rest) - 1
     placed: list[Placed] = []
     jacobians = []
@@ -76,22 +72,20 @@ def remainder(
         if term.factors:
             start = len(placed) * length
             slots = np.arange(start, start + len(points))
-            where = _repeated(
-                points, length
-            )  # in all sweeps the same box: the terms of many vertices are swept at once
-            factors = tuple(factor.over(where) for factor in term.factors)
+            # In all sweeps the same box: the terms of many vertices are swept at once.
+            factors = factors_over(term.factors, _repeated(points, length))
             placed.append(Placed((length,), factors, pool, Affine((length,), start, (1,)), adds=False))
         rows = number[rows] if term.row_vertex == OUTPUT else rows
         row, column = vertices[term.row_vertex], vertices[term.column_vertex]
         jacobians.append(LocalJacobian(row, column, rows, columns, slots))
-    lengths = (sizes[X], *(sizes[cut] for cut in cuts), int(np.count_nonzero(rest)))
-    graph = BlockGraph(lengths, tuple(jacobians), len(placed) * length)
+    lengths = {**sizes, OUTPUT: int(np.count_nonzero(rest))}
+    graph = BlockGraph(tuple(lengths.values()), tuple(jacobians), len(placed) * length)
     return Remainder([[placed[k] for k in group] for group in grouped(placed)], graph, np.flatnonzero(rest))
 
 
 def scattered(buffer: int, entries: int, numbers: IndexArray) -> list[Placed]:
     """A sweep that puts numbers to their entries."""
-    load = Factor(LOAD, (Access(buffer, identity(len(numbers))),))
+    load = loaded(buffer, identity(len(numbers)))
     return [Placed((len(numbers),), (load,), entries, listed(numbers), adds=False)]
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from kernels.address import Affine, Table
-from sparsejac.addressing import c_strides, composed
+from sparsejac.addressing import c_strides
 from sparsejac.elimination.digits import IrregularError
 from sparsejac.elimination.expansion import Term
 
@@ -35,10 +35,7 @@ def untabled(term: Term) -> list[Term]:
     ends = [0, *(np.flatnonzero(jumps) + 1).tolist(), term.rows.points]
     found = []
     for low, high in pairwise(ends):
-        points = Affine((high - low,), low, (1,))
-        factors = tuple(factor.over(points) for factor in term.factors)
-        where = composed(term.rows, points), composed(term.columns, points)
-        found.append(Term(term.row_vertex, term.column_vertex, *where, factors))
+        found.append(term.over(Affine((high - low,), low, (1,))))
     return found if all(map(is_affine, found)) else [term]
 
 
@@ -52,10 +49,7 @@ def upright(term: Term) -> Term:
         turned = [axis for axis in axes if rows.strides[axis] < 0]
         strides = tuple(-own[axis] if axis in turned else own[axis] for axis in axes)
         first = sum((term.box[axis] - 1) * own[axis] for axis in turned)
-        points = Affine(tuple(term.box[axis] for axis in axes), first, strides)
-        factors = tuple(factor.over(points) for factor in term.factors)
-        where = composed(term.rows, points), composed(term.columns, points)
-        term = Term(term.row_vertex, term.column_vertex, *where, factors)
+        term = term.over(Affine(tuple(term.box[axis] for axis in axes), first, strides))
     return term
 
 

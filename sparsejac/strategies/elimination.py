@@ -23,11 +23,12 @@ from kernels.lazy import Lazy
 from kernels.products import zero_invocation
 from kernels.step import Access
 from kernels.sweep import Sweep
+from sparsejac.addressing import contiguous
 from sparsejac.backend import estimate_kernel
 from sparsejac.elimination.assembly import Placed, grouped, kernel_of, sweep_of
 from sparsejac.elimination.expansion import Stored, expanded
 from sparsejac.elimination.lattice import by_rows
-from sparsejac.elimination.placement import in_order, place_in_entries
+from sparsejac.elimination.placement import place_in_entries
 from sparsejac.fusion import Lowered
 from sparsejac.pattern import Pattern
 from sparsejac.strategies.cost import Facts, Prediction, issued, jumps, predict_calls
@@ -224,7 +225,7 @@ def stored_groups(stored: Sequence[Stored]) -> list[list[Placed]]:
     """Stored products of factors, those that come together and do not need each other in one sweep."""
     runs: list[list[Placed]] = []
     for item in stored:
-        term = Placed(item.box, item.factors, item.buffer, in_order(item.box), adds=False)
+        term = Placed(item.box, item.factors, item.buffer, contiguous(item.box), adds=False)
         needed = {load.buffer for factor in item.factors for load in factor.loads}
         last = runs[-1] if runs else []
         if last and last[0].box == item.box and needed.isdisjoint(other.buffer for other in last):
