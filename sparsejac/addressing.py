@@ -295,7 +295,7 @@ def _composed_affine(inner: Affine, outer: Affine) -> Affine | None:
     if outer.points == 0:
         return Affine(outer.box, 0, (0,) * len(outer.box))
     radix = c_strides(inner.box)
-    low = _digits(outer.offset, radix, inner.box)
+    low = digits(outer.offset, radix, inner.box)
     high = list(low)
     steps: list[list[int]] = []
     for length, stride in zip(outer.box, outer.strides, strict=True):
@@ -307,13 +307,14 @@ def _composed_affine(inner: Affine, outer: Affine) -> Affine | None:
             high[axis] += max(reach, 0)
     if any(a < 0 or b >= n for a, b, n in zip(low, high, inner.box, strict=True)):
         return None
-    start = _digits(outer.offset, radix, inner.box)
+    start = digits(outer.offset, radix, inner.box)
     offset = inner.offset + sum(d * s for d, s in zip(start, inner.strides, strict=True))
     strides = tuple(sum(d * s for d, s in zip(step, inner.strides, strict=True)) for step in steps)
     return Affine(outer.box, offset, strides)
 
 
-def _digits(number: int, radix: tuple[int, ...], box: Box) -> list[int]:
+def digits(number: int, radix: tuple[int, ...], box: Box) -> list[int]:
+    """The coordinates of a point of a box, whose units are `radix`, by its number."""
     digits = []
     for unit, length in zip(radix, box, strict=True):
         digit = number // unit if unit and length > 1 else 0

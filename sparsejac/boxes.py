@@ -239,13 +239,19 @@ def cells(box: Box, ranges: Iterable[Ranges], most: int) -> list[Ranges] | None:
     >>> cells((3, 4), [((1, 3), (0, 4))], 9)
     [((0, 1), (0, 4)), ((1, 3), (0, 4))]
     """
-    cuts = [{0, n} for n in box]
-    for one in ranges:
-        for cut, edges in zip(cuts, one, strict=True):
-            cut.update(edges)
+    return grid([full(box), *ranges], most)
+
+
+def grid(ranges: Sequence[Ranges], most: int) -> list[Ranges] | None:
+    """What lies between the lowest and the highest of the ranges, cut as `cells`.
+
+    >>> grid([((0, 2),), ((1, 3),)], 9)
+    [((0, 1),), ((1, 2),), ((2, 3),)]
+    """
+    cuts = [sorted({edge for edges in axis for edge in edges}) for axis in zip(*ranges, strict=True)]
     if prod(len(cut) - 1 for cut in cuts) > most:
         return None
-    return list(product(*(tuple(pairwise(sorted(cut))) for cut in cuts)))
+    return list(product(*(tuple(pairwise(cut)) for cut in cuts)))
 
 
 def contains(ranges: Ranges, cell: Ranges) -> bool:

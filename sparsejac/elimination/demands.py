@@ -12,7 +12,8 @@ import numpy as np
 from kernels.address import Address, Affine, Table
 from kernels.kernel import Kernel
 from kernels.step import Access
-from sparsejac.addressing import Box, c_strides, composed, covers, recognised, table
+from sparsejac.addressing import Box, c_strides, composed, covers, digits, recognised, table
+from sparsejac.boxes import Ranges, inside
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,16 +183,18 @@ class Part:
     strides: tuple[int, ...]
     inverse: Address | None = None
 
-    def has(self, point: tuple[int, ...]) -> bool:
-        """Whether a point of the node's box belongs to it."""
-        return all(a <= p < a + n for a, n, p in zip(self.low, self.lengths, point, strict=True))
+    @property
+    def ranges(self) -> Ranges:
+        """What it covers of the box of the node."""
+        return tuple((a, a + n) for a, n in zip(self.low, self.lengths, strict=True))
 
-    def back(self, low: tuple[int, ...] | None = None, lengths: tuple[int, ...] | None = None) -> Address:
-        """The demand's points over this, or over a part of it, in the order of the node's."""
+    def back(self, cell: Ranges | None = None) -> Address:
+        """The demand's points over this, or over a cell of it, in the order of the node's."""
         if self.inverse is not None:
             return self.inverse
-        moved = sum((a - b) * s for a, b, s in zip(low or self.low, self.low, self.strides, strict=True))
-        return Affine(lengths or self.lengths, self.offset + moved, self.strides)
+        own = Affine(self.lengths, self.offset, self.strides)
+        moved = tuple((a - low, b - low) for (a, b), low in zip(cell or self.ranges, self.low, strict=True))
+        return inside(own, moved)
 
 
 def part_of(address: Address, box: Box) -> Part | None:
@@ -204,7 +207,7 @@ def part_of(address: Address, box: Box) -> Part | None:
         return Part((0,) * len(box), box, 0, c_strides(box))
     if isinstance(address, Table):
         return _permutation(address, box)
-    low, lengths, strides, offset = _split(address.offset, box), [1] * len(box), [0] * len(box), 0
+    low, lengths, strides, offset = digits(address.offset, c_strides(box), box), [1] * len(box), [0] * len(box), 0
     units, own = c_strides(box), c_strides(address.box)
     for length, stride, step in zip(address.box, address.strides, own, strict=True):
         if length == 1:
@@ -219,14 +222,6 @@ def part_of(address: Address, box: Box) -> Part | None:
     if address.points == 0 or any(a < 0 or a + n > m for a, n, m in zip(low, lengths, box, strict=True)):
         return None
     return Part(tuple(low), tuple(lengths), offset, tuple(strides))
-
-
-def _split(place: int, box: Box) -> list[int]:
-    digits = []
-    for unit in c_strides(box):
-        digits.append(place // unit if unit else 0)
-        place -= digits[-1] * unit
-    return digits
 
 
 def _permutation(address: Table, box: Box) -> Part | None:

@@ -8,12 +8,13 @@ and loops over rows vectorise.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise, product
+from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 
 from kernels.address import Address, Affine
-from sparsejac.addressing import Box, composed, contiguous
+from sparsejac.addressing import Box, contiguous
+from sparsejac.boxes import Ranges, contains, grid, merged
 from sparsejac.elimination.demands import Part, part_of
 from sparsejac.elimination.expansion import Term
 
@@ -60,26 +61,28 @@ class _Lattice:
 
 def _on_lattices(terms: Sequence[Term]) -> Iterator[tuple[_Lattice | None, Term]]:
     """Each term with the lattice of the largest term that it fits into."""
-    known: list[tuple[int, int, tuple[int, ...]]] = []
+    known: list[tuple[int, tuple[int, ...]]] = []
     for term in sorted(terms, key=lambda term: -prod(term.box)):
-        if not isinstance(term.rows, Affine) or prod(term.box) == 0:
+        steps = _steps(term)
+        if steps is None:
             yield None, term
             continue
-        steps = sorted({abs(s) for n, s in zip(term.box, term.rows.strides, strict=True) if n > 1}, reverse=True)
-        if 0 in steps:
-            yield None, term
-            continue
-        fitting = next((k for k in known if k[0] == term.row_vertex and set(steps) <= set(k[2])), None)
+        fitting = next((more for vertex, more in known if vertex == term.row_vertex and set(steps) <= set(more)), None)
         if fitting is None:
-            known.append((term.row_vertex, 0, tuple(steps)))
-            fitting = known[-1]
-        yield _lattice_of(term, fitting[2]), term
+            known.append((term.row_vertex, steps))
+        yield _lattice_of(term, fitting or steps or (1,)), term
+
+
+def _steps(term: Term) -> tuple[int, ...] | None:
+    """How far the rows of a term lie apart along its dimensions, the farthest first; None where they are no lattice."""
+    if not isinstance(term.rows, Affine) or prod(term.box) == 0:
+        return None
+    steps = {abs(s) for n, s in zip(term.box, term.rows.strides, strict=True) if n > 1}
+    return None if 0 in steps else tuple(sorted(steps, reverse=True))
 
 
 def _lattice_of(term: Term, steps: tuple[int, ...]) -> _Lattice | None:
     assert isinstance(term.rows, Affine)
-    if not steps:
-        steps = (1,)
     if any(outer % inner for outer, inner in pairwise(steps)):
         return None
     unit = steps[-1]
@@ -89,56 +92,22 @@ def _lattice_of(term: Term, steps: tuple[int, ...]) -> _Lattice | None:
 
 def _cut(members: list[tuple[Term, Part]]) -> list[Term]:
     """Terms of one lattice over the boxes that all of them share or none."""
-    cells = _cells([part for _, part in members])
+    cells = _cells([part.ranges for _, part in members])
     if cells is None:
         return [term for term, _ in members]
     found = []
-    for low, lengths, numbers in cells:
+    for cell, numbers in cells:
         for term, part in (members[k] for k in numbers):
-            points = part.back(low, lengths)
-            found.append(term if points == contiguous(term.box) else over(term, points))
+            points = part.back(cell)
+            found.append(term if points == contiguous(term.box) else term.over(points))
     return found
 
 
-def over(term: Term, points: Address) -> Term:
-    """A term at some of its points."""
-    rows, columns = composed(term.rows, points), composed(term.columns, points)
-    return replace(term, rows=rows, columns=columns, factors=tuple(factor.over(points) for factor in term.factors))
-
-
-def _cells(parts: list[Part]) -> list[tuple[Box, Box, list[int]]] | None:
-    """Cut overlapping parts into boxes that belong to the same parts throughout: low, lengths, members."""
-    cuts = [
-        sorted({edge for p in parts for edge in (p.low[axis], p.low[axis] + p.lengths[axis])})
-        for axis in range(len(parts[0].low))
-    ]
-    if prod(len(cut) - 1 for cut in cuts) > 4 * MOST_CELLS:
+def _cells(parts: list[Ranges]) -> list[tuple[Ranges, list[int]]] | None:
+    """Cut overlapping parts into boxes that belong to the same parts throughout, with the numbers of these."""
+    cut = grid(parts, 4 * MOST_CELLS)
+    if cut is None:
         return None
-    cells = []
-    for spans in product(*(list(pairwise(cut)) for cut in cuts)):
-        low = tuple(a for a, _ in spans)
-        members = [k for k, part in enumerate(parts) if part.has(low)]
-        if members:
-            cells.append((low, tuple(b - a for a, b in spans), members))
-    merged = _merged(cells)
-    return merged if len(merged) <= max(MOST_CELLS, len(parts)) else None
-
-
-def _merged(cells: list[tuple[Box, Box, list[int]]]) -> list[tuple[Box, Box, list[int]]]:
-    """Neighbours of the same parts as one, along one axis after the other, the last one first."""
-    dims = len(cells[0][0]) if cells else 0
-    for axis in reversed(range(dims)):
-        others = [k for k in range(dims) if k != axis]
-        cells = sorted(cells, key=lambda cell: ([(cell[0][k], cell[1][k]) for k in others], cell[0][axis]))
-        kept: list[tuple[Box, Box, list[int]]] = []
-        for low, lengths, members in cells:
-            if kept:
-                before, size, same = kept[-1]
-                alike = all(before[k] == low[k] and size[k] == lengths[k] for k in others) and same == members
-                if alike and before[axis] + size[axis] == low[axis]:
-                    grown = tuple(n + lengths[axis] if k == axis else n for k, n in enumerate(size))
-                    kept[-1] = (before, grown, members)
-                    continue
-            kept.append((low, lengths, members))
-        cells = kept
-    return cells
+    members = [(cell, [k for k, part in enumerate(parts) if contains(part, cell)]) for cell in cut]
+    found = merged([(cell, numbers) for cell, numbers in members if numbers])
+    return found if len(found) <= max(MOST_CELLS, len(parts)) else None

@@ -6,16 +6,15 @@ term over all rows are a table, for the sake of a few.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from itertools import product
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
-from kernels.address import Affine, Table
-from sparsejac.addressing import Box, c_strides, composed
+from kernels.address import Table
+from sparsejac.addressing import Box
+from sparsejac.boxes import Ranges, cells, full, within
 from sparsejac.elimination.assembly import Placed
 
 LEAST = 64
@@ -24,37 +23,35 @@ LEAST = 64
 SHARE = 0.5
 """Part of a box that has to be inside."""
 
-Range = tuple[int, int]
-
 
 def regular(placed: Sequence[Placed]) -> list[Placed]:
     """Split the boxes over which some places are tables, all terms over one box alike."""
     boxes: dict[Box, list[Placed]] = {}
     for term in placed:
         boxes.setdefault(term.box, []).append(term)
-    inside = {box: _inside(box, terms) for box, terms in boxes.items()}
+    cut = {box: _cut(box, terms) for box, terms in boxes.items()}
     found: list[Placed] = []
     for term in placed:
-        ranges = inside[term.box]
-        found += [term] if ranges is None else [_part(term, part) for part in _parts(term.box, ranges)]
+        parts = cut[term.box]
+        found += [term] if parts is None else [term.over(within(term.box, part)) for part in parts]
     return found
 
 
-def _inside(box: Box, terms: Sequence[Placed]) -> list[Range] | None:
-    """The part of a box where all places are affine; None where it is not worth a split."""
+def _cut(box: Box, terms: Sequence[Placed]) -> list[Ranges] | None:
+    """The part of a box where all places are affine, and the boxes around it; None where that is not worth a split."""
     tables = [term.address for term in terms if isinstance(term.address, Table)]
     loads = (load for term in terms for factor in term.factors for load in factor.loads)
     if not tables or prod(box) < LEAST or any(isinstance(load.address, Table) for load in loads):
         return None
-    ranges: list[Range] = [(0, length) for length in box]
+    ranges = full(box)
     for address in tables:
         found = _affine_part(address.places.reshape(box))
-        ranges = [(max(a, c), min(b, d)) for (a, b), (c, d) in zip(ranges, found, strict=True)]
+        ranges = tuple((max(a, c), min(b, d)) for (a, b), (c, d) in zip(ranges, found, strict=True))
     volume = prod(max(b - a, 0) for a, b in ranges)
-    return ranges if SHARE * prod(box) <= volume < prod(box) else None
+    return cells(box, [ranges], 3 ** len(box)) if SHARE * prod(box) <= volume < prod(box) else None
 
 
-def _affine_part(places: npt.NDArray[np.integer]) -> list[Range]:
+def _affine_part(places: npt.NDArray[np.integer]) -> Ranges:
     """Ranges around the middle within which places step evenly along each axis."""
     middle = tuple(n // 2 for n in places.shape)
     expected = np.asarray(int(places[middle]))
@@ -64,7 +61,7 @@ def _affine_part(places: npt.NDArray[np.integer]) -> list[Range]:
         along = step * (np.arange(length) - middle[axis])
         expected = expected + along.reshape([-1 if k == axis else 1 for k in range(places.ndim)])
     even = places == expected
-    ranges: list[Range] = []
+    ranges: list[tuple[int, int]] = []
     for axis, length in enumerate(places.shape):
         others = tuple(
             slice(*ranges[k]) if k < axis else slice(n // 4, n - n // 4) if k > axis else slice(None)
@@ -75,19 +72,4 @@ def _affine_part(places: npt.NDArray[np.integer]) -> list[Range]:
         low = int(wrong[wrong < middle[axis]].max(initial=-1)) + 1
         high = int(wrong[wrong >= middle[axis]].min(initial=length))
         ranges.append((low, high))
-    return ranges if even[tuple(slice(a, b) for a, b in ranges)].all() else [(0, 0)] * places.ndim
-
-
-def _parts(box: Box, inside: Sequence[Range]) -> Iterator[list[Range]]:
-    """The inside, and the boxes around it."""
-    cuts = [[r for r in ((0, a), (a, b), (b, n)) if r[0] < r[1]] for (a, b), n in zip(inside, box, strict=True)]
-    for part in product(*cuts):
-        yield list(part)
-
-
-def _part(term: Placed, part: Sequence[Range]) -> Placed:
-    strides = c_strides(term.box)
-    offset = sum(a * s for (a, _), s in zip(part, strides, strict=True))
-    points = Affine(tuple(b - a for a, b in part), offset, strides)
-    factors = tuple(factor.over(points) for factor in term.factors)
-    return replace(term, box=points.box, factors=factors, address=composed(term.address, points))
+    return tuple(ranges) if even[tuple(slice(a, b) for a, b in ranges)].all() else ((0, 0),) * places.ndim
