@@ -80,6 +80,9 @@ class Evaluation:
 class Entry:
     """The compiled function for evaluations of one sort: those whose invocations differ in nothing but their arrays.
 
+    It `looks` at its arguments, and raises TypeError for arrays of another dtype, layout or number of dimensions,
+    unless numba compiled it.
+
     Examples
     --------
     >>> from kernels.products import gather_invocation
@@ -96,7 +99,9 @@ class Entry:
         numbered = _Numbered(evaluation)
         self._kinds = numbered.kinds
         self.source = _print(evaluation, numbered)
-        self.function: Callable[..., int] = load("kernels.module").compile_trusted(self.source)
+        module = load("kernels.module")
+        self.function: Callable[..., int] = module.compile_trusted(self.source)
+        self.looks: bool = self.function is module.compile_source(self.source)
 
     def table(self, evaluation: Evaluation) -> Table:
         """What the function takes after `out` and the inputs."""

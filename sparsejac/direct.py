@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +48,8 @@ class Direct:
 
     What a plan does at full length is found here by a few comparisons: x is an array of the shape that the plan knows,
     float64, contiguous; further arguments are those of `prepare`, or floats and float64 arrays in their places. x is
-    read where it lies. The ways through f are tried in the same order as at full length.
+    read where it lies. The ways through f are tried in the same order as at full length. Where x and `out` are all that
+    there is, and f takes one way only, `again` writes the entries without looking any further, and says whether it did.
 
     Parameters
     ----------
@@ -57,6 +59,7 @@ class Direct:
     """
 
     def __init__(self, variants: Variants, defaults: Bound) -> None:
+        self.again: Callable[[Any, Any], bool] | None = None
         self._variants = variants
         self._usable = _is_plain(defaults)
         if not self._usable:
@@ -69,6 +72,7 @@ class Direct:
         operands = [is_operand(argument) for argument in defaults.args[1:]]
         self._places = [sum(operands[:k]) if found else None for k, found in enumerate(operands)]
         self._known = _Ways(-1, (), decides=False)
+        self._version = -1
 
     def evaluate(
         self, x: Any, args: tuple[Any, ...], out: Any = None, *, regular: bool = False, values: bool = False
@@ -108,6 +112,8 @@ class Direct:
         for way in exact[:1] or ways:
             if regular and not way.is_regular:
                 return None
+            if self._version != known.version and not (args or values):
+                self._repeat(known, way)
             data = np.empty(way.nnz) if out is None else out
             try:
                 read = way.engine.write(
@@ -117,6 +123,21 @@ class Direct:
                 continue
             return way.variant, data, read
         return None
+
+    def _repeat(self, known: _Ways, way: _Way) -> None:
+        """Keep the shortest way of all, once there is one: one way through f, as long as no other is known."""
+        if not (self._is_flat and len(known.ways) == 1 and way.is_regular):
+            self.again, self._version = None, known.version
+            return
+        write = way.engine.repeated((*self._given, *way.constants), *self._shape)
+        if write is None:
+            return
+        variants, version = self._variants, known.version
+
+        def again(x: Any, out: Any) -> bool:
+            return variants.version == version and write(x, out)
+
+        self.again, self._version = again, version
 
     def _operands(self, args: tuple[Any, ...]) -> list[Floats] | None:
         """The operands, some of them other ones; copies, which `out` cannot overlap."""

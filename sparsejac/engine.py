@@ -491,6 +491,40 @@ class Engine:
         finally:
             fused.workspaces.give(workspace)
 
+    def repeated(self, constants: tuple[FloatArray, ...], size: int) -> Callable[[Any, Any], bool] | None:
+        """A function of x and out that writes the entries and does nothing beside; None where there is more to do.
+
+        It says False, and has done nothing that counts, where x or out is not what compiled code takes, where a
+        decision turns out otherwise, or where an entry is not finite.
+
+        Parameters
+        ----------
+        constants : tuple of array
+            Inputs after x.
+        size : int
+            Of x.
+        """
+        fused, nnz = self._fused, self.pattern.nnz
+        if fused is None or not fused.looks or self._untimed or self._evaluated is not None:
+            return None
+        function, take, give = fused.function, fused.workspaces.take, fused.workspaces.give
+
+        def write(x: Any, out: Any) -> bool:
+            try:
+                if len(x) != size or len(out) != nnz or self._fused is not fused:
+                    return False
+            except TypeError:  # without a length
+                return False
+            workspace = take()
+            try:
+                status = function(out, x, *constants, workspace[1])
+            except TypeError:
+                status = OVERLAP
+            give(workspace)
+            return status == DONE
+
+        return write
+
     def _write_timed(
         self, inputs: Sequence[FloatArray], out: FloatArray, read: tuple[int, ...], check: bool
     ) -> list[FloatArray]:

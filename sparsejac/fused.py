@@ -40,7 +40,7 @@ class Fused:
         self._executor = executor
         self._checks_finite = checks_finite
         self._entry = Entry(self._evaluation()[1])
-        self.function = self._entry.function
+        self.function, self.looks = self._entry.function, self._entry.looks
         self.workspaces: Workspaces[Workspace] = Workspaces(self._make)
 
     def run(self, inputs: Sequence[FloatArray], out: FloatArray) -> tuple[int, Workspace]:

@@ -203,6 +203,67 @@ def peak_of(call: Any) -> int:
         tracemalloc.stop()
 
 
+def repeating(f: Any, x: Any, **options: Any) -> tuple[Any, Array]:
+    """A plan that has come to know the shortest way of all, and an array for its entries."""
+    plan = sparsejac.prepare(f, x, backend="numba", **options)
+    out = np.empty(plan.pattern.nnz)
+    for _ in range(20):
+        plan.values(x, out=out)
+    assert plan._direct.again is not None
+    return plan, out
+
+
+@each_strategy
+def test_the_shortest_way_takes_x_of_every_form(strategy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, out = repeating(chain, X, strategy=strategy)
+    entries = np.repeat(np.arange(N), np.diff(plan.pattern.indptr)), plan.pattern.indices
+    for k, form in enumerate(FORMS.values()):
+        x = X[::-1] + 0.1 * k
+        out.fill(np.nan)
+        assert plan.values(form(x), out=out) is out
+        np.testing.assert_allclose(out, complex_step(chain, x)[entries], rtol=1e-12, atol=1e-14)
+    monkeypatch.setattr(plan._direct, "evaluate", no_full_length)
+    assert plan.values(X, out=out) is out  # the rest is not needed
+    assert plan._direct.again(np.ones(N + 1), out) is plan._direct.again(X, np.empty(18)) is False
+
+
+@pytest.mark.parametrize("wrong", [np.ones(N + 1), np.ones((N, 1)), np.full(N, 1j), np.full(N, "a"), None, 1.0, "a"])
+def test_the_shortest_way_takes_no_other_x(wrong: Any) -> None:
+    plan, out = repeating(chain, X)
+    with pytest.raises((ValueError, TypeError), match="plan"):
+        plan.values(wrong, out=out)
+    for bad in (np.empty(3), np.empty(17, dtype=np.float32), np.empty((17, 1)), read_only(np.empty(17)), [0.0] * 17):
+        with pytest.raises(ValueError, match="out"):
+            plan.values(X, out=bad)
+
+
+def test_the_shortest_way_ends_where_f_takes_another() -> None:
+    def branching(x: Any) -> Any:
+        return x * x[1] if x[0] > 0 else np.sin(x) * x[1]
+
+    x = np.array([0.5, 0.7, 0.3])
+    plan, out = repeating(branching, x)
+    for first in (1.0, -1.0, 2.0, -2.0, 3.0):
+        x[0] = first
+        plan.values(x, out=out)
+        np.testing.assert_allclose(plan(x).toarray(), complex_step(branching, x), rtol=1e-13)
+        np.testing.assert_array_equal(out, plan(x).data)
+    assert plan.num_variants == 2
+    assert plan._direct.again is None
+
+
+def test_the_shortest_way_mends_what_is_not_finite() -> None:
+    """A branch that was not taken spoils nothing; see `test_infinities_spoil_no_neighbour`."""
+
+    def guarded(x: Any) -> Any:
+        return np.where(x > 0, np.log(np.where(x > 0, x, 1.0)), x) * x[::-1]
+
+    plan, out = repeating(guarded, X)
+    for x in (np.abs(X), -np.abs(X), np.append(X[1:], np.inf)):
+        plan.values(x, out=out)
+        np.testing.assert_array_equal(out, plan(x).data)
+
+
 @pytest.mark.parametrize("n", [50, 300_000])
 def test_values_with_out_allocate_nothing(n: int) -> None:
     """Neither where all is one call nor launch by launch, with threads."""
