@@ -6,7 +6,7 @@ differentiates it: it writes entries of Jacobians.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -85,12 +85,15 @@ class PlaceShape:
         From the leader's place.
     step : int
         Innermost stride where it is small: part of the text, so that the compiler sees the pattern. Otherwise 0.
+    is_far : bool
+        Whether the distance is no part of the text: one of the numbers of the geometry.
     """
 
     access: AccessShape
     leader: int
     distance: int = 0
     step: int = 0
+    is_far: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,9 +111,12 @@ class SweepShape:
     adds : tuple of bool
         For each store whether it is added.
     tables : int
-        Index tables; they are interleaved to one, the numbers of a point side by side.
+        Index tables that lead; they are interleaved to one, the numbers of a point side by side.
     bits : int
         32 or 64, of all tables.
+    block : int
+        Points of the innermost loop whose results are computed, all of them, before any is stored; 0 if each is stored
+        at once. Stores that may meet, or lie far apart, keep a loop from being vectorised: apart from them it can be.
     kernel : Kernel
     """
 
@@ -120,6 +126,7 @@ class SweepShape:
     adds: tuple[bool, ...]
     tables: int
     bits: int
+    block: int
     kernel: Kernel
 
     @property
@@ -141,9 +148,10 @@ class LoweredSweep:
     ----------
     shape : SweepShape
     geometry : array of uint64
-        Lengths of the box, then offset and strides of each affine access that leads (loads, then stores).
+        Lengths of the box, then for each access (loads, then stores) its offset and strides if it is affine and leads,
+        its distance if it is far.
     table : array
-        All index tables, interleaved; of length 0 without any.
+        All index tables that lead, interleaved; of length 0 without any.
     slots : tuple of int
         The buffer in each slot.
     length : int
@@ -163,34 +171,58 @@ def lower_sweep(sweep: Sweep) -> LoweredSweep:
     accesses = [*sweep.loads, *(store.access for store in sweep.stores)]
     addresses = [pad(access.address, box) for access in accesses]
     slots = tuple(dict.fromkeys(access.buffer for access in accesses))
-    tables = [address.table() for address in addresses if not isinstance(address, Affine)]
-    wide = any(table.dtype.itemsize == 8 for table in tables)
+    tables = {k: address.table() for k, address in enumerate(addresses) if not isinstance(address, Affine)}
+    wide = any(table.dtype.itemsize == 8 for table in tables.values())
     bits = 64 if wide else 32
     shapes = []
     for access, address in zip(accesses, addresses, strict=True):
         kind = kind_of(address)
         shapes.append(AccessShape(slots.index(access.buffer), kind if isinstance(address, Affine) else _TABLE[bits]))
-    places = _place_shapes(addresses, shapes)
-    numbers = [n for k, place in enumerate(places) if place.leader == k for n in numbers_of(addresses[k])]
-    geometry = np.array([*box, *numbers], dtype=np.int64).view(np.uint64)
+    places, numbers = _place_shapes(addresses, shapes), list(box)
+    for k, place in enumerate(places):
+        numbers += numbers_of(addresses[k]) if place.leader == k else [place.distance] if place.is_far else []
+    leading = [table for k, table in tables.items() if places[k].leader == k]
+    places = [replace(place, distance=0) if place.is_far else place for place in places]
+    geometry = np.array(numbers, dtype=np.int64).view(np.uint64)
     adds = tuple(store.adds for store in sweep.stores)
-    shape = SweepShape(sweep.kernel.digest, len(box), tuple(places), adds, len(tables), bits, sweep.kernel)
-    return LoweredSweep(shape, geometry, _interleaved(tables, wide=wide), slots, box[0])
+    block = _block(sweep, addresses[len(sweep.loads) :])
+    shape = SweepShape(sweep.kernel.digest, len(box), tuple(places), adds, len(leading), bits, block, sweep.kernel)
+    return LoweredSweep(shape, geometry, _interleaved(leading, wide=wide), slots, box[0])
 
 
 _TABLE: dict[int, Kind] = {32: "table32", 64: "table64"}
 _LITERAL_STEP = 64
 _NEAR = 3
 """Places no further apart than this, or than one step, are written as one place and a distance."""
+_SAMPLED = 64
+
+
+_BLOCK, _BLOCK_BYTES = 64, 1 << 14
+_LEAST_WEIGHT = 12
+_NEAR_STORES = 8
+"""Neighbouring results up to which LLVM interleaves them in registers."""
+
+
+def _block(sweep: Sweep, stores: list[Address]) -> int:
+    """Points of a block, where one pays."""
+    if not sweep.box or sweep.box[-1] < _BLOCK or sweep.kernel.weight < _LEAST_WEIGHT:
+        return 0
+    tables = sum(not isinstance(address, Affine) for address in stores)
+    far = any(isinstance(address, Affine) and address.strides[-1] > _NEAR_STORES for address in stores)
+    if not (sweep.adds or (tables and len(stores) > 1) or far):
+        return 0
+    points = _BLOCK_BYTES // (8 * len(stores)) // 8 * 8
+    return min(points, _BLOCK) if points >= 16 else 0
 
 
 def _place_shapes(addresses: list[Address], shapes: list[AccessShape]) -> list[PlaceShape]:
-    """Affine accesses of one buffer whose places differ by a little follow the first one."""
+    """Affine accesses of one buffer whose places differ by a little follow the first one; so do tables like another."""
     found: list[PlaceShape] = []
     leaders: dict[object, list[tuple[int, int]]] = {}
+    tables: list[tuple[int, Index]] = []
     for k, (address, shape) in enumerate(zip(addresses, shapes, strict=True)):
         if not isinstance(address, Affine):
-            found.append(PlaceShape(shape, k))
+            found.append(_follower(address.table(), shape, k, tables))
             continue
         known = leaders.setdefault((shape.slot, address.strides), [])
         bound = max(abs(address.strides[-1]) - 1, _NEAR)
@@ -200,6 +232,26 @@ def _place_shapes(addresses: list[Address], shapes: list[AccessShape]) -> list[P
         step = address.strides[-1] if abs(address.strides[-1]) <= _LITERAL_STEP else 0
         found.append(PlaceShape(shape, leader, address.offset - offset, step))
     return found
+
+
+def _follower(table: Index, shape: AccessShape, k: int, tables: list[tuple[int, Index]]) -> PlaceShape:
+    """The table of an access as that of an earlier one and a distance: three coordinates of a node are one table."""
+    for leader, known in tables:
+        distance = _apart(known, table)
+        if distance is not None:
+            return PlaceShape(shape, leader, distance, is_far=abs(distance) > _LITERAL_STEP)
+    tables.append((k, table))
+    return PlaceShape(shape, k)
+
+
+def _apart(first: Index, second: Index) -> int | None:
+    """The distance between two tables where it is everywhere the same."""
+    if first is second or not len(first):
+        return 0
+    distance = int(second[0]) - int(first[0])
+    some = slice(None, None, 1 + len(first) // _SAMPLED)
+    alike = ((second[places] - first[places] == distance).all() for places in (some, slice(None)))
+    return distance if all(alike) else None
 
 
 def _interleaved(tables: list[Index], *, wide: bool) -> Unsigned:

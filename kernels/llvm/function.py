@@ -16,6 +16,9 @@ from kernels.llvm.writer import ModuleText, Writer
 ENTRIES = 3
 """Numbers in a table for each array: see `kernels.memory`."""
 
+MOST_ROOM = 1 << 12
+"""Doubles in an array on the stack."""
+
 
 @dataclass(frozen=True)
 class Callee:
@@ -131,6 +134,8 @@ class _Statements:
         self._store(node.target, self._value(node.value))
 
     def _value(self, node: ast.expr) -> Value | Array:
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "np.empty":
+            return self._room(node)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _ARRAYS:
             return self._array_at(node.func.id, node.args)
         return self._expressions.number(node)
@@ -294,6 +299,13 @@ class _Statements:
         if kind != (parameter.item, parameter.dimensions, True):
             raise Unsupported(f"line {node.lineno}: an array of {array.item} for {parameter}")
         return array
+
+    def _room(self, node: ast.Call) -> Array:
+        """A short array of the function's own, of a length that the text says."""
+        length = self._expressions.whole(node.args[0])
+        if len(node.args) != 1 or node.keywords or length.kind != CONSTANT or not 0 < int(length.text) <= MOST_ROOM:
+            raise Unsupported(f"line {node.lineno}: an array of one's own")
+        return Array(DOUBLE, self._writer.room(int(length.text)), (length.text,))
 
     def _array_at(self, name: str, arguments: Sequence[ast.expr]) -> Array:
         """The array of which a table tells address and lengths: see `kernels.memory`."""

@@ -80,6 +80,12 @@ class Writer:
         self.cells.append(f"{name} = alloca {LLVM[kind]}")
         return name
 
+    def room(self, length: int) -> str:
+        """Room for doubles."""
+        name = f"%{self.name()}"
+        self.cells.append(f"{name} = alloca [{length} x double], align 64")
+        return name
+
     def begin(self, block: str) -> None:
         """Go on in another block, which the open one falls through to."""
         self.jump(block)

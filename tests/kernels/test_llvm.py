@@ -272,6 +272,11 @@ def test_functions_outlive_what_made_them() -> None:
         "b = a",
         "for i in range(n):\n    total = a[i]\nout[0] = total",
         "for x in a:\n    out[0] = x",
+        "room = np.empty(n)\nout[0] = n",
+        "room = np.empty(100_000)",
+        "room = np.empty(0)",
+        "room = np.empty(3, np.int64)",
+        "room = np.empty(3)\nroom = np.empty(4)",
         "while n:\n    break",
         "try:\n    out[0] = 1.0\nfinally:\n    out[0] = 2.0",
         "out[0] = elementary.gamma(a[0])",
@@ -284,6 +289,14 @@ def test_functions_outlive_what_made_them() -> None:
 def test_what_is_not_in_the_language_is_left_to_numba(body: str) -> None:
     with pytest.raises(Unsupported):
         printer.print_module(text_of(body, "n, a, out", ADD.signature), 4)
+
+
+def test_a_short_array_of_ones_own() -> None:
+    body = "room = np.empty(7)\nfor i in range(n):\n    room[i] = a[i] + 1.0\n"
+    body += "for j in range(n):\n    out[j] = room[n - 1 - j]"
+    found = np.zeros(7)
+    native.compile_native(text_of(body, "n, a, out", ADD.signature))(7, np.arange(7.0), found)
+    assert found.tolist() == [7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0]
 
 
 @pytest.mark.parametrize(

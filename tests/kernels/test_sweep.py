@@ -112,3 +112,65 @@ def test_other_sizes_share_code() -> None:
         loads = (Access(0, Affine((n,), 0, (1,))), Access(0, Affine((n,), 1, (1,))))
         sources.add(print_sweep(lower_sweep(Sweep(kernel_of(2), (n,), loads, stores)).shape).whole)
     assert len(sources) == 1
+
+
+def heavy_kernel(outputs: int):
+    """Loads a, b, c; as many results as asked for, each with divisions of its own, the last one twice."""
+    build = KernelBuilder(3)
+    divide, add, multiply = (PRIMITIVES[name].operation for name in ("divide", "add", "multiply"))
+    results = []
+    for k in range(outputs - 1):
+        result = build.apply(divide, build.apply(add, 0, build.literal(k + 1.5)), build.apply(multiply, 1, 1))
+        results.append(build.apply(divide, result, build.apply(add, 2, build.literal(0.25))))
+    return build.build(*results, results[-1])
+
+
+BLOCK_BOXES = [(64,), (65,), (200,), (3, 70), (2, 3, 129)]
+
+
+@pytest.mark.parametrize("executor", EXECUTORS, ids=["numpy", "numba"])
+@pytest.mark.parametrize("box", BLOCK_BOXES)
+def test_stores_that_meet_are_left_to_a_loop_of_their_own(executor: Executor, box: tuple[int, ...]) -> None:
+    """Bit by bit: what is added is added in the same order."""
+    points = int(np.prod(box, dtype=int))
+    random = np.random.default_rng(3)
+    places = random.integers(0, 40, points).astype(np.int32)
+    loads = tuple(Access(0, Table(box, places + d)) for d in (0, 2, 1000))
+    strides = tuple(int(20 * np.prod(box[axis + 1 :], dtype=int)) for axis in range(len(box)))
+    meeting = random.integers(0, 9, points).astype(np.int32)
+    stores = (
+        Store(Access(1, Affine(box, 3, strides))),
+        Store(Access(1, Table(box, 20 * random.permutation(points)))),
+        Store(Access(2, Table(box, meeting)), adds=True),
+        Store(Access(2, Table(box, meeting[::-1])), adds=True),
+        Store(Access(2, Affine(box, 9, (0,) * len(box))), adds=True),
+    )
+    sweep = Sweep(heavy_kernel(len(stores)), box, loads, stores)
+    expected, found = ([np.arange(1.0, 1101.0), np.full(20 * points, 7.0), np.zeros(10)] for _ in range(2))
+    plain(sweep, expected)
+    executor.sweep([sweep], found)
+    for a, b in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(a, b)
+    lowered = lower_sweep(sweep)
+    assert lowered.shape.block % 8 == 0 < lowered.shape.block
+    assert lowered.shape.tables == 4  # one for the loads, three for the stores
+    assert lowered.geometry.tolist().count(1000) == 1
+
+
+def test_distances_between_tables() -> None:
+    """Near ones are part of the text, far ones are not; tables that are no shifts of each other stay apart."""
+    random = np.random.default_rng(5)
+    places = random.integers(100, 200, 50)
+
+    def lowered(distance: int, spoilt: bool = False):
+        other = places + distance
+        other[-1] += spoilt
+        stores = (Store(Access(1, Affine((50,), 0, (1,)))),)
+        loads = (Access(0, Table((50,), places)), Access(0, Table((50,), other)))
+        return lower_sweep(Sweep(kernel_of(1), (50,), loads, stores))
+
+    texts = {d: print_sweep(lowered(d).shape).whole for d in (1, -1, 2, 90, -90, 5000)}
+    assert len(set(texts.values())) == 4
+    assert texts[90] == texts[-90] == texts[5000]
+    assert [lowered(d).shape.tables for d in texts] == [1] * 6
+    assert lowered(3, spoilt=True).shape.tables == 2
