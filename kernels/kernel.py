@@ -64,6 +64,23 @@ class Kernel:
         return hashlib.blake2b(";".join(text).encode(), digest_size=16).hexdigest()
 
 
+def lean(kernel: Kernel) -> tuple[Kernel, tuple[int, ...]]:
+    """A kernel without the loads that no output needs, and the loads that are left.
+
+    >>> lean(Kernel(3, (), (2,)))
+    (Kernel(loads=1, instructions=(), outputs=(0,)), (2,))
+    """
+    used = set(kernel.outputs)
+    for t in range(len(kernel.instructions) - 1, -1, -1):
+        if kernel.loads + t in used:
+            used.update(kernel.instructions[t].operands)
+    kept = tuple(k for k in range(kernel.loads) if k in used)
+    builder = KernelBuilder(len(kept))
+    place = {k: n for n, k in enumerate(kept)}
+    numbers = builder.replay(kernel, [place.get(k, -1) for k in range(kernel.loads)])
+    return builder.build(*(numbers[o] for o in kernel.outputs)), kept
+
+
 class KernelBuilder:
     """Builds a `Kernel` instruction by instruction; equal instructions become one value."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from kernels.address import Address
-from kernels.kernel import Kernel, KernelBuilder
+from kernels.kernel import Kernel, KernelBuilder, lean
 from kernels.step import Access
 from kernels.sweep import Store, Sweep
 from sparsejac.addressing import Box, collapse, composed
@@ -55,9 +55,10 @@ def grouped(placed: Sequence[Placed]) -> list[list[int]]:
     last: dict[Box, tuple[int, _Builder]] = {}
     for k, term in enumerate(placed):
         number, builder = last.get(term.box, (-1, None))
-        if builder is None or builder.size_with(term) > LARGEST:
+        if builder is None or builder.size_with(term) > builder.most:
             number, builder = len(groups), _Builder()
-            builder.product(term.factors)
+            # The factors of one large kernel stay together: alone, each would compute most of it again.
+            builder.most = max(LARGEST, 3 * builder.size_with(term) // 2)
             groups.append([])
         groups[number].append(k)
         last[term.box] = number, builder
@@ -68,6 +69,7 @@ class _Builder:
     """A kernel of products of factors, with loads as they come."""
 
     def __init__(self) -> None:
+        self.most = LARGEST
         self.kernel = KernelBuilder(MOST_LOADS)
         self.loads: list[Access] = []
         self._numbers: dict[object, int] = {}
@@ -106,13 +108,8 @@ class _Builder:
 
     def build(self, outputs: Iterable[int]) -> tuple[Kernel, tuple[Access, ...]]:
         """The kernel, with the loads that it needs."""
-        kernel = self.kernel.build(*outputs)
-        used = {o for i in kernel.instructions for o in i.operands} | set(kernel.outputs)
-        kept = [k for k in range(len(self.loads)) if k in used]
-        builder = KernelBuilder(len(kept))
-        place = {k: n for n, k in enumerate(kept)}
-        numbers = builder.replay(kernel, [place.get(k, -1) for k in range(kernel.loads)])
-        return builder.build(*(numbers[o] for o in kernel.outputs)), tuple(self.loads[k] for k in kept)
+        kernel, kept = lean(self.kernel.build(*outputs))
+        return kernel, tuple(self.loads[k] for k in kept)
 
 
 def kernel_of(placed: Sequence[Placed]) -> tuple[Kernel, tuple[Access, ...]]:

@@ -12,8 +12,9 @@ import numpy as np
 from kernels.address import Address, Affine, Table
 from kernels.kernel import Kernel
 from kernels.step import Access
-from sparsejac.addressing import Box, c_strides, composed, covers, digits, recognised, table
+from sparsejac.addressing import Box, c_strides, composed, contiguous, covers, digits, recognised, table
 from sparsejac.boxes import Ranges, inside
+from sparsejac.elimination.common_points import shared_cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +61,12 @@ def factors_over(factors: Iterable[Factor], points: Address) -> tuple[Factor, ..
 
 _LOAD = Kernel(1, (), (0,))
 
+SHORTEST = 4
+"""A last dimension that is no longer is written out, so that its points share what they have in common."""
+
+IRREGULAR = 3
+"""Demands are cut by places where one in so many is under a table: loops over regular ones would lose by it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Demand:
@@ -72,12 +79,18 @@ class Demand:
     factors : tuple of Factor
     address : Address
         Place of the node for each point of the box, which all addresses share.
+    origin : object, optional
+        What demands have in common that were met at the same points of some node.
+    within : Address, optional
+        Which of those points these are.
     """
 
     vertex: int
     rows: Address
     factors: tuple[Factor, ...]
     address: Address
+    origin: object = None
+    within: Address | None = None
 
     @property
     def box(self) -> Box:
@@ -93,7 +106,12 @@ class Demand:
         """The same at other points."""
         factors = factors_over(self.factors, points)
         where = composed(self.address, points) if address is None else address
-        return Demand(self.vertex, composed(self.rows, points), factors, where)
+        within = None if self.within is None else composed(self.within, points)
+        return Demand(self.vertex, composed(self.rows, points), factors, where, self.origin, within)
+
+    def times(self, factors: Iterable[Factor], address: Address) -> Demand:
+        """What it asks of another node, whose derivative is multiplied by these."""
+        return replace(self, factors=(*self.factors, *factors), address=address)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,10 +134,15 @@ def frames(demands: Sequence[Demand], box: Box) -> list[Frame]:
     box : tuple of int
         That of the node.
     """
+    demands = _united(demands, prod(box))
+    parts = [part_of(demand.address, box) for demand in demands]
+    if any(part is None for part in parts):
+        irregular = _by_places(demands, box)
+        if irregular is not None:
+            return irregular
     alone: list[Frame] = []
     shared: dict[tuple[Box, Box], list[tuple[Demand, Part]]] = {}
-    for demand in _united(demands, prod(box)):
-        part = part_of(demand.address, box)
+    for demand, part in zip(demands, parts, strict=True):
         if part is None:
             alone.append(Frame(demand.address, (demand,)))
         else:
@@ -127,8 +150,46 @@ def frames(demands: Sequence[Demand], box: Box) -> list[Frame]:
     strides, found = c_strides(box), []
     for (low, lengths), members in shared.items():
         address = Affine(lengths, sum(a * s for a, s in zip(low, strides, strict=True)), strides)
-        found.append(Frame(address, tuple(demand.over(part.back(), address) for demand, part in members)))
+        found.append(_met(address, [demand.over(part.back(), address) for demand, part in members]))
     return found + alone
+
+
+def _by_places(demands: Sequence[Demand], box: Box) -> list[Frame] | None:
+    """Demands that ask for many places together, those of each place in one frame; None where most are regular.
+
+    The places along a short last dimension belong together: what is wanted of the corners of an element, say.
+    """
+    tabled = sum(demand.address.points for demand in demands if isinstance(demand.address, Table))
+    if tabled == 0 or IRREGULAR * tabled < sum(demand.address.points for demand in demands):
+        return None
+    width = box[-1] if len(box) > 1 and 1 < box[-1] <= SHORTEST else 1
+    asked = [one for demand in demands for one in _along_last(demand, width)]
+    cells = shared_cells([rows for _, _, rows in asked])
+    if cells is None:
+        return None
+    found = []
+    for rows, members in cells:
+        origin = object()
+        for place in sorted({asked[k][1] for k, _ in members}):
+            address = listed(rows * width + place)
+            chosen = ((asked[k][0], points) for k, points in members if asked[k][1] == place)
+            found.append(_met(address, [demand.over(listed(points), address) for demand, points in chosen], origin))
+    return found
+
+
+def _along_last(demand: Demand, width: int) -> list[tuple[Demand, int, np.ndarray]]:
+    """The parts of a demand at each place of a last dimension, and the rows of the others that they ask for."""
+    places = demand.address.table()
+    if width == 1:
+        return [(demand, 0, places)]
+    points = [np.flatnonzero(places % width == k) for k in range(width)]
+    return [(demand.over(listed(p)), k, places[p] // width) for k, p in enumerate(points) if len(p)]
+
+
+def _met(address: Address, demands: Sequence[Demand], origin: object = None) -> Frame:
+    """A frame whose demands know that they have met."""
+    origin, within = object() if origin is None else origin, contiguous(address.box)
+    return Frame(address, tuple(replace(demand, origin=origin, within=within) for demand in demands))
 
 
 def _united(demands: Sequence[Demand], size: int) -> list[Demand]:

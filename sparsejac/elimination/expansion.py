@@ -12,7 +12,8 @@ Evaluating Derivatives, 2nd edition, 2008, section 9.2.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
@@ -20,11 +21,11 @@ from math import gcd, prod
 
 import numpy as np
 
-from kernels.address import Address, Affine, identity
-from kernels.kernel import Kernel
+from kernels.address import Address, Affine, Table, identity
+from kernels.kernel import Kernel, lean
 from kernels.step import Access
 from sparsejac.addressing import Box, broadcast, c_strides, composed, contiguous, covers, reboxed, table
-from sparsejac.elimination.demands import Demand, Factor, Frame, factors_over, frames, listed, loaded
+from sparsejac.elimination.demands import SHORTEST, Demand, Factor, Frame, factors_over, frames, listed, loaded
 from sparsejac.elimination.expression import CHEAP, TooLargeError, expand, is_short, weights
 from sparsejac.fusion import Lowered
 from sparsejac.partials import differentiable_loads, linearized
@@ -48,9 +49,6 @@ MOST_REPEATED = 4
 STORED = 8
 """Weight of repeated work, for each partial derivative of each point, from which these are stored."""
 
-SHORTEST = 4
-"""A last dimension that is no longer is written out, so that its points share what they have in common."""
-
 
 @dataclass(frozen=True, eq=False)
 class Term:
@@ -63,6 +61,8 @@ class Term:
     rows, columns : Address
     factors : tuple of Factor
         1.0 if there are none.
+    origin, within
+        As of `Demand`.
     """
 
     row_vertex: int
@@ -70,6 +70,8 @@ class Term:
     rows: Address
     columns: Address
     factors: tuple[Factor, ...]
+    origin: object = None
+    within: Address | None = None
 
     @property
     def box(self) -> Box:
@@ -79,7 +81,8 @@ class Term:
     def over(self, points: Address) -> Term:
         """The same at some of its points."""
         rows, columns = composed(self.rows, points), composed(self.columns, points)
-        return replace(self, rows=rows, columns=columns, factors=factors_over(self.factors, points))
+        within = None if self.within is None else composed(self.within, points)
+        return replace(self, rows=rows, columns=columns, factors=factors_over(self.factors, points), within=within)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +158,9 @@ class _Walk:
         self.demands: dict[int, list[Demand]] = {}
         self.temporaries = count(first_buffer)
         self.weights = weights(lowered.program.nodes, lowered.buffers)
+        self.readers = Counter(
+            k for node in lowered.program.nodes for k in {read.node.index for read in node.operands()}
+        )
 
     def run(self) -> Expanded:
         """Visit all nodes from the output on."""
@@ -178,7 +184,7 @@ class _Walk:
     def visit(self, node: Node, demands: Sequence[Demand]) -> None:
         """Pass on what is wanted of a node."""
         if node.kind == "input":
-            self.terms += [Term(d.vertex, X, d.rows, d.address, d.factors) for d in demands]
+            self.terms += [Term(d.vertex, X, d.rows, d.address, d.factors, d.origin, d.within) for d in demands]
             return
         if self.is_cut(node, demands):
             self.cuts.append(node.index)
@@ -199,7 +205,8 @@ class _Walk:
         """Whether a node becomes a vertex."""
         if node.index not in self.lowered.buffers or all(covers(d.address, node.size) for d in demands):
             return False
-        return len(demands) > self.most
+        tabled = {id(d) if d.origin is None else d.origin for d in demands if isinstance(d.address, Table)}
+        return sum(isinstance(d.address, Affine) for d in demands) + len(tabled) > self.most
 
     def is_written_out(self, node: Node) -> bool:
         """Whether a node is a short sum, to be treated as an expression."""
@@ -220,8 +227,7 @@ class _Walk:
 
     def with_stored(self, demand: Demand) -> Demand:
         """The same with its factors stored."""
-        factor = self.store(demand.factors, demand.box)
-        return Demand(demand.vertex, demand.rows, (factor,), demand.address)
+        return replace(demand, factors=(self.store(demand.factors, demand.box),))
 
     def store(self, factors: tuple[Factor, ...], box: Box) -> Factor:
         """Compute a product once for each point of a box."""
@@ -239,8 +245,7 @@ class _Walk:
             for part in _written_out(frame):
                 for load, factor in self.partials(node, part.address):
                     for demand in part.demands:
-                        factors = demand.factors if factor is None else (*demand.factors, factor)
-                        self.demand(load.node, Demand(demand.vertex, demand.rows, factors, load.address))
+                        self.demand(load.node, demand.times(() if factor is None else (factor,), load.address))
 
     def store_partials(self, node: Node, box: Box, found: Sequence[Frame], asked: int) -> bool:
         """Where points of a node are asked for several times: compute their partials once each, if that is dear."""
@@ -254,22 +259,51 @@ class _Walk:
                 more = () if kept is None else (kept.over(frame.address),)
                 address = composed(load.address, frame.address)
                 for demand in frame.demands:
-                    self.demand(load.node, Demand(demand.vertex, demand.rows, (*demand.factors, *more), address))
+                    self.demand(load.node, demand.times(more, address))
         return True
 
     def partials(self, node: Node, address: Address) -> list[tuple[Load, Factor | None]]:
         """The nodes on which a node depends, each with a partial derivative; None stands for 1.0."""
+        found = self.partials_by_shared(node, address) if isinstance(address, Table) else None
+        if found is not None:
+            return found
         try:
             kernel, loads = expand(node, address, self.is_load)
         except TooLargeError:
             kernel, loads = expand(node, address, lambda load: load.node.index in self.lowered.buffers)
+        found = self.differentiated(kernel, loads)
+        assert found is not None  # all loads are buffers
+        return found
+
+    def partials_by_shared(self, node: Node, address: Address) -> list[tuple[Load, Factor | None]] | None:
+        """The same by nodes without a buffer that several others read, where demands on these meet; else None.
+
+        Only where their values are not needed, and under tables: what is regular is best written out as a whole.
+        """
+        buffers = self.lowered.buffers
+
+        def is_shared(load: Load) -> bool:
+            read = load.node
+            return read.kind == "map" and read.active and read.index not in buffers and self.readers[read.index] > 1
+
+        try:
+            kernel, loads = expand(node, address, lambda load: self.is_load(load) or is_shared(load))
+        except TooLargeError:
+            return None
+        return self.differentiated(kernel, loads) if any(map(is_shared, loads)) else None
+
+    def differentiated(self, kernel: Kernel, loads: Sequence[Load]) -> list[tuple[Load, Factor | None]] | None:
+        """Partial derivatives of an expression; None where they need a number that no buffer holds."""
         rules = differentiable_loads(kernel)
         chosen = tuple(k for k, load in enumerate(loads) if load.node.active and k in rules)
-        derivative = linearized(kernel, chosen)
+        whole = linearized(kernel, chosen)
+        derivative, kept = lean(replace(whole, outputs=whole.outputs[1:]))
         buffers = self.lowered.buffers
-        accesses = tuple(Access(buffers[load.node.index], load.address) for load in loads)
+        if any(loads[k].node.index not in buffers for k in kept):
+            return None
+        accesses = tuple(Access(buffers[loads[k].node.index], loads[k].address) for k in kept)
         found: list[tuple[Load, Factor | None]] = []
-        for k, output in zip(chosen, derivative.outputs[1:], strict=True):
+        for k, output in zip(chosen, derivative.outputs, strict=True):
             literal = _literal(derivative, output)
             if literal != 0.0:
                 found.append((loads[k], None if literal == 1.0 else Factor(derivative, accesses, output)))
@@ -277,51 +311,56 @@ class _Walk:
 
     def pass_sum(self, node: Node, demand: Demand) -> None:
         """Go on at the points that are summed."""
-        (load,) = node.loads
-        if node.indptr is not None:
-            self.pass_ragged(node, demand)
-            return
-        summed = node.box[len(node.box) - node.reduced :]
-        if demand.weight > 2 and prod(summed) > 1:
-            demand = self.with_stored(demand)
-        to_row = _repeated(contiguous(demand.box), summed)
-        first = _repeated(composed(Affine((node.size,), 0, (prod(summed),)), demand.address), summed)
-        if isinstance(first, Affine):
-            point: Address = Affine(first.box, first.offset, (*first.strides[: len(demand.box)], *c_strides(summed)))
-        else:
-            point = table(first.box, first.places.reshape(-1, prod(summed)) + np.arange(prod(summed)))
-        self.demand(load.node, demand.over(to_row, composed(load.address, point)))
-
-    def pass_ragged(self, node: Node, demand: Demand) -> None:
-        """Go on at the points that are summed, row by row."""
-        assert node.indptr is not None
-        (load,) = node.loads
-        if demand.weight > 2:
-            demand = self.with_stored(demand)
-        indptr, places = np.asarray(node.indptr, np.int64), demand.address.table()
-        starts, lengths = indptr[places], indptr[np.asarray(places) + 1] - indptr[places]
-        to_row = np.repeat(np.arange(len(places)), lengths)
-        offsets = np.cumsum(lengths) - lengths
-        points = np.arange(len(to_row)) + np.repeat(starts - offsets, lengths)
-        self.demand(load.node, demand.over(listed(to_row), composed(load.address, listed(points))))
+        heavy = demand.weight > 2 and (node.indptr is not None or prod(node.box[len(node.box) - node.reduced :]) > 1)
+        self.demand(node.loads[0].node, summed(node, self.with_stored(demand) if heavy else demand))
 
     def pass_join(self, node: Node, demand: Demand) -> None:
         """Go on at what the pieces read."""
-        if covers(demand.address, node.size):
-            for piece in node.pieces:
-                if piece.load.node.active:
-                    self.demand(piece.load.node, demand.over(piece.store, piece.load.address))
-            return
-        places = demand.address.table()
-        for piece in node.pieces:
-            if not piece.load.node.active:
-                continue
-            inverse = np.full(node.size, -1, dtype=np.int64)
-            inverse[piece.store.table()] = np.arange(piece.store.points)
-            met = inverse[places]
-            points = np.flatnonzero(met >= 0)
-            address = composed(piece.load.address, listed(met[points]))
-            self.demand(piece.load.node, demand.over(listed(points), address))
+        for read, part in joined(node, demand):
+            self.demand(read, part)
+
+
+def summed(node: Node, demand: Demand) -> Demand:
+    """What a demand on sums asks of what is summed."""
+    (load,) = node.loads
+    if node.indptr is not None:
+        return _summed_in_ranges(node, demand)
+    added = node.box[len(node.box) - node.reduced :]
+    to_row = _repeated(contiguous(demand.box), added)
+    first = _repeated(composed(Affine((node.size,), 0, (prod(added),)), demand.address), added)
+    if isinstance(first, Affine):
+        point: Address = Affine(first.box, first.offset, (*first.strides[: len(demand.box)], *c_strides(added)))
+    else:
+        point = table(first.box, first.places.reshape(-1, prod(added)) + np.arange(prod(added)))
+    return demand.over(to_row, composed(load.address, point))
+
+
+def _summed_in_ranges(node: Node, demand: Demand) -> Demand:
+    """The same row by row."""
+    assert node.indptr is not None
+    (load,) = node.loads
+    indptr, places = np.asarray(node.indptr, np.int64), demand.address.table()
+    starts, lengths = indptr[places], indptr[np.asarray(places) + 1] - indptr[places]
+    to_row = np.repeat(np.arange(len(places)), lengths)
+    offsets = np.cumsum(lengths) - lengths
+    points = np.arange(len(to_row)) + np.repeat(starts - offsets, lengths)
+    return demand.over(listed(to_row), composed(load.address, listed(points)))
+
+
+def joined(node: Node, demand: Demand) -> Iterator[tuple[Node, Demand]]:
+    """What a demand on a vector put together from pieces asks of what these read, as far as it depends on x."""
+    pieces = [piece for piece in node.pieces if piece.load.node.active]
+    if covers(demand.address, node.size):
+        yield from ((piece.load.node, demand.over(piece.store, piece.load.address)) for piece in pieces)
+        return
+    places = demand.address.table()
+    for piece in pieces:
+        inverse = np.full(node.size, -1, dtype=np.int64)
+        inverse[piece.store.table()] = np.arange(piece.store.points)
+        met = inverse[places]
+        points = np.flatnonzero(met >= 0)
+        address = composed(piece.load.address, listed(met[points]))
+        yield piece.load.node, demand.over(listed(points), address)
 
 
 def _repeated(address: Address, box: Box) -> Address:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,16 +22,20 @@ from kernels.executor import Executor
 from kernels.kernel import Kernel
 from kernels.lazy import Lazy
 from kernels.products import zero_invocation
-from kernels.step import Access
+from kernels.step import Access, Schedule
 from kernels.sweep import Sweep
 from sparsejac.addressing import contiguous
 from sparsejac.backend import estimate_kernel
 from sparsejac.elimination.assembly import Placed, grouped, kernel_of, sweep_of
-from sparsejac.elimination.expansion import Stored, expanded
+from sparsejac.elimination.expansion import Expanded, Stored, Term, expanded
 from sparsejac.elimination.lattice import by_rows
+from sparsejac.elimination.locality import nearby, together
 from sparsejac.elimination.placement import place_in_entries
 from sparsejac.fusion import Lowered
 from sparsejac.pattern import Pattern
+from sparsejac.sparsity import count_partials
+from sparsejac.stored import stored
+from sparsejac.stored_sweeps import sweep_forms
 from sparsejac.strategies.cost import Facts, Prediction, issued, jumps, predict_calls
 from sparsejac.strategies.protocol import FloatArray, Outline, Prepared, ProgramStrategy
 from sparsejac.strategies.rates import NEAR_SWEPT, distance, rates
@@ -53,35 +58,92 @@ REGIONAL = Lazy("sparsejac.elimination.regional")
 Arrays = list[FloatArray]
 
 
+@dataclass(frozen=True, eq=False)
+class Swept:
+    """All that is run at each x, beside the launches: what lies on the disk of a large problem.
+
+    Parameters
+    ----------
+    sweeps, scatter : tuple of Sweep
+        Before the products, and after them.
+    products : Products, optional
+    sizes : tuple of int
+        Length of each array to work with; the pool of the products is the first one.
+    launches : tuple of int
+        Those whose values the sweeps load.
+    zeroed : bool
+        Whether the entries have to be zero before.
+    cuts : int
+        Nodes at which the Program was cut.
+    regional : bool
+        Whether matrices are multiplied by index arithmetic, region by region.
+    interpreted : float
+        Seconds that the interpreter is taken to need.
+    """
+
+    sweeps: tuple[Sweep, ...]
+    scatter: tuple[Sweep, ...]
+    products: Products | None
+    sizes: tuple[int, ...]
+    launches: tuple[int, ...]
+    zeroed: bool
+    cuts: int
+    regional: bool
+    interpreted: float
+
+    @property
+    def steps(self) -> int:
+        """Numbers of tables that were gone through."""
+        swept = sum(sweep.points * (len(sweep.loads) + len(sweep.stores)) for sweep in self.sweeps)
+        return swept + (0 if self.products is None else self.products.multiplications + self.products.terms)
+
+
 class Elimination(Outline):
-    """The terms of a Program, before it is known which entries there are.
+    """The terms of a Program, before it is known which entries there are; written down on first need.
 
     Parameters
     ----------
     lowered : Lowered
+    found : Expanded, optional
+        The terms, where they are known.
     """
 
-    def __init__(self, lowered: Lowered) -> None:
+    def __init__(self, lowered: Lowered, found: Expanded | None = None) -> None:
         self.lowered = lowered
         self.entries = len(lowered.schedule.sizes)
-        self.found = expanded(lowered, self.entries + 2)
-        self.pooled: Pooled | None = None
-        self.order: Order | None = None
-        self.outlined: Outlined | None = None
-        if self.found.cuts:
-            self.outlined = REGIONAL.outlined(self.found, lowered, self.entries + 1)
-            if self.outlined is None:
-                self.pool()
+        self._given = found
 
-    def pool(self) -> None:
-        """Plan products by tables for the whole of a cut Program."""
-        self.pooled = POOLING.place_in_pool(self.found, self.lowered, self.entries + 1)
-        self.order = ORDER.cheapest(self.pooled.graph)
+    @cached_property
+    def found(self) -> Expanded:
+        """The terms."""
+        return expanded(self.lowered, self.entries + 2) if self._given is None else self._given
+
+    @cached_property
+    def outlined(self) -> Outlined | None:
+        """The regions of a cut Program, if they are regular."""
+        return REGIONAL.outlined(self.found, self.lowered, self.entries + 1) if self.found.cuts else None
+
+    @cached_property
+    def pooled(self) -> Pooled:
+        """Places for products by tables, for the whole of a cut Program."""
+        placed: Pooled = POOLING.place_in_pool(self.found, self.lowered, self.entries + 1)
+        return placed
+
+    @cached_property
+    def order(self) -> Order:
+        """The order of these products."""
+        found: Order = ORDER.cheapest(self.pooled.graph)
+        return found
+
+    @cached_property
+    def terms(self) -> list[Term]:
+        """Terms in the order in which their points are swept, where they go straight to their entries."""
+        return list(self.found.terms) if self.found.cuts else nearby(together(self.found.terms))
 
     @cached_property
     def _kernels(self) -> list[tuple[int, Kernel, tuple[Access, ...]]]:
         """For each sweep its points, its kernel and its loads, wherever its results go."""
-        placed = [Placed(t.box, t.factors, self.entries, t.rows, adds=False) for t in self.found.terms]
+        placed = [Placed(t.box, t.factors, self.entries, t.rows, adds=False) for t in self.terms]
         groups = stored_groups(self.found.stored) + [[placed[k] for k in group] for group in grouped(placed)]
         return [(prod(group[0].box), *kernel_of(group)) for group in groups]
 
@@ -99,12 +161,13 @@ class Elimination(Outline):
             far_lines += sum(jumps(access.address) for access in loads)
         written = sum(prod(s.box) for s in stored) + sum(prod(term.box) for term in terms)
         memory = 8 * sum(prod(s.box) for s in stored) + 4 * sum(prod(term.box) for term in terms)
-        products, work = (0, 0) if self.order is None else (self.order.multiplications, self.order.terms)
+        order = self.order if self.found.cuts and self.outlined is None else None
+        products, work = (0, 0) if order is None else (order.multiplications, order.terms)
         banded = 0 if self.outlined is None else self.outlined.multiplications
         memory += 12 * work
         schedule, rate, reached = self.lowered.schedule, rates(), memory + 8 * (facts.nnz + written)
         launches = [schedule.launches[k] for k in schedule.needed(load.buffer for load in read)]
-        steps = len(self._kernels) + len(launches) + (0 if self.order is None else 2 * len(self.order.cuts) + 1)
+        steps = len(self._kernels) + len(launches) + (0 if order is None else 2 * len(order.cuts) + 1)
         nanoseconds = (
             predict_calls(steps, max(heaviest, 4 * work))
             + rate.weight * sum(issued(launch.points) * launch.kernel.weight for launch in launches)
@@ -118,16 +181,56 @@ class Elimination(Outline):
         products += banded
         return Prediction("elimination", 0, 1, products, flops + 2 * products, memory, nanoseconds * 1e-9)
 
-    def prepare(self, pattern: Pattern, *, known_zeros: bool) -> Prepared:
-        """As of `Outline`."""
-        regional = None
+    def prepare(self, pattern: Pattern, *, known_zeros: bool, origin: Sequence[Any] | None = None) -> Prepared:
+        """As of `Outline`; it is looked for on the disk before any term is written down."""
+        schedule = self.lowered.schedule
+        partials = count_partials(schedule)
+        swept = stored(
+            "elimination",
+            lambda: self._swept(pattern, known_zeros=known_zeros),
+            key=(self.lowered.program.digest, schedule, (pattern,) if origin is None else origin, known_zeros),
+            # Terms that were given are no part of the key, and what a library's function stands for is told by a text
+            # that may name places in this process's memory.
+            work=0 if schedule.calls or self._given is not None else partials,
+            forms=lambda: (Swept, *sweep_forms()),
+            effort=lambda made: partials + made.steps,
+        )
+        return _Sweeps(schedule, swept, known_zeros=known_zeros)
+
+    def _swept(self, pattern: Pattern, *, known_zeros: bool) -> Swept:
+        found = self.found
+        groups = stored_groups(found.stored)
+        if not found.cuts:
+            placement = place_in_entries(by_rows(self.terms), pattern, self.entries, known_zeros=known_zeros)
+            return self._made(groups + placement.groups, zeroed=placement.zeroed)
         if self.outlined is not None:
-            first = self.entries + 2 + len(self.found.stored)
+            first = self.entries + 2 + len(found.stored)
             regional = REGIONAL.regional(self.outlined, pattern, self.entries, first, known_zeros=known_zeros)
-            if regional is None:
-                self.outlined = None
-                self.pool()
-        return _Sweeps(self, pattern, regional, known_zeros=known_zeros)
+            if regional is not None:
+                return self._made(groups + regional.groups, regional, zeroed=regional.zeroed)
+            self.outlined = None
+        products = PRODUCTS.multiply(self.pooled.graph, self.order.cuts, pattern, known_zeros=known_zeros)
+        return self._made(groups + self.pooled.groups, products=products, zeroed=False)
+
+    def _made(
+        self,
+        groups: Sequence[Sequence[Placed]],
+        regional: Regional | None = None,
+        products: Products | None = None,
+        *,
+        zeroed: bool,
+    ) -> Swept:
+        sweeps = tuple(map(sweep_of, groups))
+        launches = self.lowered.schedule.needed(load.buffer for sweep in sweeps for load in sweep.loads)
+        interpreted = sum(estimate_kernel(sweep.kernel, sweep.points) for sweep in sweeps)
+        scatter: tuple[Sweep, ...] = ()
+        more: tuple[int, ...] = ()
+        if regional is not None:
+            products, scatter, more = regional.products, regional.scatter, regional.sizes
+            sweeps += tuple(regional.sweeps)
+        sizes = (0 if products is None else products.size, *(prod(s.box) for s in self.found.stored), *more)
+        cuts, needed = len(self.found.cuts), tuple(sorted(launches))
+        return Swept(sweeps, scatter, products, sizes, needed, zeroed, cuts, regional is not None, interpreted)
 
 
 class _Sweeps(Prepared):
@@ -135,8 +238,8 @@ class _Sweeps(Prepared):
 
     Parameters
     ----------
-    outline : Elimination
-    pattern : Pattern
+    schedule : Schedule
+    swept : Swept
     known_zeros : bool
         Whether terms that lead to no entry are known to be zero; what is not finite is computed again then.
     """
@@ -144,38 +247,15 @@ class _Sweeps(Prepared):
     passes = 1
     computes_values = False
 
-    def __init__(
-        self, outline: Elimination, pattern: Pattern, regional: Regional | None = None, *, known_zeros: bool
-    ) -> None:
-        self.schedule = outline.lowered.schedule
+    def __init__(self, schedule: Schedule, swept: Swept, *, known_zeros: bool) -> None:
+        self.schedule = schedule
         self.entrywise = not known_zeros
-        found = outline.found
-        self.cuts = len(found.cuts)
-        groups = stored_groups(found.stored)
-        self.products: Products | None = None
-        if not self.cuts:
-            placement = place_in_entries(by_rows(found.terms), pattern, outline.entries, known_zeros=known_zeros)
-            self.zeroed = placement.zeroed
-            groups += placement.groups
-        elif regional is not None:
-            self.zeroed, self.products = regional.zeroed, regional.products
-            groups += regional.groups
-        elif outline.pooled is not None and outline.order is not None:
-            self.zeroed = False
-            graph, cuts = outline.pooled.graph, outline.order.cuts
-            self.products = PRODUCTS.multiply(graph, cuts, pattern, known_zeros=known_zeros)
-            groups += outline.pooled.groups
-        self.sweeps = tuple(map(sweep_of, groups))
-        self.scatter: tuple[Sweep, ...] = ()
-        self.regional = regional is not None
-        self.launches = self.schedule.needed(load.buffer for sweep in self.sweeps for load in sweep.loads)
+        self.cuts, self.regional, self.zeroed = swept.cuts, swept.regional, swept.zeroed
+        self.sweeps, self.scatter, self.products = swept.sweeps, swept.scatter, swept.products
+        self.launches = frozenset(swept.launches)
         self.variants: tuple[Variant, ...] = ("value",) if self.launches else ()
-        self.interpreted = sum(estimate_kernel(sweep.kernel, sweep.points) for sweep in self.sweeps)
-        self._sizes = (0 if self.products is None else self.products.size, *(prod(s.box) for s in found.stored))
-        if regional is not None:
-            self.sweeps += tuple(regional.sweeps)
-            self.scatter = regional.scatter
-            self._sizes += regional.sizes
+        self.interpreted = swept.interpreted
+        self._sizes = swept.sizes
         self.bytes = 8 * sum(self._sizes) + sum(map(_table_bytes, self.sweeps))
         self.bytes += 0 if self.products is None else self.products.bytes
         self.workspaces: Workspaces[Arrays] = Workspaces(self._make_workspace)
