@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -28,18 +28,23 @@ from sparsejac.errors import InputError
 from sparsejac.fused import Fused, fuse
 from sparsejac.fusion import Lowered
 from sparsejac.given import VECTORS, adopt_coloring, check_pattern_products, check_pattern_shape, move_randomly
-from sparsejac.options import BackendName, check_option
+from sparsejac.location import user_location
+from sparsejac.options import BackendName, HessianStrategyName, check_option
 from sparsejac.options import StrategyName as StrategyName
 from sparsejac.parts import Parts
 from sparsejac.pattern import Pattern, entry_numbers
 from sparsejac.sparsity import Live, Sparsity, count_partials, detect, first_place
 from sparsejac.stored import stored
 from sparsejac.stored_coloring import stored_coloring
-from sparsejac.strategies import STRATEGIES
+from sparsejac.strategies import HESSIAN_STRATEGIES, STRATEGIES, curvature
 from sparsejac.strategies.cost import Facts, Prediction, Seeds, gather_facts, predict_nothing
+from sparsejac.strategies.curvature import CurvatureStrategy
 from sparsejac.strategies.identity import IDENTITY
 from sparsejac.strategies.protocol import Compressed, Outline, Prepared, ProgramStrategy, Strategy
+from sparsejac.strategies.rates import rates
+from sparsejac.strategies.symmetric import SymmetricStrategy, Symmetrized
 from sparsejac.strategies.workspace import Workspaces
+from sparsejac.symmetric import HessianOf, Mirrored, mirrored
 from sparsejac.varying import split, varying_entries
 from sparsejac.zeros import Fact, Known, live_partials
 
@@ -56,6 +61,8 @@ MEMORY_LIMIT = 4 * 2**30
 
 # Programs of more launches are deep: to write their terms down takes longer than the other strategies do.
 MOST_LAUNCHES = 64
+
+AnyStrategy = Strategy | SymmetricStrategy | ProgramStrategy | CurvatureStrategy
 
 _NOTHING = np.empty(0)
 
@@ -114,6 +121,9 @@ class Engine:
         arrays that nobody changes, though another call may come with other arrays.
     lowered : Lowered, optional
         The Program of the schedule, for the strategies that look at it.
+    hessian : HessianOf, optional
+        For the Program of a gradient: its Jacobian is symmetric, and what is written is one triangle of it, or all of
+        it from one number for each pair of entries.
 
     Raises
     ------
@@ -132,13 +142,16 @@ class Engine:
         known: Known | None = None,
         changing: int | None = None,
         lowered: Lowered | None = None,
+        hessian: HessianOf | None = None,
     ) -> None:
-        check_option("Engine", "strategy", strategy, StrategyName)
+        check_option("Engine", "strategy", strategy, StrategyName if hessian is None else HessianStrategyName)
         check_option("Engine", "backend", backend, BackendName)
         if pattern is not None:
             check_pattern_shape(pattern, schedule)
         self.schedule = order_active(schedule)
         self.lowered = lowered
+        self.hessian = hessian
+        self.strategies: Mapping[str, AnyStrategy] = STRATEGIES if hessian is None else HESSIAN_STRATEGIES
         self.order = order
         self.requested = strategy
         self.backend = Backend(self.schedule, backend)
@@ -196,8 +209,23 @@ class Engine:
 
     @property
     def pattern(self) -> Pattern:
+        """The pattern of what is written: the Jacobian's, or that of the wanted part of a Hessian."""
+        return self.computed if self.form is None else self.form.pattern
+
+    @property
+    def matrix(self) -> str:
+        """What is written, in a word."""
+        return "Jacobian" if self.hessian is None else "Hessian"
+
+    @property
+    def computed(self) -> Pattern:
         """The pattern of the Jacobian: the given one, or the detected one."""
         return self.sparsity.pattern if self._given_pattern is None else self._given_pattern
+
+    @property
+    def form(self) -> Mirrored | None:
+        """Which entries of the Jacobian are written; None if all are, as they are."""
+        return None if self.hessian is None else mirrored(self.computed, self.hessian.triangle)
 
     @property
     def parts(self) -> Parts | None:
@@ -208,7 +236,7 @@ class Engine:
         divided = split(self.schedule, self._changing)
         if divided is None:
             return None
-        return Parts(self.schedule, divided, self.pattern, self._live, self.backend.name)
+        return Parts(self.schedule, divided, self.computed, self._live, self.backend.name)
 
     @property
     def linear(self) -> bool:
@@ -227,7 +255,7 @@ class Engine:
     def _find_varying(self) -> npt.NDArray[np.bool_]:
         found = varying_entries(self.schedule, self._changing, self._live)
         if self._given_pattern is None:
-            return found
+            return found if self.form is None else found[self.form.sources]
         detected = entry_numbers(self.sparsity.pattern)[found]
         return np.asarray(np.isin(entry_numbers(self.pattern), detected, assume_unique=True))
 
@@ -236,7 +264,8 @@ class Engine:
         parts = self.parts
         if parts is None or parts.linear:
             return parts
-        return parts if STRATEGIES[name].problem is not None and parts.worth else None
+        takes_parts = isinstance(self.strategies[name], Strategy) and self.strategies[name].problem is not None
+        return parts if takes_parts and parts.worth else None
 
     @property
     def facts(self) -> Facts:
@@ -244,7 +273,7 @@ class Engine:
         return self._once("facts", self._gather_facts)
 
     def _gather_facts(self) -> Facts:
-        found = replace(self.sparsity, pattern=self.pattern)
+        found = replace(self.sparsity, pattern=self.computed)
         return stored(
             "facts",
             lambda: gather_facts(self.schedule, found),
@@ -257,7 +286,9 @@ class Engine:
         """Coloring of the columns, the rows, or both, computed on first need; of the entries that vary, if some do."""
         parts = self.parts
         is_partial = parts is not None and parts.worth and not parts.linear
-        pattern = parts.sparsity.pattern if parts is not None and is_partial else self.pattern
+        pattern = parts.sparsity.pattern if parts is not None and is_partial else self.computed
+        if COLORING.PROBLEMS[problem].symmetric:
+            pattern = mirrored(self.computed, "full").pattern
         made: Coloring = self._once(_stage(problem), lambda: stored_coloring(pattern, problem, self.order))
         return made
 
@@ -292,8 +323,16 @@ class Engine:
         """An engine of its own for a strategy, which compiles at once and begins with all that is known here."""
         backend: BackendName = "numba" if self.backend.name == "auto" else self.backend.name
         strategy, known, lowered = cast("StrategyName", name), self._known, self.lowered
+        changing, hessian = self._changing, self.hessian
         other = Engine(
-            self.schedule, strategy, self.order, backend, known=known, changing=self._changing, lowered=lowered
+            self.schedule,
+            strategy,
+            self.order,
+            backend,
+            known=known,
+            changing=changing,
+            lowered=lowered,
+            hessian=hessian,
         )
         other._given_pattern, other._is_given = self._given_pattern, self._is_given
         other._pattern_checked, other._untimed = self._pattern_checked, 0
@@ -303,7 +342,7 @@ class Engine:
     @property
     def coloring(self) -> Coloring | None:
         """The coloring that the strategy uses; None for the identity strategy."""
-        problem = STRATEGIES[self.strategy].problem
+        problem = self.strategies[self.strategy].problem
         return None if problem is None else self.color(problem)
 
     @property
@@ -322,12 +361,32 @@ class Engine:
         return self._once(f"prepare {name}", lambda: self._prepare(name))
 
     def _prepare(self, name: str) -> Prepared:
-        strategy, parts = STRATEGIES[name], self._parts_for(name)
+        strategy = self.strategies[name]
         coloring = None if strategy.problem is None else self.color(strategy.problem)
-        if isinstance(strategy, ProgramStrategy):
-            return self._outline(strategy).prepare(self.pattern, known_zeros=self._has_known_zeros)
+        if isinstance(strategy, SymmetricStrategy):
+            assert self.hessian is not None
+            assert coloring is not None
+            whole = mirrored(self.computed, "full").pattern
+            return strategy.prepare(self.schedule, whole, self.hessian.triangle, coloring)
+        if isinstance(strategy, Strategy):
+            return self._formed(self._prepare_seeded(strategy, coloring))
+        outline = self._outline(strategy)
+        if outline is None:
+            raise InputError(
+                f"strategy={name!r}: f is not seen to be a sum of terms of few unknowns each\n  {user_location()}\n"
+                "  Cure: strategy='auto', which takes the fastest of the others."
+            )
+        origin = (self.schedule, self._zeros, self._given_pattern)
+        return outline.prepare(self.computed, known_zeros=self._has_known_zeros, origin=origin)
+
+    def _formed(self, prepared: Prepared) -> Prepared:
+        """What computes the Jacobian, made to write what is wanted of it."""
+        return prepared if self.form is None else Symmetrized(prepared, self.form, self.computed.nnz)
+
+    def _prepare_seeded(self, strategy: Strategy, coloring: Coloring | None) -> Prepared:
+        parts = self._parts_for(strategy.name)
         if parts is None or parts.linear:
-            return strategy.prepare(self.schedule, self.pattern, coloring, self._live)
+            return strategy.prepare(self.schedule, self.computed, coloring, self._live)
         prepared = strategy.prepare(parts.schedule, parts.sparsity.pattern, coloring, parts.live)
         assert isinstance(prepared, Compressed)
         prepared.move(parts.places)
@@ -338,28 +397,41 @@ class Engine:
         """Whether the pattern may lack entries to which the data flow leads."""
         return self._given_pattern is not None or any(mask is not None for mask in self._live)
 
-    def _outline(self, strategy: ProgramStrategy) -> Outline:
+    def _outline(self, strategy: ProgramStrategy | CurvatureStrategy) -> Outline | None:
         if self.lowered is None:
             raise InputError(f"Engine: the strategy {strategy.name!r} needs the Program; pass lowered=lower(program)")
-        lowered = self.lowered
-        return self._once(f"outline {strategy.name}", lambda: strategy.outline(lowered))
+        lowered, hessian = self.lowered, self.hessian
+        if isinstance(strategy, ProgramStrategy):
+            return self._once(f"outline {strategy.name}", lambda: strategy.outline(lowered))
+        assert hessian is not None
+        return self._once(f"outline {strategy.name}", lambda: strategy.outline(lowered, hessian))
 
     @property
     def usable(self) -> tuple[str, ...]:
         """Names of the strategies that can be used here: without a Program not all of them."""
-        return tuple(n for n, s in STRATEGIES.items() if self.lowered is not None or isinstance(s, Strategy))
+        return tuple(n for n, s in self.strategies.items() if self._is_usable(s))
+
+    def _is_usable(self, strategy: AnyStrategy) -> bool:
+        if strategy is curvature.ELEMENTS:
+            return self._outline(curvature.ELEMENTS) is not None
+        return self.lowered is not None or not isinstance(strategy, ProgramStrategy)
 
     def predict(self, name: str) -> Prediction:
         """Predict the cost of a strategy, coloring nothing: by the colors there are, or the fewest expected."""
-        strategy, parts = STRATEGIES[name], self._parts_for(name)
-        facts = self.facts if parts is None else parts.facts
+        strategy, parts = self.strategies[name], self._parts_for(name)
         if self.linear:
             return predict_nothing(name)
-        if isinstance(strategy, ProgramStrategy):
-            return self._outline(strategy).predict(self.facts)
+        if isinstance(strategy, ProgramStrategy | CurvatureStrategy):
+            outline = self._outline(strategy)
+            assert outline is not None
+            return outline.predict(self.facts)
+        facts = self.facts if parts is None else parts.facts
         known = None if strategy.problem is None else self.colored(strategy.problem)
         seeds = strategy.fewest(facts) if known is None else Seeds(known.num_column_colors, known.num_row_colors)
-        return strategy.predict(facts, seeds)
+        found = strategy.predict(facts, seeds)
+        if self.hessian is None or isinstance(strategy, SymmetricStrategy):
+            return found
+        return replace(found, seconds=found.seconds + 1e-9 * rates().entry * self.facts.nnz)  # what `_formed` adds
 
     @property
     def bytes(self) -> int:
@@ -469,7 +541,7 @@ class Engine:
             entries = parts.constant_entries(inputs) if parts is not None and parts.linear and not read else None
             if entries is None:
                 return self._write(inputs, out, read, check)
-            out[...] = entries
+            out[...] = entries if self.form is None else entries[self.form.sources]
             return []
         given = inputs if parts is None else parts.completed(inputs)
         if given is None:
@@ -508,6 +580,7 @@ class Engine:
         if fused is None or not fused.looks or self._untimed or self._evaluated is not None:
             return None
         function, take, give = fused.function, fused.workspaces.take, fused.workspaces.give
+        given = (*constants, *fused.further((np.empty(0), *constants)))
 
         def write(x: Any, out: Any) -> bool:
             try:
@@ -517,7 +590,7 @@ class Engine:
                 return False
             workspace = take()
             try:
-                status = function(out, x, *constants, workspace[1])
+                status = function(out, x, *given, workspace[1])
             except TypeError:
                 status = OVERLAP
             give(workspace)
@@ -586,7 +659,7 @@ class Engine:
                 self.backend.executor(("value",)).values(buffers)
                 self._ask_guards(buffers, check)
             copies = self._returned(buffers, read)
-        out[...] = entries
+        out[...] = entries if self.form is None else entries[self.form.sources]
         return copies
 
     def _write_parts(
@@ -753,7 +826,7 @@ class Engine:
         """Compute the entries again, where what is not finite may come from branches that are not taken."""
         live = without_dead_branches(self.schedule, self._live, buffers)
         if live is not None:
-            prepared = IDENTITY.prepare(self.schedule, self.pattern, None, live)
+            prepared = self._formed(IDENTITY.prepare(self.schedule, self.computed, None, live))
             prepared.data(buffers, NumpyExecutor(self.schedule), out)
             self.unbranched += 1
 
@@ -778,19 +851,26 @@ class Engine:
                 raise DecisionError(number, int(np.argmax(other)))
 
     def _choose(self) -> str:
+        """Take the cheapest strategy; where nothing was colored yet, an earlier process may have found which."""
+        if self.linear:
+            return "identity"
+        program = "" if self.lowered is None else self.lowered.program.digest
+        known = (self.schedule, program, self._zeros, self._given_pattern, self._changing, self.order, rates())
+        is_open = self.hessian is None and not (self.colorings() or self.schedule.calls)
+        return stored("strategy", self._cheapest, key=known, work=count_partials(self.schedule) if is_open else 0)
+
+    def _cheapest(self) -> str:
         """Take the cheapest strategy; nothing is colored where the fewest colors expected already lose."""
         chosen, seconds = "identity", np.inf
-        if self.linear:
-            return chosen
         for name in self.usable:
-            too_deep = name != "identity" and len(self.schedule.launches) > MOST_LAUNCHES
-            if STRATEGIES[name].problem is None and not too_deep:
+            too_deep = name == "elimination" and len(self.schedule.launches) > MOST_LAUNCHES
+            if self.strategies[name].problem is None and not too_deep and not self._is_beaten(name, chosen):
                 predicted = self.predict(name)
                 if predicted.bytes <= MEMORY_LIMIT and predicted.seconds < seconds:
                     chosen, seconds = name, predicted.seconds
-        bounds = [(self._floor(n), n) for n, s in STRATEGIES.items() if s.problem is not None]
+        bounds = [(self._floor(n), n) for n, s in self.strategies.items() if s.problem is not None]
         for bound, name in sorted(bounds, key=itemgetter(0)):
-            problem = STRATEGIES[name].problem
+            problem = self.strategies[name].problem
             if bound >= seconds or problem is None or self.predict(name).seconds >= seconds:
                 continue
             self.color(problem)
@@ -799,12 +879,15 @@ class Engine:
                 chosen, seconds = name, predicted.seconds
         return chosen
 
+    def _is_beaten(self, name: str, chosen: str) -> bool:
+        """Whether elimination needs no prediction, which takes long for Programs with cuts: elements have none."""
+        return name == "elimination" and chosen == "elements" and self._outline(curvature.ELIMINATION).is_cut
+
     def _floor(self, name: str) -> float:
         """Seconds that a strategy with colors takes at least; the pattern of what varies is not looked for."""
-        if self.parts is None or self.linear:
+        strategy = self.strategies[name]
+        if self.parts is None or self.linear or not isinstance(strategy, Strategy):
             return self.predict(name).seconds
-        strategy = STRATEGIES[name]
-        assert isinstance(strategy, Strategy)
         return strategy.predict(self.parts.floor(self.facts), Seeds(forward=1)).seconds
 
     def _adopt(self, given: Coloring | npt.ArrayLike) -> None:

@@ -41,6 +41,7 @@ class Fused:
         self._checks_finite = checks_finite
         self._entry = Entry(self._evaluation()[1])
         self.function, self.looks = self._entry.function, self._entry.looks
+        self.further = prepared.further
         self.workspaces: Workspaces[Workspace] = Workspaces(self._make)
 
     def run(self, inputs: Sequence[FloatArray], out: FloatArray) -> tuple[int, Workspace]:
@@ -54,7 +55,7 @@ class Fused:
             Of the same sort, and writeable.
         """
         workspace = self.workspaces.take()
-        return self.function(out, *inputs, workspace[1]), workspace
+        return self.function(out, *inputs, *self.further(inputs), workspace[1]), workspace
 
     def _make(self) -> Workspace:
         buffers, evaluation = self._evaluation()
@@ -68,7 +69,7 @@ class Fused:
         invocations = self._prepared.invocations(buffers, self._executor, out)
         assert invocations is not None
         guards = [(buffers[g.buffer], np.ascontiguousarray(g.expected).reshape(-1)) for g in schedule.guards]
-        inputs = [buffers[b] for b in schedule.inputs]
+        inputs = [*(buffers[b] for b in schedule.inputs), *self._prepared.stand_ins]
         return buffers, Evaluation(invocations, inputs, out, guards, self._checks_finite)
 
 

@@ -225,6 +225,10 @@ class _Completed(Prepared):
         self._both = np.intersect1d(parts.places, constant, assume_unique=True)
         self.passes, self.variants, self.entrywise = inner.passes, inner.variants, inner.entrywise
         self.bytes = inner.bytes + self._both.nbytes
+        self.stand_ins = inner.stand_ins
+
+    def further(self, inputs: Sequence[FloatArray]) -> tuple[FloatArray, ...]:
+        return self._inner.further(inputs)
 
     def data(self, buffers: Sequence[FloatArray], executor: Executor, out: FloatArray) -> None:
         entries = buffers[self._entries]

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.address import Table
+from kernels.address import Affine, Table
 from sparsejac.elimination.assembly import Placed, grouped
 from sparsejac.elimination.demands import factors_over, listed
 from sparsejac.elimination.expansion import Term
 from sparsejac.elimination.regular_places import regular
 from sparsejac.elimination.slots import EntryFinder
-from sparsejac.pattern import Pattern
+from sparsejac.pattern import Pattern, index_dtype
 
 Touched = npt.NDArray[np.bool_]
 
@@ -90,40 +90,44 @@ def _settle(group: list[Placed], touched: Touched) -> tuple[list[Placed], bool]:
     A term is written, and not added, if no earlier sweep and no other term of this one has written to its entries.
     """
     distinct = list({term.address.key: term for term in group}.values())
-    alone = {}
+    is_first = not touched.any()
+    repeated: set[object] = set()
     counts = np.zeros(len(touched), dtype=np.uint8) if len(distinct) > 1 or _repeats(distinct[0]) else None
     if counts is not None:
-        for term in distinct:
-            _count(term, counts)
+        repeated = {term.address.key for term in distinct if _count(term, counts)}
+    adds, unset = {}, False
     for term in distinct:
-        free = not _view(touched, term).any()
-        alone[term.address.key] = free and (counts is None or bool((_view(counts, term) <= 1).all()))
-    unset = any(not alone[term.address.key] and not _view(touched, term).all() for term in distinct)
-    turns = (_in_turn(order, touched) for order in (group, group[::-1])) if unset else ()
+        key, before = term.address.key, is_first or _at(touched, term)
+        free = is_first or not np.any(before)
+        adds[key] = key in repeated or not free or (counts is not None and bool((_at(counts, term) > 1).any()))
+        unset |= adds[key] and (is_first or not np.all(before))
+    turns = (_in_turn(order, touched) for order in (group, group[::-1])) if unset and not repeated else ()
     found = next((turn for turn in turns if turn is not None), None)
-    for term in distinct:
-        touched[_index(term)] = True
+    if counts is not None:
+        np.logical_or(touched, counts, out=touched)
+    else:
+        _put(touched, distinct[0], value=True)
     if found is not None:
         return found, False
-    return [replace(term, adds=not alone[term.address.key]) for term in group], unset
+    return [replace(term, adds=adds[term.address.key]) for term in group], unset
 
 
 def _in_turn(group: list[Placed], touched: Touched) -> list[Placed] | None:
-    """Terms of which the first at each point writes, and later ones at the same point add; None if that is not so."""
-    owners = np.full(len(touched), -1, dtype=np.int64)
-    points = np.arange(prod(group[0].box))
+    """Terms of which the first at each point writes, and later ones at the same point add; None if that is not so.
+
+    No place may come twice in one term.
+    """
+    owners = np.full(len(touched), -1, dtype=index_dtype(prod(group[0].box)))
+    points = np.arange(prod(group[0].box), dtype=owners.dtype)
     adds: dict[object, bool] = {}
     for term in group:
         if term.address.key in adds:
             continue
-        index = _index(term)
-        known = owners[index]
+        known = _at(owners, term).reshape(-1)
         adds[term.address.key] = bool((known == points).all()) and len(points) > 0
-        if not adds[term.address.key] and ((known != -1).any() or touched[index].any()):
+        if not adds[term.address.key] and ((known != -1).any() or _at(touched, term).any()):
             return None
-        owners[index] = points
-        if (owners[index] != points).any():
-            return None
+        _put(owners, term, points)
     return [replace(term, adds=adds[term.address.key]) for term in group]
 
 
@@ -139,19 +143,37 @@ def _repeats(term: Placed) -> bool:
     return False
 
 
-def _count(term: Placed, counts: npt.NDArray[np.uint8]) -> None:
-    """Add one for each point, two being many."""
-    if _repeats(term):
-        found = np.bincount(term.address.table(), minlength=len(counts))
-        np.add(counts, np.minimum(found, 2).astype(np.uint8), out=counts)
+def _count(term: Placed, counts: npt.NDArray[np.uint8]) -> bool:
+    """Add one wherever a term goes, two being many; tells whether two of its points go to one place."""
+    if not _repeats(term):
+        places = _view(counts, term)
+        np.minimum(places + np.uint8(1), 2, out=places)
+        return False
+    met = np.zeros(len(counts), dtype=np.bool_)
+    _put(met, term, value=True)
+    np.minimum(counts + met, 2, out=counts)
+    return int(np.count_nonzero(met)) < prod(term.box)
+
+
+def _at(array: npt.NDArray[Any], term: Placed) -> npt.NDArray[Any]:
+    """What stands at the places of a term."""
+    return array[term.address.places] if isinstance(term.address, Table) else _view(array, term)
+
+
+def _put(array: npt.NDArray[Any], term: Placed, value: Any) -> None:
+    """Write to the places of a term."""
+    if isinstance(term.address, Table):
+        array[term.address.places] = value
     else:
-        counts[_index(term)] += 1
-    np.minimum(counts, 2, out=counts)
+        places = _view(array, term)
+        places[...] = value if np.ndim(value) == 0 else value.reshape(term.box)
 
 
 def _view(array: npt.NDArray[Any], term: Placed) -> npt.NDArray[Any]:
-    return np.asarray(array[_index(term)])
-
-
-def _index(term: Placed) -> npt.NDArray[np.intp]:
-    return np.asarray(term.address.table())
+    """The places of an affine term, which may be written to."""
+    assert isinstance(term.address, Affine)
+    if not prod(term.box):
+        return array[:0].reshape(term.box)
+    size = array.itemsize
+    strides = tuple(size * stride for stride in term.address.strides)
+    return np.ndarray(term.box, array.dtype, array, size * term.address.offset, strides)

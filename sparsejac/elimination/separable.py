@@ -24,6 +24,7 @@ from sparsejac.elimination.demands import Demand, Factor, listed, loaded
 from sparsejac.elimination.expansion import OUTPUT, Term, X, joined, summed
 from sparsejac.elimination.expression import LARGEST, TooLargeError, expand, is_short
 from sparsejac.partials import differentiable_loads
+from sparsejac.primitives import PRIMITIVES
 from sparsejac.program import Load, Node, Program
 from sparsejac.second_partials import Curvature, second_partials
 
@@ -93,7 +94,7 @@ def hessian_terms(program: Program, buffers: Mapping[int, int], weights: int | N
             found += _terms(element, buffers)
             if len(found) > MOST_TERMS:
                 return None
-    except NotSeparableError:
+    except (NotSeparableError, TooLargeError):
         return None
     return tuple(found)
 
@@ -206,6 +207,7 @@ def _composed(kernel: Kernel, loads: Sequence[Load], instead: Mapping[int, Load 
 
 _Expression = tuple[Kernel, tuple[Load, ...]]
 _LOAD = Kernel(1, (), (0,))
+_RECIPROCAL = Kernel(1, (Instruction(PRIMITIVES["reciprocal"].operation, (0,)),), (1,))
 
 
 def _passed(node: Node, demand: Demand, buffers: Mapping[int, int]) -> Iterator[tuple[Node, Demand]]:
@@ -218,14 +220,26 @@ def _passed(node: Node, demand: Demand, buffers: Mapping[int, int]) -> Iterator[
         for load, sign in zip(node.loads, _SIGNS.get(node.primitive.name, (1.0,)), strict=False):
             factors = demand.factors if sign == 1.0 else (*demand.factors, number(sign))
             yield _through(load, demand, factors)
-    elif node.primitive is not None and node.primitive.name == "multiply":
+    elif node.primitive is not None and node.primitive.name in ("multiply", "divide"):
         fixed, moving = sorted(node.loads, key=lambda load: load.node.active)
-        if fixed.node.active or fixed.node.index not in buffers:
+        if fixed.node.active or (node.primitive.name == "divide" and fixed is node.loads[0]):
             raise NotSeparableError
-        factor = loaded(buffers[fixed.node.index], fixed.address).over(demand.address)
+        kernel = _RECIPROCAL if node.primitive.name == "divide" else _LOAD
+        factor = _factor(kernel, fixed, buffers).over(demand.address)
         yield _through(moving, demand, (*demand.factors, factor))
     else:
         raise NotSeparableError
+
+
+def _factor(kernel: Kernel, load: Load, buffers: Mapping[int, int]) -> Factor:
+    """A function of a number that does not depend on x."""
+    own, loads = (_LOAD, (load,)) if _is_load(load) else expand(load.node, load.address, _is_load)
+    if any(read.node.index not in buffers for read in loads):
+        raise NotSeparableError
+    builder = KernelBuilder(own.loads)
+    value = builder.replay(own, range(own.loads))[own.outputs[0]]
+    made = builder.build(builder.replay(kernel, [value])[kernel.outputs[0]])
+    return Factor(made, tuple(Access(buffers[read.node.index], read.address) for read in loads))
 
 
 def _through(load: Load, demand: Demand, factors: tuple[Factor, ...]) -> tuple[Node, Demand]:

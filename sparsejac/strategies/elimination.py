@@ -31,6 +31,7 @@ from sparsejac.elimination.expansion import Expanded, Stored, Term, expanded
 from sparsejac.elimination.lattice import by_rows
 from sparsejac.elimination.locality import nearby, together
 from sparsejac.elimination.placement import place_in_entries
+from sparsejac.elimination.settled import Keeper, Settled, settle
 from sparsejac.fusion import Lowered
 from sparsejac.pattern import Pattern
 from sparsejac.sparsity import count_partials
@@ -79,6 +80,8 @@ class Swept:
         Whether matrices are multiplied by index arithmetic, region by region.
     interpreted : float
         Seconds that the interpreter is taken to need.
+    settled : Settled
+        What is done once, for constants.
     """
 
     sweeps: tuple[Sweep, ...]
@@ -90,6 +93,7 @@ class Swept:
     cuts: int
     regional: bool
     interpreted: float
+    settled: Settled
 
     @property
     def steps(self) -> int:
@@ -192,7 +196,7 @@ class Elimination(Outline):
             # Terms that were given are no part of the key, and what a library's function stands for is told by a text
             # that may name places in this process's memory.
             work=0 if schedule.calls or self._given is not None else partials,
-            forms=lambda: (Swept, *sweep_forms()),
+            forms=lambda: (Swept, Settled, *sweep_forms()),
             effort=lambda made: partials + made.steps,
         )
         return _Sweeps(schedule, swept, known_zeros=known_zeros)
@@ -230,7 +234,14 @@ class Elimination(Outline):
             sweeps += tuple(regional.sweeps)
         sizes = (0 if products is None else products.size, *(prod(s.box) for s in self.found.stored), *more)
         cuts, needed = len(self.found.cuts), tuple(sorted(launches))
-        return Swept(sweeps, scatter, products, sizes, needed, zeroed, cuts, regional is not None, interpreted)
+        sweeps, settled = settle(sweeps, self._constants, self.entries + 1 + len(sizes))
+        return Swept(sweeps, scatter, products, sizes, needed, zeroed, cuts, regional is not None, interpreted, settled)
+
+    @property
+    def _constants(self) -> set[int]:
+        """The buffers that f's constants are in."""
+        buffers = self.lowered.buffers
+        return {buffers[n.index] for n in self.lowered.program.nodes if n.kind == "constant" and n.index in buffers}
 
 
 class _Sweeps(Prepared):
@@ -256,7 +267,9 @@ class _Sweeps(Prepared):
         self.variants: tuple[Variant, ...] = ("value",) if self.launches else ()
         self.interpreted = swept.interpreted
         self._sizes = swept.sizes
-        self.bytes = 8 * sum(self._sizes) + sum(map(_table_bytes, self.sweeps))
+        self._keeper = Keeper(swept.settled, schedule)
+        self.stand_ins = (np.empty(0),) if swept.settled.sweeps else ()
+        self.bytes = 8 * (sum(self._sizes) + swept.settled.size) + sum(map(_table_bytes, self.sweeps))
         self.bytes += 0 if self.products is None else self.products.bytes
         self.workspaces: Workspaces[Arrays] = Workspaces(self._make_workspace)
 
@@ -274,12 +287,17 @@ class _Sweeps(Prepared):
         if self.zeroed:
             out.fill(0.0)
         workspace = self.workspaces.take()
-        executor.sweep(self.sweeps, [*buffers, out, *workspace])
+        further = self.further([buffers[b] for b in self.schedule.inputs])
+        executor.sweep(self.sweeps, [*buffers, out, *workspace, *further])
         if self.products is not None:
             self.products.run(workspace[0], workspace[-1] if self.scatter else out)
         if self.scatter:
             executor.sweep(self.scatter, [*buffers, out, *workspace])
         self.workspaces.give(workspace)
+
+    def further(self, inputs: Sequence[FloatArray]) -> tuple[FloatArray, ...]:
+        """As of `Prepared`."""
+        return self._keeper.of(inputs)
 
     def with_values(self) -> Prepared:
         """As of `Prepared`."""
@@ -295,7 +313,7 @@ class _Sweeps(Prepared):
         found = executor.value_invocations(buffers, self.launches) if self.launches else []
         if self.zeroed:
             found.append(zero_invocation(out))
-        found += executor.sweep_invocations(self.sweeps, [*buffers, out, *workspace])
+        found += executor.sweep_invocations(self.sweeps, [*buffers, out, *workspace, *self.stand_ins])
         if self.products is not None:
             found += self.products.invocations(workspace[0], workspace[-1] if self.scatter else out)
         return found + executor.sweep_invocations(self.scatter, [*buffers, out, *workspace])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kernels.entry import Invocation
 from kernels.executor import Executor, active_buffers, allocate_rows, rows_of
 from kernels.step import Schedule
-from sparsejac.decompression import decompress, plan_decompression, read_invocation, run_chunks
+from sparsejac.decompression import Decompression, decompress, plan_decompression, read_invocation, run_chunks
 from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.sparsity import Live
 from sparsejac.strategies.cost import Facts, Prediction, Seeds, predict_seeded, seed_width
@@ -35,16 +35,23 @@ class ForwardPasses(Compressed):
         Of the columns; -1 for columns without.
     entries : array of int, optional
         The entries to write; by default all.
+    plan : Decompression, optional
+        Where what is written is read, in the place of `colors` and `entries`.
     """
 
     entrywise = False
     variants: tuple[Variant, ...] = ("forward",)
 
     def __init__(
-        self, schedule: Schedule, pattern: Pattern, colors: IndexArray, entries: IndexArray | None = None
+        self,
+        schedule: Schedule,
+        pattern: Pattern,
+        colors: IndexArray,
+        entries: IndexArray | None = None,
+        plan: Decompression | None = None,
     ) -> None:
         self.schedule = schedule
-        self.plan = plan_decompression(pattern, colors, "column", seed_width(schedule), entries)
+        self.plan = plan or plan_decompression(pattern, colors, "column", seed_width(schedule), entries)
         self.passes = len(self.plan.parts) if pattern.nnz else 0
         width = self.plan.width
         self.bytes = self.plan.bytes + 8 * width * sum(schedule.sizes[b] for b in active_buffers(schedule))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,8 @@ class Prepared(ABC):
         Seconds that the interpreter is taken to need for what is neither a launch nor a product.
     sweeps : tuple of Sweep
         What is run beside launches and products.
+    stand_ins : tuple of array
+        Inputs of `invocations` after those of the schedule: `further` gives what comes in their places.
     """
 
     passes: int
@@ -53,6 +55,7 @@ class Prepared(ABC):
     variants: tuple[Variant, ...]
     entrywise: bool
     computes_values: bool = True
+    stand_ins: tuple[FloatArray, ...] = ()
     interpreted: float = 0.0
     sweeps: tuple[Sweep, ...] = ()
 
@@ -71,6 +74,16 @@ class Prepared(ABC):
 
         `buffers` and `out` are those of the calls, or stand in for them.
         """
+
+    def further(self, inputs: Sequence[FloatArray]) -> tuple[FloatArray, ...]:
+        """What stands in the place of `stand_ins` in a run: numbers that hang on the constants among the inputs alone.
+
+        Parameters
+        ----------
+        inputs : sequence of array
+            Of the schedule; nobody changes its constants.
+        """
+        return ()
 
     def with_values(self) -> Prepared:
         """The same, but that a run leaves the values of all launches in the buffers."""
@@ -102,7 +115,7 @@ class Outline(ABC):
         """Predict the cost."""
 
     @abstractmethod
-    def prepare(self, pattern: Pattern, *, known_zeros: bool) -> Prepared:
+    def prepare(self, pattern: Pattern, *, known_zeros: bool, origin: Sequence[Any] | None = None) -> Prepared:
         """Plan for a pattern.
 
         Parameters
@@ -110,6 +123,8 @@ class Outline(ABC):
         pattern : Pattern
         known_zeros : bool
             Whether what leads to no entry of the pattern is known to be zero; otherwise nothing may.
+        origin : sequence, optional
+            All that the pattern was found from, for keys: see `stored`. It need not be read then.
         """
 
 

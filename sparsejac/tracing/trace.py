@@ -26,6 +26,9 @@ Floats = npt.NDArray[np.float64]
 _array = np.array
 """NumPy's own also while f runs: it is called for each constant, and a route looks at the caller."""
 
+_SHARED = 64
+"""Length of arrays for which it is looked whether they were captured before."""
+
 ACTIVE = local()
 """The traces of each thread whose f is running, innermost last, as `stack`."""
 
@@ -70,6 +73,8 @@ class Trace:
         self.texts: set[str] = set()
         self.unchecked = array("q")
         self._values: dict[int, Floats] = {}
+        # The arrays are kept, so that their memory does not become that of others.
+        self._captured: dict[object, tuple[npt.NDArray[Any], Node]] = {}
         self._decided_rows: dict[int, tuple[float, Site]] = {}
         self._step = 0
 
@@ -80,8 +85,16 @@ class Trace:
         return node
 
     def constant(self, values: npt.ArrayLike) -> Node:
-        """A node of numbers that f captured; they are copied."""
-        return self.graph.constant(_array(values, dtype=np.float64).reshape(-1))
+        """A node of numbers that f captured; they are copied, once if the same memory is read again unchanged."""
+        copied = _array(values, dtype=np.float64).reshape(-1)
+        if copied.size < _SHARED or type(values) is not np.ndarray:
+            return self.graph.constant(copied)
+        place = (values.__array_interface__["data"][0], values.shape, values.strides, values.dtype)
+        _, node = self._captured.get(place, (None, None))
+        if node is None or not np.array_equal(self.graph.constants[node.slot].view(np.int64), copied.view(np.int64)):
+            node = self.graph.constant(copied)
+            self._captured[place] = values, node
+        return node
 
     def refusal(self, operation: str, why: str, cure: str) -> UntraceableError:
         """The error to raise for what cannot be followed; the whole trace fails then, even if f catches it."""
@@ -109,6 +122,7 @@ class Trace:
         self.tape = ScalarTape(self.graph, self.node_values, self._tape_constants)
         self.decisions = []
         self._values.clear()
+        self._captured.clear()
         self._decided_rows.clear()
 
     def begin(self) -> None:

@@ -202,3 +202,26 @@ def test_plain_scalars_keep_their_type() -> None:
 
     sparsejac.sparse_jacobian(f, X)
     assert [type(number) for number in seen] == [np.int64, np.bool_, np.complex128]
+
+
+def test_an_array_that_is_read_twice_is_one_constant() -> None:
+    """Unless it was changed in between, or is another view of the memory."""
+    c = np.linspace(0.0, 1.0, 100)
+    c[3] = np.nan
+
+    def count(f: Any) -> int:
+        return len(sparsejac.prepare(f, np.ones(100))._variants.first.traced.constants)
+
+    def changing(x: Any) -> Any:
+        own = c.copy()
+        y = own * x
+        own[5] += 1.0
+        return y + own
+
+    assert count(lambda x: c * np.sin(x) + c * x) == 1
+    assert count(lambda x: c * np.sin(x) + c[::-1] * x) == 2
+    assert count(lambda x: c * np.sin(x) + c.copy() * x) == 2
+    assert count(changing) == 2
+    x = np.linspace(0.5, 1.0, 100)
+    finite = np.arange(100) != 3
+    np.testing.assert_array_equal(sparsejac.prepare(changing, x)(x).diagonal()[finite], c[finite])
