@@ -82,10 +82,10 @@ class Rates:
     seed: float = 0.09
     adjoint: float = 0.5
     copied: float = 0.15
-    swept: float = 0.075
-    tabled: float = 0.1
-    stored: float = 0.05
-    added: float = 1.0
+    swept: float = 0.025
+    tabled: float = 0.3
+    stored: float = 0.07
+    added: float = 0.6
     far_copied: float = 5.0
     far_entry: float = 3.0
     far_product: float = 2.6
