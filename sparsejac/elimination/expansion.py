@@ -46,6 +46,9 @@ MOST_TERMS = 300
 MOST_REPEATED = 4
 """Readings of each place of a node, up to which it may be computed again for each of them."""
 
+GATHERED = 16
+"""Weight up to which a node is computed again where it is read by a table: places in between are read all the same."""
+
 STORED = 8
 """Weight of repeated work, for each partial derivative of each point, from which these are stored."""
 
@@ -219,7 +222,8 @@ class _Walk:
             return False
         if not node.active or self.cut_all or load.address.points > MOST_REPEATED * node.size:
             return True
-        return self.weights.get(node.index, CHEAP + 1) > CHEAP
+        cheap = CHEAP if isinstance(load.address, Affine) else GATHERED
+        return self.weights.get(node.index, CHEAP + 1) > cheap
 
     def lightened(self, demand: Demand) -> Demand:
         """Store heavy factors."""
