@@ -72,8 +72,8 @@ def settle(sweeps: Sequence[Sweep], constants: Collection[int], buffer: int) -> 
             found.append(sweep)
             continue
         width = len(chosen)
-        strides = tuple(width * stride for stride in c_strides(sweep.box))
-        places = [Access(buffer, Affine(sweep.box, size + k, strides)) for k in range(width)]
+        strides = c_strides(sweep.box)
+        places = [Access(buffer, Affine(sweep.box, size + k * sweep.points, strides)) for k in range(width)]
         found.append(_without(sweep, chosen, places))
         before.append(_only(sweep, chosen, places))
         size += width * sweep.points
