@@ -53,6 +53,15 @@ class Invocation:
     work: int = 0
 
 
+class StandIn(np.ndarray[tuple[int], np.dtype[np.float64]]):
+    """An array in the place of one that comes with each call; as anything else it is an error."""
+
+
+def stand_in() -> FloatArray:
+    """A new one, of length 0."""
+    return np.empty(0).view(StandIn)
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """All invocations of one evaluation, on one set of work arrays.
@@ -136,6 +145,8 @@ class _Numbered:
             return f"table[{len(self.table) - 1}]" if argument else "0"
         name = self._names.get(id(argument))
         if name is None:
+            if isinstance(argument, StandIn):
+                raise ValueError("kernels.Entry: a stand-in that is none of the evaluation's inputs")
             name = self._names[id(argument)] = f"a{len(self.arrays)}"
             self.kinds.append(f"{name} = {maker(argument)}(table, {len(self.table)})")
             self.arrays.append(argument)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kernels.address import Table
-from kernels.entry import Invocation
+from kernels.entry import Invocation, stand_in
 from kernels.executor import Executor
 from kernels.kernel import Kernel
 from kernels.lazy import Lazy
@@ -268,7 +268,7 @@ class _Sweeps(Prepared):
         self.interpreted = swept.interpreted
         self._sizes = swept.sizes
         self._keeper = Keeper(swept.settled, schedule)
-        self.stand_ins = (np.empty(0),) if swept.settled.sweeps else ()
+        self.stand_ins = (np.empty(swept.settled.size),) if swept.settled.sweeps else ()
         self.bytes = 8 * (sum(self._sizes) + swept.settled.size) + sum(map(_table_bytes, self.sweeps))
         self.bytes += 0 if self.products is None else self.products.bytes
         self.workspaces: Workspaces[Arrays] = Workspaces(self._make_workspace)

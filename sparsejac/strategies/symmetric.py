@@ -72,7 +72,7 @@ class Symmetrized(Prepared):
         self.sources = _narrow(form.sources, entries)
         self.passes, self.variants, self.entrywise = computed.passes, computed.variants, computed.entrywise
         self.computes_values, self.interpreted = computed.computes_values, computed.interpreted
-        self.sweeps = computed.sweeps
+        self.sweeps, self.stand_ins = computed.sweeps, computed.stand_ins
         self.bytes = computed.bytes + self.sources.nbytes + 8 * entries
         self.workspaces = Workspaces(lambda: np.empty(entries))
 
@@ -90,6 +90,10 @@ class Symmetrized(Prepared):
         found = np.empty(self.entries)
         made = self.computed.invocations(buffers, executor, found)
         return None if made is None else [*made, gather_invocation(found, self.sources, out)]
+
+    def further(self, inputs: Sequence[FloatArray]) -> tuple[FloatArray, ...]:
+        """As of `Prepared`."""
+        return self.computed.further(inputs)
 
     def with_values(self) -> Prepared:
         """As of `Prepared`."""

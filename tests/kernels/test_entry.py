@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kernels import products
-from kernels.entry import DONE, FLIPPED, INFINITE, OVERLAP, Entry, Evaluation
+from kernels.entry import DONE, FLIPPED, INFINITE, OVERLAP, Entry, Evaluation, stand_in
 
 INT = pytest.mark.parametrize("dtype", [np.int32, np.int64])
 
@@ -101,3 +101,12 @@ def test_entries_that_are_not_finite_are_told(bad: float, place: int) -> None:
     x[place] = bad
     assert run(evaluation, np.empty(3), x) == INFINITE
     assert run(copying()[0], np.empty(3), x) == DONE
+
+
+def test_a_stand_in_is_an_input_or_an_error() -> None:
+    """What would be read in its place would be some memory or other."""
+    x, out, missing = np.empty(3), np.empty(3), stand_in()
+    calls = [products.copy_invocation(missing, out)]
+    assert Entry(Evaluation(calls, [x, missing], out)).looks in (True, False)
+    with pytest.raises(ValueError, match="stand-in"):
+        Entry(Evaluation(calls, [x], out))

@@ -1,0 +1,1 @@
+"""Ways to invert one square matrix, a file each."""

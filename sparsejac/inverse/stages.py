@@ -1,0 +1,320 @@
+"""The lumps of a chain as they are computed with: where their entries stand, which form inverts them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.lazy import Lazy
+from sparsejac.inverse.liveness import Liveness
+from sparsejac.inverse.lumps import Chain, Lump
+from sparsejac.inverse.matching import Unmatched
+from sparsejac.inverse.selection import StructurallySingularError
+from sparsejac.inverse.solvers.banded import Banded, factor_together, places_together
+from sparsejac.inverse.solvers.choice import choices
+from sparsejac.inverse.solvers.form import Factor, Floats, Form, Ints, SingularMatrixError, Square, parity
+from sparsejac.inverse.staged import Staged
+from sparsejac.pattern import Pattern
+
+_SPARSE = Lazy("scipy.sparse")
+Indices = Ints | slice
+
+
+@dataclass(frozen=True, eq=False)
+class Coupling:
+    """How the new numbers of a lump depend on those that pass it by.
+
+    Parameters
+    ----------
+    entries : array of int
+        Their numbers among the entries of all lumps.
+    rows, columns : array of int
+        The row in the lump, and the slot.
+    shape : tuple of int
+    """
+
+    entries: Ints
+    rows: Ints
+    columns: Ints
+    shape: tuple[int, int]
+
+    def matrix(self, data: Floats) -> Any:
+        """The matrix of these numbers."""
+        return _SPARSE.csr_array((data[self.entries], (self.rows, self.columns)), shape=self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A lump, ready to be factorized.
+
+    Parameters
+    ----------
+    lump : Lump
+    row : int
+        First row of the lump among those of all.
+    slots : array of int or slice
+        Those that it replaces; a slice where these are all.
+    form : Form
+    entries : array of int or slice
+        The numbers of the entries of its matrix among those of all lumps.
+    coupling : Coupling, optional
+    """
+
+    lump: Lump
+    row: int
+    slots: Indices
+    form: Form
+    entries: Indices
+    coupling: Coupling | None
+
+
+@dataclass(frozen=True, eq=False)
+class Stages:
+    """All lumps, and which of them are factorized by one call.
+
+    Parameters
+    ----------
+    chain : Chain
+    stages : tuple of Stage
+    together : tuple of (tuple of int, array of int)
+        Numbers of banded lumps, and where their entries go.
+    beyond : array of int
+        Entries of the pattern that lead past a cut: they are known to be zero.
+    """
+
+    chain: Chain
+    stages: tuple[Stage, ...]
+    together: tuple[tuple[tuple[int, ...], Ints], ...]
+    beyond: Ints
+
+    def placed(self, v: Floats) -> Floats:
+        """Numbers of the result as those of their slots."""
+        state = np.empty_like(v)
+        state[self.chain.outputs] = v
+        return state
+
+    def factors(self, data: Floats) -> list[Factor]:
+        """Factorize all lumps.
+
+        Raises
+        ------
+        LumpError
+            Naming the first one that is singular, seen from x.
+        """
+        found: list[Factor | None] = [None] * len(self.stages)
+        bad: dict[int, SingularMatrixError] = {}
+        for numbers, places in self.together:
+            stages = [self.stages[k] for k in numbers]
+            forms = [stage.form for stage in stages if isinstance(stage.form, Banded)]
+            made = factor_together(forms, places, [data[stage.entries] for stage in stages])
+            for k, (_, factor) in zip(numbers, made, strict=True):
+                if isinstance(factor, SingularMatrixError):
+                    bad[k] = factor
+                else:
+                    found[k] = factor
+        for k, stage in enumerate(self.stages):
+            if found[k] is None and k not in bad:
+                try:
+                    found[k] = stage.form.factor(data[stage.entries])
+                except SingularMatrixError as error:
+                    bad[k] = error
+        if bad:
+            first = min(bad)
+            raise LumpError(self.stages[first], bad[first])
+        return [factor for factor in found if factor is not None]
+
+
+class LumpError(Exception):
+    """A lump whose matrix is singular at this x.
+
+    Parameters
+    ----------
+    stage : Stage
+    reason : SingularMatrixError
+    """
+
+    def __init__(self, stage: Stage, reason: SingularMatrixError) -> None:
+        super().__init__(stage, reason)
+        self.stage = stage
+        self.reason = reason
+
+
+def stages_of(liveness: Liveness, chain: Chain, made: Staged, pattern: Pattern) -> Stages:
+    """Find for each lump its entries and its form.
+
+    Parameters
+    ----------
+    liveness : Liveness
+    chain : Chain
+    made : Staged
+        The Program of the chain.
+    pattern : Pattern
+        Of its Jacobian.
+
+    Raises
+    ------
+    StructurallySingularError
+    """
+    slot_of = _slots(chain, made)
+    alive = _Alive(chain, made)
+    stages, beyond, row = [], [], 0
+    forms: dict[object, Form | Unmatched] = {}
+    for lump in chain.lumps:
+        start, stop = pattern.indptr[row], pattern.indptr[row + lump.size]
+        numbers = np.arange(start, stop, dtype=np.int64)
+        rows = np.repeat(np.arange(lump.size, dtype=np.int64), np.diff(pattern.indptr[row : row + lump.size + 1]))
+        columns = pattern.indices[start:stop].astype(np.int64)
+        present = alive.before_next(columns)
+        beyond.append(numbers[~present])
+        stage = _stage(lump, row, numbers[present], rows[present], slot_of[columns[present]], chain.size, forms)
+        if isinstance(stage, Unmatched):
+            times = [-1, *(one.stop for one in chain.lumps)]
+            raise StructurallySingularError(liveness, times, lump, stage)
+        stages.append(stage)
+        row += lump.size
+    together = tuple(_together(stages))
+    return Stages(chain, tuple(stages), together, np.concatenate([np.zeros(0, np.int64), *beyond]))
+
+
+def _stage(
+    lump: Lump, row: int, numbers: Ints, rows: Ints, slots: Ints, size: int, forms: dict[object, Form | Unmatched]
+) -> Stage | Unmatched:
+    place = np.full(size, -1, dtype=np.int64)
+    place[lump.slots] = np.arange(lump.size)
+    columns = place[slots]
+    inside = columns >= 0
+    found = _form(Square(lump.size, rows[inside], columns[inside]), forms)
+    if isinstance(found, Unmatched):
+        return found
+    coupling = None
+    if not inside.all():
+        coupling = Coupling(numbers[~inside], rows[~inside], slots[~inside], (lump.size, size))
+    own = slice(None) if lump.size == size else lump.slots
+    return Stage(lump, row, own, found, _as_slice(numbers[inside]), coupling)
+
+
+def _form(pattern: Square, forms: dict[object, Form | Unmatched]) -> Form | Unmatched:
+    """The cheapest form; lumps of one pattern share it."""
+    key = pattern.size, blake2b(pattern.rows.data).digest(), blake2b(pattern.columns.data).digest()
+    if key not in forms:
+        found = choices(pattern)
+        forms[key] = found if isinstance(found, Unmatched) else found[0].make()
+    return forms[key]
+
+
+def _as_slice(numbers: Ints) -> Indices:
+    """Numbers that follow each other need no copy."""
+    if len(numbers) and int(numbers[-1]) - int(numbers[0]) == len(numbers) - 1:
+        return slice(int(numbers[0]), int(numbers[-1]) + 1)
+    return numbers
+
+
+def _together(stages: Sequence[Stage]) -> list[tuple[tuple[int, ...], Ints]]:
+    groups: dict[object, list[int]] = {}
+    for k, stage in enumerate(stages):
+        if isinstance(stage.form, Banded):
+            groups.setdefault(stage.form.key, []).append(k)
+    return [
+        (tuple(numbers), places_together([f for k in numbers if isinstance(f := stages[k].form, Banded)]))
+        for numbers in groups.values()
+    ]
+
+
+def _slots(chain: Chain, made: Staged) -> Ints:
+    """The slot of each number of T."""
+    found = np.empty(made.size, dtype=np.int64)
+    found[: chain.size] = np.arange(chain.size)
+    start = chain.size
+    for lump in chain.lumps[:-1]:
+        found[start : start + lump.size] = lump.slots
+        start += lump.size
+    return found
+
+
+class _Alive:
+    """Which numbers of T are in the state, as one goes along the lumps."""
+
+    def __init__(self, chain: Chain, made: Staged) -> None:
+        self._lumps = iter(chain.lumps)
+        self._holder = np.arange(chain.size, dtype=np.int64)  # for each slot the number of T in it
+        self._slots = _slots(chain, made)
+        self._next = chain.size
+
+    def before_next(self, columns: Ints) -> npt.NDArray[np.bool_]:
+        """Whether numbers of T are in the state before the next lump, which is then passed."""
+        found: npt.NDArray[np.bool_] = self._holder[self._slots[columns]] == columns
+        lump = next(self._lumps)
+        self._holder[lump.slots] = np.arange(self._next, self._next + lump.size)
+        self._next += lump.size
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Factored:
+    """The factors of all lumps at one point: J as a product, to be divided by.
+
+    Parameters
+    ----------
+    stages : Stages
+    data : array
+        The entries of all lumps.
+    """
+
+    stages: Stages
+    data: Floats
+    factors: list[Factor]
+    couplings: list[Any]
+
+    @property
+    def size(self) -> int:
+        """Rows of J."""
+        return self.stages.chain.size
+
+    def solve(self, v: Floats) -> Floats:
+        """J⁻¹ v for one vector, shape (n,), or several, shape (n, count): backwards through the lumps."""
+        state = self.stages.placed(v)
+        for stage, factor, coupling in zip(
+            reversed(self.stages.stages), reversed(self.factors), reversed(self.couplings), strict=True
+        ):
+            given = state[stage.slots]
+            if coupling is not None:
+                given = given - coupling @ state
+            found = factor.solve(given)
+            if isinstance(stage.slots, slice):
+                state = found
+            else:
+                state[stage.slots] = found
+        return state
+
+    def solve_transposed(self, w: Floats) -> Floats:
+        """J⁻ᵀ w: forwards through the lumps."""
+        state = w.copy()
+        for stage, factor, coupling in zip(self.stages.stages, self.factors, self.couplings, strict=True):
+            found = factor.solve_transposed(state[stage.slots])
+            if isinstance(stage.slots, slice):
+                state = found
+                continue
+            state[stage.slots] = found
+            if coupling is not None:
+                state -= coupling.T @ found
+        return state[self.stages.chain.outputs]
+
+    def slogdet(self) -> tuple[float, float]:
+        """Sign and logarithm of the absolute value of the determinant of J."""
+        sign, log = parity(self.stages.chain.outputs), 0.0
+        for factor in self.factors:
+            one, more = factor.slogdet()
+            sign, log = sign * one, log + more
+        return sign, log
+
+
+def factorized(stages: Stages, data: Floats) -> Factored:
+    """Factorize all lumps; see `Stages.factors`."""
+    factors = stages.factors(data)
+    couplings = [None if s.coupling is None else s.coupling.matrix(data) for s in stages.stages]
+    return Factored(stages, data, factors, couplings)
