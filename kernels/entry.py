@@ -57,9 +57,9 @@ class StandIn(np.ndarray[tuple[int], np.dtype[np.float64]]):
     """An array in the place of one that comes with each call; as anything else it is an error."""
 
 
-def stand_in() -> FloatArray:
-    """A new one, of length 0."""
-    return np.empty(0).view(StandIn)
+def stand_in(size: int) -> FloatArray:
+    """A new one; its memory is never touched."""
+    return np.empty(size).view(StandIn)
 
 
 @dataclass(frozen=True, eq=False)

@@ -268,7 +268,7 @@ class _Sweeps(Prepared):
         self.interpreted = swept.interpreted
         self._sizes = swept.sizes
         self._keeper = Keeper(swept.settled, schedule)
-        self.stand_ins = (np.empty(swept.settled.size),) if swept.settled.sweeps else ()
+        self.stand_ins = (stand_in(swept.settled.size),) if swept.settled.sweeps else ()
         self.bytes = 8 * (sum(self._sizes) + swept.settled.size) + sum(map(_table_bytes, self.sweeps))
         self.bytes += 0 if self.products is None else self.products.bytes
         self.workspaces: Workspaces[Arrays] = Workspaces(self._make_workspace)
