@@ -60,7 +60,8 @@ class Content:
         # Numbers of half the width are read in half the time.
         small = self.places.dtype.itemsize > 4 and int(self.places.max(initial=0)) <= _INT32_MAX
         content = np.ascontiguousarray(self.places, dtype=np.int32 if small else self.places.dtype)
-        return hashlib.blake2b(content.data, digest_size=16).hexdigest()
+        # Processors have instructions for this one: it reads nearly twice as much in a second as BLAKE2 does.
+        return hashlib.sha256(content.data).hexdigest()[:32]
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,6 +33,12 @@ def add_at(start: int, stop: int, positions: Any, source: Any, out: Any) -> None
         out[positions[t]] += source[positions[t]]
 
 
+def subtract_along(start: int, stop: int, targets: Any, positions: Any, out: Any) -> None:
+    """``out[targets[t]] -= out[positions[t]]``, one after the other."""
+    for t in range(np.uint64(start), np.uint64(stop)):
+        out[targets[t]] -= out[positions[t]]
+
+
 def zero(start: int, stop: int, out: Any) -> None:
     """``out[t] = 0.0``."""
     for t in range(np.uint64(start), np.uint64(stop)):

@@ -237,6 +237,11 @@ def add_at_invocation(positions: Index, source: FloatArray, out: FloatArray) -> 
     return _invocation(product_loops.add_at, (positions,), (source,), out, 2 * len(positions), len(positions))
 
 
+def subtract_along_invocation(targets: Index, positions: Index, out: FloatArray) -> Invocation:
+    """``out[targets[t]] -= out[positions[t]]`` one after the other, to be run by an entry without threads."""
+    return _invocation(product_loops.subtract_along, (targets, positions), (), out, 0, len(targets))
+
+
 def place_invocation(source: FloatArray, slots: Index, positions: Index, out: FloatArray) -> Invocation:
     """``out[positions] = source[slots]``, to be run by an entry."""
     return _invocation(product_loops.place, (positions, slots), (source,), out, 2 * len(slots), len(slots))

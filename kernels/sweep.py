@@ -237,14 +237,14 @@ def _place_shapes(addresses: list[Address], shapes: list[AccessShape]) -> list[P
 def _follower(table: Index, shape: AccessShape, k: int, tables: list[tuple[int, Index]]) -> PlaceShape:
     """The table of an access as that of an earlier one and a distance: three coordinates of a node are one table."""
     for leader, known in tables:
-        distance = _apart(known, table)
+        distance = apart(known, table)
         if distance is not None:
             return PlaceShape(shape, leader, distance, is_far=abs(distance) > _LITERAL_STEP)
     tables.append((k, table))
     return PlaceShape(shape, k)
 
 
-def _apart(first: Index, second: Index) -> int | None:
+def apart(first: Index, second: Index) -> int | None:
     """The distance between two tables where it is everywhere the same."""
     if first is second or not len(first):
         return 0
