@@ -18,6 +18,8 @@ from sparsejac.fusion import Lowered, lower
 from sparsejac.pattern import Pattern
 from sparsejac.pieces import in_pieces
 from sparsejac.program import Program
+from sparsejac.symmetric import HessianOf
+from sparsejac.transforms.explicit import explicit
 from sparsejac.zeros import digest, fact_of, relevant_inputs
 
 if TYPE_CHECKING:
@@ -54,7 +56,12 @@ _STRUCTURES: OrderedDict[tuple[object, ...], _Structure] = OrderedDict()
 
 
 def engine_for(
-    program: Program, options: Mapping[str, Any], constants: Sequence[npt.NDArray[np.float64]] = ()
+    program: Program,
+    options: Mapping[str, Any],
+    constants: Sequence[npt.NDArray[np.float64]] = (),
+    *,
+    values_only: bool = False,
+    hessian: HessianOf | None = None,
 ) -> Engine:
     """The engine of a Program: a known one of the same digest, zeros and options, or a new one.
 
@@ -65,16 +72,23 @@ def engine_for(
         Keywords of `Engine`.
     constants : sequence of array, optional
         Values of the program's constants. Only where those that are factors or conditions are zero shapes the engine.
+    values_only : bool
+        Whether no derivative is asked for: calls with rules need not be written out then.
+    hessian : HessianOf, optional
+        What a gradient's Program is the gradient of.
     """
-    structure = _kept(_STRUCTURES, (program.digest,), lambda: _lower(program))
+    key = (program.digest, values_only)
+    structure = _kept(_STRUCTURES, key, lambda: _lower(program if values_only else explicit(program)))
     first = len(program.input_sizes)
     shaping = [b for b in structure.shaping if first <= b < first + len(constants)]
     known = {b: fact_of(constants[b - first]) for b in shaping}
     given = tuple((name, _comparable(value)) for name, value in sorted(options.items()) if value is not None)
+    made_of = None if hessian is None else (hessian.triangle, hessian.program.digest)
+    schedule, lowered = structure.lowered.schedule, structure.lowered
     engine = _kept(
         _ENGINES,
-        (program.digest, digest(known), *given),
-        lambda: Engine(structure.lowered.schedule, known=known, changing=first, lowered=structure.lowered, **options),
+        (*key, digest(known), made_of, *given),
+        lambda: Engine(schedule, known=known, changing=first, lowered=lowered, hessian=hessian, **options),
     )
     _trim()
     return engine

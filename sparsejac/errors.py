@@ -19,6 +19,18 @@ class InputTypeError(SparsejacError, TypeError):
     """An argument has a wrong type: f not callable, x of objects, f returning text or None."""
 
 
+class DeviceError(SparsejacError, RuntimeError):
+    """A GPU cannot be used: no driver, no CuPy or one for another CUDA, no room, a step that only the host can do."""
+
+
+class ConvergenceError(SparsejacError, ArithmeticError):
+    """Equations were not solved: the message tells the residual, the iterations, and what to do."""
+
+
+class SingularError(SparsejacError, ArithmeticError):
+    """A derivative does not exist: equations do not determine their unknowns, at this point or anywhere."""
+
+
 class PurityWarning(UserWarning):
     """f did something else when it was followed a second time: a plan holds what it read at the first."""
 

@@ -9,17 +9,17 @@ constant   numbers that f captured: operands at run time, only their size is str
 map        an elementwise primitive at each point of a box
 sum        sums over the last dimensions of a box, or over ragged ranges of points
 join       a vector put together from pieces of others; places without a piece hold 0.0
-call       a function of whole vectors, through which no derivative passes: see `Routine`
+call       a function of whole vectors; a derivative passes through it if it has a rule: see `Routine`
 ========== ====================================================================================
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import prod
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,32 @@ class Piece:
     site: Site = NOWHERE
 
 
+class CallRule(Protocol):
+    """How a call is differentiated, as often as is wanted: its tangents are nodes, calls with rules among them.
+
+    `builder` is a `transforms.builder.Builder` on the graph of the node.
+    """
+
+    @property
+    def differentiable(self) -> tuple[int, ...]:
+        """The operands through which a derivative passes."""
+
+    @property
+    def inner(self) -> Iterable[Program]:
+        """Programs that the tangents are taken from."""
+
+    def push(
+        self, builder: Any, node: Node, tangents: Mapping[int, Load], seeds: int | None, *, guarded: bool
+    ) -> Node | None:
+        """The tangents of the results for those of operands, by position; each number has `seeds`, side by side."""
+
+    def pull(self, builder: Any, node: Node, operand: int, cotangent: Load) -> Load:
+        """The cotangent of an operand in which the call is linear, over the box under which it is read."""
+
+    def explicit(self, builder: Any, node: Node, loads: tuple[Load, ...], source: Node) -> Node:
+        """The results with the first derivative of sums of products; `source` is the graph's differentiated input."""
+
+
 @dataclass(frozen=True, eq=False)
 class Routine:
     """A function of whole vectors that is run as it is.
@@ -64,11 +90,14 @@ class Routine:
         What tells the function from others of this name: options, contents of tables. Its text enters the digest.
     function : callable
         Takes one float64 array for each operand, returns all results in C order. Pure.
+    rule : CallRule, optional
+        Its derivative; without it no derivative passes.
     """
 
     name: str
     key: tuple[object, ...]
     function: Callable[..., npt.NDArray[np.float64]]
+    rule: CallRule | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,9 +306,10 @@ class Graph:
         return self._add(key, "sum", size, box=box, loads=(load,), reduced=reduced, indptr=indptr, active=active)
 
     def call(self, routine: Routine, size: int, loads: tuple[Load, ...]) -> Node:
-        """A function of whole vectors with `size` results; no derivative passes through it."""
-        key = ("call", routine.name, routine.key, size, tuple(load.key for load in loads))
-        return self._add(key, "call", size, loads=loads, routine=routine)
+        """A function of whole vectors with `size` results; a derivative passes through it if it has a rule."""
+        key = ("call", routine.name, routine.key, routine.rule is None, size, tuple(load.key for load in loads))
+        active = routine.rule is not None and any(loads[k].node.active for k in routine.rule.differentiable)
+        return self._add(key, "call", size, loads=loads, routine=routine, active=active)
 
     def join(self, size: int, pieces: tuple[Piece, ...]) -> Node:
         """A vector put together from `pieces`."""

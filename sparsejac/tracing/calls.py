@@ -19,7 +19,7 @@ import numpy.typing as npt
 from kernels.address import Affine
 from sparsejac.addressing import contiguous
 from sparsejac.location import user_site
-from sparsejac.program import Decision, Load, Node, Routine
+from sparsejac.program import CallRule, Decision, Load, Node, Routine
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.conversion import as_value, wrap
 from sparsejac.tracing.reals import NumberKind, Value, Vector
@@ -46,9 +46,14 @@ class _Form:
 
 
 def called(
-    trace: Trace, name: str, function: Callable[..., Any], *operands: Any, key: tuple[object, ...] = ()
+    trace: Trace,
+    name: str,
+    function: Callable[..., Any],
+    *operands: Any,
+    key: tuple[object, ...] = (),
+    rule: CallRule | None = None,
 ) -> tuple[TracedArray, ...]:
-    """The results of a function of whole arrays, as traced arrays that do not depend differentiably on x.
+    """The results of a function of whole arrays, as traced arrays that depend differentiably on x by `rule` alone.
 
     The function is run at once, so that what it raises comes where f's author expects it. If f catches the error, that
     it was raised is a decision.
@@ -65,6 +70,8 @@ def called(
         Traced or plain, real or complex; plain ones become constants of the program.
     key : tuple
         Options of the function: whatever its results depend on besides the operands. Its text enters the digest.
+    rule : CallRule, optional
+        How it is differentiated; only for real operands and results.
     """
     values = [as_value(trace, operand) for operand in operands]
     forms = tuple(_Form(value.shape, value.kind) for value in values)
@@ -81,7 +88,7 @@ def called(
     def run(*arrays: Floats) -> Floats:
         return _flat(_as_tuple(function(*_assembled(forms, arrays))))
 
-    node = trace.graph.call(Routine(name, (*key, forms), run), sum(s.size * s.parts for s in shown), loads)
+    node = trace.graph.call(Routine(name, (*key, forms), run, rule), sum(s.size * s.parts for s in shown), loads)
     trace.know(node, _flat(results))
     return _outputs(trace, node, shown)
 

@@ -14,6 +14,8 @@ from kernels.lazy import load
 _PLACE = "sparsejac.tracing."
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
+    "cupy": ("cupy_names",),
+    "cupyx.scipy.special": ("cupy_names",),
     "numpy.polynomial": ("numpy_rules.polynomial_series",),
     "scipy.cluster": ("scipy_rules.solvers_inside",),
     "scipy.integrate": ("scipy_rules.quadrature", "scipy_rules.solvers_inside"),
@@ -33,7 +35,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
         "linalg.structured",
     ),
     "scipy.ndimage": ("scipy_rules.filters",),
-    "scipy.optimize": ("scipy_rules.solvers_inside",),
+    "scipy.optimize": ("scipy_rules.root_finding", "scipy_rules.solvers_inside"),
     "scipy.signal": ("scipy_rules.signals",),
     "scipy.sparse.linalg": ("linalg.refused", "linalg.sparse_solving"),
     "scipy.spatial": ("scipy_rules.distances", "scipy_rules.solvers_inside"),

@@ -30,7 +30,7 @@ from sparsejac.tracing.converters import CONVERTERS, converters_in
 from sparsejac.tracing.families import load_rules
 from sparsejac.tracing.math_routes import CMATH, MATH
 from sparsejac.tracing.reachable import Place, Search
-from sparsejac.tracing.registry import FUNCTIONS, LIBRARY, MAKERS, STAND_INS
+from sparsejac.tracing.registry import FUNCTIONS, LIBRARY, MAKERS, MODULES, STAND_INS
 from sparsejac.tracing.trace import ACTIVE, Trace, current_trace
 
 _LOCK = threading.RLock()
@@ -86,6 +86,10 @@ def _place_routes() -> None:
     _MODULES = len(sys.modules)
     if not _KNOWN.are_as_they_were():
         _prepare_routes()
+    for (name, _), make in MODULES.items():
+        whole = sys.modules.get(name)
+        if whole is not None and id(whole) not in _MADE:
+            _MADE[id(whole)] = make(whole)
     for module in _KNOWN.names.values():
         module.names.update(module.routes)
     for place, route in _KNOWN.attributes:
@@ -146,7 +150,6 @@ def _prepare_routes() -> None:
             module.originals[name], module.routes[name] = original, route
         else:
             _KNOWN.attributes.append((Place(owner, name, original), route))
-
 
 def _put(place: Place, route: Any) -> None:
     bound = route

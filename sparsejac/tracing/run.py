@@ -16,6 +16,7 @@ from sparsejac.errors import SparsejacError, UntraceableError
 from sparsejac.location import NOWHERE, UNKNOWN, definition_of, location_of
 from sparsejac.program import Node, Program, program
 from sparsejac.structure import Leaf, Structure
+from sparsejac.symmetric import HessianOf
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.casting import peek
 from sparsejac.tracing.conversion import wrap
@@ -45,12 +46,15 @@ class Traced:
         Shapes of f's result, and how its arrays belong together.
     rebuild : callable
         From the numbers of the program's auxiliary node to what f returned beside its result.
+    hessian : HessianOf, optional
+        What the Program is the gradient of, if it is one whose Jacobian is wanted as a Hessian.
     """
 
     program: Program
     constants: list[Floats]
     result: Structure
     rebuild: Rebuild
+    hessian: HessianOf | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

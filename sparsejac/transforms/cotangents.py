@@ -113,11 +113,21 @@ class _Pulling:
         for piece in node.pieces:
             self._give(piece.load, read(value, piece.store), None if guard is None else read(guard, piece.store))
 
+    def call(self, node: Node, shares: list[Share]) -> None:
+        """Give the operands in which a function of whole vectors is linear what its rule says."""
+        assert node.routine is not None
+        assert node.routine.rule is not None
+        value = self.builder.flat(whole(self.builder, node.size, shares).value)
+        for k, load in enumerate(node.loads):
+            if load.node.index in self.linear:
+                self._give(load, node.routine.rule.pull(self.builder, node, k, value), None)
+
 
 _KINDS: dict[str, Callable[[_Pulling, Node, list[Share]], None]] = {
     "map": _Pulling.map,
     "sum": _Pulling.sum,
     "join": _Pulling.join,
+    "call": _Pulling.call,
 }
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from kernels.address import identity
 from sparsejac.addressing import contiguous
 from sparsejac.location import NOWHERE
-from sparsejac.program import Graph, Load, Node, Piece, Program, program
+from sparsejac.program import Decision, Graph, Load, Node, Piece, Program, program
 from sparsejac.transforms.builder import Builder, copied, copy_of, part
 from sparsejac.transforms.cotangents import linear_nodes, pull
 from sparsejac.transforms.tangents import push
@@ -86,6 +86,7 @@ class _Copy:
         self.nodes = sorted({node.index: node for node in made.values()}.values(), key=lambda node: node.index)
         self.output = made[program.output.index]
         self.aux = None if program.aux is None else made[program.aux.index]
+        self.decisions = [Decision(made[d.node.index], d.expected, d.sites) for d in program.decisions]
         self.given = len(constants)
 
     def argument(self, size: int) -> Node:
@@ -105,15 +106,17 @@ class _Copy:
         found = self.pushed(source, seeds, guarded=False)
         return pull(self.builder, source, found, cotangent)
 
-    def finished(self, outputs: Sequence[Node], inputs: int, beside: Node | None = None) -> Template:
-        """The Program of results side by side, and of what is wanted beside them.
+    def finished(
+        self, outputs: Sequence[Node], inputs: int, beside: Node | None = None, *, decided: bool = False
+    ) -> Template:
+        """The Program of results side by side, and of what is wanted beside them; its decisions only if wanted.
 
         Only the first inputs are kept: others served the making alone.
         """
         self.graph.site = NOWHERE
         whole = _beside(self.graph, outputs)
         del self.graph.input_sizes[inputs:]
-        made = program(self.graph, whole, (), beside)
+        made = program(self.graph, whole, self.decisions if decided else (), beside)
         return Template(made, tuple(self.source_of(slot) for slot in made.constants))
 
     def source_of(self, slot: int) -> int | Floats:
@@ -158,11 +161,11 @@ def pulled(program: Program, seeds: int | None = None) -> Template:
     return copy.finished([back], len(program.input_sizes) + 1, copy.output)
 
 
-def gradient_of(program: Program, *, with_value: bool = False) -> Template:
-    """The Program of the gradient of a Program with one number as its result."""
+def gradient_of(program: Program, *, with_value: bool = False, decided: bool = False) -> Template:
+    """The Program of the gradient of a Program with one number as its result; `decided`: with its decisions."""
     copy = _Copy(program)
     back = copy.pulled(copy.builder.number(1.0, (1,)))
-    return copy.finished([back], len(program.input_sizes), copy.output if with_value else None)
+    return copy.finished([back], len(program.input_sizes), copy.output if with_value else None, decided=decided)
 
 
 def aux_of(program: Program) -> Template:
@@ -171,13 +174,16 @@ def aux_of(program: Program) -> Template:
     return copy.finished([copy.builder.zeros(0) if copy.aux is None else copy.aux], len(program.input_sizes))
 
 
-def weighted_gradient_of(program: Program) -> Template:
-    """The Program of the gradient of the sum of all results, weighted by one more input, the last."""
+def weighted_gradient_of(program: Program, weights: int | None = None) -> Template:
+    """The Program of the gradient of the sum of all results, weighted by one more input, the last.
+
+    With `weights`, an input that there is already holds these, and the decisions of the Program are kept.
+    """
     copy = _Copy(program)
-    size = program.output.size
-    weights = copy.argument(size)
-    back = copy.pulled(Load(weights, identity(size)))
-    return copy.finished([back], len(program.input_sizes) + 1)
+    size, count = program.output.size, len(program.input_sizes)
+    given = copy.argument(size) if weights is None else copy.inputs[weights]
+    back = copy.pulled(Load(given, identity(size)))
+    return copy.finished([back], count + (weights is None), decided=weights is not None)
 
 
 def widened(program: Program, seeds: int) -> Template:

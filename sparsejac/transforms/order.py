@@ -52,9 +52,12 @@ def check_nodes(
     moving = _moving(nodes, inputs)
     seen: set[int] = set()
     for node in nodes:
-        if not (node.active or all_nodes) or node.primitive is None:
+        if not (node.active or all_nodes):
             continue
-        if node.primitive.name == "derived":
+        if node.routine is not None and node.routine.rule is not None:
+            for inner in node.routine.rule.inner:
+                check_differentiable_again(inner, call)
+        if node.primitive is not None and node.primitive.name == "derived":
             held = _held(node.loads[1].node, moving, seen)
             if held is not None:
                 raise _refusal(call, held, sites[node.index])
@@ -77,7 +80,8 @@ def _held(surrogate: Node, moving: set[int], seen: set[int]) -> Node | None:
         if node.index in seen or node.index not in moving:
             continue
         seen.add(node.index)
-        if node.kind == "call" or (node.primitive is not None and node.primitive.name == "stop"):
+        is_held_call = node.routine is not None and node.routine.rule is None
+        if is_held_call or (node.primitive is not None and node.primitive.name == "stop"):
             return node
         stack += [load.node for load in node.operands()]
     return None

@@ -15,13 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine, Table
-from sparsejac.addressing import contiguous, covers, permuted, table
+from sparsejac.addressing import c_strides, composed, contiguous, covers, permuted, recognised, table
 from sparsejac.program import Load, Node, Piece
 from sparsejac.transforms.builder import Builder, flipped, part, read
 from sparsejac.transforms.cells import Cell, cells_of
 
 SEVERAL = 8
 """Disjoint shares that a node passes on one by one; more are put together first."""
+
+FEW = 3
+"""Points along a dimension that are places of their own."""
 
 LAYERS = 4
 """Elements that adding whole vectors may cost for each element that is added up; beyond it there are ragged sums."""
@@ -71,7 +74,7 @@ def separated(builder: Builder, size: int, shares: Sequence[Share]) -> list[Shar
 def whole(builder: Builder, size: int, shares: Sequence[Share]) -> Share:
     """All shares added up to one that covers the node."""
     shares = _merged(builder, [share for share in shares if share.address.points])
-    shares = _merged(builder, [_in_order(_without_repetition(builder, share)) for share in shares])
+    shares = _merged(builder, [_gathered(_in_order(_without_repetition(builder, share))) for share in shares])
     if len(shares) == 1 and covers(shares[0].address, size):
         return shares[0]
     if not shares:
@@ -81,9 +84,10 @@ def whole(builder: Builder, size: int, shares: Sequence[Share]) -> Share:
     if any(repeats(share.address) for share in shares):
         return _ranges(builder, size, shares)
     if not _are_disjoint(size, shares):
-        cells = cells_of(size, [share.address for share in shares])
-        if cells is not None:
-            return _of_cells(builder, size, shares, cells)
+        for parts in (shares, _unstacked(shares)):
+            cells = cells_of(size, [share.address for share in parts])
+            if cells is not None:
+                return _of_cells(builder, size, parts, cells)
     layers = _layers(size, shares)
     return _ranges(builder, size, shares) if layers is None else _added(builder, size, layers)
 
@@ -170,6 +174,43 @@ def _in_order(share: Share) -> Share:
     turned = permuted(address, axes)
     value = Load(value.node, permuted(value.address, axes))
     return Share(turned, value, None if guard is None else Load(guard.node, permuted(guard.address, axes)))
+
+
+def _gathered(share: Share) -> Share:
+    """A share whose places are all of a stretch in another order: in their own order, its cotangents are read there.
+
+    What was rolled, sorted or transposed by a table is then added to other shares without being put together first.
+    """
+    address, count = share.address, share.address.points
+    low = int(address.places.min()) if isinstance(address, Table) and count else 0
+    if not isinstance(address, Table) or not count or int(address.places.max()) - low + 1 != count:
+        return share
+    inverse = np.full(count, -1, dtype=np.int64)
+    inverse[address.places - low] = np.arange(count)
+    if inverse.min() < 0:
+        return share
+    where = recognised(inverse.reshape(address.box))
+    guard = None if share.guard is None else read(share.guard, where)
+    return Share(part(address.box, low), read(share.value, where), guard)
+
+
+def _unstacked(shares: Sequence[Share]) -> list[Share]:
+    """Shares of a few far places, such as two opposite edges of a grid, one by one: grids have no such strides."""
+    affine = [share.address for share in shares if isinstance(share.address, Affine)]
+    common = {s for a in affine for n, s in zip(a.box, a.strides, strict=True) if n > FEW}
+    found: list[Share] = []
+    for share in shares:
+        address, box = share.address, share.address.box
+        alone = isinstance(address, Affine) and bool(box) and 1 < box[0] <= FEW and address.strides[0] not in common
+        if not alone:
+            found.append(share)
+            continue
+        rest = c_strides(box)
+        for k in range(box[0]):
+            where = Affine(box[1:], k * rest[0], rest[1:])
+            guard = None if share.guard is None else read(share.guard, where)
+            found.append(Share(composed(address, where), read(share.value, where), guard))
+    return sorted(found, key=lambda share: -share.address.points)
 
 
 _Layer = tuple[npt.NDArray[np.bool_], list[Share]]

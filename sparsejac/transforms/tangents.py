@@ -74,11 +74,26 @@ class _Pushing:
 
     def node(self, node: Node) -> None:
         """Find the tangent of a node, if it has one."""
-        if all(load.node.index not in self.known for load in node.operands()) or node.routine is not None:
+        if all(load.node.index not in self.known for load in node.operands()):
             return
-        made = self._map(node) if node.primitive else self._sum(node) if node.kind == "sum" else self._join(node)
+        made = self._made(node)
         if made is not None:
             self.known[node.index] = made
+
+    def _made(self, node: Node) -> _Tangent | None:
+        if node.routine is not None:
+            return self._call(node)
+        return self._map(node) if node.primitive else self._sum(node) if node.kind == "sum" else self._join(node)
+
+    def _call(self, node: Node) -> _Tangent | None:
+        """The tangent of a function of whole vectors, by its rule."""
+        rule = None if node.routine is None else node.routine.rule
+        if rule is None:
+            return None
+        known = {k: node.loads[k] for k in rule.differentiable if node.loads[k].node.index in self.known}
+        tangents = {k: self._read(load).value for k, load in known.items()}
+        found = rule.push(self.builder, node, tangents, self.seeds, guarded=self.guarded) if tangents else None
+        return None if found is None else _Tangent(found, None)
 
     def _wide(self, box: Box) -> Box:
         return box if self.seeds is None else (*box, self.seeds)

@@ -17,10 +17,13 @@ import scipy.sparse as sp
 
 from kernels.lazy import load
 from sparsejac.kept import Kept
+from sparsejac.pattern import Pattern
+from sparsejac.systems.rule import SparseSolve
+from sparsejac.systems.structure import BlockStructure
 from sparsejac.tracing.base import all_plain, plain
-from sparsejac.tracing.calls import derived
-from sparsejac.tracing.linalg.operators import Array, check_size, operand, result
-from sparsejac.tracing.linalg.sparse_matrices import TracedSparse
+from sparsejac.tracing.calls import called, derived
+from sparsejac.tracing.linalg.operators import LIMIT, Array, check_size, is_complex, operand, result
+from sparsejac.tracing.linalg.sparse_matrices import TracedSparse, converted
 from sparsejac.tracing.numpy_rules.products import sparse_product
 from sparsejac.tracing.registry import MAKERS, STAND_INS, follows
 from sparsejac.tracing.trace import Trace, current_trace
@@ -194,6 +197,8 @@ def _spsolve(trace: Trace, A: Any, b: Any, permc_spec: Any = None, use_umfpack: 
         return np.linalg.solve(operand(trace, A), operand(trace, b))
     matrix, right = sp.csc_array(plain(A)), operand(trace, b)
     matrix.sum_duplicates()
+    if _has_large_inverse(matrix, right):
+        return _solved_real(trace, name, converted(trace, matrix), right, permc_spec)
     data = operand(trace, matrix.data)
     systems = _Systems(matrix, {"permc_spec": permc_spec})
     structure = _digest((matrix.indices, matrix.indptr), matrix.shape, permc_spec)
@@ -204,8 +209,18 @@ def _spsolve(trace: Trace, A: Any, b: Any, permc_spec: Any = None, use_umfpack: 
     return _with_inverse(trace, name, found, inverse, right)
 
 
+def _has_large_inverse(matrix: Any, right: Any) -> bool:
+    """Whether the inverse of a constant matrix would be too large to be a factor of derivatives."""
+    columns = 1 if right.ndim == 1 else right.shape[1]
+    if any(map(is_complex, (matrix, right))) or matrix.shape[0] ** 2 * columns <= LIMIT:
+        return False
+    return BlockStructure(Pattern.from_scipy(matrix)).inverse(LIMIT // max(columns, 1)) is None
+
+
 def _solved_traced(trace: Trace, name: str, matrix: TracedSparse, right: Any, permc_spec: Any) -> Any:
     """The solution of a system whose matrix has a constant pattern and entries that depend on x."""
+    if not any(is_complex(a) for a in (matrix.entries, right)):
+        return _solved_real(trace, name, matrix, right, permc_spec)
     size, columns = matrix.shape[0], 1 if right.ndim == 1 else right.shape[1]
     check_size(trace, name, size, size, columns)
     places = sp.csc_array(
@@ -219,6 +234,20 @@ def _solved_traced(trace: Trace, name: str, matrix: TracedSparse, right: Any, pe
     unknown, residual = (part.reshape(size, columns) for part in (found, right))
     surrogate = (inverse.reshape(size, size) * _joined(matrix)) @ (residual - matrix @ unknown)
     return derived(trace, found, surrogate.reshape(found.shape))
+
+
+def _solved_real(trace: Trace, name: str, matrix: TracedSparse, right: Any, permc_spec: Any) -> Any:
+    """The same of real numbers, by a rule that holds for all derivatives."""
+    pattern = Pattern.from_coo(matrix.rows, matrix.columns, matrix.shape)
+    places = sp.csc_array(sp.csr_array((np.arange(1, pattern.nnz + 1), pattern.indices, pattern.indptr), matrix.shape))
+    order, systems = places.data - 1, _Systems(places, {"permc_spec": permc_spec})
+
+    def solve(data: Array, vector: Array) -> Any:
+        return systems(data[order], vector)
+
+    key = (_digest((places.indices, places.indptr), matrix.shape, permc_spec),)
+    (found,) = called(trace, name, solve, matrix.entries, right, key=key, rule=SparseSolve(name, pattern))
+    return found
 
 
 def _joined(matrix: TracedSparse) -> Array:

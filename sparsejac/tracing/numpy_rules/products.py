@@ -14,6 +14,7 @@ import scipy.sparse as sp
 
 from kernels.address import Address
 from sparsejac.addressing import broadcast, composed, contiguous, permuted, reboxed, recognised
+from sparsejac.primitives.arithmetic import PRODUCTS
 from sparsejac.tracing.base import all_plain, is_traced, plain
 from sparsejac.tracing.casting import computed_in
 from sparsejac.tracing.conversion import array_value, as_array, as_value, delivered, wrap
@@ -46,10 +47,21 @@ def contract(trace: Trace, labels: list[str], result: str, values: list[Value]) 
     indptr = None
     if len(spread) == 2 and summed:
         spread, indptr = _without_zeros(trace, spread, box, len(result))
-    product = spread[0]
-    for factor in spread[1:]:
+    product, *others = _leading_product(trace, spread)
+    for factor in others:
         product = UFUNCS[np.multiply](trace, product, factor)
     return product if not summed else _summed(trace, product, box[: len(result)], len(summed), indptr)
+
+
+def _leading_product(trace: Trace, factors: list[Value]) -> list[Value]:
+    """The factors, the first ones as one product if they are several times the same: with one partial derivative."""
+    reads = [f.real.load.key if f.kind == "f" and isinstance(f.real, Vector) else None for f in factors]
+    others = (k for k, key in enumerate(reads) if key is None or key != reads[0])
+    count = min(next(others, len(factors)), max(PRODUCTS))
+    if count not in PRODUCTS:
+        return factors
+    made = trace.apply(f"product_{count}", *(factor.real for factor in factors[:count]))
+    return [Value(made), *factors[count:]]
 
 
 def _with_parts(trace: Trace, value: Value, change: Callable[[Vector], Vector]) -> Value:

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from sparsejac.tracing.registry import REFUSALS, unfollowed
 
-_ROOT = (
-    "write Newton's loop in f (`while abs(g(u)) > tol: u = u - g(u) / dg(u)`), or add the solution to x and its "
-    "equations to f"
-)
-_MINIMUM = "add the solution to x and the conditions of the minimum to f"
+_MINIMUM = "solve the conditions of the minimum by sparsejac.implicit, or add the solution to x and them to f"
 _STEPS = "write the time steps as a loop, or add the states to x and the equations of the steps to f"
 _QUADRATURE = "nodes and weights of np.polynomial.legendre.leggauss, and a sum"
 
 CURES: dict[str, dict[str, str]] = {
     "scipy.optimize": {
-        **dict.fromkeys(
-            [
-                *("root", "root_scalar", "fsolve", "brentq", "brenth", "ridder", "bisect", "toms748", "newton"),
-                *("fixed_point", "broyden1", "broyden2", "newton_krylov", "anderson", "diagbroyden", "linearmixing"),
-            ],
-            _ROOT,
-        ),
         **dict.fromkeys(
             [
                 *("minimize", "minimize_scalar", "least_squares", "leastsq", "curve_fit", "fmin", "fmin_bfgs"),

@@ -1,0 +1,159 @@
+"""Newton's method with a line search, on sparse Jacobians."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csc_array, eye_array
+
+from kernels.lazy import Lazy
+from sparsejac.errors import ConvergenceError
+from sparsejac.implicit_functions.ways import State
+from sparsejac.location import user_location
+
+SPARSE = Lazy("scipy.sparse.linalg")
+
+Floats = npt.NDArray[np.float64]
+
+SHORTEST = 2.0**-40
+"""The shortest part of a step that is tried."""
+
+ENOUGH = 1e-4
+"""The part of the predicted decrease of the residual that a step must bring."""
+
+LOOSE = 1e-6
+"""A step of this relative size that brings no decrease any more is one of rounding errors."""
+
+SMALL = 1e-8
+"""Unknowns smaller than this part of the largest are measured by it."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the equations are solved.
+
+    Parameters
+    ----------
+    tolerance : float
+        Relative size of the last step of Newton's method, number by number.
+    max_iterations : int
+    """
+
+    tolerance: float = 1e-10
+    max_iterations: int = 50
+
+
+def newton(call: str, state_at: Callable[[Floats], State], guess: Floats, options: Options) -> State:
+    """A root, from a guess.
+
+    Parameters
+    ----------
+    call : str
+        The public call, for messages.
+    state_at : callable
+        From x to residual and Jacobian.
+    guess : array, shape (n,)
+    options : Options
+
+    Returns
+    -------
+    State
+        At the root. The step that led to it was smaller than the tolerance; as the method converges quadratically, the
+        error is about the square of that, or rounding.
+
+    Raises
+    ------
+    ConvergenceError
+
+    References
+    ----------
+    Deuflhard, Newton Methods for Nonlinear Problems, 2004, section 3.1 (damping by the residual).
+    Nocedal & Wright, Numerical Optimization, 2nd ed. 2006, section 11.2.
+    """
+    state = state_at(guess)
+    if not np.isfinite(state.residual).all():
+        raise _failure(call, state, 0, "f is not finite at the guess", "guess where f is finite")
+    previous = np.inf
+    for iteration in range(options.max_iterations):
+        if not state.residual.any():
+            return state
+        step, is_newtons = _step(state)
+        relative = _relative(step, state.x, guess) if is_newtons else np.inf
+        found = _searched(state, state_at, step)
+        if found is None:
+            if relative <= LOOSE:
+                return state
+            raise _failure(
+                call,
+                state,
+                iteration,
+                "no step along Newton's direction makes the residual smaller: the guess is far, or there is no root",
+                "start from another guess, perhaps the solution for parameters that are easier (continuation)",
+            )
+        state = found
+        if relative <= options.tolerance or (relative <= LOOSE and relative >= 0.5 * previous):
+            return state
+        previous = relative
+    slow = previous < 1e-2
+    why = "it converges slowly, as it does where df/dx is singular at the root" if slow else "it does not converge"
+    cure = (
+        "write equations whose Jacobian is regular at the root; raise max_iterations= where only the value is wanted"
+        if slow
+        else "start from another guess, scale the equations, or raise max_iterations="
+    )
+    raise _failure(call, state, options.max_iterations, why, cure)
+
+
+def _step(state: State) -> tuple[Floats, bool]:
+    """Newton's step, or (then False) where the matrix is singular, that of a regularised least-squares problem."""
+    step = state.way.system.solve(state.data, -state.residual[:, None])[:, 0]
+    if np.isfinite(step).all():
+        return step, True
+    matrix = csc_array(state.way.system.matrix(state.data))
+    if not np.isfinite(matrix.data).all():
+        return np.full_like(step, np.nan), False
+    normal = csc_array(matrix.T @ matrix)
+    shift = 1e-8 * max(float(abs(normal).sum(axis=0).max()), np.finfo(np.float64).tiny)
+    with np.errstate(all="ignore"):
+        factors = SPARSE.splu(csc_array(normal + shift * eye_array(len(step))))
+        return np.asarray(factors.solve(-(matrix.T @ state.residual))), False
+
+
+def _searched(state: State, state_at: Callable[[Floats], State], step: Floats) -> State | None:
+    """The state at the end of the step, or of as long a part of it as makes the residual smaller."""
+    before, part = _norm(state.residual), 1.0
+    while part >= SHORTEST and np.isfinite(step).all():
+        found = state_at(state.x + part * step)
+        if _norm(found.residual) <= (1.0 - ENOUGH * part) * before:
+            return found
+        part *= 0.5
+    return None
+
+
+def _norm(residual: Floats) -> float:
+    """Infinite or NaN where the residual is, or is too large."""
+    with np.errstate(all="ignore"):
+        return float(np.linalg.norm(residual))
+
+
+def _relative(step: Floats, x: Floats, guess: Floats) -> float:
+    """The largest number of a step relative to that of x."""
+    if not np.isfinite(step).all():
+        return np.inf
+    floor = SMALL * max(np.abs(x).max(initial=0.0), np.abs(guess).max(initial=0.0))
+    scale = np.maximum(np.abs(x), max(floor, np.finfo(np.float64).tiny))
+    with np.errstate(over="ignore"):
+        return float((np.abs(step) / scale).max(initial=0.0))
+
+
+def _failure(call: str, state: State, iterations: int, why: str, cure: str) -> ConvergenceError:
+    worst = int(np.argmax(np.where(np.isnan(state.residual), np.inf, np.abs(state.residual))))
+    return ConvergenceError(
+        f"{call}: no solution after {iterations} iterations of Newton's method: {why}. The residual is "
+        f"{state.residual[worst]:.3g} in equation {worst} of {len(state.residual)}, and "
+        f"{_norm(state.residual):.3g} in norm\n  {user_location()}\n  Cure: {cure}; or pass a "
+        "solver of your own by solver=."
+    )
