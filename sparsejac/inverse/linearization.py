@@ -41,7 +41,7 @@ class Evaluated:
 
     @property
     def flat_value(self) -> Floats:
-        """F(x), all its arrays side by side."""
+        """The value of f, all its arrays side by side."""
         made = self.lines.made
         return made[len(made) - self.inverter.size :].copy()
 

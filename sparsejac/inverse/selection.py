@@ -259,8 +259,9 @@ def _product(first: Stretch, second: Stretch) -> tuple[Ints, Any, float] | None:
     late = after[slots] >= 0
     picked = np.where(late, after[slots], 0)
     rows = _selected(product, before, slots, late, picked)
-    # Entries that only pass are free: what is counted are products.
-    return slots, rows, float(multiplications - len(second.slots) if len(passing) else multiplications)
+    # Scaling and moving cost what another kernel in the same launch does: next to nothing.
+    is_free = first.rows.nnz == len(first.slots) or second.rows.nnz == len(second.slots)
+    return slots, rows, 0.0 if is_free else float(multiplications)
 
 
 def _with_passing(stretch: Stretch, passing: Ints, size: int) -> Any:

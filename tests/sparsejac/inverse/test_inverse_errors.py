@@ -1,0 +1,167 @@
+"""What is told where there is no inverse."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sparsejac import (
+    InputError,
+    InputTypeError,
+    SingularError,
+    UntraceableError,
+    ijvp,
+    ivjp,
+    linearize_inverse,
+    newton_step,
+    prepare_inverse,
+    slogdet,
+    sparse_jacobian,
+)
+
+
+def message(call: Callable[[], Any], error: type[Exception] = SingularError) -> str:
+    with pytest.raises(error) as caught:
+        call()
+    return str(caught.value)
+
+
+def test_jacobians_that_are_not_square() -> None:
+    for call in (ivjp, ijvp, slogdet, newton_step, prepare_inverse):
+        told = message(lambda call=call: call(np.diff, np.ones(4)), InputError)  # type: ignore[misc]
+        assert call.__name__ in told
+        assert "(3, 4)" in told
+        assert "lsmr" in told
+        assert "gauss_newton_operator" in told
+
+
+def test_unknowns_and_results_without_influence() -> None:
+    told = message(lambda: ivjp(lambda x: np.append(x[:-1], x[0] ** 2), np.ones(3)))
+    assert "the result does not depend on x[2]" in told
+
+    def constant_part(x: Any) -> Any:
+        y = x * np.roll(x, 1)
+        y[2] = 5.0
+        return y
+
+    assert "output[2] depends on no unknown" in message(lambda: ivjp(constant_part, np.ones(5)))
+    assert "x[0], x[1]" in message(lambda: ivjp(lambda x: np.zeros(2), np.ones(2)))
+
+
+def test_bottlenecks_are_told_with_their_line() -> None:
+    def f(x: Any) -> Any:
+        few = x[:2] * x[2:4] + x[4]  # the bottleneck
+        return np.concatenate([few, np.sin(few), few[:1] ** 2])
+
+    told = message(lambda: ivjp(f, np.ones(5)))
+    assert "the 5 results still depend on is 2 numbers" in told
+    assert "few = x[:2] * x[2:4] + x[4]" in told
+    assert "damping" in told
+
+
+def test_numbers_without_a_partner_are_named_with_their_lines() -> None:
+    def f(x: Any) -> Any:
+        y = np.exp(x)
+        return np.array([y[0] + y[1], y[0] * y[1], y[0] - y[1], y[2] + y[3] * y[0]])
+
+    told = message(lambda: ivjp(f, np.arange(1.0, 5.0)))
+    assert "1 of 4 numbers" in told
+    assert re.search(r"Without a partner are np\.(add|multiply|subtract)\[\d\], and np\.exp\[[23]\]", told)
+    assert "y = np.exp(x)" in told
+    assert "return np.array([y[0] + y[1]" in told
+
+
+@pytest.mark.parametrize("lumps", ["auto", "finest", "one"])
+def test_singular_points_tell_condition_and_value(lumps: Any) -> None:
+    def squares(x: Any) -> Any:
+        return np.exp(x**2)
+
+    told = message(lambda: linearize_inverse(squares, np.array([1.0, 0.0, 2.0]), lumps=lumps))
+    assert "[1] (here " in told
+    assert "estimated condition infinite" in told
+    assert "np.exp(x**2)" in told
+
+    matrix = np.arange(9.0).reshape(3, 3) + 0.1
+    told = message(lambda: linearize_inverse(lambda x: matrix @ np.sin(x), np.ones(3), lumps=lumps))
+    found = re.search(r"estimated condition (\S+),", told)
+    assert found is not None
+    assert float(found[1].replace("infinite", "inf")) > 1e15
+
+
+def poisson(n: int) -> Callable[[Any], Any]:
+    """Singular: constants are in its kernel."""
+
+    def f(x: Any) -> Any:
+        y = 2.0 * x
+        y[1:] -= x[:-1]
+        y[:-1] -= x[1:]
+        y[0] -= x[0]
+        y[-1] -= x[-1]
+        return y
+
+    return f
+
+
+@pytest.mark.parametrize("n", [3, 5, 40, 300])
+def test_singular_bands_are_found(n: int) -> None:
+    assert "singular" in message(lambda: ivjp(poisson(n), np.linspace(0.0, 1.0, n)))
+
+
+def test_singular_sparse_matrices_are_found() -> None:
+    m = 30
+
+    def neumann(u: Any) -> Any:
+        grid = u.reshape(m, m)
+        y = np.zeros((m, m))
+        y[1:] += grid[1:] - grid[:-1]
+        y[:-1] += grid[:-1] - grid[1:]
+        y[:, 1:] += grid[:, 1:] - grid[:, :-1]
+        y[:, :-1] += grid[:, :-1] - grid[:, 1:]
+        return y.reshape(-1)
+
+    assert "singular" in message(lambda: ivjp(neumann, np.random.default_rng(0).random(m * m)))
+
+
+def test_bad_scales_are_no_singularity() -> None:
+    scales = 10.0 ** np.arange(-120.0, 121.0, 40.0)
+    found = ivjp(lambda x: scales * x, np.ones(7))(np.ones(7))
+    np.testing.assert_allclose(found, 1.0 / scales, rtol=1e-15)
+    found = ivjp(lambda x: scales * (x + 0.3 * np.roll(x, 1)), np.ones(7))(1.3 * scales)
+    np.testing.assert_allclose(found, np.ones(7), rtol=1e-12)
+
+
+def test_partial_derivatives_that_are_no_numbers() -> None:
+    told = message(lambda: ivjp(np.sqrt, np.array([1.0, 0.0])))
+    assert "output[1] (here 0)" in told
+    assert "infinite or NaN" in told
+
+
+def test_a_plan_tells_of_the_point_and_goes_on() -> None:
+    plan = prepare_inverse(lambda x: x**2, np.ones(3))
+    assert "output[2]" in message(lambda: plan(np.array([1.0, 2.0, 0.0])))
+    np.testing.assert_allclose(plan(np.array([1.0, 2.0, 4.0])).ivjp(np.ones(3)), [0.5, 0.25, 0.125])
+    np.testing.assert_allclose(plan.newton_step(np.array([1.0, 2.0, 0.0]), damping=1.0), [-0.4, -16.0 / 17.0, 0.0])
+
+
+def test_bad_arguments() -> None:
+    x = np.ones(3)
+    assert "lumps='few'" in message(lambda: linearize_inverse(np.sin, x, lumps="few"), InputError)  # type: ignore[arg-type]
+    assert "backend='cuda'" in message(lambda: ivjp(np.sin, x, backend="cuda"), InputError)  # type: ignore[arg-type]
+    for bad in (-1.0, np.nan, np.ones(2), np.array([1.0, np.inf, 0.0])):
+        message(lambda bad=bad: newton_step(np.sin, x, damping=bad), InputError)  # type: ignore[misc]
+    inverse = linearize_inverse(np.sin, x)
+    message(lambda: inverse.ivjp(np.ones(4)), InputError)
+    message(lambda: inverse.ivjp(np.ones(3) * 1j), InputTypeError)
+    plan = prepare_inverse(np.sin, x)
+    assert "made for (3,)" in message(lambda: plan(np.ones(4)), InputError)
+
+
+def test_inside_a_traced_function_it_is_refused() -> None:
+    def outer(x: Any) -> Any:
+        return ivjp(np.sin, x)(x)
+
+    assert "ivjp inside a function" in message(lambda: sparse_jacobian(outer, np.ones(3)), UntraceableError)
