@@ -94,18 +94,37 @@ def plan_decompression(
     >>> plan_decompression(pattern, np.array([0, 0, 1]), "column", 8).parts[0].slots.tolist()
     [0, 2, 3]
     """
-    count = int(colors.max(initial=-1)) + 1
-    chunks = max(1, -(-count // width))
-    width = max(1, -(-count // chunks))
     rows, columns = pattern.rows(), pattern.indices
     if entries is not None:
         rows, columns = rows[entries], columns[entries]
     line, color = (rows, colors[columns]) if side == "column" else (columns, colors[rows])
-    dtype = index_dtype(max(pattern.shape) * width)
+    return plan_reading(colors, line, color, max(pattern.shape), width, entries)
+
+
+def plan_reading(
+    colors: IndexArray, line: IndexArray, color: IndexArray, lines: int, width: int, entries: IndexArray | None = None
+) -> Decompression:
+    """The same for numbers of which it is known in which line and at which color each is read.
+
+    Parameters
+    ----------
+    colors : array of int
+        Of the lines that are seeded.
+    line, color : array of int
+        For each number where it stands in the compressed matrix.
+    lines : int
+        Lines of the compressed matrix, at most.
+    width, entries
+        See `plan_decompression`.
+    """
+    count = int(colors.max(initial=-1)) + 1
+    chunks = max(1, -(-count // width))
+    width = max(1, -(-count // chunks))
+    dtype = index_dtype(lines * width)
     slots = line.astype(dtype) * width + (color % width).astype(dtype)
     if chunks == 1:
-        lines = np.flatnonzero(colors >= 0)
-        return Decompression(width, (Part(lines, colors[lines], slots, entries),))
+        seeded = np.flatnonzero(colors >= 0)
+        return Decompression(width, (Part(seeded, colors[seeded], slots, entries),))
     parts = [_plan_part(c, width, colors, color, slots) for c in range(chunks)]
     if entries is not None:
         parts = [replace(part, positions=entries[part.positions]) for part in parts]

@@ -10,7 +10,6 @@ from sparsejac.engine import Engine
 from sparsejac.guards import Guard, guards_of
 from sparsejac.location import line_of
 from sparsejac.program import Program
-from sparsejac.strategies import STRATEGIES
 from sparsejac.strategies.cost import Prediction
 
 _HEAD = ("strategy", "colors", "passes", "products", "flops", "bytes", "predicted", "measured")
@@ -65,6 +64,8 @@ class Explanation:
         Those that were made, with their bounds and how they were found.
     varying : int
         Number of entries that depend on x, or on another argument that may change; the others are kept.
+    matrix : str
+        "Jacobian" or "Hessian".
     """
 
     shape: tuple[int, int]
@@ -80,6 +81,7 @@ class Explanation:
     fallbacks: tuple[str, ...] = ()
     colorings: tuple[str, ...] = ()
     varying: int = 0
+    matrix: str = "Jacobian"
 
     def __str__(self) -> str:
         """Write a table of all strategies, the choice, the set-up times, the decisions, and the fallbacks."""
@@ -93,7 +95,8 @@ class Explanation:
         stages = ", ".join(f"{stage} {_time(seconds)}" for stage, seconds in self.seconds.items())
         return "\n".join(
             [
-                f"Jacobian {self.shape[0]} x {self.shape[1]}, {self.nnz} nonzeros; f costs {_count(self.flops)} flops",
+                f"{self.matrix} {self.shape[0]} x {self.shape[1]}, {self.nnz} nonzeros; "
+                f"{'f' if self.matrix == 'Jacobian' else 'the gradient'} costs {_count(self.flops)} flops",
                 f"entries: {self.nnz - self.varying} constant, {self.varying} varying",
                 *(line.rstrip() for line in table),
                 f"chosen: {self.strategy}, {self.reason}; runs on {self.backend}",
@@ -122,7 +125,7 @@ def explain(
     """
     chosen = engine.strategy
     if color and not engine.linear:
-        for strategy in STRATEGIES.values():
+        for strategy in engine.strategies.values():
             if strategy.problem is not None:
                 engine.color(strategy.problem)
     lines = tuple(
@@ -130,8 +133,8 @@ def explain(
     )
     facts = engine.facts
     return Explanation(
-        facts.shape,
-        facts.nnz,
+        engine.pattern.shape,
+        engine.pattern.nnz,
         chosen,
         _reason(engine, chosen),
         lines,
@@ -143,6 +146,7 @@ def explain(
         tuple(_fallbacks(engine, program, others)),
         tuple(str(coloring) for coloring in engine.colorings()),
         int(engine.varying.sum()),
+        engine.matrix,
     )
 
 
@@ -177,7 +181,7 @@ def _times(count: int, thing: str) -> str:
 
 
 def _colors(engine: Engine, name: str) -> str:
-    problem = STRATEGIES[name].problem
+    problem = engine.strategies[name].problem
     if problem is None:
         return "-"
     coloring = engine.colored(problem)
@@ -197,7 +201,8 @@ def _reason(engine: Engine, chosen: str) -> str:
         return f"the fastest of {len(engine.measured)} when measured"
     if engine.requested not in ("auto", "measure"):
         return "as asked"
-    return f"the cheapest by prediction ({_time(engine.predict(chosen).seconds)} a Jacobian with compiled code)"
+    seconds = _time(engine.predict(chosen).seconds)
+    return f"the cheapest by prediction ({seconds} a {engine.matrix} with compiled code)"
 
 
 def _cells(line: Line, chosen: bool) -> tuple[str, ...]:

@@ -12,6 +12,9 @@ from sparsejac.location import user_location
 
 Format = Literal["csr", "csc", "coo"]
 StrategyName = Literal["auto", "forward", "reverse", "bidirectional", "identity", "elimination", "measure"]
+HessianStrategyName = Literal[
+    "auto", "star", "acyclic", "elements", "elimination", "identity", "forward", "reverse", "bidirectional", "measure"
+]
 BackendName = Literal["auto", "numpy", "numba"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,20 @@ from sparsejac.primitives.term import Term
 
 EXCHANGEABLE = ((0, 1),)
 
+PRODUCTS = range(3, 5)
+"""Factors of the products of several equal numbers, from left to right: such a product has one partial derivative."""
+
 
 def _cube(x: Any) -> Any:
     return x * x * x
+
+
+def _product(*factors: Any) -> Any:
+    return reduce(np.multiply, factors)
+
+
+def _by_factor(k: int, y: Term, *factors: Term) -> Term:
+    return reduce(Term.__mul__, [factor for j, factor in enumerate(factors) if j != k])
 
 
 def _power_by_base(y: Term, x: Term, p: Term) -> Term:
@@ -34,6 +46,15 @@ elementwise(
 )
 elementwise("subtract", np.subtract, "{0} - {1}", lambda y, a, b: a.lift(1.0), lambda y, a, b: a.lift(-1.0))
 elementwise("multiply", np.multiply, "{0} * {1}", lambda y, a, b: b, lambda y, a, b: a, symmetries=EXCHANGEABLE)
+for _count in PRODUCTS:
+    elementwise(
+        f"product_{_count}",
+        _product,
+        " * ".join(f"{{{k}}}" for k in range(_count)),
+        *(partial(_by_factor, k) for k in range(_count)),
+        weight=_count - 1,
+        symmetries=(tuple(range(_count)),),
+    )
 elementwise("divide", np.divide, "{0} / {1}", lambda y, a, b: 1.0 / b, lambda y, a, b: -(y / b), weight=4)
 elementwise("reciprocal", np.reciprocal, "1.0 / {0}", lambda y, x: -(y * y), weight=4)
 elementwise("square", np.square, "{0} * {0}", lambda y, x: 2.0 * x)

@@ -18,6 +18,7 @@ from sparsejac.products.followed import Followed, followed
 from sparsejac.products.linearization import Linearization
 from sparsejac.products.nested import inner
 from sparsejac.products.vectors import as_seeds, shaped
+from sparsejac.residence import reaches_device
 from sparsejac.structure import values_in
 from sparsejac.tracing.trace import current_trace
 from sparsejac.transforms import Template, pushed, then
@@ -25,6 +26,7 @@ from sparsejac.transforms import Template, pushed, then
 Floats = npt.NDArray[np.float64]
 
 
+@reaches_device
 def jvp(
     f: Callable[..., Any],
     x: Any,
@@ -104,6 +106,7 @@ def jvp(
     return (y, tangent, point.aux) if has_aux else (y, tangent)
 
 
+@reaches_device
 def vjp(
     f: Callable[..., Any],
     x: Any,
@@ -149,6 +152,7 @@ def vjp(
     return (lin.value, lin.vjp, lin.aux) if has_aux else (lin.value, lin.vjp)
 
 
+@reaches_device
 def linearize(
     f: Callable[..., Any],
     x: Any,
@@ -190,6 +194,7 @@ def linearize(
     return nested or Linearization(followed("linearize", f, (x, *args), kwargs, argnums, backend, has_aux=has_aux))
 
 
+@reaches_device
 def linear_transpose(
     f: Callable[..., Any],
     x: Any,
@@ -242,6 +247,7 @@ def linear_transpose(
     return lin.vjp
 
 
+@reaches_device
 def gradient(
     f: Callable[..., Any],
     x: Any,
@@ -279,6 +285,7 @@ def gradient(
     return (found, aux) if has_aux else found
 
 
+@reaches_device
 def value_and_gradient(
     f: Callable[..., Any],
     x: Any,
@@ -304,6 +311,7 @@ def value_and_gradient(
     return (y, found, aux) if has_aux else (y, found)
 
 
+@reaches_device
 def hvp(
     f: Callable[..., Any],
     x: Any,

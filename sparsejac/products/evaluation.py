@@ -38,28 +38,28 @@ def evaluate(
 
 def value_engine(program: Program, backend: BackendName) -> Engine:
     """An engine that is asked for values only: zeros of constants do not shape it."""
-    return engine_for(program, {"backend": backend})
+    return engine_for(program, {"backend": backend}, values_only=True)
 
 
 def pushed_once(program: Program, seeds: int | None) -> Template:
     """See `pushed`."""
-    return _kept(("pushed", program.digest, seeds), lambda: pushed(in_pieces(program), seeds))
+    return _kept(("pushed", program.digest, seeds), lambda: pushed(program, seeds))
 
 
 def pulled_once(program: Program, seeds: int | None) -> Template:
     """See `pulled`."""
-    return _kept(("pulled", program.digest, seeds), lambda: pulled(in_pieces(program), seeds))
+    return _kept(("pulled", program.digest, seeds), lambda: pulled(program, seeds))
 
 
 def gradient_once(program: Program, *, with_value: bool = False) -> Template:
-    """See `gradient_of`."""
+    """See `gradient_of`; without the value, for second derivatives, of the Program in pieces."""
     key = ("gradient", program.digest, with_value)
-    return _kept(key, lambda: gradient_of(in_pieces(program), with_value=with_value))
+    return _kept(key, lambda: gradient_of(program if with_value else in_pieces(program), with_value=with_value))
 
 
 def linearized_once(program: Program) -> Linearized:
     """See `linearized`."""
-    return _kept(("linearized", program.digest), lambda: linearized(in_pieces(program)))
+    return _kept(("linearized", program.digest), lambda: linearized(program))
 
 
 def widened_once(program: Program, seeds: int) -> Template:

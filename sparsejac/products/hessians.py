@@ -10,23 +10,24 @@ import numpy.typing as npt
 
 from sparsejac.blocks import Blocks
 from sparsejac.engine import Engine
-from sparsejac.engines import engine_for
 from sparsejac.errors import InputError
 from sparsejac.location import user_location
-from sparsejac.options import BackendName, Format, StrategyName, check_option
-from sparsejac.pieces import in_pieces
+from sparsejac.options import BackendName, Format, HessianStrategyName, check_option
+from sparsejac.plan import Plan
 from sparsejac.products.api import gradient_function
 from sparsejac.products.dense import blocks_of, jacfwd
-from sparsejac.products.evaluation import gradient_once, kept_template
 from sparsejac.products.followed import Followed, followed
-from sparsejac.products.symmetric import Mirrored, Triangle, mirrored
+from sparsejac.products.hessian_programs import deriving, hessian_engine
+from sparsejac.residence import reaches_device
+from sparsejac.signature import Signature
 from sparsejac.structure import Leaf, leaves_of, offsets_of
+from sparsejac.symmetric import Triangle
 from sparsejac.tracing.trace import current_trace
-from sparsejac.transforms import Template, weighted_gradient_of
 
 Floats = npt.NDArray[np.float64]
 
 
+@reaches_device
 def sparse_hessian(
     f: Callable[..., Any],
     x: Any,
@@ -35,7 +36,7 @@ def sparse_hessian(
     argnums: int | tuple[int, ...] = 0,
     format: Format = "csr",
     triangle: Triangle = "full",
-    strategy: StrategyName = "auto",
+    strategy: HessianStrategyName = "auto",
     backend: BackendName = "auto",
 ) -> Any:
     """The Hessian of an f that returns one number, as a sparse matrix: exact to rounding, symmetric to the last bit.
@@ -48,8 +49,11 @@ def sparse_hessian(
         See `sparse_jacobian`.
     triangle : {"full", "lower", "upper"}
         Which part is wanted, the diagonal included. Of several arrays, of the whole: all of them side by side.
-    strategy : {"auto", "forward", "reverse", "bidirectional", "identity", "elimination"}
-        How the Jacobian of the gradient is computed; see `sparse_jacobian`.
+    strategy : {"auto", "elements", "elimination", "star", "acyclic", "identity", ...}
+        "elements": f is a sum of terms of few unknowns, whose second derivatives are added up. "elimination",
+        "identity": of the gradient's Program, nothing is colored. "star", "acyclic": colored Hessian-vector products,
+        from which entries are read directly or by substitution. "forward", "reverse", "bidirectional" treat the
+        gradient as any function; "measure" times all. By default the one that the cost model expects to be the fastest.
     backend : {"auto", "numpy", "numba"}
 
     Returns
@@ -95,11 +99,60 @@ def sparse_hessian(
     check_option("sparse_hessian", "format", format, Format)
     check_option("sparse_hessian", "triangle", triangle, Triangle)
     point = followed("sparse_hessian", f, (x, *args), kwargs, argnums, backend)
-    engine, inputs = _engine(point, strategy)
-    form = mirrored(engine.pattern, triangle)
-    return _assembled(point, form, engine.data(inputs, check=False)[form.sources], format)
+    engine, inputs = hessian_engine(point, triangle, strategy)
+    return _assembled(point, engine, inputs, format)
 
 
+def prepare_hessian(
+    f: Callable[..., Any],
+    x: Any,
+    *args: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    argnums: int | tuple[int, ...] = 0,
+    format: Format = "csr",
+    triangle: Triangle = "full",
+    strategy: HessianStrategyName = "auto",
+    backend: BackendName = "auto",
+) -> Plan:
+    """Prepare for many Hessians of a pure f: f is traced once.
+
+    Parameters
+    ----------
+    f, x, args, kwargs, argnums, format, triangle, strategy, backend
+        See `sparse_hessian`. Floats among `args` may be other ones at each evaluation.
+
+    Returns
+    -------
+    Plan
+        As of `prepare`, for the gradient in the place of f: ``plan(x)`` is the Hessian, ``plan.values(x)`` its entries,
+        ``plan.value_and_jacobian(x)`` the gradient with it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsejac import prepare_hessian
+    >>> plan = prepare_hessian(lambda x, c: c * np.sum(x[1:] ** 2 * x[:-1]), np.ones(3), 1.0)
+    >>> plan(np.array([1.0, 2.0, 3.0]), 10.0).toarray()
+    array([[ 0., 40.,  0.],
+           [40., 20., 60.],
+           [ 0., 60., 40.]])
+    >>> plan
+    <Plan of <lambda>: Hessian 3 x 3, 6 nonzeros>
+    """
+    call = "prepare_hessian"
+    for option, given, literal in (
+        ("format", format, Format),
+        ("triangle", triangle, Triangle),
+        ("strategy", strategy, HessianStrategyName),
+        ("backend", backend, BackendName),
+    ):
+        check_option(call, option, given, literal)
+    signature = Signature(call, f, argnums, derived=deriving(call, triangle)).checked()
+    bound = signature.bind(call, (x, *args), {} if kwargs is None else kwargs)
+    return Plan(bound, format, {"strategy": strategy, "backend": backend})
+
+
+@reaches_device
 def hessian_sparsity(
     f: Callable[..., Any],
     x: Any,
@@ -131,10 +184,11 @@ def hessian_sparsity(
     """
     check_option("hessian_sparsity", "triangle", triangle, Triangle)
     point = followed("hessian_sparsity", f, (x, *args), kwargs, argnums, "auto")
-    engine, _ = _engine(point, "auto")
-    return Blocks(mirrored(engine.pattern, triangle).pattern, point.inputs, point.inputs).patterns()
+    engine, _ = hessian_engine(point, triangle, "auto")
+    return Blocks(engine.pattern, point.inputs, point.inputs).patterns()
 
 
+@reaches_device
 def hessian(
     f: Callable[..., Any],
     x: Any,
@@ -161,13 +215,13 @@ def hessian(
     if current_trace() is not None:
         return jacfwd(gradient_function("hessian", f, argnums), x, *args, kwargs=kwargs, argnums=argnums)
     point = followed("hessian", f, (x, *args), kwargs, argnums, backend)
-    engine, inputs = _engine(point, "auto")
-    form = mirrored(engine.pattern, "full")
+    engine, inputs = hessian_engine(point, "full", "auto")
     matrix = np.zeros((len(point.x), len(point.x)))
-    matrix[form.pattern.rows(), form.pattern.indices] = engine.data(inputs, check=False)[form.sources]
+    matrix[engine.pattern.rows(), engine.pattern.indices] = engine.data(inputs, check=False)
     return blocks_of(matrix, point.inputs, point.inputs)
 
 
+@reaches_device
 def lagrangian_hessian(
     f: Callable[..., Any],
     g: Callable[..., Any],
@@ -178,7 +232,7 @@ def lagrangian_hessian(
     kwargs: Mapping[str, Any] | None = None,
     format: Format = "csr",
     triangle: Triangle = "full",
-    strategy: StrategyName = "auto",
+    strategy: HessianStrategyName = "auto",
     backend: BackendName = "auto",
 ) -> Any:
     """The Hessian of the Lagrangian ``sigma * f(x) + lam . g(x)``, with one pattern for all multipliers.
@@ -221,13 +275,8 @@ def lagrangian_hessian(
 
     point = followed(call, both, (x, *args), kwargs, 0, backend)
     weights = np.concatenate([[float(sigma)], _multipliers(point, lam)])
-    program = point.smooth().program
-    template = kept_template(("weighted", program.digest), lambda: weighted_gradient_of(in_pieces(program)))
-    constants = template.constants(point.constants)
-    engine = engine_for(template.program, {"strategy": strategy, "backend": backend}, constants)
-    form = mirrored(engine.pattern, triangle)
-    data = engine.data([point.x, weights, *constants], check=False)[form.sources]
-    return _assembled(point, form, data, format)
+    engine, inputs = hessian_engine(point, triangle, strategy, weights)
+    return _assembled(point, engine, inputs, format)
 
 
 def _multipliers(point: Followed, lam: Any) -> Floats:
@@ -248,14 +297,6 @@ def _multipliers(point: Followed, lam: Any) -> Floats:
     return given.reshape(-1)
 
 
-def _engine(point: Followed, strategy: StrategyName) -> tuple[Engine, list[Floats]]:
-    """The engine of the gradient, and what it is to be given."""
-    check_option(point.call, "strategy", strategy, StrategyName)
-    template: Template = gradient_once(point.scalar().smooth().program)
-    constants = template.constants(point.constants)
-    engine = engine_for(template.program, {"strategy": strategy, "backend": point.backend}, constants)
-    return engine, [point.x, *constants]
-
-
-def _assembled(point: Followed, form: Mirrored, data: Floats, format: Format) -> Any:
-    return Blocks(form.pattern, point.inputs, point.inputs).matrices(data, format, copy_structure=True)
+def _assembled(point: Followed, engine: Engine, inputs: list[Floats], format: Format) -> Any:
+    data = engine.data(inputs, check=False)
+    return Blocks(engine.pattern, point.inputs, point.inputs).matrices(data, format, copy_structure=True)

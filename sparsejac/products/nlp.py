@@ -9,18 +9,20 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from sparsejac.engine import Engine
 from sparsejac.errors import InputError
+from sparsejac.explanation import Explanation
 from sparsejac.location import user_location
-from sparsejac.options import BackendName, StrategyName, check_option
+from sparsejac.options import BackendName, HessianStrategyName, StrategyName, check_option
 from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.plan import Plan
-from sparsejac.products.api import gradient
-from sparsejac.products.symmetric import Mirrored, mirrored
+from sparsejac.products.hessian_programs import deriving
 from sparsejac.purity import check_purity
 from sparsejac.signature import Bound, Signature
 from sparsejac.structure import Leaf, leaves_of
+from sparsejac.symmetric import mirrored
 from sparsejac.variants import Variant, Variants
 
 Floats = npt.NDArray[np.float64]
@@ -34,6 +36,7 @@ def prepare_nlp(
     *args: Any,
     kwargs: Mapping[str, Any] | None = None,
     strategy: StrategyName = "auto",
+    hessian_strategy: HessianStrategyName = "auto",
     backend: BackendName = "auto",
 ) -> NLP:
     """Minimize f(x) subject to bounds on g(x): what an interior-point solver asks for.
@@ -49,6 +52,8 @@ def prepare_nlp(
         Passed on to both.
     strategy, backend
         See `sparse_jacobian`.
+    hessian_strategy
+        See `sparse_hessian`.
 
     Returns
     -------
@@ -70,14 +75,19 @@ def prepare_nlp(
     >>> rows.tolist(), columns.tolist(), nlp.hessian(x, [5.0, 7.0], 0.5).tolist()
     ([1, 2, 2], [0, 0, 1], [5.0, 0.5, 7.0])
     """
-    for option, given, literal in (("strategy", strategy, StrategyName), ("backend", backend, BackendName)):
+    for option, given, literal in (
+        ("strategy", strategy, StrategyName),
+        ("hessian_strategy", hessian_strategy, HessianStrategyName),
+        ("backend", backend, BackendName),
+    ):
         check_option("prepare_nlp", option, given, literal)
     for name, function in (("f", f), ("g", g)):
         if not callable(function):
             raise InputError(
                 f"prepare_nlp: {name} is a {type(function).__name__}\n  {user_location()}\n  Cure: pass functions."
             )
-    return NLP(f, g, x, args, dict(kwargs or _NONE), {"strategy": strategy, "backend": backend})
+    options = {"strategy": strategy, "backend": backend}
+    return NLP(f, g, x, args, dict(kwargs or _NONE), options, {**options, "strategy": hessian_strategy})
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +115,9 @@ class NLP:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         options: dict[str, Any],
+        hessian_options: dict[str, Any],
     ) -> None:
-        self._f, self._g, self._args, self._kwargs, self._options = f, g, args, kwargs, options
+        self._f, self._g, self._args, self._kwargs, self._hessian_options = f, g, args, kwargs, hessian_options
         self._start = self._point(np.array(x, dtype=np.float64))
         bound = self._bound(self._start)
         self._variants = Variants(bound, options)
@@ -157,7 +168,7 @@ class NLP:
 
     def hessianstructure(self) -> tuple[IndexArray, IndexArray]:
         """Rows and columns of the entries of the Lagrangian's Hessian: its lower triangle."""
-        pattern = self._curvature[1].pattern
+        pattern = self._curvature.pattern
         return pattern.rows(), pattern.indices
 
     def hessian(self, x: Any, lagrange: Any, obj_factor: float = 1.0) -> Floats:
@@ -168,8 +179,27 @@ class NLP:
                 f"NLP.hessian: lagrange has {len(multipliers)} multipliers for {self.shape[0]} constraints\n  "
                 f"{user_location()}\n  Cure: pass one for each."
             )
-        plan, form = self._curvature
-        return plan.values(self._point(x), multipliers, float(obj_factor))[form.sources]
+        weights = np.concatenate([[float(obj_factor)], multipliers])
+        return self._curvature.values(self._point(x), weights)
+
+    def jacobian_matrix(self, x: Any) -> Any:
+        """The Jacobian of g as a csr_array."""
+        first, pattern = self._first, self._pattern
+        indptr = (pattern.indptr[1:] - first).astype(pattern.indptr.dtype)
+        return csr_array((self.jacobian(x), pattern.indices[first:].copy(), indptr), shape=self.shape)
+
+    def hessian_matrix(self, x: Any, lagrange: Any, obj_factor: float = 1.0) -> Any:
+        """The whole Hessian of ``obj_factor * f + lagrange . g`` as a csr_array, symmetric to the last bit.
+
+        With ``obj_factor=0.0`` what `scipy.optimize.NonlinearConstraint` asks for as `hess`.
+        """
+        form = mirrored(self._curvature.pattern, "full")
+        data, pattern = self.hessian(x, lagrange, obj_factor)[form.sources], form.pattern
+        return csr_array((data, pattern.indices.copy(), pattern.indptr.copy()), shape=pattern.shape)
+
+    def explain_hessian(self) -> Explanation:
+        """Strategies for the Hessian, with the reason for the one in use; see `Plan.explain`."""
+        return self._curvature.explain()
 
     @property
     def _pattern(self) -> Pattern:
@@ -182,20 +212,12 @@ class NLP:
         return int(self._pattern.indptr[1])
 
     @cached_property
-    def _curvature(self) -> tuple[Plan, Mirrored]:
-        """The Jacobian of the Lagrangian's gradient, its multipliers being arguments."""
-
-        def slope(x: Any, multipliers: Any, factor: Any) -> Any:
-            return gradient(lambda z: self._lagrangian(z, multipliers, factor), x)
-
-        signature = Signature("NLP.hessian", slope)
-        bound = signature.bind("NLP.hessian", (self._start, np.ones(self.shape[0]), 1.0), _NONE)
-        plan = Plan(bound, "csr", self._options)
-        return plan, mirrored(plan.pattern, "lower")
-
-    def _lagrangian(self, x: Any, multipliers: Any, factor: Any) -> Any:
-        constraints = np.reshape(self._g(x, *self._args, **self._kwargs), -1)
-        return factor * self._f(x, *self._args, **self._kwargs) + np.sum(multipliers * constraints)
+    def _curvature(self) -> Plan:
+        """The lower triangle of the Lagrangian's Hessian, with the factors of objective and constraints as argument."""
+        call = "NLP.hessian"
+        signature = Signature(call, lambda x, weights: self._both(x), derived=deriving(call, "lower", 1))
+        bound = signature.bind(call, (self._start, np.ones(self.shape[0] + 1)), _NONE)
+        return Plan(bound, "csr", self._hessian_options)
 
     def _both(self, x: Any) -> Any:
         return {

@@ -15,6 +15,7 @@ from sparsejac.options import BackendName
 from sparsejac.products.evaluation import gradient_once
 from sparsejac.products.followed import followed
 from sparsejac.products.linearization import Linearization
+from sparsejac.residence import reaches_device
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
@@ -25,6 +26,7 @@ Floats = npt.NDArray[np.float64]
 _LINALG = Lazy("scipy.sparse.linalg")
 
 
+@reaches_device
 def jacobian_operator(
     f: Callable[..., Any],
     x: Any,
@@ -68,6 +70,7 @@ def jacobian_operator(
     return _operator(lin.shape, lin.push, lin.pull)
 
 
+@reaches_device
 def gauss_newton_operator(
     f: Callable[..., Any],
     x: Any,
@@ -104,6 +107,7 @@ def gauss_newton_operator(
     return _operator((lin.shape[1], lin.shape[1]), product, product)
 
 
+@reaches_device
 def hessian_operator(
     f: Callable[..., Any],
     x: Any,

@@ -18,7 +18,7 @@ from cases import Case
 from catalogue import CASES
 from oracles import complex_step, differences
 from sparsejac import Pattern, gradient, hessian, hessian_sparsity, lagrangian_hessian, sparse_hessian
-from sparsejac.products.symmetric import mirrored
+from sparsejac.symmetric import mirrored
 
 Array = NDArray[np.float64]
 ANALYTIC = [case for case in CASES if case.analytic and np.prod(case.shape) > 1][::3]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.optimize import NonlinearConstraint, minimize
 from scipy.sparse.linalg import spsolve
 
 import sparsejac
@@ -156,3 +157,72 @@ def test_bad_input() -> None:
         nlp.objective(X[:3])
     with pytest.raises(sparsejac.InputError, match="2 multipliers for 6 constraints"):
         nlp.hessian(X, np.ones(2))
+
+
+def test_matrices_for_scipy() -> None:
+    nlp = prepare_nlp(objective, constraints, np.ones(N))
+    lam = np.linspace(-1.0, 2.0, N - 1)
+    whole = nlp.hessian_matrix(X, lam, 0.5)
+    assert whole.toarray().tobytes() == whole.toarray().T.copy().tobytes()
+    lower = dense(nlp.hessianstructure(), nlp.hessian(X, lam, 0.5), (N, N))
+    np.testing.assert_array_equal(sp.tril(whole).toarray(), lower)
+    np.testing.assert_array_equal(
+        nlp.jacobian_matrix(X).toarray(), dense(nlp.jacobianstructure(), nlp.jacobian(X), nlp.shape)
+    )
+    assert str(nlp.explain_hessian()).startswith(f"Hessian {N} x {N}")
+    by_star = prepare_nlp(objective, constraints, np.ones(N), hessian_strategy="star")
+    assert by_star.explain_hessian().strategy == "star"
+    np.testing.assert_allclose(by_star.hessian(X, lam, 0.5), nlp.hessian(X, lam, 0.5), rtol=1e-12, atol=1e-12)
+    with pytest.raises(sparsejac.InputError, match="hessian_strategy='fast'"):
+        prepare_nlp(objective, constraints, X, hessian_strategy="fast")  # type: ignore[arg-type]
+
+
+def test_no_multiplier_leaves_an_entry_out() -> None:
+    """The structure holds for all multipliers, and a factor of zero brings zeros, no NaN."""
+    nlp = prepare_nlp(objective, constraints, np.ones(N))
+    rows, _ = nlp.hessianstructure()
+    for lam, factor in ((np.zeros(N - 1), 1.0), (np.eye(N - 1)[2], 0.0), (np.zeros(N - 1), 0.0)):
+        found = nlp.hessian(X, lam, factor)
+        assert found.shape == rows.shape
+        assert np.isfinite(found).all()
+    parts = nlp.hessian(X, np.zeros(N - 1), 1.0) + nlp.hessian(X, np.ones(N - 1), 0.0)
+    np.testing.assert_allclose(parts, nlp.hessian(X, np.ones(N - 1), 1.0), rtol=1e-12, atol=1e-12)
+
+
+def test_in_trust_constr() -> None:
+    """A chain of circles, on which the point that is nearest to (2, ..., 2) is (1, ..., 1)."""
+    nlp = prepare_nlp(lambda x: np.sum((x - 2.0) ** 2), lambda x: x[1:] ** 2 + x[:-1] ** 2, np.ones(6))
+    nothing = np.zeros(5)
+    circles = NonlinearConstraint(
+        nlp.constraints, -np.inf, 2.0, jac=nlp.jacobian_matrix, hess=lambda x, v: nlp.hessian_matrix(x, v, 0.0)
+    )
+    fit = minimize(
+        nlp.objective,
+        np.full(6, 0.3),
+        method="trust-constr",
+        jac=nlp.gradient,
+        hess=lambda x: nlp.hessian_matrix(x, nothing),
+        constraints=circles,
+    )
+    assert fit.status in (1, 2)
+    np.testing.assert_allclose(fit.x, np.ones(6), atol=2e-3)
+    assert nlp.constraints(fit.x).max() < 2.0 + 1e-6
+    optimality = nlp.gradient(fit.x) + nlp.jacobian_matrix(fit.x).T @ fit.v[0]
+    assert np.abs(optimality).max() < 1e-5
+
+
+def test_f_is_not_followed_again() -> None:
+    """However many values, derivatives and Hessians are asked for."""
+    calls = []
+
+    def f(x: Array) -> Any:
+        calls.append(1)
+        return objective(x)
+
+    nlp = prepare_nlp(f, constraints, np.ones(N))
+    nlp.hessian(X, np.ones(N - 1))
+    before = len(calls)
+    for factor in (0.0, 1.0, 2.0):
+        nlp.hessian(X * factor, np.ones(N - 1), factor)
+        nlp.gradient(X * factor), nlp.jacobian(X * factor), nlp.constraints(X * factor)
+    assert len(calls) == before

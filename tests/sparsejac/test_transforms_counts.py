@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import sparsejac
 from cases import Case
 from catalogue import CASES
 from kernels.address import Affine
+from sparsejac.pieces import in_pieces
 from sparsejac.primitives import PRIMITIVES, Primitive
 from sparsejac.program import Graph, Load, Program, program
 from sparsejac.transforms import gradient_of, linearized, operations, pulled, pushed
@@ -41,7 +43,8 @@ def counted(f: Any, x: Any, transform: Any) -> tuple[int, int]:
 @pytest.mark.parametrize("transform", [pushed, pulled])
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
 def test_a_primitive_and_its_derivative(name: str, transform: Any) -> None:
-    made = applied(PRIMITIVES[name], 7)
+    """Products of three and more factors are made of equal ones alone."""
+    made = applied(PRIMITIVES[name], 7, same=name.startswith("product_"))
     assert operations(transform(made).program) <= BOUND * operations(made)
 
 
@@ -134,6 +137,13 @@ def test_equal_operands_of_a_symmetric_primitive_have_one_partial(name: str) -> 
         ),
         (lambda x, y: np.einsum("ij,ij->i", x, x), lambda x, y: np.einsum("ij,ij->i", x, y), 1 / 2),
         (lambda x, y: np.einsum("i,i", x[:, 0], x[:, 0]), lambda x, y: np.einsum("i,i", x[:, 0], y[:, 0]), 1 / 2),
+        (lambda x, y: np.einsum("ij,ij,ij", x, x, x), lambda x, y: np.einsum("ij,ij,ij", x, y, x[::-1]), 1 / 2),
+        (lambda x, y: np.einsum("ij,ij,ij->i", x, x, x), lambda x, y: np.einsum("ij,ij,ij->i", x, y, x[::-1]), 1 / 2),
+        (
+            lambda x, y: np.einsum("ij,ij,ij,ij->j", x, x, x, x),
+            lambda x, y: np.einsum("ij,ij,ij,ij->j", x, y, x[::-1], y[::-1]),
+            1 / 2,
+        ),
         (lambda x, y: x @ x[:8].T, lambda x, y: x @ y[:8].T, 1 / 2),
     ],
 )
@@ -151,6 +161,22 @@ def test_products_of_an_array_with_itself(equal: Any, different: Any, share: flo
     forward = pushed_products(traced, x[0], np.eye(240))
     np.testing.assert_allclose(pulled_products(traced, x[0], w), forward[: w.shape[1]].T, atol=1e-12)
     np.testing.assert_allclose(pushed_products(traced, x[0], v), forward[:, :5], atol=1e-12)
+
+
+@pytest.mark.parametrize(("subscripts", "count"), [("i,i,i->i", 3), ("i,i,i,i->i", 4), ("i,i,i,i,i->i", 5)])
+def test_values_of_products_of_equal_operands_are_numpys(subscripts: str, count: int) -> None:
+    x = np.random.default_rng(1).normal(size=101) * 10.0 ** np.random.default_rng(2).uniform(-9, 9, 101)
+    value, jacobian = sparsejac.value_and_jacobian(lambda x: np.einsum(subscripts, *[x] * count), x)
+    np.testing.assert_array_equal(value, np.einsum(subscripts, *[x] * count))
+    np.testing.assert_allclose(jacobian.diagonal(), count * x ** (count - 1), rtol=1e-14)
+
+
+def test_equal_values_are_not_equal_operands() -> None:
+    """The node has to be the same: two arrays that happen to hold the same numbers have a partial derivative each."""
+    x = np.random.default_rng(0).normal(size=(3, 5))
+    one = program_of(lambda x: np.einsum("i,i,i", x[0], x[0], x[0]), x)
+    three = program_of(lambda x: np.einsum("i,i,i", x[0], x[1], x[2]), np.stack([x[0]] * 3))
+    assert operations(pulled(three).program) > operations(pulled(one).program)
 
 
 @pytest.mark.parametrize(
@@ -190,3 +216,38 @@ def test_a_gradient_is_a_small_multiple_of_its_function() -> None:
     for n in (10, 10_000):
         made = program_of(rosenbrock, np.linspace(0.1, 1.0, n))
         assert operations(gradient_of(made).program) <= 3 * operations(made)
+
+
+def joins(made: Program) -> int:
+    return sum(node.kind == "join" and bool(node.pieces) for node in made.nodes)
+
+
+def test_what_was_rolled_comes_back_by_reading() -> None:
+    """Permutations of places are read at the inverse ones: nothing is put together before it is added."""
+
+    def rolled(x: Array) -> Any:
+        u = x.reshape(5, 6)
+        return np.roll(u, 1, 0) + np.roll(u, -1, 0) + np.roll(u, 2, 1) + u[:, ::-1] + u
+
+    made = program_of(rolled, np.ones(30))
+    assert joins(pulled(made).program) == 0
+    traced = trace(rolled, np.ones(30))
+    forward = pushed_products(traced, np.ones(30), np.eye(30))
+    np.testing.assert_array_equal(pulled_products(traced, np.ones(30), np.eye(30)), forward.T)
+
+
+@pytest.mark.parametrize("shape", [(12, 9), (6, 7), (2, 3), (1, 5)])
+def test_opposite_edges_are_places_of_their_own(shape: tuple[int, int]) -> None:
+    """A stencil in pieces, two of which are opposite edges with a stride of their own, is still a grid of cells."""
+    rows, columns = shape
+
+    def stencil_with_edges(x: Array) -> Any:
+        u = np.pad(x.reshape(shape), 1)
+        return 3.0 * u[1:-1, 1:-1] - u[2:, 1:-1] - u[:-2, 1:-1] - u[1:-1, 2:] - u[1:-1, :-2]
+
+    x = np.linspace(0.1, 1.0, rows * columns)
+    traced = trace(stencil_with_edges, x)
+    forward = pushed_products(traced, x, np.eye(len(x)))
+    np.testing.assert_array_equal(pulled_products(traced, x, np.eye(len(x))), forward.T)
+    own = operations(traced.program, moves=True)
+    assert operations(pulled(in_pieces(traced.program)).program, moves=True) <= 3 * own

@@ -57,13 +57,13 @@ def takes_complex(name: str) -> bool:
     return isinstance(function, np.ufunc) and f"{'D' * arity}->D" in function.types
 
 
-def special_points() -> tuple[Array, Array, Array]:
-    """Three operands: all pairs of special numbers in the first two, and numbers of all sizes."""
+def special_points() -> tuple[Array, Array, Array, Array]:
+    """Four operands: all pairs of special numbers in the first two, and numbers of all sizes."""
     rng = np.random.default_rng(3)
     sizes = rng.normal(size=(3, POINTS - len(SPECIAL) ** 2)) * 10.0 ** rng.uniform(-6, 6, (3, 1))
     first, second = (grid.ravel() for grid in np.meshgrid(SPECIAL, SPECIAL))
     a, b, c = (np.concatenate([s, r]) for s, r in zip((first, second, np.roll(first, 5)), sizes, strict=True))
-    return a, b, c
+    return a, b, c, np.roll(b, 7)
 
 
 def domains_of(name: str) -> tuple[Interval, ...]:

@@ -11,8 +11,30 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsejac.pattern import Pattern, entry_numbers
+from sparsejac.program import Program
 
 Triangle = Literal["full", "lower", "upper"]
+
+
+@dataclass(frozen=True, eq=False)
+class HessianOf:
+    """What a gradient's Program is the gradient of, and which part of the Hessian is wanted.
+
+    Parameters
+    ----------
+    triangle : {"full", "lower", "upper"}
+    program : Program
+        Of the function: its result is one number, or several that are summed by weights.
+    weights : int, optional
+        Number of the gradient's input that holds these weights.
+    constants : tuple of (int or None)
+        For each constant of `program` which one it is of the gradient; None if it is none of them.
+    """
+
+    triangle: Triangle
+    program: Program
+    weights: int | None
+    constants: tuple[int | None, ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,104 @@
+"""Gradients whose Jacobian is wanted as a Hessian: their Programs, with what they are the gradients of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsejac.engine import Engine
+from sparsejac.engines import engine_for
+from sparsejac.errors import InputError
+from sparsejac.location import user_location
+from sparsejac.options import HessianStrategyName, check_option
+from sparsejac.pieces import in_pieces
+from sparsejac.products.evaluation import gradient_once, kept_template
+from sparsejac.products.followed import Followed
+from sparsejac.program import Program
+from sparsejac.structure import Leaf, Structure
+from sparsejac.symmetric import HessianOf, Triangle
+from sparsejac.tracing import Traced
+from sparsejac.transforms import Template, check_differentiable_again, gradient_of, weighted_gradient_of
+
+Floats = npt.NDArray[np.float64]
+
+
+def hessian_engine(
+    point: Followed, triangle: Triangle, strategy: HessianStrategyName, weights: Floats | None = None
+) -> tuple[Engine, list[Floats]]:
+    """The engine of a Hessian at a point, and what it is to be given.
+
+    Parameters
+    ----------
+    point : Followed
+    triangle : {"full", "lower", "upper"}
+    strategy : str
+    weights : array, optional
+        Factors by which all results are summed; without them the result is one number.
+    """
+    check_option(point.call, "strategy", strategy, HessianStrategyName)
+    program = (point if weights is not None else point.scalar()).smooth().program
+    template, place = _gradient(program, weighted=weights is not None)
+    constants = template.constants(point.constants)
+    hessian = _hessian_of(program, template, triangle, place)
+    options = {"strategy": strategy, "backend": point.backend}
+    engine = engine_for(template.program, options, constants, hessian=hessian)
+    return engine, [point.x, *([] if weights is None else [weights]), *constants]
+
+
+def _gradient(program: Program, *, weighted: bool) -> tuple[Template, int | None]:
+    """The gradient, and which of its inputs holds the weights."""
+    if not weighted:
+        return gradient_once(program), None
+    template = kept_template(("weighted", program.digest), lambda: weighted_gradient_of(in_pieces(program)))
+    return template, len(program.input_sizes)
+
+
+def _hessian_of(program: Program, template: Template, triangle: Triangle, weights: int | None) -> HessianOf:
+    place = {source: k for k, source in enumerate(template.sources) if isinstance(source, int)}
+    return HessianOf(triangle, program, weights, tuple(place.get(k) for k in range(len(program.constants))))
+
+
+def curved(call: str, triangle: Triangle, traced: Traced, inputs: Structure, weights: int | None = None) -> Traced:
+    """The gradient of what was traced, with its decisions; for plans of Hessians.
+
+    Parameters
+    ----------
+    call : str
+        For messages.
+    triangle : {"full", "lower", "upper"}
+    traced : Traced
+    inputs : Leaf or Branch
+        The structure of x.
+    weights : int, optional
+        The input that holds the factors by which the results are summed.
+
+    Raises
+    ------
+    InputError
+        Where no weights are given, if the result is more than one number.
+    """
+    program = traced.program
+    if weights is None and traced.result != Leaf(()):
+        raise InputError(
+            f"{call}: f returned more than one number\n  {user_location()}\n  Cure: return a number, such as "
+            "np.sum(y); for a Lagrangian use lagrangian_hessian or prepare_nlp."
+        )
+    check_differentiable_again(program, call)
+
+    def make() -> Template:
+        pieces = in_pieces(program)
+        return gradient_of(pieces, decided=True) if weights is None else weighted_gradient_of(pieces, weights)
+
+    template = kept_template(("decided gradient", program.digest, weights), make)
+    hessian = _hessian_of(program, template, triangle, weights)
+    constants = template.constants(traced.constants)
+    return replace(traced, program=template.program, constants=constants, result=inputs, hessian=hessian)
+
+
+def deriving(call: str, triangle: Triangle, weights: int | None = None) -> Any:
+    """`curved` as what a signature asks for."""
+    return partial(curved, call, triangle, weights=weights)

@@ -1,0 +1,60 @@
+"""The cases on Hessians and on products: what they race is one function, and they run at tiny sizes."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.cases.case import Settings
+from bench.cases.registry import CASES
+from bench.check import nearby
+from bench.hessians.families import OBJECTIVES
+from bench.launcher import IMPORTS, Answer
+from bench.rewritten.numpy_like import NUMPY
+
+
+@dataclass(frozen=True)
+class Here:
+    """Stands in for the launcher: tasks run in this process."""
+
+    seconds: float = 60.0
+    threads: int | None = None
+    processor: int | None = None
+
+    def run(self, task: str, *, preload: Sequence[str] = IMPORTS, cache: object = None, **arguments: Any) -> Answer:
+        module, _, function = task.partition(":")
+        result = getattr(importlib.import_module(module), function)(**arguments)
+        return Answer(json.loads(json.dumps(result)), dict.fromkeys(preload, 0.1))
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_rewritten_objectives_have_the_same_values(name: str) -> None:
+    objective = OBJECTIVES[name](30)
+    x = nearby(objective.x)
+    (value,) = objective.rewritten(NUMPY, x)
+    assert value == pytest.approx(objective.f(x), rel=1e-12)
+    assert np.shape(objective.f(x)) == ()
+
+
+def test_hessians_have_a_row_for_each_way() -> None:
+    settings = Settings(Here(), quick=True, families=("rosenbrock", "springs"))  # type: ignore[arg-type]
+    outcome = CASES["hessians"].run(settings)
+    (table,) = outcome.tables
+    found = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert [str(row["way"]).partition(":")[0] for row in found] == ["full", "lower", "casadi", "asdex"] * 2
+    assert [row["entries"] for row in found if str(row["way"]).startswith("full")] == [3 * 40 - 2, 480]
+    assert all(row["over ours"] == 1.0 for row in found if str(row["way"]).startswith("full"))
+
+
+def test_products_are_over_compiled_f() -> None:
+    outcome = CASES["products"].run(Settings(Here(), quick=True, families=("broyden",)))  # type: ignore[arg-type]
+    figures = {figure.name: figure for figure in outcome.figures}
+    assert {"jvp over compiled f, worst", "vjp over compiled f, worst"} <= figures.keys()
+    assert figures["jvp over compiled f, worst"].bar == 2.5
+    assert all(row[0] == "broyden" for row in outcome.tables[0].rows)
