@@ -122,6 +122,11 @@ class BipartiteGraph:
         run(_carry, self.entries, unsigned(self.pattern.indices), unsigned(self._pointers.copy()), marks, result)
         return result
 
+    @property
+    def is_transposed(self) -> bool:
+        """Whether the pattern by columns is known already."""
+        return "_transposed" in self.__dict__
+
     def adopt_transposed(self, pointers: Index, rows: Index) -> None:
         """Take the pattern by columns from where it is known already."""
         for array in (pointers, rows):

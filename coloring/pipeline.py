@@ -2,51 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from coloring import parallel
-from coloring.adjacency import AdjacencyGraph
-from coloring.algorithms import ALGORITHMS, star_bicoloring
 from coloring.algorithms.star_bicoloring import CoverName
-from coloring.bipartite import BipartiteGraph
 from coloring.bounds import Bound, bound_colors, bound_later
 from coloring.checker import as_list, check
-from coloring.demand import EVERYTHING, Colors, Demand, wanted_entries
-from coloring.graphs import Graph, build_graph
-from coloring.improvement import greedy_work, improve, proven
+from coloring.demand import Colors, Demand, wanted_entries
+from coloring.effort import is_small, searched
+from coloring.graphs import build_graph
+from coloring.greedy import finished, greedy
 from coloring.neighborhoods import Degrees
-from coloring.orders import ORDERS, OrderName, as_order, sequence
+from coloring.orders import ORDERS, OrderName, as_order
 from coloring.parallel import as_threads
 from coloring.partial import Entries, Lines, as_flag, demanded_part
 from coloring.pattern import Pattern, PatternLike, as_pattern, refuse_masked
 from coloring.problems import Problem, ProblemName, as_problem
 from coloring.random_seed import as_seed
-from coloring.result import Coloring, numbered
+from coloring.result import Coloring
 from coloring.structure import recognize
 from coloring.validity import is_valid
 
-# Orders tried by default, by problem, the best first.
-DEFAULT_ORDERS: dict[str, tuple[OrderName, ...]] = {}
+# Orders that `best_of` tries, and partial problems too, the best first.
 DEFAULT: tuple[OrderName, ...] = ("smallest_last", "largest_first", "natural")
-
-# Entries visited for improvements at least, where a graph has few: Python needs some ten milliseconds at most for
-# for colors of one side, whose lower bound is mostly met, and some hundred for the others, where it often is not.
-FEW_ENTRIES = 8_000
-LEAST_WORK: dict[str, int] = {
-    "column": 100_000,
-    "row": 100_000,
-    "distance_1": 100_000,
-    "distance_2": 100_000,
-    "star": 3_000_000,
-    "acyclic": 1_000_000,
-    "star_bicoloring": 2_000_000,
-    "acyclic_bicoloring": 3_000_000,
-}
 
 
 def color(
@@ -101,12 +83,12 @@ def color(
     fixed : array of int, shape (num_vertices,), optional
         Colors that are given, which stay as they are up to numbering; -1 for the vertices that are to be colored.
     budget : float, optional
-        Work for improvements, relative to the greedy pass; by default 1.0, and on small patterns as much as takes some
-        ten milliseconds, or some hundred in symmetric and two-sided problems. 0 allows none.
+        Work for improvements, relative to the greedy pass; by default 1.0, on small patterns as much as takes a few
+        milliseconds, and on symmetric and two-sided problems of up to 64 rows or columns some hundred. 0 allows none.
     threads : int, optional
-        For columns and rows in natural order: color large patterns in pieces, by so many threads. The colors are the
-        same for any number of threads, 1 included, but not those of the one pass that runs by default, and may be a few
-        more. Other problems and orders, and patterns that do not fall into pieces, are colored by one thread.
+        For columns and rows in natural order: color large patterns by two threads, one of which brings the pattern into
+        columns for the other one. The colors are the same for any number of threads, and without this argument. Other
+        problems and orders are colored by one thread.
     cover : {"best", "implicit", "explicit", "rows", "columns"}, optional
         In star bicolorings with an order, which lines get a color: the best of several covers, which is the default;
         each line that has an uncovered entry when its turn comes; a minimal cover by the longest lines; all of one
@@ -146,20 +128,22 @@ def color(
     if order is not None:
         graph = build_graph(chosen, matrix, "color", threads or 1)
         colors = greedy(chosen, graph, order, number, degrees=degrees, threads=threads, cover=cover)
-        return _finished(chosen, graph, f"greedy, {order}", colors, find=bound_later)
+        # First fit leaves no color out; in bicolorings colors are dropped afterwards.
+        gapless = not chosen.two_sided
+        return finished(chosen, graph, f"greedy, {order}", colors, find=bound_later, gapless=gapless)
     found = recognize(chosen, matrix)
     graph = build_graph(chosen, matrix, "color")
     if found is None:
-        return _searched(chosen, graph, budget, number)
-    form = _finished(chosen, graph, found.method, found.colors, found.bound)
+        return searched(chosen, graph, budget, number)
+    form = finished(chosen, graph, found.method, found.colors, found.bound)
     if found.final or form.is_optimal:
         return form
-    if found.bound is not None:  # what the form does not prove, a clique may
+    if found.bound is not None and not is_small(chosen, graph):  # what the form does not prove, a clique may
         form = replace(form, bound=_larger(form.bound, bound_colors(chosen, graph, form.num_colors)))
     if form.is_optimal:
         return form
-    searched = _searched(chosen, graph, budget, number, form.bound)
-    return searched if searched.num_colors < form.num_colors else replace(form, bound=searched.bound)
+    other = searched(chosen, graph, budget, number, form.bound)
+    return other if other.num_colors < form.num_colors else replace(form, bound=other.bound)
 
 
 def _larger(first: Bound, second: Bound) -> Bound:
@@ -191,7 +175,7 @@ def best_of(
     best: Coloring | None = None
     for name in orders:
         colors = greedy(chosen, graph, name, number)
-        coloring = _finished(chosen, graph, f"greedy, {name}", colors, best.bound if best else None)
+        coloring = finished(chosen, graph, f"greedy, {name}", colors, best.bound if best else None)
         if best is None or coloring.num_colors < best.num_colors:
             best = coloring
         if best.is_optimal:
@@ -219,30 +203,11 @@ def adopt(pattern: PatternLike, colors: npt.ArrayLike, problem: ProblemName = "c
     matrix = as_pattern(pattern, "adopt")
     listed = as_list(colors, chosen.num_vertices(matrix.shape), chosen, "adopt")
     graph = build_graph(chosen, matrix, "adopt")
-    coloring = _finished(chosen, graph, "given", np.array(listed, dtype=np.int64))
+    coloring = finished(chosen, graph, "given", np.array(listed, dtype=np.int64))
     if not is_valid(matrix, coloring):
         conflict = check(matrix, np.array(listed, dtype=np.int64), problem)
         raise ValueError(f"adopt: got colors with a conflict: {conflict}; give the two different colors")
     return coloring
-
-
-def greedy(
-    problem: Problem,
-    graph: Graph,
-    order: OrderName,
-    seed: int,
-    demand: Demand = EVERYTHING,
-    degrees: Degrees | None = None,
-    threads: int | None = None,
-    cover: CoverName | None = None,
-) -> Colors:
-    """Run the greedy algorithm of a problem in an order."""
-    if threads is not None and order == "natural" and isinstance(graph, BipartiteGraph):
-        return parallel.first_fit(graph, sequence(problem, graph, order, seed, degrees), threads)
-    ordered = sequence(problem, graph, order, seed, degrees)
-    if cover is not None and isinstance(graph, AdjacencyGraph):
-        return star_bicoloring.first_fit(graph, ordered, demand, cover)
-    return ALGORITHMS[problem.name](graph, ordered, demand)
 
 
 def _check_cover(problem: Problem, order: OrderName | None, cover: CoverName) -> None:
@@ -252,31 +217,6 @@ def _check_cover(problem: Problem, order: OrderName | None, cover: CoverName) ->
     if problem.name != "star_bicoloring" or order is None:
         what = f"a {problem.name} coloring" if problem.name != "star_bicoloring" else "no order"
         raise ValueError(f"color: got cover {cover!r} for {what}; covers are for star bicolorings in an order")
-
-
-def _searched(problem: Problem, graph: Graph, budget: float | None, seed: int, bound: Bound | None = None) -> Coloring:
-    """Color greedily, in other orders too where that is little work, then improve; find the bound if none is known."""
-    name, *others = DEFAULT_ORDERS.get(problem.name, DEFAULT)
-    best = _finished(problem, graph, f"greedy, {name}", greedy(problem, graph, name, seed), bound)
-    if best.is_optimal or budget == 0:
-        return best
-    per_pass = greedy_work(problem, graph)
-    work = (1.0 if budget is None else budget) * per_pass
-    if budget is None and graph.entries <= FEW_ENTRIES:
-        work = max(work, LEAST_WORK[problem.name])
-    for name in others:
-        if work < 2 * per_pass:
-            break
-        work -= per_pass
-        found = _finished(problem, graph, f"greedy, {name}", greedy(problem, graph, name, seed), best.bound)
-        best = min(best, found, key=lambda coloring: coloring.num_colors)
-        if best.is_optimal:
-            return best
-    found_more = improve(problem, graph, best.colors, best.lower_bound, work, seed)
-    better = _finished(problem, graph, "recoloring", found_more.colors, best.bound)
-    if better.num_colors == best.num_colors:
-        better = best
-    return proven(better) if found_more.optimal else better
 
 
 def _partial(
@@ -290,10 +230,10 @@ def _partial(
 ) -> Coloring:
     """Color greedily what a demand asks for, in an order or the best of a few."""
     graph = build_graph(problem, matrix, "color")
-    names = DEFAULT_ORDERS.get(problem.name, DEFAULT) if order is None else (order,)
+    names = DEFAULT if order is None else (order,)
     bound = None if demand.whole else _bound_part(problem, matrix, demand)
     found = [
-        _finished(
+        finished(
             problem, graph, f"greedy, {name}", greedy(problem, graph, name, seed, demand, degrees, cover=cover), bound
         )
         for name in names
@@ -321,19 +261,3 @@ def _bound_part(problem: Problem, matrix: Pattern, demand: Demand) -> Bound:
 def _as_colors(fixed: npt.ArrayLike | None) -> Colors | None:
     refuse_masked(fixed, "fixed colors", "color")
     return None if fixed is None else np.asarray(fixed)
-
-
-def _finished(
-    problem: Problem,
-    graph: Graph,
-    method: str,
-    colors: npt.NDArray[Any],
-    bound: Bound | None = None,
-    find: Callable[[Problem, Graph, int], Bound] = bound_colors,
-) -> Coloring:
-    """Number the colors, freeze them, and bound them where no bound is known."""
-    num_rows = graph.pattern.shape[0] if problem.two_sided else 0
-    final = numbered(colors, num_rows)
-    final.flags.writeable = False
-    used = int(final.max(initial=-1)) + 1
-    return Coloring(problem.name, method, final, bound or find(problem, graph, used), num_rows)

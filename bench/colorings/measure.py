@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -92,7 +94,6 @@ def threads(matrix: str, folder: str, numbers: list[int]) -> dict[str, Any]:
     from coloring.algorithms import ALGORITHMS
     from coloring.bipartite import BipartiteGraph
     from coloring.demand import EVERYTHING
-    from coloring.transposition import transpose
 
     pattern = coloring.as_pattern(load(matrix, folder))
     order: Any = np.arange(pattern.shape[1], dtype=pattern.indices.dtype)
@@ -101,11 +102,16 @@ def threads(matrix: str, folder: str, numbers: list[int]) -> dict[str, Any]:
         return ALGORITHMS["column"](BipartiteGraph(pattern, vertices_are_columns=True), order, EVERYTHING)
 
     def several(number: int) -> npt.NDArray[np.int32]:
-        graph = BipartiteGraph(pattern, vertices_are_columns=True)
-        graph.__dict__["_transposed"] = transpose(pattern, number)
-        return parallel.first_fit(graph, order, number)
+        return parallel.first_fit(BipartiteGraph(pattern, vertices_are_columns=True, threads=number), number)
 
-    calls: dict[str, Any] = {"plain": plain, **{str(number): partial(several, number) for number in numbers}}
+    halves = _plain_halves(pattern)
+
+    def at_best() -> None:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda half: half(), halves))
+
+    calls: dict[str, Any] = {str(number): partial(several, number) for number in numbers}
+    calls |= {"loops": lambda: [half() for half in halves], "shared loops": at_best}
     found = {name: call() for name, call in calls.items()}
     best = dict.fromkeys(calls, np.inf)
     for _ in range(7):
@@ -117,9 +123,27 @@ def threads(matrix: str, folder: str, numbers: list[int]) -> dict[str, Any]:
         "seconds": best,
         "same": same,
         "valid": is_valid("column", triple, found["1"]),  # type: ignore[arg-type]
-        "colors": {name: int(colors.max(initial=-1)) + 1 for name, colors in found.items()},
+        "greedy": all(np.array_equal(found[str(number)], plain()) for number in numbers),
         "nnz": pattern.nnz,
     }
+
+
+def _plain_halves(pattern: Any) -> list[Any]:
+    """Make two loops with the memory accesses of coloring one half of the rows each: what threads can share at best."""
+    import numba
+
+    loop, calls = numba.njit(nogil=True)(_same_accesses), []
+
+    def run(indptr: Any, indices: Any, ends: Any, *arrays: Any) -> None:
+        loop(indptr, indices, ends, arrays[0], ends[:-1].copy(), *arrays[1:])
+
+    for first, last in pairwise((0, pattern.shape[0] // 2, pattern.shape[0])):
+        indptr = pattern.indptr[first : last + 1] - pattern.indptr[first]
+        indices = pattern.indices[pattern.indptr[first] : pattern.indptr[last]]
+        ends = np.concatenate(([0], np.cumsum(np.bincount(indices, minlength=pattern.shape[1])))).astype(indptr.dtype)
+        rows, used = np.empty_like(indices), np.zeros(last - first, dtype=np.int64)
+        calls.append(partial(run, indptr, indices, ends, rows, used, np.zeros(pattern.shape[1], dtype=np.int32)))
+    return calls
 
 
 def _reset_peak() -> None:

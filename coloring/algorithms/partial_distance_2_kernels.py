@@ -68,6 +68,32 @@ def color_below_64(
     return len(order)
 
 
+def color_complete(
+    begin: int, vertex_ptr: Index, vertex_nets: Index, filled: Index, used: Words, colors: Ints32
+) -> tuple[int, bool]:
+    """Color vertices in natural order as `color_below_64` does, while all their nets are there.
+
+    The nets of vertex v are there up to place ``filled[v]``. Returns the first vertex that is not colored, and whether
+    it finds colors 0 ... 63 all taken.
+    """
+    start = vertex_ptr[begin]
+    for vertex in range(begin, len(colors)):
+        stop = vertex_ptr[vertex + 1]
+        if filled[vertex] != stop:
+            return vertex, False
+        taken = np.uint64(0)
+        for k in range(start, stop):
+            taken |= used[vertex_nets[k]]
+        if taken == FULL:
+            return vertex, True
+        lowest = ~taken & (taken + ONE)
+        for k in range(start, stop):
+            used[vertex_nets[k]] |= lowest
+        colors[vertex] = PLACES[(lowest * DE_BRUIJN) >> SHIFT]
+        start = stop
+    return len(colors), False
+
+
 def color_beyond_64(
     vertex_ptr: Index,
     vertex_nets: Index,

@@ -13,6 +13,8 @@ of a walk).
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from coloring import compiled as compiling
@@ -29,10 +31,12 @@ VISITS = 10
 ROOM = 16
 
 
-def first_fit(graph: AdjacencyGraph, order: Index, demand: Demand = EVERYTHING) -> Colors:
+def first_fit(graph: AdjacencyGraph, order: Index, demand: Demand = EVERYTHING, ahead: bool = False) -> Colors:
     """Color the vertices in the given order; colors are numbered from 0.
 
-    Vertices that no wanted entry needs are neutral, and given colors stay.
+    Vertices that no wanted entry needs are neutral, and given colors stay. With `ahead`, neighbours of a vertex that
+    has no color yet all get different ones: where a few vertices have most neighbours and come first, this takes fewer
+    colors in the end (Gebremedhin et al. 2007, algorithm 4.1, as it is for paths with an uncolored vertex inside).
 
     Raises
     ------
@@ -47,34 +51,34 @@ def first_fit(graph: AdjacencyGraph, order: Index, demand: Demand = EVERYTHING) 
     >>> first_fit(path, np.array([0, 1, 2, 3])).tolist()
     [0, 1, 0, 2]
     """
-    return extend(graph, order, demand, _paint, _explain)
+    return extend(graph, order, demand, partial(_paint, ahead), _explain)
 
 
-def _paint(graph: AdjacencyGraph, order: Index, colors: Colors) -> int:
+def _paint(ahead: bool, graph: AdjacencyGraph, order: Index, colors: Colors) -> int:
     """Color in place; return a vertex whose given color breaks the rule, or -1."""
     arguments = (unsigned(graph.neighbors), unsigned(order))
     pays_off = pays(color_by_bits, VISITS * graph.entries, compiling.SMALL, arguments)
     paint = _by_words if pays_off else _by_integers
-    done = paint(graph, order, colors)
+    done = paint(ahead, graph, order, colors)
     return int(order[-1 - done]) if done < 0 else -1
 
 
-def _by_integers(graph: AdjacencyGraph, order: Index, colors: Colors) -> int:
+def _by_integers(ahead: bool, graph: AdjacencyGraph, order: Index, colors: Colors) -> int:
     """Color with Python's integers, which have any number of bits."""
     ptr, neighbors, listed, painted = (array.tolist() for array in (graph.ptr, graph.neighbors, order, colors))
     records = [0, 0, 0, -1] * graph.num_vertices
-    done = color_by_bits(ptr, neighbors, listed, records, _most_colors(graph, colors), painted)
+    done = color_by_bits(ptr, neighbors, listed, ahead, records, _most_colors(graph, colors), painted)
     colors[:] = painted
     return done
 
 
-def _by_words(graph: AdjacencyGraph, order: Index, colors: Colors) -> int:
+def _by_words(ahead: bool, graph: AdjacencyGraph, order: Index, colors: Colors) -> int:
     """Color with one word of 63 bits for a set; where that is too short, with as many as each vertex needs."""
     n = graph.num_vertices
     records = np.zeros(4 * n, dtype=np.int64)
     records[3::4] = -1
     structure, order = (unsigned(graph.ptr), unsigned(graph.neighbors)), unsigned(order)
-    done: int = compiled(color_by_bits)(*structure, order, records, BITS, colors)
+    done: int = compiled(color_by_bits)(*structure, order, ahead, records, BITS, colors)
     if done < 0 or done == len(order):
         return done
     most = _most_colors(graph, colors)
@@ -84,7 +88,9 @@ def _by_words(graph: AdjacencyGraph, order: Index, colors: Colors) -> int:
     while True:
         room = max(graph.entries // ROOM, int(graph.degrees[order[done]]))
         records.resize(4 * (int(top[0]) + room), refcheck=False)
-        more: int = compiled(color_by_words)(*structure, order[done:], records, heads, top, firsts, *scratch, colors)
+        more: int = compiled(color_by_words)(
+            *structure, order[done:], ahead, records, heads, top, firsts, *scratch, colors
+        )
         if more < 0:
             return more - done
         done += more

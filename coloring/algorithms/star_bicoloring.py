@@ -44,12 +44,15 @@ from coloring.pattern import Index, Pattern
 from coloring.postprocessing_two_sided import drop_needless_colors
 from coloring.two_sided import TwoSided
 
-Painter: TypeAlias = Callable[[TwoSided, Index, Colors, int], Colors | None]
+Painter: TypeAlias = Callable[[TwoSided, Index, Colors, int, bool], Colors | None]
 CoverName: TypeAlias = Literal["best", "implicit", "explicit", "rows", "columns"]
 
-# Covers tried at least and at most, and entries visited for more than the least.
-LEAST_TRIALS, MOST_TRIALS = 6, 40
-VISITS = 10_000
+# Covers by classes that are tried: as many as visit so many entries, and up to so many of large patterns, which have
+# more of them; where there are more than the least, the best orders of one side alone are tried, too.
+VISITS, ENTRIES_OF_TRIAL = 2500, 500
+LEAST_TRIALS, TRIALS, MOST_TRIALS = 2, 6, 40
+# The longest line over the average one from which on implicit covers come first.
+SPREAD = 4
 
 
 def first_fit(graph: AdjacencyGraph, order: Index, demand: Demand = EVERYTHING, cover: CoverName = "best") -> Colors:
@@ -104,11 +107,17 @@ _COVERS: dict[CoverName, Callable[[TwoSided, Index], Colors]] = {
 
 
 def color_cover(
-    problem: TwoSided, order: Index, cover: Colors, limit: int | None = None, banks: int | None = None
+    problem: TwoSided,
+    order: Index,
+    cover: Colors,
+    limit: int | None = None,
+    ahead: bool = False,
+    banks: int | None = None,
 ) -> Colors | None:
     """Color the waiting lines of a cover, first fit, in place.
 
-    None if that takes more than `limit` colors; lines are left waiting if it takes more than `banks` of 30 colors.
+    With `ahead`, lines across one that still waits all get different colors. None if that takes more than `limit`
+    colors; lines are left waiting if it takes more than `banks` of 30 colors.
     """
     graph, colors = problem.graph, cover
     free, fixed = problem.free, problem.fixed
@@ -124,7 +133,7 @@ def color_cover(
         if len(fixed):
             now |= (fixed >= 0) & (fixed // BANK == bank)
         state[3::4][~now] = ABSENT
-        structure = (graph.ptr, graph.neighbors, free, order, fixed, graph.num_rows, bank)
+        structure = (graph.ptr, graph.neighbors, free, order, fixed, graph.num_rows, ahead, bank)
         waiting = run(fill_bank, problem.work, *structure, used, limit, places, state, colors)
         bank += 1
         if waiting < 0:
@@ -180,11 +189,15 @@ def in_dtype_of(graph: AdjacencyGraph, order: Index) -> Index:
 
 @dataclass(frozen=True)
 class Trial:
-    """A cover and an order, made when they are needed, and a number of colors that they cannot undercut."""
+    """A cover and an order, made when they are needed, and a number of colors that they cannot undercut.
+
+    With `ahead`, lines across one that still waits all get different colors.
+    """
 
     bound: int
     cover: Callable[[], Colors]
     order: Callable[[], Index]
+    ahead: bool = False
 
 
 def fewest(problem: TwoSided, trials: Iterable[Trial], painter: Painter, best: Colors | None = None) -> Colors:
@@ -202,20 +215,40 @@ def fewest(problem: TwoSided, trials: Iterable[Trial], painter: Painter, best: C
     count = 2 * problem.graph.num_vertices + 1 if best is None else num_colors(problem, best)
     for trial in trials:
         if trial.bound < count:
-            colors = painter(problem, trial.order(), trial.cover(), count - 1)
+            colors = painter(problem, trial.order(), trial.cover(), count - 1, trial.ahead)
             if colors is not None:
                 best = drop_needless_colors(problem, colors)
                 count = num_colors(problem, best)
+            del colors  # no memory for it during the next trial
     assert best is not None
     return best
 
 
 def direct_trials(problem: TwoSided, order: Index) -> Iterator[Trial]:
     """Give covers by length and by classes, and at last the lines of one side by their best order."""
-    most = max(LEAST_TRIALS, min(MOST_TRIALS, VISITS // max(problem.graph.entries, 1)))
+    entries = problem.graph.entries
+    most = max(LEAST_TRIALS, min(MOST_TRIALS, VISITS // max(entries, 1)), min(TRIALS, entries // ENTRIES_OF_TRIAL))
+    spread = int(problem.degrees.max(initial=0)) * problem.graph.num_vertices > SPREAD * entries
+    if spread:
+        yield from _implicit(problem, order)
     yield from _by_length(problem, order)
-    yield from islice(_by_classes(problem, order), most)
-    yield from _smallest_last(problem)
+    if not spread or most > LEAST_TRIALS:
+        yield from islice(_by_classes(problem, order), most)
+    if most > LEAST_TRIALS:
+        yield from _smallest_last(problem)
+
+
+def _implicit(problem: TwoSided, order: Index) -> Iterator[Trial]:
+    """Give the implicit covers of the longest lines first, and of the order, both to be colored with a look ahead.
+
+    Where a few lines have most entries, this takes fewest colors (ColPack: the implicit covering).
+    """
+    for way in (longest_first(problem, order), order):
+        yield Trial(0, partial(in_order, problem, way), partial(_same, way), ahead=True)
+
+
+def _same(order: Index) -> Index:
+    return order
 
 
 def _by_length(problem: TwoSided, order: Index) -> Iterator[Trial]:
@@ -257,12 +290,16 @@ def longest_first(problem: TwoSided, order: Index) -> Index:
 
 def _classes(problem: TwoSided, order: Index, side: int) -> Colors:
     """Color the lines of one side alone, up to as many colors as a good cover can have of them."""
-    lengths = np.sort(problem.degrees[problem.lines(side)].astype(np.int64))[::-1]
-    promising = int((np.arange(len(lengths)) + lengths).min(initial=0))
-    colors = color_cover(problem, order, one_sided(problem, side), banks=promising // BANK + 1)
+    colors = color_cover(problem, order, one_sided(problem, side), banks=_promising(problem, side) // BANK + 1)
     assert colors is not None
     mine = colors[problem.lines(side)]
     return np.where(mine == WAITING, mine.max(initial=-1) + np.int32(1), mine)
+
+
+def _promising(problem: TwoSided, side: int) -> int:
+    """Tell how many colors of one side a good cover can have: beyond that many of its longest lines none is longer."""
+    lengths = np.sort(problem.degrees[problem.lines(side)])[::-1]
+    return int((np.arange(len(lengths), dtype=lengths.dtype) + lengths).min(initial=0))
 
 
 def _longest_beyond(problem: TwoSided, classes: Colors, side: int) -> list[int]:

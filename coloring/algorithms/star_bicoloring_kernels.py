@@ -34,6 +34,7 @@ def fill_bank(
     order: Ints,
     fixed: Ints,
     num_rows: int,
+    ahead: bool,
     bank: int,
     used: Ints,
     limit: int,
@@ -43,7 +44,8 @@ def fill_bank(
 ) -> int:
     """Give colors of one bank to the lines that wait; return how many still do, or -1 beyond `limit` colors in all.
 
-    `used` counts the colors of rows and of columns. `free` may be empty if no entry is free. Modifies `used`, `state`
+    With `ahead`, lines across one that still waits all get different colors. `used` counts the colors of rows and of
+    columns. `free` may be empty if no entry is free. Modifies `used`, `state`
     and `colors`.
     """
     some_free = len(free) > 0
@@ -63,7 +65,8 @@ def fill_bank(
             taken = 0
             for k in range(begin, end):
                 at = 4 * neighbors[k]
-                if state[at + 3] & repeated and not (some_free and free[k]):
+                across = state[at + 3]
+                if (across & repeated or (ahead and across == 0)) and not (some_free and free[k]):
                     taken |= state[at]
                 else:
                     taken |= state[at + 2]

@@ -16,11 +16,11 @@ BITS = 63
 WORD = 0xFFFFFFFF
 
 
-def color_by_bits(ptr: Ints, neighbors: Ints, order: Ints, records: Ints, limit: int, colors: Ints) -> int:
+def color_by_bits(ptr: Ints, neighbors: Ints, order: Ints, ahead: bool, records: Ints, limit: int, colors: Ints) -> int:
     """Color in order, with colors below `limit`; those that `colors` holds already are taken as they are.
 
-    Modifies `colors` and `records`, four places a vertex: colors of neighbours, those met twice, those of hubs, and
-    the vertex's own color or -1.
+    With `ahead`, neighbours of a vertex that has no color yet all get different ones. Modifies `colors` and `records`,
+    four places a vertex: colors of neighbours, those met twice, those of hubs, and the vertex's own color or -1.
 
     Returns
     -------
@@ -40,6 +40,8 @@ def color_by_bits(ptr: Ints, neighbors: Ints, order: Ints, records: Ints, limit:
                 taken |= records[near + 2]
                 if twice >> other & 1:
                     taken |= records[near]
+            elif ahead:
+                taken |= records[near]
         color = colors[vertex]
         if color < 0:
             color = 0
@@ -79,6 +81,7 @@ def color_by_words(
     ptr: Ints,
     neighbors: Ints,
     order: Ints,
+    ahead: bool,
     records: Ints,
     heads: Ints,
     top: Ints,
@@ -119,6 +122,8 @@ def color_by_words(
                 low |= records[near + 2]
                 if twice[other // 63] >> other % 63 & 1:
                     low |= records[near]
+            elif ahead:
+                low |= records[near]
         color = colors[vertex]
         given = color >= 0
         if not given:
@@ -138,8 +143,8 @@ def color_by_words(
             for k in range(begin, end):
                 near = neighbors[k]
                 other = records[4 * near + 3]
-                if other >= 0:
-                    part = 0 if twice[other // 63] >> other % 63 & 1 else 2
+                if other >= 0 or ahead:
+                    part = 0 if other < 0 or twice[other // 63] >> other % 63 & 1 else 2
                     slot = heads[near]
                     while slot:
                         taken[records[4 * slot + 3] & WORD] |= records[4 * slot + part]

@@ -18,9 +18,10 @@ from coloring.exact import cp_sat
 from coloring.exact.budget import Budget
 from coloring.exact.cases import Cases, Solver, search_cases
 from coloring.graphs import Graph, build_graph
+from coloring.greedy import greedy
 from coloring.orders import OrderName
 from coloring.pattern import PatternLike, as_pattern
-from coloring.pipeline import color, greedy
+from coloring.pipeline import color
 from coloring.problems import Problem, ProblemName, as_problem
 from coloring.result import Coloring, numbered
 

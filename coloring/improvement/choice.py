@@ -112,7 +112,7 @@ def greedy_work(problem: Problem, graph: Graph) -> int:
 
 def _by_sets(problem: Problem) -> bool:
     """Whether the greedy algorithm asks nets for their colors, and not vertices for their neighbours."""
-    return problem.name in ("column", "row", "distance_1", "distance_2")
+    return problem.name in ("column", "row", "distance_1", "distance_2", "star")
 
 
 def _count(colors: Colors, graph: Graph, problem: Problem) -> int:

@@ -18,6 +18,9 @@ from coloring.search.kernel import ACYCLIC, PROPER, STAR
 
 Ints64 = npt.NDArray[np.int64]
 
+# Neighbours of all vertices of a part together from which on they are not copied.
+LONG = 100_000
+
 RULES = {"star": STAR, "star_bicoloring": STAR, "acyclic": ACYCLIC, "acyclic_bicoloring": ACYCLIC}
 
 
@@ -64,6 +67,8 @@ class Instance:
         """Keep some vertices, in rising order, and the edges between them."""
         begins = self.ptr[vertices].astype(np.int64)
         sizes = self.ptr[vertices + 1] - begins
+        if int(sizes.sum()) > LONG:
+            return self._induced_by_lines(vertices)
         near = self.neighbors[_ranges(begins, sizes)]
         places = np.minimum(np.searchsorted(vertices, near), max(len(vertices) - 1, 0))
         inside = vertices[places] == near
@@ -71,6 +76,17 @@ class Instance:
         ptr = np.concatenate(([0], np.cumsum(np.bincount(owners, minlength=len(vertices)))))
         num_rows = int(np.searchsorted(vertices, self.num_rows)) if self.two_sided else -1
         return Instance(ptr, places[inside], num_rows, self.rule)
+
+    def _induced_by_lines(self, vertices: Ints64) -> Instance:
+        """Look the vertices up in the neighbours of each one, which are sorted, without a copy of all neighbours."""
+        found = []
+        for begin, end in zip(self.ptr[vertices], self.ptr[vertices + 1], strict=True):
+            near = self.neighbors[begin:end]
+            places = np.minimum(np.searchsorted(near, vertices), max(len(near) - 1, 0))
+            found.append(np.flatnonzero(near[places] == vertices) if len(near) else np.zeros(0, dtype=np.int64))
+        ptr = np.cumsum([0, *map(len, found)])
+        num_rows = int(np.searchsorted(vertices, self.num_rows)) if self.two_sided else -1
+        return Instance(ptr, np.concatenate(found), num_rows, self.rule)
 
 
 def as_instance(problem: Problem, graph: Graph) -> Instance:

@@ -95,16 +95,17 @@ def _without(pattern: Pattern, full_rows: Lines, full_columns: Lines) -> Pattern
     """Leave lines out and close the ranks."""
     dtype = pattern.indices.dtype
     renumbered = (np.cumsum(~full_columns) - 1).astype(dtype)
-    counts, kept = [], []
+    sizes = np.zeros(pattern.shape[0], dtype=dtype)
+    indices, count = np.empty(pattern.nnz, dtype=dtype), 0
     for rows, columns in chunks(pattern):
         stays = ~full_rows[rows] & ~full_columns[columns]
-        kept.append(renumbered[columns[stays]])
-        first, last = (int(rows[0]), int(rows[-1])) if len(rows) else (0, -1)
-        counts.append((first, np.bincount(rows[stays] - first, minlength=last - first + 1)))
-    sizes = np.zeros(pattern.shape[0], dtype=np.int64)
-    for first, part in counts:
-        sizes[first : first + len(part)] = part
+        kept = columns[stays]
+        indices[count : count + len(kept)] = renumbered[kept]
+        count += len(kept)
+        if len(rows):
+            first, last = int(rows[0]), int(rows[-1]) + 1
+            sizes[first:last] = np.bincount(rows[stays] - first, minlength=last - first)
+    indices.resize(count, refcheck=False)
     indptr = np.zeros(int((~full_rows).sum()) + 1, dtype=pattern.indptr.dtype)
     np.cumsum(sizes[~full_rows], out=indptr[1:])
-    indices = np.concatenate(kept) if kept else np.empty(0, dtype=dtype)
     return Pattern(indptr, indices, (len(indptr) - 1, int((~full_columns).sum())))

@@ -59,12 +59,12 @@ def _one_sided(name: str, profile: Profile, grid: Grid) -> Iterator[tuple[Colors
     """List tiles that beat residues, and residues."""
     lower = _lower(name, profile)
     lattice = smallest(grid.stencil, name, grid.box, lower, RESIDUES + RESIDUES_PER_ENTRY * profile.pattern.nnz)
-    for laid in tilings(grid, name) if name in ("column", "row", "star", "distance_2") else ():
-        if lattice is None or laid.num_colors < lattice.modulus * lattice.copies:
-            shape = " x ".join(map(str, laid.tile.shape))
-            copies = f", {laid.copies} times" if laid.copies > 1 else ""
-            yield laid.colors(grid.box), f"{shape} tile of {laid.tile.num_colors} colors{copies}"
-            break
+    fewer = None if lattice is None else lattice.modulus * lattice.copies
+    for laid in tilings(grid, name, fewer) if name in ("column", "row", "star", "distance_2") else ():
+        shape = " x ".join(map(str, laid.tile.shape))
+        copies = f", {laid.copies} times" if laid.copies > 1 else ""
+        yield laid.colors(grid.box), f"{shape} tile of {laid.tile.num_colors} colors{copies}"
+        break
     if lattice is not None:
         yield lattice.colors(grid.box), str(lattice)
 

@@ -179,10 +179,9 @@ def _guess_sides(sample: Sample, fields: int, by_point: bool) -> list[tuple[int,
     else:
         kinds, steps = sample.rows // points, sample.columns % points - sample.rows % points
         others = sample.columns // points
-    if fields > 1:
-        variety = len(np.unique(((steps + points) * fields + kinds) * fields + others))
-        if variety > EXCESS * fields * len(sample.rows) / sample.num_rows:
-            return []
+    variety = _count_distinct(((steps + points) * fields + kinds) * fields + others, 2 * points * fields**2)
+    if variety > EXCESS * fields * len(sample.rows) / sample.num_rows:
+        return []
     values = np.unique(np.abs(steps))
     values = np.unique(np.minimum(values, points - values))
     if len(values) > 200:
@@ -195,6 +194,15 @@ def _guess_sides(sample: Sample, fields: int, by_point: bool) -> list[tuple[int,
     # One axis is a guess in any case: bands and rings look like narrow boxes too.
     lines = [sides for _, _, sides in order[GUESSES:] if len(sides) == 1]
     return [sides for _, _, sides in order[:GUESSES]] + lines
+
+
+def _count_distinct(values: Ints, highest: int) -> int:
+    """Count the distinct values, in a table where that is as long as they are many."""
+    if highest > 8 * len(values):
+        return len(np.unique(values))
+    seen = np.zeros(highest, dtype=np.bool_)
+    seen[values] = True
+    return int(np.count_nonzero(seen))
 
 
 def _strides(values: Ints, points: int) -> list[int]:

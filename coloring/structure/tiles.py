@@ -1,9 +1,9 @@
 """Tiles: periodic colorings with fewer colors than any coloring by residues has, and grids that need so many colors.
 
 A tile fits a stencil if it keeps the rules on the torus of its shape, axes exchanged or flipped as need be; so it also
-fits every part of the stencil it was made for. Tiles and refutations were found with a SAT solver (Glucose 4); tiles
-are tested here for each stencil, and the refutations hold for every grid that has the patch in it, because part of a
-matrix never needs more colors than the whole.
+fits every part of the stencil it was made for. Tiles and refutations were found with a SAT solver (Glucose 4), one tile
+by recoloring; tiles are tested here for each stencil, and the refutations hold for every grid that has the patch in it,
+because part of a matrix never needs more colors than the whole.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Tile:
 TILES = (
     Tile("star", "hexagon-7", (5, 10), 1, "01032410123421535235250402404131321315204254502345"),
     Tile("star", "nine-point", (6, 8), 1, "014043045356212762747560313013147564627023275156"),
+    Tile("star", "star-9", (6, 6), 1, "125708658371204683871250743165360824"),
     Tile("star", "seven-point", (4, 4, 4), 1, "0214532020413502104334520134432545200231540220133405214343501234"),
     Tile(
         "column",
@@ -116,8 +117,8 @@ class Laid:
 
 
 @lru_cache(maxsize=256)
-def fitting(stencil: Stencil, problem: str) -> tuple[Laid, ...]:
-    """Find the tiles that color a stencil, those of fewest colors first.
+def fitting(stencil: Stencil, problem: str, fewer: int | None = None) -> tuple[Laid, ...]:
+    """Find the tiles that color a stencil with `fewer` colors than this, those of fewest colors first.
 
     Examples
     --------
@@ -130,6 +131,8 @@ def fitting(stencil: Stencil, problem: str) -> tuple[Laid, ...]:
     for tile in sorted(TILES, key=lambda tile: tile.num_colors):
         for source, times in ((scalar, copies), (stencil, 1)):
             if source is None or (tile.fields, len(tile.shape)) != (source.fields, source.dimension):
+                continue
+            if fewer is not None and tile.num_colors * times >= fewer:
                 continue
             # How an axis is flipped makes no difference to the grids that a tile closes on.
             by_order: dict[tuple[int, ...], Laid] = {}
@@ -309,6 +312,6 @@ def _inside(patch: Patch, grid: Grid) -> bool:
     )
 
 
-def tilings(grid: Grid, problem: str) -> Iterator[Laid]:
-    """List the tiles that color a grid."""
-    yield from (laid for laid in fitting(grid.stencil, problem) if laid.closes(grid.box))
+def tilings(grid: Grid, problem: str, fewer: int | None = None) -> Iterator[Laid]:
+    """List the tiles that color a grid, with `fewer` colors than this if it is given."""
+    yield from (laid for laid in fitting(grid.stencil, problem, fewer) if laid.closes(grid.box))

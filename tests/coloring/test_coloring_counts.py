@@ -33,11 +33,11 @@ TOOLS, OPTIMA = _read("counts.csv"), _read("optima.csv")
 MET = {
     "column": (124, 122),
     "row": (125, 124),
-    "star": (61, 60),
+    "star": (61, 58),
     "acyclic": (71, 70),
-    "star_bicoloring": (86, 85),
-    "acyclic_bicoloring": (83, 82),
-    "distance_1": (77, 76),
+    "star_bicoloring": (86, 86),
+    "acyclic_bicoloring": (83, 83),
+    "distance_1": (77, 77),
     "distance_2": (76, 75),
 }
 LARGEST = {"star_bicoloring": 200, "acyclic_bicoloring": 200}

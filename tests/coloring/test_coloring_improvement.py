@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from coloring import PROBLEMS, ProblemName, adopt, check, color, lower_bound, recolor
 from coloring.graphs import Graph, build_graph
+from coloring.greedy import greedy
 from coloring.improvement import improve
 from coloring.improvement.iterated_greedy import recolor_rounds
 from coloring.pattern import PatternLike, as_pattern
-from coloring.pipeline import greedy
 from coloring.result import numbered
 
 Build = Callable[[str], Any]
@@ -211,4 +211,4 @@ def test_recolor_refuses_what_it_cannot_take(build: Build) -> None:
 
 
 def test_no_budget_means_greedy_alone(build: Build) -> None:
-    assert color(build("petersen"), "star", budget=0).method == "greedy, smallest_last"
+    assert color(build("petersen"), "star", budget=0).method == "greedy, largest_first"

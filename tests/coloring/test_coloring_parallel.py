@@ -19,9 +19,10 @@ THREADS = (1, 2, 3, 8)
 
 
 @pytest.fixture(autouse=True)
-def pieces_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut patterns of any size."""
-    monkeypatch.setattr(parallel, "SMALL", -1)
+def patterns_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let two threads share patterns of any size, and the compiled path."""
+    for module in ("parallel", "bipartite", "compiled", "algorithms.partial_distance_2"):
+        monkeypatch.setattr(f"coloring.{module}.SMALL", -1)
 
 
 def periodic_line(n: int) -> Any:
@@ -50,48 +51,53 @@ def patterns(families: ModuleType) -> dict[str, Any]:
 
 
 def colored(pattern: Any, columns: bool, threads: int) -> Any:
+    """Color by threads, and as the greedy algorithm does, from a graph of its own."""
     graph = BipartiteGraph(as_pattern(pattern), vertices_are_columns=columns)
+    alone = BipartiteGraph(as_pattern(pattern), vertices_are_columns=columns)
     order = np.arange(graph.num_vertices, dtype=np.int32)
-    return graph, parallel.first_fit(graph, order, threads), partial_distance_2.first_fit(graph, order)
+    return graph, parallel.first_fit(graph, threads), partial_distance_2.first_fit(alone, order)
 
 
 @pytest.mark.parametrize("columns", [True, False], ids=["column", "row"])
-def test_colors_are_valid_and_the_same_for_any_number_of_threads(families: ModuleType, columns: bool) -> None:
-    cut = set()
-    for name, pattern in patterns(families).items():
-        graph, expected, greedy = colored(pattern, columns, 1)
-        assert check(pattern, expected, "column" if columns else "row") is None, name
-        for threads in THREADS[1:]:
-            np.testing.assert_array_equal(colored(pattern, columns, threads)[1], expected, name)
-        if graph.num_vertices >= 4 * parallel.PIECES and parallel.cut(graph) is not None:
-            cut.add(name)
-            if greedy.max() >= 64:  # one thread goes on alone
-                np.testing.assert_array_equal(expected, greedy, name)
-        else:
-            np.testing.assert_array_equal(expected, greedy, name)
-    assert {"grid", "fields", "tall", "circle", "blocks"} <= cut
-    assert not {"random", "arrow", "plane"} & cut
-
-
-@pytest.mark.parametrize(("sides", "fields"), [((60, 9), 1), ((33, 40), 1), ((24, 11), 2)])
-def test_nine_point_grids_are_joined_without_a_color_more(
-    families: ModuleType, sides: tuple[int, int], fields: int
+def test_colors_are_those_of_the_greedy_algorithm_for_any_number_of_threads(
+    families: ModuleType, columns: bool
 ) -> None:
-    _, colors, _ = colored(families.stencil("nine_point", sides, dofs=fields), True, 2)
-    assert colors.max() + 1 == 9 * fields
+    shared = set()
+    for name, pattern in patterns(families).items():
+        assert check(pattern, colored(pattern, columns, 2)[1], "column" if columns else "row") is None, name
+        for threads in THREADS:
+            graph, found, greedy = colored(pattern, columns, threads)
+            np.testing.assert_array_equal(found, greedy, name)
+        if parallel.follows_rows(graph.pattern) and graph.entries:
+            shared.add(name)
+    assert {"grid", "fields", "tall", "blocks", "wide"} <= shared
+    assert not {"random", "arrow", "plane"} & shared
 
 
-@pytest.mark.parametrize("width", [1, 2, 5])
-def test_bands_take_as_many_colors_as_a_row_has_entries(families: ModuleType, width: int) -> None:
-    _, colors, _ = colored(families.band(700, 700, width, width), True, 3)
-    assert colors.max() + 1 == 2 * width + 1
+@pytest.mark.parametrize("columns", [True, False], ids=["column", "row"])
+def test_the_transposed_pattern_is_kept(families: ModuleType, columns: bool) -> None:
+    source = families.stencil("five_point", (31, 24))
+    graph, _, _ = colored(source, columns, 2)
+    alone = BipartiteGraph(as_pattern(source), vertices_are_columns=columns)
+    np.testing.assert_array_equal(graph.vertex_ptr, alone.vertex_ptr)
+    np.testing.assert_array_equal(graph.vertex_nets, alone.vertex_nets)
+    assert graph.is_transposed == columns
 
 
-def test_other_orders_are_greedy(families: ModuleType) -> None:
-    graph = BipartiteGraph(as_pattern(families.stencil("five_point", (31, 24))), vertices_are_columns=True)
-    order = np.arange(graph.num_vertices, dtype=np.int32)[::-1].copy()
-    greedy = partial_distance_2.first_fit(graph, order)
-    np.testing.assert_array_equal(parallel.first_fit(graph, order, 2), greedy)
+def test_more_than_64_colors(families: ModuleType) -> None:
+    """Blocks of 70 on the diagonal follow the rows, and one word does not hold their colors."""
+    _, found, greedy = colored(families.blocks(9, 70, 70), True, 2)
+    np.testing.assert_array_equal(found, greedy)
+    assert found.max() == 69
+
+
+def test_a_row_that_reaches_back_stops_the_columns_it_has(families: ModuleType) -> None:
+    """The last row has an entry in the second column, which is complete only then."""
+    dense = np.tri(400, 400, 1, dtype=bool) & ~np.tri(400, 400, -2, dtype=bool)
+    dense[-1, 1] = True
+    for threads in THREADS:
+        _, found, greedy = colored(dense, True, threads)
+        np.testing.assert_array_equal(found, greedy)
 
 
 @settings(max_examples=60, deadline=None)
@@ -108,21 +114,9 @@ def test_near_diagonal_patterns(data: st.DataObject) -> None:
     dense = np.zeros((m, n), dtype=bool)
     dense[rows, columns] = True
     for problem, matrix in (("column", dense), ("row", dense.T.copy())):
-        _, one, _ = colored(matrix, problem == "column", 1)
-        assert check(matrix, one, problem) is None  # type: ignore[arg-type]
-        np.testing.assert_array_equal(colored(matrix, problem == "column", 8)[1], one)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(1, 7), st.integers(0, 2**32 - 1))
-def test_renaming_is_a_permutation_without_collisions_where_there_is_one(size: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    collisions = rng.integers(0, 3, (size, size)).astype(np.float32)
-    hidden = rng.permutation(size)
-    collisions[hidden, np.arange(size)] = 0
-    names = parallel.rename(collisions)
-    assert sorted(names.tolist()) == list(range(size))
-    assert not collisions[names, np.arange(size)].any()
+        for threads in (2, 8):
+            _, found, greedy = colored(matrix, problem == "column", threads)
+            np.testing.assert_array_equal(found, greedy)
 
 
 @pytest.mark.parametrize("threads", THREADS)
@@ -143,18 +137,17 @@ def test_wrong_numbers_of_threads_are_refused(threads: Any) -> None:
 
 
 def test_what_goes_wrong_in_a_thread_is_raised(families: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*arguments: Any) -> int:
+    def broken(*arguments: Any) -> None:
         raise MemoryError("in a thread")
 
-    machine = parallel.compiled
-    monkeypatch.setattr(parallel, "compiled", lambda k: broken if k is parallel._color_range else machine(k))
+    monkeypatch.setattr(parallel, "fill", broken)
     with pytest.raises(MemoryError, match="in a thread"):
         colored(families.band(300, 300, 1, 1), True, 2)
 
 
 def test_color_takes_threads(build: Any) -> None:
     pattern = build("five_point_20x30")
-    found = [color(pattern, order="natural", threads=threads) for threads in (1, 2, 3)]
+    found = [color(pattern, order="natural", threads=threads) for threads in (None, 1, 2, 3)]
     assert all(np.array_equal(found[0].colors, other.colors) for other in found)
     with pytest.raises(ValueError, match="threads"):
         color(pattern, threads=0)

@@ -1,0 +1,129 @@
+"""Speculative parallel greedy coloring on a GPU, with a repair that gives the same colors in every run.
+
+References
+----------
+Çatalyürek, Feo, Gebremedhin, Halappanavar and Pothen: Graph coloring algorithms for multi-core and massively
+multithreaded architectures, Parallel Computing 38, 2012 (rounds of speculation and repair); Taş, Kaya and Saule: Greed
+is good: parallel algorithms for bipartite-graph partial coloring on multicore architectures, ICPP 2017 (nets instead of
+pairs); Culberson: Iterated greedy graph coloring and the difficulty landscape, 1992 (coloring again, class by class).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from coloring.device import lines, star
+from coloring.device.launching import load_cupy
+
+DeviceProblem = Literal["column", "row", "star"]
+
+_MOST = np.iinfo(np.int32).max
+
+
+@dataclass(frozen=True, eq=False)
+class DeviceColoring:
+    """Colors on a device.
+
+    Parameters
+    ----------
+    problem : {"column", "row", "star"}
+    colors : array of int32 of CuPy, shape (num_vertices,)
+        Numbered from 0, each in use.
+    num_colors : int
+    lower_bound : int
+        No coloring has fewer: the entries of the fullest row (column), for lines; 2 for a symmetric matrix with entries
+        beside its diagonal.
+    rounds : int
+        Rounds of speculation that it took; 0 where the number of a vertex tells its color.
+    """
+
+    problem: DeviceProblem
+    colors: Any
+    num_colors: int
+    lower_bound: int
+    rounds: int
+
+
+def color(pattern: Any, problem: DeviceProblem = "column", *, seed: int = 0, passes: int = 4) -> DeviceColoring:
+    """Color a pattern on the device on which it lies, on the current stream.
+
+    Parameters
+    ----------
+    pattern : (indptr, indices, shape), or cupyx.scipy.sparse.csr_matrix
+        Compressed rows, each row's indices rising and without repetition, as CuPy's arrays.
+    problem : {"column", "row", "star"}
+        What is colored; "star" takes a symmetric pattern.
+    seed : int
+        Of the priorities that decide between vertices which chose the same color.
+    passes : int
+        How often, at most, all vertices are colored again class by class, which never takes more colors; it ends where
+        the lower bound is met.
+
+    Returns
+    -------
+    DeviceColoring
+        The same for equal patterns and seeds, whatever the device.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are no pattern, too long for 32 bits, or not symmetric where they have to be.
+
+    Notes
+    -----
+    A vertex reads the nets that it lies in, not their vertices, so that a round takes time in proportion to the entries
+    of the vertices that wait. Star colorings walk along paths: time grows with the cube of the fullest row.
+    """
+    if problem not in get_args(DeviceProblem):
+        names = ", ".join(map(repr, get_args(DeviceProblem)))
+        raise ValueError(f"coloring.device.color: problem={problem!r}; choose one of {names}")
+    indptr, indices, shape = _triple(pattern)
+    if problem == "star":
+        colors, rounds = star.color(indptr, indices, shape, seed)
+        bound = 0
+    else:
+        graph = lines.graph(indptr, indices, shape, by_columns=problem == "column")
+        bound, rounds = lines.fullest(graph), 0
+        colors = lines.regular(graph)
+        if colors is None:
+            colors, rounds = lines.color(graph, seed)
+        colors = lines.improve(graph, colors, passes)
+    colors, number = _numbered(colors)
+    if problem == "star":
+        bound = min(number, 2)
+    return DeviceColoring(problem, colors, number, bound, rounds)
+
+
+def _triple(pattern: Any) -> tuple[Any, Any, tuple[int, int]]:
+    """The index arrays, checked as far as this takes no time."""
+    cupy = load_cupy()
+    indptr, indices, shape = pattern if isinstance(pattern, tuple) else (pattern.indptr, pattern.indices, pattern.shape)
+    for name, array in (("indptr", indptr), ("indices", indices)):
+        if not isinstance(array, cupy.ndarray) or array.ndim != 1 or array.dtype.kind not in "iu":
+            raise ValueError(
+                f"coloring.device.color: {name} is a {type(array).__name__}; pass a one-dimensional array of integers "
+                "of CuPy, or color on the host by coloring.color"
+            )
+    rows, columns = (int(n) for n in shape)
+    if len(indptr) != rows + 1:
+        raise ValueError(f"coloring.device.color: indptr has length {len(indptr)}, and the shape asks for {rows + 1}")
+    if max(len(indices), rows, columns) > _MOST:
+        raise ValueError("coloring.device.color: more than 2**31 - 1 entries; color on the host by coloring.color")
+    return _narrow(cupy, indptr), _narrow(cupy, indices), (rows, columns)
+
+
+def _narrow(cupy: Any, array: Any) -> Any:
+    return cupy.ascontiguousarray(array.astype(np.int32, copy=False))
+
+
+def _numbered(colors: Any) -> tuple[Any, int]:
+    """The colors without gaps, and how many they are."""
+    cupy = load_cupy()
+    if not len(colors):
+        return colors, 0
+    in_use = cupy.bincount(colors) > 0
+    names = (cupy.cumsum(in_use) - 1).astype(np.int32)
+    return names[colors], int(in_use.sum())
