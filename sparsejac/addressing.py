@@ -22,6 +22,7 @@ from kernels.address import Address, Affine, Content, Table
 from kernels.step import MAX_BOX_DIMENSIONS
 
 Box = tuple[int, ...]
+Grouping = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.int64]]
 _INT32_MAX = np.iinfo(np.int32).max
 _PIECE = 2**15
 _LONG = 2**12
@@ -30,6 +31,7 @@ _SPREAD = 8
 _TABLES: WeakValueDictionary[tuple[object, ...], Content] = WeakValueDictionary()
 """What long tables in use hold, by some of their places."""
 
+_groupings: ContextVar[list[tuple[npt.NDArray[Any], Grouping]] | None] = ContextVar("groupings", default=None)
 _compositions: ContextVar[dict[tuple[object, object], Address] | None] = ContextVar("compositions", default=None)
 
 
@@ -41,6 +43,16 @@ def remembering() -> Iterator[None]:
         yield
     finally:
         _compositions.reset(token)
+
+
+@contextmanager
+def following_twice() -> Iterator[None]:
+    """Group the same places once: for whoever follows a function again."""
+    token = _groupings.set([])
+    try:
+        yield
+    finally:
+        _groupings.reset(token)
 
 
 def c_strides(box: Box) -> tuple[int, ...]:
@@ -100,12 +112,12 @@ def recognised(places: npt.NDArray[Any]) -> Address:
     affine = Affine(box, int(places[first]), tuple(strides))
     if int(places[(-1,) * places.ndim]) == affine.offset + sum(
         s * (n - 1) for s, n in zip(strides, box, strict=True)
-    ) and _is_table_of(affine, places):
+    ) and is_table_of(affine, places):
         return affine
     return table(box, places)
 
 
-def _is_table_of(affine: Affine, places: npt.NDArray[Any]) -> bool:
+def is_table_of(affine: Affine, places: npt.NDArray[Any]) -> bool:
     """Whether a map has these places; looked at piece by piece, since mostly the first one tells."""
     if not affine.box:
         return True
@@ -153,7 +165,7 @@ def _probe(flat: npt.NDArray[Any]) -> tuple[object, ...]:
     return (len(flat), *flat[::step].tolist(), int(flat[-1]))
 
 
-def grouped(places: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.int64]]:
+def grouped(places: npt.NDArray[Any]) -> Grouping:
     """Points by place, those of one place as they stood; the distinct places; the indptr of the points of each.
 
     Many points are counted and not compared: one pass over the points and one over the places, by SciPy's transposition
@@ -162,6 +174,17 @@ def grouped(places: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any
     >>> [found.tolist() for found in grouped(np.array([2, 0, 2]))]
     [[1, 0, 2], [0, 2], [0, 1, 3]]
     """
+    known = _groupings.get() if len(places) >= _LONG else None
+    for before, found in known or ():
+        if np.array_equal(before, places):
+            return found
+    found = _grouped(places)
+    if known is not None:
+        known.append((places.copy(), found))
+    return found
+
+
+def _grouped(places: npt.NDArray[Any]) -> Grouping:
     size = int(places.max(initial=-1)) + 1
     if size > _SPREAD * len(places) or int(places.min(initial=0)) < 0:
         order = np.argsort(places, kind="stable")

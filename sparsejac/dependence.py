@@ -19,6 +19,7 @@ from sparsejac.program import Node
 from sparsejac.reach import Follow, Link, Search, is_live
 from sparsejac.structure import Structure
 from sparsejac.tracing import Traced
+from sparsejac.transforms.explicit import explicit
 from sparsejac.zeros import fact_of, live_partials
 
 Index = tuple[int, ...]
@@ -142,18 +143,18 @@ class Dependences:
     """
 
     def __init__(self, traced: Traced, inputs: Structure, pattern: Pattern, *, given: bool = False) -> None:
-        self._program = traced.program
+        self._program = program = explicit(traced.program)
         self._outputs, self._inputs = traced.result, inputs
         self._pattern = pattern
         self._given = given
-        self._schedule, nodes = unfused(traced.program)
-        first = len(traced.program.input_sizes)
+        self._schedule, nodes = unfused(program)
+        first = len(program.input_sizes)
         known = {first + k: fact_of(values) for k, values in enumerate(traced.constants)}
         self._live = live_partials(self._schedule, known)
-        sites = traced.program.sites
-        self._sites = {n.index: site for n, site in zip(traced.program.nodes, sites, strict=True)} if sites else {}
+        sites = program.sites
+        self._sites = {n.index: site for n, site in zip(program.nodes, sites, strict=True)} if sites else {}
         self._sources = dict(zip(map(id, self._schedule.launches), _with_numbers(nodes), strict=True))
-        calls = (node for node in traced.program.nodes if node.kind == "call")
+        calls = (node for node in program.nodes if node.kind == "call")
         self._calls = dict(zip(map(id, self._schedule.calls), calls, strict=True))
 
     def find(self, i: Any, j: Any) -> Dependence:

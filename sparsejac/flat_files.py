@@ -64,8 +64,10 @@ class _Encoder:
         """The value as lists, texts and numbers; arrays by their numbers."""
         if value is None or type(value) in (bool, int, str):
             return value
-        if type(value) is float:
-            return ["float", value.hex()]
+        if isinstance(value, float):
+            return ["float", float(value).hex()]
+        if isinstance(value, np.integer | np.bool_):
+            return value.item()
         if type(value) in (tuple, list):
             return [type(value).__name__, *map(self.tree, value)]
         if type(value) is dict:

@@ -73,7 +73,15 @@ _schedules: WeakKeyDictionary[Schedule, str] = WeakKeyDictionary()
 _writers: list[threading.Thread] = []
 
 
-def stored(kind: str, make: Callable[[], T], *, key: Sequence[Any], work: int, forms: Forms = ()) -> T:
+def stored(
+    kind: str,
+    make: Callable[[], T],
+    *,
+    key: Sequence[Any],
+    work: int,
+    forms: Forms | Callable[[], Forms] = (),
+    effort: Callable[[T], int] | None = None,
+) -> T:
     """What `make` gives, from the disk if an earlier process has made it of the same key with the same code.
 
     Parameters
@@ -85,10 +93,15 @@ def stored(kind: str, make: Callable[[], T], *, key: Sequence[Any], work: int, f
     key : sequence
         All that the result depends on; see `digest_of`.
     work : int
-        About how many steps `make` takes (entries of tables that are gone through); below `WORTH` it is just called.
-    forms : sequence of (type or Form)
+        About how many steps `make` takes (entries of tables that are gone through); below `WORTH` it is just called,
+        and always for 0.
+    forms : sequence of (type or Form), or callable
         The classes that the result is made of: dataclasses by themselves, others by a `flat_files.Form`. Beside
-        their objects it may hold numbers, texts, None, tuples, lists, dicts and arrays of numbers.
+        their objects it may hold numbers, texts, None, tuples, lists, dicts and arrays of numbers. A callable gives
+        them once the disk is asked.
+    effort : callable, optional
+        Tells of the result how many steps it took, where `work` is only their least number: what takes much room for
+        its work is found again and not kept.
 
     Returns
     -------
@@ -105,17 +118,18 @@ def stored(kind: str, make: Callable[[], T], *, key: Sequence[Any], work: int, f
     >>> stored("squares", lambda: np.arange(4) ** 2, key=("squares", 4), work=4)
     array([0, 1, 4, 9])
     """
-    path = _path(kind, key) if work >= WORTH else None
+    path = _path(kind, key) if 0 < work >= WORTH else None
     if path is None:
         return _made(kind, make)
     with contextlib.suppress(OSError, ValueError):
-        found: T = read(path, path.stem, forms)
+        found: T = read(path, path.stem, _given(forms))
         os.utime(path)
         counts.update(("read", f"read {kind}"))
         return found
     made = _made(kind, make)
-    flat = take_apart(made, forms)
-    if flat.nbytes <= min(LARGEST, BYTES_PER_STEP * work):
+    flat = take_apart(made, _given(forms))
+    steps = work if effort is None else effort(made)
+    if flat.nbytes <= min(LARGEST, BYTES_PER_STEP * steps):
         _write_later(kind, path, flat)
     return made
 
@@ -149,7 +163,7 @@ def _feed(state: Any, part: Any) -> None:
             _feed(state, inner)
     elif isinstance(part, np.ndarray) and part.dtype.kind in "biuf":
         state.update(f"array {part.dtype.str} {part.shape};".encode())
-        state.update(np.ascontiguousarray(part).data)
+        state.update(hashlib.sha256(np.ascontiguousarray(part).data).digest())
     elif type(part) in _SHORT_FORMS:
         _feed(state, (type(part).__qualname__, _SHORT_FORMS[type(part)](part)))
     elif is_dataclass(part) and not isinstance(part, type):
@@ -164,6 +178,10 @@ def wait() -> None:
     """Wait until all that is to be written is on the disk."""
     while _writers:
         _writers.pop().join()
+
+
+def _given(forms: Forms | Callable[[], Forms]) -> Forms:
+    return forms() if callable(forms) else forms
 
 
 def _made(kind: str, make: Callable[[], T]) -> T:
@@ -214,31 +232,38 @@ def _sources() -> str | None:
     """Digest of the text of all modules; None where it cannot be known which text runs."""
     state = hashlib.blake2b(digest_size=20)
     try:
-        for name, file in _modules():
-            text = file.read_bytes()
+        modules = _modules()
+        for name, file in sorted(modules.items()):
+            with open(file, "rb") as opened:
+                text = opened.read()
             state.update(f"{name}:{len(text)};".encode())
             state.update(text)
+        return state.hexdigest() if _are_old(modules) else None
     except OSError:
         return None
-    return state.hexdigest() if _unchanged() else None
 
 
 def _unchanged() -> bool:
     """Whether all modules are there and as they were when this process was started."""
     try:
-        dates = [file.stat() for _, file in _modules()]
+        return _are_old(_modules())
     except OSError:
         return False
-    return bool(dates) and max(max(d.st_mtime_ns, d.st_ctime_ns) for d in dates) < _STARTED
 
 
-def _modules() -> list[tuple[str, Path]]:
+def _are_old(modules: dict[str, str]) -> bool:
+    dates = map(os.stat, modules.values())
+    return bool(modules) and max(max(d.st_mtime_ns, d.st_ctime_ns) for d in dates) < _STARTED
+
+
+def _modules() -> dict[str, str]:
     """Names and files of all our modules."""
-    return [(f"{folder.name}/{file.relative_to(folder)}", file) for folder in _folders for file in _texts(folder)]
-
-
-def _texts(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("*.py"))
+    found: dict[str, str] = {}
+    for folder in _folders:
+        for place, _, names in os.walk(folder):
+            inner = place.removeprefix(str(folder))
+            found.update({f"{folder.name}{inner}/{n}": os.path.join(place, n) for n in names if n.endswith(".py")})
+    return found
 
 
 def _make_room(folder: Path) -> None:

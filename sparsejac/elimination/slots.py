@@ -7,15 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kernels.address import Address, Affine
+from kernels.address import Address, Affine, Table
 from kernels.symbolic import locate
-from sparsejac.addressing import recognised
+from sparsejac.addressing import is_table_of, recognised
 from sparsejac.pattern import IndexArray, Pattern
+from sparsejac.sparsity import first_place
 
 Slots = npt.NDArray[np.int64]
 
 COMPILED_FROM = 200_000
 """Points from which a compiled loop looks for their entries."""
+
+
+_SAMPLED = 64
 
 
 class EntryFinder:
@@ -52,18 +56,33 @@ class EntryFinder:
         known = self._rows.get(rows.key)
         if known is None:
             known = self._rows[rows.key] = self._start(rows)
-        wanted = np.asarray(columns.table())
-        if len(wanted) == 0:
+        if rows.points == 0:
             return Affine(rows.box, 0, (0,) * len(rows.box)), None
-        rank = int(np.searchsorted(self._indices[known.first[0] : known.last[0]], wanted[0]))
-        if known.shortest > rank and np.array_equal(self._indices[known.first + rank], wanted):
+        rank = int(np.searchsorted(self._indices[known.first[0] : known.last[0]], first_place(columns)))
+        if known.shortest > rank and self._are_alike(known, rank, columns):
             if isinstance(known.address, Affine):
                 return Affine(rows.box, known.address.offset + rank, known.address.strides), None
             return recognised((known.first + rank).reshape(rows.box)), None
-        slots = self._search(known, wanted)
+        slots = self._search(known, np.asarray(columns.table()))
         if slots.min() < 0:
             return None, slots
         return recognised(slots.reshape(rows.box)), None
+
+    def _are_alike(self, rows: _Rows, rank: int, columns: Address) -> bool:
+        """Whether the entries of this rank in their rows have these columns; the first few mostly tell."""
+        address = rows.address
+        if isinstance(columns, Table):
+            some = columns.places[:_SAMPLED]
+            if not np.array_equal(self._indices[rows.first[:_SAMPLED] + rank], some):
+                return False
+        if isinstance(address, Table):
+            return np.array_equal(self._indices[rows.first + rank], columns.table())
+        size = self._indices.itemsize
+        start, strides = size * (address.offset + rank), tuple(size * stride for stride in address.strides)
+        found: IndexArray = np.ndarray(address.box, self._indices.dtype, self._indices, start, strides)
+        if isinstance(columns, Table):
+            return np.array_equal(found, columns.places.reshape(address.box))
+        return is_table_of(columns, found)
 
     def _start(self, rows: Address) -> _Rows:
         table = rows.table()

@@ -142,9 +142,15 @@ def test_a_file_of_another_key_or_of_unknown_classes_is_refused(path: Path) -> N
         read(path.with_name("none.flat"), KEY, FORMS)
 
 
-@pytest.mark.parametrize(
-    "value", [Stranger(1), {1, 2}, object(), np.array([None]), np.float64(1.0), 1j, np.zeros(2) * 1j]
-)
+def test_numbers_of_numpy_come_back_as_those_of_python(tmp_path: Path) -> None:
+    given = (np.float64(0.1), np.int64(-3), np.bool_(True), np.int32(7))
+    write(tmp_path / "file", "key", take_apart(given))
+    found = read(tmp_path / "file", "key")
+    assert found == given
+    assert [type(part) for part in found] == [float, int, bool, int]
+
+
+@pytest.mark.parametrize("value", [Stranger(1), {1, 2}, object(), np.array([None]), 1j, np.zeros(2) * 1j])
 def test_what_cannot_be_stored_is_refused(value: Any) -> None:
     with pytest.raises(TypeError, match="cannot be stored"):
         take_apart((1, value), FORMS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -14,12 +15,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.sparse import csr_array
 
 from sparsejac import engines, prepare, sparse_jacobian, stored
+from sparsejac.elimination import regional
+from sparsejac.strategies import rates
 
 ROOT = Path(__file__).parents[2]
 SHAPE = (50, 60)
-STRATEGIES = ["forward", "reverse", "bidirectional", "identity", "elimination"]
+STRATEGIES = ["auto", "forward", "reverse", "bidirectional", "identity", "elimination"]
 COLORED = ("forward", "reverse", "bidirectional")
 
 RNG = np.random.default_rng(0)
@@ -93,10 +97,12 @@ def test_the_second_time_nothing_is_found_again(cache: Path, strategy: str, monk
     assert not read
     assert {"pattern", "zeros"} <= made
     assert ("identity" in made) == (strategy == "identity")
+    assert ("elimination" in made) == (strategy in ("auto", "elimination"))
+    assert ("strategy" in made) == (strategy == "auto")
     assert any(kind.startswith("coloring") for kind in made) == (strategy in COLORED)
     second, made_again, read = counted(strategy, monkeypatch)
     assert not made_again
-    assert read == made
+    assert read == made - ({"facts"} if strategy == "auto" else set())  # which tell how to choose
     assert without == first == second
 
 
@@ -131,6 +137,111 @@ def test_zeros_of_constants_are_part_of_the_key(cache: Path) -> None:
         found = sparse_jacobian(lambda x: mask * x[1:] ** 2, np.arange(4.0), backend="numpy")
         stored.wait()
         assert sorted(found.indices.tolist()) == [k for k in (1, 2, 3) if k != zero + 1]
+
+
+def made_by(f: Any, x: Any, monkeypatch: pytest.MonkeyPatch, **options: Any) -> tuple[Any, set[str], Any]:
+    """Entries at x by an engine as of a new process, what that made, and what it prepared."""
+    engines.clear()
+    monkeypatch.setattr(stored, "counts", counts := Counter[str]())
+    plan = prepare(f, x, backend="numpy", **options)
+    entries = plan.values(x)
+    stored.wait()
+    made = {kind.partition(" ")[2] for kind in counts if kind.startswith("made ")}
+    return entries, made, plan._variants.first.engine.prepared
+
+
+def band(x: Any) -> Any:
+    for _ in range(12):
+        y = np.zeros(len(x))
+        y[1:-1] = np.sin(x[:-2]) * x[2:] + x[1:-1]
+        x = y
+    return x
+
+
+def tangle(x: Any) -> Any:
+    for _ in range(4):
+        x = np.tanh(MIXED @ x) * x
+    return x
+
+
+MIXED = csr_array((RNG.random((60, 60)) < 0.05) * RNG.normal(size=(60, 60)))
+
+
+def by_tables(x: Any) -> Any:
+    return band(x)
+
+
+@pytest.mark.parametrize("f", [band, by_tables, tangle])
+def test_all_that_is_run_comes_back(cache: Path, f: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    if f is by_tables:
+        monkeypatch.setattr(regional, "regular", lambda *_: None)
+    x = RNG.uniform(0.1, 1.0, 60 if f is tangle else 300)
+    first, made, prepared = made_by(f, x, monkeypatch, strategy="elimination")
+    assert "elimination" in made
+    second, made, read = made_by(f, x, monkeypatch, strategy="elimination")
+    assert not made
+    assert first.tobytes() == second.tobytes()
+    for found in (prepared, read):
+        assert bool(found.cuts) == (f is not tangle)
+        assert found.regional == (f is band)
+        assert bool(found.products and found.products.multiplications) == (f is not tangle)
+        assert bool(found.scatter) == (f is band)
+    assert (prepared.launches, prepared.bytes) == (read.launches, read.bytes)
+    exact = prepare(f, x, strategy="identity", backend="numpy").values(x)
+    np.testing.assert_allclose(second, exact, rtol=1e-11, atol=1e-13)
+
+
+def test_another_program_is_eliminated_anew(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = np.array([0, 2, 1, 3])
+    factors = np.ones(4)
+
+    def f(x: Any) -> Any:
+        return np.sin(x[table]) * x * factors
+
+    x = RNG.uniform(0.1, 1.0, 4)
+
+    def made() -> set[str]:
+        entries, found, _ = made_by(f, x, monkeypatch)
+        expected = np.zeros((4, 4))
+        np.add.at(expected, (range(4), table), np.cos(x[table]) * x * factors)
+        np.add.at(expected, (range(4), range(4)), np.sin(x[table]) * factors)
+        assert np.count_nonzero(expected) == len(entries)
+        np.testing.assert_allclose(entries, expected[expected != 0.0], rtol=1e-14)
+        return found & {"elimination", "strategy", "pattern"}
+
+    everything = {"elimination", "strategy", "pattern"}
+    assert made() == everything
+    factors[:] = [2.0, 3.0, 4.0, 5.0]
+    assert not made()  # other floats are the same structure
+    factors[1] = 0.0
+    assert made() == everything
+    factors[1] = 7.0
+    assert not made()
+    table[:] = [3, 2, 1, 0]
+    assert made() == everything
+
+
+def test_other_rates_choose_anew(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {"strategy", "elimination"} <= made_by(assembled, X, monkeypatch)[1]
+    assert not made_by(assembled, X, monkeypatch)[1]
+    other = dataclasses.replace(rates.SHIPPED, swept=rates.SHIPPED.swept * 1.5)
+    monkeypatch.setattr(rates, "_current", other)
+    assert made_by(assembled, X, monkeypatch)[1] - {"facts"} == {"strategy"}
+
+
+def test_a_strategy_chosen_by_given_colors_is_not_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    colored = np.arange(SHAPE[1])
+    assert "strategy" not in made_by(assembled, X, monkeypatch, coloring=colored)[1]
+    assert "strategy" in made_by(assembled, X, monkeypatch)[1]
+
+
+def test_calls_of_libraries_are_eliminated_each_time(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def f(x: Any) -> Any:
+        return np.linalg.solve(np.diag(x) + 0.1, x) * x
+
+    for _ in range(2):
+        made = made_by(f, RNG.random(5), monkeypatch, strategy="elimination")[1]
+        assert "elimination" in made
 
 
 def start(directory: Path) -> subprocess.Popen[str]:
