@@ -16,6 +16,12 @@ CASE ?=
 ARGS ?=
 DEMO_OPTIONS = $(if $(CASE),--case $(CASE)) $(ARGS)
 
+# make demo, make bench: cpu or gpu; and the CUDA that the driver takes (nvidia-smi shows it), 12 or 13.
+DEVICE ?= cpu
+CUDA ?= 12
+IS_GPU = $(filter gpu,$(DEVICE))
+READY = $(if $(IS_GPU),cuda$(CUDA),ready)
+
 # make test: worker processes (0: none), and further arguments of pytest.
 WORKERS ?= 2
 PYTEST_ARGS ?=
@@ -33,8 +39,8 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
 
 .PHONY: demo
-demo: .venv-demo/ready ## AC power flow on a real grid; CASE=case118 ARGS='--no-plot' choose
-	.venv-demo/bin/python docs/examples/power_flow.py $(DEMO_OPTIONS)
+demo: .venv-demo/$(READY) ## AC power flow on a real grid; CASE=case118 ARGS='--no-plot' choose; DEVICE=gpu CUDA=12
+	.venv-demo/bin/python docs/examples/$(if $(IS_GPU),gpu_newton,power_flow).py $(DEMO_OPTIONS)
 
 .PHONY: test
 test: lint types layers pytest ## everything that CI checks
@@ -62,8 +68,8 @@ layers: .venv-test/ready ## import-linter: layers and circles
 	$(TEST)/lint-imports --no-cache
 
 .PHONY: bench
-bench: .venv-bench/ready ## benchmarks as a table and JSON; ARGS='...' choose
-	.venv-bench/bin/python -m bench $(ARGS)
+bench: .venv-bench/$(READY) ## benchmarks as a table and JSON; ARGS='...' choose; DEVICE=gpu CUDA=12
+	.venv-bench/bin/python -m bench $(if $(IS_GPU),--device gpu) $(ARGS)
 
 .PHONY: fuzz
 fuzz: .venv-test/ready ## random programs against NumPy; ARGS='--count 20000 --seed 1 --jobs 2' choose
@@ -100,6 +106,14 @@ clean: ## remove environments, builds, caches and results
 
 .venv-%/ready: .venv-%/installed pyproject.toml
 	$(@D)/$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# CuPy is no part of the locked requirements: which one is needed, the driver says.
+.venv-%/cuda12: .venv-%/ready
+	$(@D)/$(PIP) install --quiet 'cupy-cuda12x[ctk]>=14'
+	touch $@
+.venv-%/cuda13: .venv-%/ready
+	$(@D)/$(PIP) install --quiet 'cupy-cuda13x[ctk]>=14'
 	touch $@
 
 .PRECIOUS: .venv-%/installed .venv-%/ready

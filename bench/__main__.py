@@ -14,7 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bench.cases.case import Case, Settings
 from bench.cases.registry import CASES
 from bench.command import add_options, conclude, record
+from bench.device import command as device_command
 from bench.families.registry import FAMILIES
+from bench.hessians.families import OBJECTIVES
 from bench.launcher import Launcher
 from bench.machine import describe
 from bench.peers.registry import OTHERS
@@ -26,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen cases, print what they find, and write it as JSON."""
     options = parse_options(arguments)
     console = Console(width=options.width)
+    if options.device == "gpu":
+        return device_command.run(console, quick=options.quick, file=options.json)
     if options.list:
         for case in CASES.values():
             console.print(f"{case.name:14} {case.summary}", highlight=False)
@@ -44,9 +48,13 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what sparsejac promises.")
     parser.add_argument("--case", action="append", choices=list(CASES), help="only this one; may be given again")
+    parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu", help="gpu: what docs/gpu.md tells of")
     parser.add_argument("--list", action="store_true", help="list the cases and stop")
     parser.add_argument(
-        "--family", action="append", choices=list(FAMILIES), help="only this one, where a case has many"
+        "--family",
+        action="append",
+        choices=sorted({*FAMILIES, *OBJECTIVES}),
+        help="only this one, where a case has many",
     )
     others = [peer.name for peer in OTHERS]
     parser.add_argument("--peer", action="append", choices=others, help="only this tool of others, in the case field")
@@ -82,6 +90,7 @@ def run_case(console: Console, case: Case, options: argparse.Namespace) -> CaseR
             tuple(options.peer or ()),
             options.jobs,
             lambda done, of: progress.update(shown, completed=done, total=of),
+            lambda line: progress.console.print(line, style="dim", highlight=False, markup=False),
         )
         outcome = case.run(settings)
     return CaseResult(case.name, case.summary, outcome, time.perf_counter() - start)

@@ -30,9 +30,12 @@ from sparsejac.api import jacobian_sparsity as jacobian_sparsity  # noqa: E402
 from sparsejac.api import prepare as prepare  # noqa: E402
 from sparsejac.api import sparse_jacobian as sparse_jacobian  # noqa: E402
 from sparsejac.api import value_and_jacobian as value_and_jacobian  # noqa: E402
+from sparsejac.errors import ConvergenceError as ConvergenceError  # noqa: E402
+from sparsejac.errors import DeviceError as DeviceError  # noqa: E402
 from sparsejac.errors import InputError as InputError  # noqa: E402
 from sparsejac.errors import InputTypeError as InputTypeError  # noqa: E402
 from sparsejac.errors import PurityWarning as PurityWarning  # noqa: E402
+from sparsejac.errors import SingularError as SingularError  # noqa: E402
 from sparsejac.errors import SparsejacError as SparsejacError  # noqa: E402
 from sparsejac.errors import UntraceableError as UntraceableError  # noqa: E402
 from sparsejac.errors import VariantWarning as VariantWarning  # noqa: E402
@@ -47,6 +50,19 @@ if _TYPE_CHECKING:
     from sparsejac.checking import check_jacobian as check_jacobian
     from sparsejac.custom import primitive as primitive
     from sparsejac.dependence import Dependence as Dependence
+    from sparsejac.implicit_functions.api import fixed_point as fixed_point
+    from sparsejac.implicit_functions.api import implicit as implicit
+    from sparsejac.inverse.api import ijvp as ijvp
+    from sparsejac.inverse.api import inverse_jacfwd as inverse_jacfwd
+    from sparsejac.inverse.api import inverse_jacobian as inverse_jacobian
+    from sparsejac.inverse.api import inverse_jacrev as inverse_jacrev
+    from sparsejac.inverse.api import ivjp as ivjp
+    from sparsejac.inverse.api import linearize_inverse as linearize_inverse
+    from sparsejac.inverse.api import newton_step as newton_step
+    from sparsejac.inverse.api import prepare_inverse as prepare_inverse
+    from sparsejac.inverse.api import slogdet as slogdet
+    from sparsejac.inverse.linearization import InverseLinearization as InverseLinearization
+    from sparsejac.inverse.plan import InversePlan as InversePlan
     from sparsejac.products.api import gradient as gradient
     from sparsejac.products.api import hvp as hvp
     from sparsejac.products.api import jvp as jvp
@@ -59,6 +75,7 @@ if _TYPE_CHECKING:
     from sparsejac.products.hessians import hessian as hessian
     from sparsejac.products.hessians import hessian_sparsity as hessian_sparsity
     from sparsejac.products.hessians import lagrangian_hessian as lagrangian_hessian
+    from sparsejac.products.hessians import prepare_hessian as prepare_hessian
     from sparsejac.products.hessians import sparse_hessian as sparse_hessian
     from sparsejac.products.linearization import Linearization as Linearization
     from sparsejac.products.nlp import NLP as NLP
@@ -70,16 +87,25 @@ if _TYPE_CHECKING:
 _LATE = {
     "Dependence": "sparsejac.dependence",
     "Finding": "sparsejac.checking",
+    "InverseLinearization": "sparsejac.inverse.linearization",
+    "InversePlan": "sparsejac.inverse.plan",
     "JacobianCheck": "sparsejac.checking",
     "Linearization": "sparsejac.products.linearization",
     "NLP": "sparsejac.products.nlp",
     "check_jacobian": "sparsejac.checking",
+    "fixed_point": "sparsejac.implicit_functions.api",
     "gauss_newton_operator": "sparsejac.products.operators",
     "gradient": "sparsejac.products.api",
     "hessian": "sparsejac.products.hessians",
     "hessian_operator": "sparsejac.products.operators",
     "hessian_sparsity": "sparsejac.products.hessians",
     "hvp": "sparsejac.products.api",
+    "ijvp": "sparsejac.inverse.api",
+    "implicit": "sparsejac.implicit_functions.api",
+    "inverse_jacfwd": "sparsejac.inverse.api",
+    "inverse_jacobian": "sparsejac.inverse.api",
+    "inverse_jacrev": "sparsejac.inverse.api",
+    "ivjp": "sparsejac.inverse.api",
     "jacfwd": "sparsejac.products.dense",
     "jacobian_operator": "sparsejac.products.operators",
     "jacrev": "sparsejac.products.dense",
@@ -87,8 +113,13 @@ _LATE = {
     "lagrangian_hessian": "sparsejac.products.hessians",
     "linear_transpose": "sparsejac.products.api",
     "linearize": "sparsejac.products.api",
+    "linearize_inverse": "sparsejac.inverse.api",
+    "newton_step": "sparsejac.inverse.api",
+    "prepare_inverse": "sparsejac.inverse.api",
+    "prepare_hessian": "sparsejac.products.hessians",
     "prepare_nlp": "sparsejac.products.nlp",
     "primitive": "sparsejac.custom",
+    "slogdet": "sparsejac.inverse.api",
     "sparse_hessian": "sparsejac.products.hessians",
     "value_and_gradient": "sparsejac.products.api",
     "vjp": "sparsejac.products.api",
@@ -99,26 +130,38 @@ __version__ = "0.1.0"
 
 __all__ = [
     "NLP",
+    "ConvergenceError",
     "Dependence",
+    "DeviceError",
     "Finding",
     "InputError",
     "InputTypeError",
+    "InverseLinearization",
+    "InversePlan",
     "JacobianCheck",
     "Linearization",
     "Pattern",
     "Plan",
     "PurityWarning",
+    "SingularError",
     "SparsejacError",
     "UntraceableError",
     "VariantWarning",
     "WrongJacobianError",
     "check_jacobian",
+    "fixed_point",
     "gauss_newton_operator",
     "gradient",
     "hessian",
     "hessian_operator",
     "hessian_sparsity",
     "hvp",
+    "ijvp",
+    "implicit",
+    "inverse_jacfwd",
+    "inverse_jacobian",
+    "inverse_jacrev",
+    "ivjp",
     "jacfwd",
     "jacobian",
     "jacobian_operator",
@@ -128,9 +171,14 @@ __all__ = [
     "lagrangian_hessian",
     "linear_transpose",
     "linearize",
+    "linearize_inverse",
+    "newton_step",
     "prepare",
+    "prepare_hessian",
+    "prepare_inverse",
     "prepare_nlp",
     "primitive",
+    "slogdet",
     "sparse_hessian",
     "sparse_jacobian",
     "stop_gradient",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from kernels.lazy import Lazy
 from sparsejac.arguments import as_pattern
 from sparsejac.blocks import Blocks
 from sparsejac.engine import Engine
@@ -18,6 +19,7 @@ from sparsejac.location import user_location
 from sparsejac.options import BackendName, Format, StrategyName, check_flags, check_option, order_names
 from sparsejac.pattern import Pattern, part_of
 from sparsejac.plan import Plan
+from sparsejac.residence import holds_device_array
 from sparsejac.signature import Bound, Signature
 from sparsejac.structure import values_in
 from sparsejac.tracing import Traced
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 else:  # for `typing.get_type_hints`, which must not need what is loaded late
     Coloring = OrderName = Any
 
+DEVICE = Lazy("sparsejac.device.calls")
 Floats = npt.NDArray[np.float64]
 _NONE: dict[str, Any] = {}
 
@@ -165,6 +168,8 @@ def sparse_jacobian(
         _options("sparse_jacobian", format, strategy, order, backend, pattern, coloring),
         local,
     )
+    if batch and holds_device_array(x):
+        return DEVICE.batch_on_device(request, (x, *args), kwargs)[1]
     if batch:
         bound, points = request.bind_many((x, *args), kwargs)
         if not len(points):
@@ -225,6 +230,8 @@ def value_and_jacobian(
         _options("value_and_jacobian", format, strategy, order, backend, pattern, coloring),
         local,
     )
+    if batch and holds_device_array(x):
+        return tuple(DEVICE.batch_on_device(request, (x, *args), kwargs))
     if batch:
         bound, points = request.bind_many((x, *args), kwargs)
         if not len(points):
@@ -385,6 +392,9 @@ def prepare(
     check_flags("prepare", has_aux=has_aux)
     signature = Signature("prepare", f, argnums, out_argument, out_like, has_aux).checked()
     options = _options("prepare", format, strategy, order, backend, pattern, coloring)
+    if holds_device_array((x, args, kwargs)):
+        on_device: Any = DEVICE.plan_on_device(signature, (x, *args), kwargs, format, options)
+        return on_device  # type: ignore[no-any-return]
     return Plan(signature.bind("prepare", (x, *args), _NONE if kwargs is None else kwargs), format, options)
 
 
@@ -417,12 +427,17 @@ class _Request:
 
     def traced(self, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None) -> tuple[Traced, Bound, Engine]:
         """Trace f and find its engine."""
+        if holds_device_array((args, kwargs)):
+            args, kwargs = DEVICE.host_arguments(args, kwargs)
         bound = self.signature.bind(self.signature.call, args, _NONE if kwargs is None else kwargs, frozen=True)
         traced = bound.trace()
         return traced, bound, engine_for(traced.program, self.options, traced.constants)
 
     def answer(self, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None, *, with_value: bool) -> _Answer:
         """Trace f and evaluate it."""
+        if holds_device_array((args, kwargs)):
+            value, matrices = DEVICE.answer_on_device(self, args, kwargs, with_value=with_value)
+            return _Answer(value, matrices, None)
         traced, bound, engine = self.traced(args, kwargs)
         inputs = [bound.x, *traced.constants]
         if with_value:

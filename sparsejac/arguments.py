@@ -16,6 +16,7 @@ from scipy.sparse import issparse
 from sparsejac.errors import InputError, InputTypeError
 from sparsejac.location import user_location
 from sparsejac.pattern import Pattern
+from sparsejac.residence import is_on_device
 from sparsejac.structure import Leaf
 
 Floats = npt.NDArray[np.float64]
@@ -35,6 +36,11 @@ def check_function(call: str, f: Any) -> None:
 
 def as_point(call: str, x: Any, name: str = "x") -> Floats:
     """The point x (or what `name` calls a part of it) as a float64 array of its own, in its own shape."""
+    if is_on_device(x):
+        raise InputTypeError(
+            f"{call}: {name} is on a device, and this call, or another of its arguments, is on the host\n  "
+            f"{user_location()}\n  Cure: pass cupy.asnumpy(...) of it, or all arguments on the device."
+        )
     try:
         array = np.asarray(x)
     except ValueError as error:

@@ -881,7 +881,10 @@ class Engine:
 
     def _is_beaten(self, name: str, chosen: str) -> bool:
         """Whether elimination needs no prediction, which takes long for Programs with cuts: elements have none."""
-        return name == "elimination" and chosen == "elements" and self._outline(curvature.ELIMINATION).is_cut
+        if (name, chosen) != ("elimination", "elements"):
+            return False
+        outline = self._outline(curvature.ELIMINATION)
+        return isinstance(outline, curvature.Halved) and outline.is_cut
 
     def _floor(self, name: str) -> float:
         """Seconds that a strategy with colors takes at least; the pattern of what varies is not looked for."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.lazy import load
+from sparsejac.addressing import following_twice
 from sparsejac.direct import Direct
 from sparsejac.engine import Engine
 from sparsejac.errors import InputError
@@ -81,13 +82,14 @@ class Plan:
     def __init__(self, bound: Bound, format: Format, options: Mapping[str, Any]) -> None:
         self._signature: Signature = bound.signature
         self._inputs: Structure = bound.inputs
-        self._defaults = replace(bound, args=_kept(bound.args), kwargs=_kept(bound.kwargs))
+        self._defaults = replace(bound, args=kept_arguments(bound.args), kwargs=kept_arguments(bound.kwargs))
         self._format = format
         self._options = options
-        self._variants = Variants(bound, options)
-        self._direct = Direct(self._variants, self._defaults)
-        if not bound.frozen:
-            check_purity(bound, self._variants.first.traced)
+        with following_twice():
+            self._variants = Variants(bound, options)
+            self._direct = Direct(self._variants, self._defaults)
+            if not bound.frozen:
+                check_purity(bound, self._variants.first.traced)
 
     def __call__(
         self,
@@ -208,7 +210,8 @@ class Plan:
     def __repr__(self) -> str:
         (rows, columns), function = self.shape, self._signature.f
         name = getattr(function, "__name__", type(function).__name__)
-        return f"<Plan of {name}: Jacobian {rows} x {columns}, {self.pattern.nnz} nonzeros>"
+        matrix = self._variants.first.engine.matrix
+        return f"<Plan of {name}: {matrix} {rows} x {columns}, {self.pattern.nnz} nonzeros>"
 
     @property
     def pattern(self) -> Pattern:
@@ -365,10 +368,10 @@ def _embedded(small: Pattern, data: Floats, large: Pattern, out: Floats | None) 
     return result
 
 
-def _kept(argument: Any) -> Any:
+def kept_arguments(argument: Any) -> Any:
     """Default arguments with arrays of the plan's own: what their owner writes later into his is no matter of ours."""
     if type(argument) in (tuple, list):
-        return type(argument)(map(_kept, argument))
+        return type(argument)(map(kept_arguments, argument))
     if type(argument) is dict:
-        return {key: _kept(value) for key, value in argument.items()}
+        return {key: kept_arguments(value) for key, value in argument.items()}
     return argument.copy() if type(argument) is np.ndarray else argument

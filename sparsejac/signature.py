@@ -59,6 +59,8 @@ class Signature:
         Shape or contents of that argument.
     has_aux : bool
         Whether f returns something beside its result.
+    derived : callable, optional
+        Makes what is evaluated of what was traced and the structure of x: a gradient, say.
     """
 
     call: str
@@ -67,6 +69,7 @@ class Signature:
     out_argument: int | str | None = None
     out_like: Any = None
     has_aux: bool = False
+    derived: Callable[[Traced, Structure], Traced] | None = None
 
     def checked(self) -> Signature:
         """The same, unless it makes no sense."""
@@ -184,7 +187,7 @@ class Bound:
         given = self.operands
         unknown, known = range(len(leaves)), range(len(leaves), len(leaves) + len(given))
         signature = self.signature
-        return run(
+        traced = run(
             signature.f,
             [*leaves, *given],
             list(unknown),
@@ -193,6 +196,7 @@ class Bound:
             has_aux=signature.has_aux,
             used=list(self.further.values()),
         )
+        return traced if signature.derived is None else signature.derived(traced, self.inputs)
 
     def _call(self, *parts: Any) -> Any:
         """Call f with its unknowns and operands replaced."""

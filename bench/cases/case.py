@@ -36,6 +36,8 @@ class Settings:
         How many measurements may run at a time, where a case allows it.
     advance : callable
         Is told how many of how many measurements are done.
+    tell : callable
+        Is told what was found as soon as it is, in a line.
     """
 
     launcher: Launcher
@@ -46,6 +48,7 @@ class Settings:
     peers: tuple[str, ...] = ()
     jobs: int = 1
     advance: Callable[[int, int], None] = lambda done, of: None
+    tell: Callable[[str], None] = lambda line: None
 
     @property
     def budget(self) -> float:

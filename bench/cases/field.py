@@ -11,6 +11,7 @@ from bench.families.registry import FAMILIES, sized
 from bench.launcher import IMPORTS, Answer, MeasurementError
 from bench.peers.peer import Peer
 from bench.peers.registry import OTHERS, PEERS
+from bench.report import number
 from bench.result import Cell, Figure, Outcome, Point, Table
 
 NAMES = (
@@ -23,12 +24,15 @@ NAMES = (
     "arrowhead",
     "rosenbrock",
 )
-"""Those that others are measured on as well; all others with ``--full``."""
+"""Those that others are measured on as well, in four minutes; all others with ``--full``, in an hour."""
 
 SIZES, FULL_SIZES = (100, 10_000), (100, 10_000, 1_000_000)
 OURS = "auto"
-PATIENCE = 60.0
-"""Seconds that the tools of others may take."""
+PATIENCE, FULL_PATIENCE = 20.0, 120.0
+"""Seconds that each tool of others may take, imports and set-up included; the second number with ``--full``."""
+
+SHARE = 0.1
+"""Of the time that cases have for repeated calls, as each of some hundred processes takes this much."""
 
 COLUMNS = (
     "way",
@@ -81,10 +85,22 @@ def run(settings: Settings) -> Outcome:
     """Race through families and sizes, several at a time."""
     names, sizes = (tuple(FAMILIES), FULL_SIZES) if settings.full else (NAMES, SIZES)
     tasks = sized(settings.families or names, settings.sizes or ((40,) if settings.quick else sizes))
-    races = settings.each(tasks, lambda alone, task: _race(alone, *task))
+    tasks.sort(key=lambda task: task[1])
+    races = settings.each(tasks, lambda alone, task: _told(alone, *task))
     tables = tuple(_table(race) for race in races)
     points = tuple(point for race in races for point in _points(race))
     return Outcome(tuple(_figures(races)), tables, points)
+
+
+def _told(settings: Settings, family: str, n: int) -> Race:
+    """Run a race and tell how it ended, as whoever waits may not wait for all."""
+    race = _race(settings, family, n)
+    places = []
+    for name, answer in race.found.items():
+        over = race.over_limit(name, "J" if name == OURS else "values")
+        places.append(f"{name} {number(over)}" if over is not None else f"{name}: {str(answer).splitlines()[0]}")
+    settings.tell(f"{family}, n = {n:,}, one Jacobian over the kernel by hand: {'; '.join(places)}")
+    return race
 
 
 def _race(settings: Settings, family: str, n: int) -> Race:
@@ -93,7 +109,8 @@ def _race(settings: Settings, family: str, n: int) -> Race:
     with tempfile.TemporaryDirectory(prefix="sparsejac-bench-") as cache:
         found[OURS] = _measured(settings, PEERS[OURS], family, n, cache)
         again = _measured(settings, PEERS[OURS], family, n, cache, 0.0)
-    patient = replace(settings, launcher=replace(settings.launcher, seconds=min(settings.launcher.seconds, PATIENCE)))
+    patience = min(settings.launcher.seconds, FULL_PATIENCE if settings.full else PATIENCE)
+    patient = replace(settings, launcher=replace(settings.launcher, seconds=patience))
     for peer in (peer for peer in OTHERS if not settings.peers or peer.name in settings.peers):
         found[peer.name] = _measured(patient, peer, family, n, "off")
     return Race(family, n, found, again.result["setup"] if isinstance(again, Answer) else None)
@@ -115,7 +132,7 @@ def _measured(
             family=family,
             peer=peer.name,
             n=n,
-            budget=settings.budget / 4 if budget is None else budget,
+            budget=settings.budget * SHARE if budget is None else budget,
         )
     except MeasurementError as error:
         return str(error)

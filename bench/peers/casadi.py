@@ -33,6 +33,9 @@ class Symbols:
     def sqrt(self, v: Vector) -> Vector:
         return casadi.sqrt(v)
 
+    def log(self, v: Vector) -> Vector:
+        return casadi.log(v)
+
     def join(self, parts: Sequence[Vector]) -> Vector:
         return casadi.vertcat(*parts)
 

@@ -19,22 +19,30 @@ from kernels.lazy import Lazy
 jax, jnp, asdex = Lazy("jax"), Lazy("jax.numpy"), Lazy("asdex")
 
 
-def _add_at(v: Vector, places: Ints, size: int) -> Vector:
+def add_at(v: Vector, places: Ints, size: int) -> Vector:
+    """Add up what belongs to each place."""
     return jnp.zeros(size).at[places].add(v)
 
 
-def _scan(step: Callable[[Any, Any], Any], first: Any, rest: Vector) -> Vector:
+def scan(step: Callable[[Any, Any], Any], first: Any, rest: Vector) -> Vector:
+    """Carry a value along a vector."""
     last, _ = jax.lax.scan(lambda s, t: (step(s, t), None), first, rest)
     return last.reshape(1)
+
+
+def as_jax(function: Callable[[Any, Vector], Vector]) -> Callable[[Vector], Vector]:
+    """What is written in a dialect as a function of JAX's arrays, in double precision on the processor."""
+    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_platforms", "cpu")
+    dialect = NumpyLike(jnp, add_at, scan)
+    return lambda x: function(dialect, x)
 
 
 class Jitted:
     """A compiled function that gives a Jacobian on the device, which is the processor."""
 
     def __init__(self, problem: Problem, make: Callable[[Any, Any], Any], sparse: bool) -> None:
-        jax.config.update("jax_enable_x64", True)
-        jax.config.update("jax_platforms", "cpu")
-        self.f = rewritten(problem, NumpyLike(jnp, _add_at, _scan))
+        self.f = as_jax(lambda dialect, x: rewritten(problem, dialect)(x))
         self.compiled = jax.jit(make(self.f, jnp.asarray(problem.x)))
         self.sparse = sparse
 

@@ -27,6 +27,9 @@ class Dialect(Protocol):
     def sqrt(self, v: Vector) -> Vector:
         """Square root."""
 
+    def log(self, v: Vector) -> Vector:
+        """Logarithm."""
+
     def join(self, parts: Sequence[Vector]) -> Vector:
         """Put vectors one behind the other."""
 

@@ -33,6 +33,7 @@ class NumpyLike:
         self.scatter = scatter
         self._chain = chain
         self.sin, self.cos, self.exp, self.sqrt = module.sin, module.cos, module.exp, module.sqrt
+        self.log = module.log
 
     def join(self, parts: Sequence[Vector]) -> Vector:
         return self._module.concatenate(parts)

@@ -44,7 +44,7 @@ from sparsejac.primitives import PRIMITIVES, Primitive
 from sparsejac.sparsity import detect
 
 NAMES = tuple(PRIMITIVES)
-OPERANDS = 3
+OPERANDS = 4
 ELEMENTARY = 16  # the weight from which on code may differ from NumPy by some ulps
 # NumPy itself gives either zero for a tie of zeros, by the length of the array.
 EITHER_ZERO = {"maximum", "minimum", "fmax", "fmin"}
@@ -68,7 +68,7 @@ def differentiable(primitive: Primitive) -> tuple[int, ...]:
 
 @cache
 def every_launch() -> Schedule:
-    """One launch for each primitive: operands in x, three stretches a primitive, results in one buffer."""
+    """One launch for each primitive: operands in x, four stretches a primitive, results in one buffer."""
     launches = []
     for p, primitive in enumerate(PRIMITIVES.values()):
         kernel, active = value_kernel(primitive), differentiable(primitive)

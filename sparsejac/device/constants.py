@@ -1,0 +1,50 @@
+"""What f captured, on the host and on a device, and the entries of the Jacobian that follow from it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.step import Schedule
+from sparsejac.device.driver import cupy, managed
+from sparsejac.parts import Parts
+
+Floats = npt.NDArray[np.float64]
+
+
+class Constants:
+    """The constants of a Program, copied to the current device when it is made.
+
+    Parameters
+    ----------
+    host : sequence of array
+        Flat; nobody changes them.
+    """
+
+    def __init__(self, host: Sequence[Floats]) -> None:
+        self.host = [np.require(array, np.float64, ("C", "A")) for array in host]
+        with managed(sum(array.nbytes for array in self.host), "what f captured"):
+            self.arrays = [cupy().asarray(array) for array in self.host]
+        self._entries: Any = None
+
+    def entries(self, parts: Parts, schedule: Schedule, numbers: Sequence[Any]) -> Any:
+        """The constant entries on the device; None where one is not finite.
+
+        Parameters
+        ----------
+        parts : Parts
+        schedule : Schedule
+            The whole one.
+        numbers : sequence of array
+            What changes: no number of it enters.
+        """
+        if self._entries is None:
+            changing = [np.zeros(schedule.sizes[b]) for b in schedule.inputs[: len(numbers)]]
+            found = parts.constant_entries([*changing, *self.host])
+            if found is None:
+                return None
+            self._entries = cupy().asarray(found)
+        return self._entries

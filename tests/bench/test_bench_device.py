@@ -1,0 +1,68 @@
+"""The bench of the GPU: on a pretended device, where it runs to its end, and where there is none."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from bench.__main__ import main
+from bench.device import command, figures, timing
+from coloring.checker import check
+from emulated_cupy import pretended as pretended
+
+
+def test_without_a_device(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line, and no failure."""
+    if command.count_devices():
+        pytest.skip("there is a GPU")
+    assert main(["--device", "gpu"]) == 0
+    assert "skipped, no CuPy or no CUDA device" in capsys.readouterr().out
+
+
+def test_it_runs_to_its_end(pretended: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All figures at tiny sizes; times mean nothing here, counts do."""
+    monkeypatch.setattr(timing, "REPEATS", 2)
+    monkeypatch.setattr(command, "QUICK", {"nnz": 600, "unknowns": 100, "coloring": 500, "copy": 8000})
+    monkeypatch.setattr(timing.host_seconds, "__defaults__", (2,))
+    monkeypatch.setattr(timing.seconds, "__defaults__", (2,))
+    shown, file = io.StringIO(), tmp_path / "gpu.json"
+    assert command.run(Console(file=shown, width=120), quick=True, file=file) == 0
+    rows = json.loads(file.read_text())["rows"]
+    families = {row["name"] for row in rows if row["figure"] == "part of the copy's bandwidth"}
+    assert families == set(figures.COVERED)
+    for row in rows:
+        if row["figure"] == "part of the copy's bandwidth":
+            beside = row["beside"]
+            assert beside["bytes"] >= 8 * (beside["nnz"] + beside["unknowns"])
+    assert {"a call of the plan", "coloring, times faster than one thread"} <= {row["figure"] for row in rows}
+    assert "written to" in shown.getvalue()
+
+
+def test_bars() -> None:
+    """At least, or at most."""
+    assert figures.Row("", "", 0.9, "", 0.8, {}).met is True
+    assert figures.Row("", "", 0.9, "", 0.8, {}, most=True).met is False
+    assert figures.Row("", "", 0.9, "", None, {}).met is None
+
+
+@pytest.mark.parametrize("permuted", [False, True])
+def test_meshes(permuted: bool) -> None:
+    """Five entries in the rows inside, and a symmetric pattern."""
+    matrix = figures.mesh(500, permuted=permuted)
+    assert matrix.shape == (100, 100)
+    assert matrix.nnz == 5 * 100 - 4 * 10
+    dense = matrix.toarray()
+    np.testing.assert_array_equal(dense, dense.T)
+    assert dense.diagonal().all()
+    assert check(matrix, np.arange(100)) is None
+
+
+def test_problems_of_so_many_entries() -> None:
+    problem = figures.of_entries("bratu", 50_000)
+    assert 8_000 <= problem.x.size <= 12_000
