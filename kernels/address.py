@@ -6,12 +6,13 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 Index = npt.NDArray[np.int32] | npt.NDArray[np.int64]
+Integer = TypeVar("Integer", np.int32, np.int64)
 _INT32_MAX = np.iinfo(np.int32).max
 
 
@@ -34,11 +35,15 @@ class Affine:
 
     def table(self) -> npt.NDArray[np.int64]:
         """All places, in C order of the box."""
+        return self.table_in(np.int64)
+
+    def table_in(self, dtype: type[Integer]) -> npt.NDArray[Integer]:
+        """As `table`, of a type that the places, and all steps between them, fit into."""
         axes = zip(self.box or (1,), self.strides or (0,), strict=True)
         length, stride = next(axes)
-        places = np.arange(length, dtype=np.int64) * stride + self.offset
+        places = np.arange(length, dtype=dtype) * dtype(stride if length > 1 else 0) + dtype(self.offset)
         for length, stride in axes:
-            steps = np.arange(length, dtype=np.int64) * stride
+            steps = np.arange(length, dtype=dtype) * dtype(stride if length > 1 else 0)
             places = (places[:, np.newaxis] + steps).reshape(-1)
         return places
 

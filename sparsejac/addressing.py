@@ -310,7 +310,7 @@ def _places_at(inner: Address, outer: Address) -> npt.NDArray[Any]:
         if reach < len(places):
             strides = tuple(s * places.itemsize for s in outer.strides)
             return np.ndarray(outer.box, places.dtype, places, outer.offset * places.itemsize, strides)
-    return inner.table()[outer.table()]
+    return np.take(inner.table(), outer.table())  # for one dimension quicker than an index in brackets
 
 
 def _composed_affine(inner: Affine, outer: Affine) -> Affine | None:

@@ -66,6 +66,7 @@ def sparse_jacobian(
     x : array_like of real numbers
         The point, of any shape, or a structure of several arrays (see Notes). Integers and float32 become float64, in
         which everything is computed.
+        Arrays on a CUDA device are taken, too; everything then stays there (docs/gpu.md).
     *args
         Passed on to f.
     kwargs : dict, optional

@@ -36,23 +36,31 @@ from sparsejac.pattern import Pattern, entry_numbers
 from sparsejac.sparsity import Live, Sparsity, count_partials, detect, first_place
 from sparsejac.stored import stored
 from sparsejac.stored_coloring import stored_coloring
-from sparsejac.strategies import HESSIAN_STRATEGIES, STRATEGIES, curvature
+from sparsejac.strategies import STRATEGIES
 from sparsejac.strategies.cost import Facts, Prediction, Seeds, gather_facts, predict_nothing
-from sparsejac.strategies.curvature import CurvatureStrategy
 from sparsejac.strategies.identity import IDENTITY
-from sparsejac.strategies.protocol import Compressed, Outline, Prepared, ProgramStrategy, Strategy
+from sparsejac.strategies.protocol import (
+    Compressed,
+    CurvatureOutline,
+    CurvatureStrategy,
+    Outline,
+    Prepared,
+    ProgramStrategy,
+    Strategy,
+    SymmetricStrategy,
+)
 from sparsejac.strategies.rates import rates
-from sparsejac.strategies.symmetric import SymmetricStrategy, Symmetrized
 from sparsejac.strategies.workspace import Workspaces
-from sparsejac.symmetric import HessianOf, Mirrored, mirrored
 from sparsejac.varying import split, varying_entries
 from sparsejac.zeros import Fact, Known, live_partials
 
 if TYPE_CHECKING:
     from coloring import Coloring, OrderName, ProblemName
     from kernels.numba_executor import NumbaExecutor
+    from sparsejac.symmetric import HessianOf, Mirrored
 
 COLORING = Lazy("coloring")
+HESSIANS = Lazy("sparsejac.strategies.hessians")
 T = TypeVar("T")
 FloatArray = npt.NDArray[np.float64]
 
@@ -151,7 +159,7 @@ class Engine:
         self.schedule = order_active(schedule)
         self.lowered = lowered
         self.hessian = hessian
-        self.strategies: Mapping[str, AnyStrategy] = STRATEGIES if hessian is None else HESSIAN_STRATEGIES
+        self.strategies: Mapping[str, AnyStrategy] = STRATEGIES if hessian is None else HESSIANS.HESSIAN_STRATEGIES
         self.order = order
         self.requested = strategy
         self.backend = Backend(self.schedule, backend)
@@ -225,7 +233,7 @@ class Engine:
     @property
     def form(self) -> Mirrored | None:
         """Which entries of the Jacobian are written; None if all are, as they are."""
-        return None if self.hessian is None else mirrored(self.computed, self.hessian.triangle)
+        return None if self.hessian is None else HESSIANS.mirrored(self.computed, self.hessian.triangle)
 
     @property
     def parts(self) -> Parts | None:
@@ -288,7 +296,7 @@ class Engine:
         is_partial = parts is not None and parts.worth and not parts.linear
         pattern = parts.sparsity.pattern if parts is not None and is_partial else self.computed
         if COLORING.PROBLEMS[problem].symmetric:
-            pattern = mirrored(self.computed, "full").pattern
+            pattern = HESSIANS.mirrored(self.computed, "full").pattern
         made: Coloring = self._once(_stage(problem), lambda: stored_coloring(pattern, problem, self.order))
         return made
 
@@ -366,7 +374,7 @@ class Engine:
         if isinstance(strategy, SymmetricStrategy):
             assert self.hessian is not None
             assert coloring is not None
-            whole = mirrored(self.computed, "full").pattern
+            whole = HESSIANS.mirrored(self.computed, "full").pattern
             return strategy.prepare(self.schedule, whole, self.hessian.triangle, coloring)
         if isinstance(strategy, Strategy):
             return self._formed(self._prepare_seeded(strategy, coloring))
@@ -381,7 +389,10 @@ class Engine:
 
     def _formed(self, prepared: Prepared) -> Prepared:
         """What computes the Jacobian, made to write what is wanted of it."""
-        return prepared if self.form is None else Symmetrized(prepared, self.form, self.computed.nnz)
+        if self.form is None:
+            return prepared
+        made: Prepared = HESSIANS.Symmetrized(prepared, self.form, self.computed.nnz)
+        return made
 
     def _prepare_seeded(self, strategy: Strategy, coloring: Coloring | None) -> Prepared:
         parts = self._parts_for(strategy.name)
@@ -412,8 +423,8 @@ class Engine:
         return tuple(n for n, s in self.strategies.items() if self._is_usable(s))
 
     def _is_usable(self, strategy: AnyStrategy) -> bool:
-        if strategy is curvature.ELEMENTS:
-            return self._outline(curvature.ELEMENTS) is not None
+        if isinstance(strategy, CurvatureStrategy) and strategy.optional:
+            return self._outline(strategy) is not None
         return self.lowered is not None or not isinstance(strategy, ProgramStrategy)
 
     def predict(self, name: str) -> Prediction:
@@ -883,8 +894,10 @@ class Engine:
         """Whether elimination needs no prediction, which takes long for Programs with cuts: elements have none."""
         if (name, chosen) != ("elimination", "elements"):
             return False
-        outline = self._outline(curvature.ELIMINATION)
-        return isinstance(outline, curvature.Halved) and outline.is_cut
+        strategy = self.strategies[name]
+        assert isinstance(strategy, CurvatureStrategy)
+        outline = self._outline(strategy)
+        return isinstance(outline, CurvatureOutline) and outline.is_cut
 
     def _floor(self, name: str) -> float:
         """Seconds that a strategy with colors takes at least; the pattern of what varies is not looked for."""
@@ -929,7 +942,10 @@ def _stage(problem: ProblemName) -> str:
 def _shown(stage: str) -> str:
     """The name of a stage for readers."""
     kind, _, problem = stage.partition(" ")
-    return f"coloring of {COLORING.PROBLEMS[problem].vertices}" if kind == "coloring" else stage
+    if kind != "coloring":
+        return stage
+    known = COLORING.PROBLEMS[problem]
+    return f"{problem} coloring" if known.symmetric else f"coloring of {known.vertices}"
 
 
 @contextmanager

@@ -17,15 +17,13 @@ from sparsejac.engine import Engine
 from sparsejac.fusion import Lowered, lower
 from sparsejac.pattern import Pattern
 from sparsejac.pieces import in_pieces
-from sparsejac.program import Program
-from sparsejac.symmetric import HessianOf
-from sparsejac.transforms.explicit import explicit
+from sparsejac.program import Program, has_active_calls
 from sparsejac.zeros import digest, fact_of, relevant_inputs
 
 if TYPE_CHECKING:
-    pass
+    from sparsejac.symmetric import HessianOf
 
-COLORING = Lazy("coloring")
+COLORING, EXPLICIT = Lazy("coloring"), Lazy("sparsejac.transforms.explicit")
 T = TypeVar("T")
 
 CAPACITY = 64
@@ -78,7 +76,7 @@ def engine_for(
         What a gradient's Program is the gradient of.
     """
     key = (program.digest, values_only)
-    structure = _kept(_STRUCTURES, key, lambda: _lower(program if values_only else explicit(program)))
+    structure = _kept(_STRUCTURES, key, lambda: _lower(program if values_only else _written_out(program)))
     first = len(program.input_sizes)
     shaping = [b for b in structure.shaping if first <= b < first + len(constants)]
     known = {b: fact_of(constants[b - first]) for b in shaping}
@@ -118,6 +116,11 @@ def clear() -> None:
     with _LOCK:
         _ENGINES.clear()
         _STRUCTURES.clear()
+
+
+def _written_out(program: Program) -> Program:
+    """The Program without calls that a derivative passes through."""
+    return EXPLICIT.explicit(program) if has_active_calls(program) else program
 
 
 def _lower(program: Program) -> _Structure:

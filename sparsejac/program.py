@@ -153,6 +153,11 @@ class Node:
         return (*self.loads, *[piece.load for piece in self.pieces]) if self.pieces else self.loads
 
 
+def has_active_calls(program: Program) -> bool:
+    """Whether a derivative passes through a call, by its rule."""
+    return any(node.kind == "call" and node.active for node in program.nodes)
+
+
 def is_zero(node: Node) -> bool:
     """Whether a node holds nothing but 0.0: a join without pieces."""
     return node.kind == "join" and not node.pieces

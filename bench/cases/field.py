@@ -31,7 +31,7 @@ OURS = "auto"
 PATIENCE, FULL_PATIENCE = 20.0, 120.0
 """Seconds that each tool of others may take, imports and set-up included; the second number with ``--full``."""
 
-SHARE = 0.1
+SHARE = 0.25
 """Of the time that cases have for repeated calls, as each of some hundred processes takes this much."""
 
 COLUMNS = (

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from kernels.address import Content, Index
 from kernels.cuda.module import Buffer, Role
 from kernels.cuda.nest import View
+from kernels.entry import StandIn
 
 INT32_MAX = np.iinfo(np.int32).max
 
@@ -58,7 +59,7 @@ class Arrays:
         Raises
         ------
         ValueError
-            If it is not contiguous or holds something else than float64.
+            If it is not contiguous, holds something else than float64, or stands for what is no input.
         """
         if array.dtype != np.float64 or not array.flags.c_contiguous:
             raise ValueError(
@@ -67,6 +68,8 @@ class Arrays:
         root: Any = array
         while id(root) not in self._roots and isinstance(root.base, np.ndarray):
             root = root.base
+        if id(root) not in self._roots and isinstance(array, StandIn):
+            raise ValueError("print_module: a stand-in that is none of the evaluation's inputs; give it among them")
         if id(root) not in self._roots:
             self._roots[id(root)] = self._add("work", root.size, keep=root, initial=root.reshape(-1))
         offset = (array.ctypes.data - root.ctypes.data) // array.itemsize

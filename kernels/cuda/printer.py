@@ -132,7 +132,7 @@ class _Text:
             for name in sorted(body.functions):
                 _require(name, needed)
         shared = "\n".join(needed.values())
-        parts = [preamble(dtype), *([_file("wide.cuh")] if "Wide<" in shared else [])]
+        parts = [preamble(dtype), *([printed_file("wide.cuh")] if "Wide<" in shared else [])]
         texts = [*parts, shared, *(body.text for body in self._bodies.values()), *self._functions.values()]
         return "\n".join(text for text in texts if text)
 
@@ -268,9 +268,10 @@ def _check(name: str, dispatches: Sequence[Dispatch], inputs: tuple[int, ...], o
 def preamble(dtype: str) -> str:
     """What every source begins with."""
     number = {"float64": "double", "float32": "float"}[dtype]
-    return f"{_file('preamble.cuh')}\ntypedef {number} number;\n"
+    return f"{printed_file('preamble.cuh')}\ntypedef {number} number;\n"
 
 
 @cache
-def _file(name: str) -> str:
+def printed_file(name: str) -> str:
+    """A file of this folder, as it stands in sources."""
     return Path(__file__).with_name(name).read_text(encoding="utf-8")

@@ -4,33 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from kernels.address import Address, Affine, Index, Table
+from kernels.address import Address, Affine, Table
 from kernels.cuda.arrays import Arrays
+from kernels.cuda.cutting import cut_sums
 from kernels.cuda.nest import Nest, Result, Site, View, c_order, distinct, overlap, places_of, table_of
+from kernels.cuda.operations import ADD, MULTIPLY
+from kernels.cuda.product_nests import product
 from kernels.cuda.recorder import Task
 from kernels.entry import Invocation
 from kernels.executor import rows_of
 from kernels.kernel import Kernel, KernelBuilder
-from kernels.lazy import load
-from kernels.operation import Operation
 from kernels.step import Launch
 from kernels.sweep import Sweep
-
-ADD = Operation("add", 2, np.add, "{0} + {1}")
-SUBTRACT = Operation("subtract", 2, np.subtract, "{0} - {1}")
-MULTIPLY = Operation("multiply", 2, np.multiply, "{0} * {1}")
-SHORT = 256
-"""Longer sums are cut into pieces where there are few of them: their terms are then added in another order than on the
-CPU."""
-PIECE = 64
-"""Terms of a piece."""
-ENOUGH = 1 << 15
-"""Sums that keep a device busy."""
 
 
 def nests(task: Task | Invocation, arrays: Arrays) -> list[Nest]:
@@ -42,7 +30,7 @@ def nests(task: Task | Invocation, arrays: Arrays) -> list[Nest]:
         If an invocation is none of `kernels.products`, or a step reads or stores outside its arrays.
     """
     if isinstance(task, Invocation):
-        found = _product(task, arrays)
+        found = [product(task, arrays)]
     elif isinstance(task.step, Sweep):
         found = _sweep(task, task.step, arrays)
     else:
@@ -51,51 +39,6 @@ def nests(task: Task | Invocation, arrays: Arrays) -> list[Nest]:
     for nest in cut:
         _check(nest, arrays)
     return cut
-
-
-def cut_sums(nest: Nest, arrays: Arrays) -> list[Nest]:
-    """Sums of many terms as sums of sums, if there are too few for a device; what is summed does not depend on it."""
-    if not nest.summing or nest.threads >= ENOUGH or nest.longest <= SHORT:
-        return [nest]
-    inner, outer = (_cut_box if nest.indptr is None else _cut_ragged)(nest, arrays)
-    return [inner, *cut_sums(outer, arrays)]
-
-
-def _cut_box(nest: Nest, arrays: Arrays) -> tuple[Nest, Nest]:
-    """Neighbouring pieces sum neighbouring points, so that loads of neighbouring threads are next to each other."""
-    pieces = -(-nest.longest // PIECE)
-    box = (*nest.rows, pieces)
-    parts = [_part(result, c_order(box), "pieces", nest, arrays) for result in nest.results]
-    inner = replace(nest, pieces=pieces, results=tuple(parts))
-    loads = tuple(replace(part.site, over="points") for part in parts)
-    return inner, _outer(nest, loads, sums=(pieces,))
-
-
-def _cut_ragged(nest: Nest, arrays: Arrays) -> tuple[Nest, Nest]:
-    """Pieces are ranges of points."""
-    assert nest.indptr is not None
-    bounds = np.asarray(nest.indptr, dtype=np.int64)
-    counts = -(-np.diff(bounds) // PIECE)
-    outer = np.concatenate([[0], np.cumsum(counts)])
-    row = np.repeat(np.arange(len(counts)), counts)
-    starts = bounds[row] + PIECE * (np.arange(outer[-1]) - outer[row])
-    rows = (int(outer[-1]),)
-    parts = [_part(result, c_order(rows), "rows", nest, arrays) for result in nest.results]
-    inner = replace(nest, rows=rows, indptr=np.append(starts, bounds[-1]), results=tuple(parts))
-    return inner, _outer(nest, tuple(replace(part.site, over="points") for part in parts), indptr=outer)
-
-
-def _part(result: Result, address: Affine, over: Any, nest: Nest, arrays: Arrays) -> Result:
-    """A result that goes to scratch memory first."""
-    seeds = 0 if result.once else nest.seeds
-    view = arrays.scratch(address.points * max(seeds, 1))
-    return Result(Site(view, address, over, seeds), result.output, adds=False, once=result.once)
-
-
-def _outer(nest: Nest, loads: tuple[Site, ...], sums: tuple[int, ...] = (), indptr: Index | None = None) -> Nest:
-    kernel = KernelBuilder(len(loads)).build(*range(len(loads)))
-    results = tuple(replace(result, output=k) for k, result in enumerate(nest.results))
-    return Nest("sums", kernel, nest.rows, loads, results, sums, indptr, 0, nest.seeds)
 
 
 def _value(task: Task, launch: Launch, arrays: Arrays) -> list[Nest]:
@@ -266,121 +209,11 @@ def _sweep(task: Task, sweep: Sweep, arrays: Arrays) -> list[Nest]:
     return found
 
 
-def _product(call: Invocation, arrays: Arrays) -> list[Nest]:
-    rule = _PRODUCTS.get(call.source.name)
-    if rule is None:
-        names = ", ".join(_PRODUCTS)
-        raise ValueError(f"print_module: an invocation of {call.source.name}; expected a Task, or one of {names}")
-    _, length, *given = call.arguments
-    return [rule(call.source.name, length, *given, arrays=arrays)]
-
-
-def _signed(slots: npt.NDArray[Any]) -> Index:
-    """Tables are passed unsigned."""
-    return slots.view(np.int32) if slots.dtype.itemsize == 4 else slots.view(np.int64)
-
-
-def _copied(kind: str, length: int, source: Site, target: Site, *, adds: bool = False) -> Nest:
-    return Nest(kind, KernelBuilder(1).build(0), (length,), (source,), (Result(target, 0, adds=adds),))
-
-
-def _line(array: npt.NDArray[Any], arrays: Arrays, length: int) -> Site:
-    return Site(arrays.view(array), c_order((length,)), "rows")
-
-
-def _slots(array: npt.NDArray[Any], slots: Any, arrays: Arrays) -> Site:
-    return Site(arrays.view(array), table_of(_signed(slots)))
-
-
-def _subtract_along(kind: str, n: int, targets: Any, positions: Any, out: Any, *, arrays: Arrays) -> Nest:
-    """In order; steps that share no place, directly or by others, run at the same time."""
-    order, indptr = chains(_signed(targets)[:n], _signed(positions)[:n], len(out))
-    k = KernelBuilder(2)
-    loads = tuple(_slots(out, slots[:n][order], arrays) for slots in (targets, positions))
-    kernel = k.build(k.apply(SUBTRACT, 0, 1))
-    return Nest(kind, kernel, (len(indptr) - 1,), loads, (Result(loads[0], 0),), indptr=indptr, chained=True)
-
-
-def chains(targets: Index, positions: Index, size: int) -> tuple[Index, Index]:
-    """Steps sorted by what they are connected with, each group in the order given; and where each group begins.
-
-    Parameters
-    ----------
-    targets, positions : array of int
-        The two places of each step.
-    size : int
-        Number of places.
-
-    Examples
-    --------
-    >>> order, indptr = chains(np.array([0, 4, 1]), np.array([1, 3, 2]), 5)
-    >>> order.tolist(), indptr.tolist()
-    ([0, 2, 1], [0, 2, 3])
-    """
-    edges = load("scipy.sparse").coo_array((np.ones(len(targets)), (targets, positions)), shape=(size, size))
-    _, groups = load("scipy.sparse.csgraph").connected_components(edges, directed=False)
-    group = groups[targets]
-    order = np.argsort(group, kind="stable")
-    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
-    return order, np.append(starts, len(order))
-
-
-def _gather(kind: str, n: int, slots: Any, source: Any, out: Any, *, arrays: Arrays) -> Nest:
-    return _copied(kind, n, _slots(source, slots, arrays), _line(out, arrays, n))
-
-
-def _place(kind: str, n: int, positions: Any, slots: Any, source: Any, out: Any, *, arrays: Arrays) -> Nest:
-    target = replace(_slots(out, positions, arrays), over="rows")
-    return _copied(kind, n, _slots(source, slots, arrays), target)
-
-
-def _copy(kind: str, n: int, source: Any, out: Any, *, arrays: Arrays) -> Nest:
-    return _copied(kind, n, replace(_line(source, arrays, n), over="points"), _line(out, arrays, n))
-
-
-def _add_at(kind: str, n: int, positions: Any, source: Any, out: Any, *, arrays: Arrays) -> Nest:
-    target = replace(_slots(out, positions, arrays), over="rows")
-    return _copied(kind, n, _slots(source, positions, arrays), target, adds=True)
-
-
-def _zero(kind: str, n: int, out: Any, *, arrays: Arrays) -> Nest:
-    k = KernelBuilder(0)
-    return Nest(kind, k.build(k.literal(0.0)), (n,), (), (Result(_line(out, arrays, n), 0),))
-
-
-def _slot_sums(kind: str, n: int, indptr: Any, slots: Any, source: Any, out: Any, *, arrays: Arrays) -> Nest:
-    nest = _copied(kind, n, _slots(source, slots, arrays), _line(out, arrays, n))
-    return replace(nest, indptr=_signed(indptr)[: n + 1])
-
-
-def _pair_products(kind: str, n: int, left: Any, right: Any, a: Any, b: Any, out: Any, *, arrays: Arrays) -> Nest:
-    k = KernelBuilder(2)
-    loads = (_slots(a, left, arrays), _slots(b, right, arrays))
-    return Nest(kind, k.build(k.apply(MULTIPLY, 0, 1)), (n,), loads, (Result(_line(out, arrays, n), 0),))
-
-
-def _pair_sums(
-    kind: str, n: int, indptr: Any, left: Any, right: Any, a: Any, b: Any, out: Any, *, arrays: Arrays
-) -> Nest:
-    return replace(_pair_products(kind, n, left, right, a, b, out, arrays=arrays), indptr=_signed(indptr)[: n + 1])
-
-
 _LAUNCHES: dict[str, Callable[[Task, Launch, Arrays], list[Nest]]] = {
     "value": _value,
     "partials": _partials,
     "forward": _forward,
     "reverse": _reverse,
-}
-_PRODUCTS: dict[str, Callable[..., Nest]] = {
-    "gather": _gather,
-    "place": _place,
-    "copy": _copy,
-    "add_at": _add_at,
-    "zero": _zero,
-    "slot_sums": _slot_sums,
-    "pair_sums": _pair_sums,
-    "pair_products": _pair_products,
-    "subtract_along": _subtract_along,
 }
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from kernels.step import Schedule
 from sparsejac.device.driver import cupy, managed
 from sparsejac.parts import Parts
+from sparsejac.strategies.protocol import Prepared
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,6 +30,24 @@ class Constants:
         with managed(sum(array.nbytes for array in self.host), "what f captured"):
             self.arrays = [cupy().asarray(array) for array in self.host]
         self._entries: Any = None
+        self._settled: tuple[Prepared, tuple[Any, ...]] | None = None
+
+    def settled(self, prepared: Prepared | None, changing: int) -> tuple[Any, ...]:
+        """What a strategy made of the constants alone, on the device.
+
+        Parameters
+        ----------
+        prepared : Prepared, optional
+        changing : int
+            How many inputs stand before the constants: nothing of them enters.
+        """
+        if prepared is None:
+            return ()
+        if self._settled is None or self._settled[0] is not prepared:
+            inputs = [np.empty(0)] * changing + self.host
+            found = tuple(cupy().asarray(np.ascontiguousarray(array)) for array in prepared.further(inputs))
+            self._settled = (prepared, found)
+        return self._settled[1]
 
     def entries(self, parts: Parts, schedule: Schedule, numbers: Sequence[Any]) -> Any:
         """The constant entries on the device; None where one is not finite.

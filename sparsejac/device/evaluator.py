@@ -102,6 +102,7 @@ class Evaluator:
             if entries is None:  # constant entries that are not finite are no summands to keep
                 return self.run("whole_both" if kind == "both" else "whole", numbers, constants, outs, points)
             inputs.append(entries)
+        inputs += constants.settled(recording.prepared, len(numbers))
         out, *further = outs
         if any(overlap(out, array) for array in inputs):
             inputs = [array.copy() if overlap(out, array) else array for array in inputs]

@@ -12,6 +12,8 @@ from kernels.cuda import Recorder
 from kernels.executor import allocate_rows, rows_of
 from kernels.products import add_at_invocation, copy_invocation, place_invocation, zero_invocation
 from sparsejac.decompression import Part, read_invocation
+from sparsejac.errors import DeviceError
+from sparsejac.location import user_location
 from sparsejac.parts import _Completed
 from sparsejac.strategies.bidirectional import _Bidirectional
 from sparsejac.strategies.forward import ForwardPasses
@@ -35,7 +37,15 @@ def recorded(prepared: Prepared, buffers: Sequence[FloatArray], recorder: Record
         Stand-in for the entries.
     """
     found = prepared.invocations(buffers, cast("Any", recorder), out)
-    return list(found) if found is not None else _MANY[type(prepared)](prepared, buffers, recorder, out)
+    if found is not None:
+        return list(found)
+    many = _MANY.get(type(prepared))
+    if many is None:
+        raise DeviceError(
+            f"sparsejac: what computes these entries ({type(prepared).__name__.strip('_')}) takes several passes, and "
+            f"has no way on devices\n  {user_location()}\n  Cure: pass strategy='elimination', or cupy.asnumpy(x)."
+        )
+    return many(prepared, buffers, recorder, out)
 
 
 def _forward(passes: ForwardPasses, buffers: Sequence[FloatArray], recorder: Recorder, out: FloatArray) -> Tasks:

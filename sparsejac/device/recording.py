@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from sparsejac.engine import Engine
 from sparsejac.errors import DeviceError
 from sparsejac.location import user_location
 from sparsejac.parts import Parts
+from sparsejac.strategies.protocol import Prepared
 
 Floats = npt.NDArray[np.float64]
 Kind = Literal["value", "value_aux", "data", "both", "whole", "whole_both"]
@@ -39,6 +40,8 @@ class Recording:
         numbers.
     parts : Parts, optional
         Whose constant entries come behind the inputs of the schedule.
+    prepared : Prepared, optional
+        The strategy, if what it made of the constants comes behind these.
     checks_finite : bool
         Whether the second word of the status says that entries have to be computed again.
     """
@@ -46,6 +49,7 @@ class Recording:
     module: Module
     further: tuple[int, ...]
     parts: Parts | None
+    prepared: Prepared | None
     checks_finite: bool
 
 
@@ -106,6 +110,7 @@ def _record_entries(engine: Engine, kind: Kind, *, batched: bool) -> Recording:
     inputs, buffers = _stand_ins(schedule)
     out = np.empty(engine.pattern.nnz)
     prepared = engine.prepare("identity") if is_whole else None if engine.linear else engine.prepared
+    settled: Sequence[Floats] = () if prepared is None else prepared.stand_ins
     tasks: list[Any]
     if prepared is None:
         tasks = [copy_invocation(inputs[-1], out)]
@@ -121,7 +126,8 @@ def _record_entries(engine: Engine, kind: Kind, *, batched: bool) -> Recording:
         more, value = _value_beside(engine, inputs, buffers, has_values=has_values)
         tasks, outs = [*tasks, *more], [out, value]
     checks = prepared is not None and (not prepared.entrywise or engine._has_branches)
-    return _printed(tasks, inputs, outs, schedule, buffers, checks_finite=checks, batched=batched, parts=parts)
+    made = _printed(tasks, [*inputs, *settled], outs, schedule, buffers, checks_finite=checks, batched=batched)
+    return replace(made, parts=parts, prepared=prepared if settled else None)
 
 
 def _value_beside(
@@ -146,12 +152,12 @@ def _printed(
     *,
     checks_finite: bool,
     batched: bool,
-    parts: Parts | None = None,
 ) -> Recording:
     out, *further = outs
     guards = [(buffers[g.buffer], np.ascontiguousarray(g.expected).reshape(-1)) for g in schedule.guards]
     evaluation = Evaluation(tasks, [*inputs, *further], out, guards, checks_finite)
-    return Recording(print_module({RUN: evaluation}, batched=batched), tuple(map(len, further)), parts, checks_finite)
+    module = print_module({RUN: evaluation}, batched=batched)
+    return Recording(module, tuple(map(len, further)), None, None, checks_finite)
 
 
 def _stand_ins(schedule: Schedule) -> tuple[list[Floats], list[Floats]]:

@@ -1,4 +1,8 @@
-"""The lower triangle of a symmetric matrix, from terms of the whole."""
+"""The lower triangle of a symmetric matrix, from terms of the whole; and the whole, from sweeps that write a triangle.
+
+A sweep that stores a number below the diagonal can store it above as well. Both places then get the same numbers in the
+same order, whatever is added to them later, so that the matrix is symmetric to the last bit.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,18 @@ from math import prod
 
 import numpy as np
 
-from kernels.address import Affine
+from kernels.address import Address, Affine, Table
+from kernels.kernel import Kernel
 from kernels.step import Access
+from kernels.sweep import Store, Sweep, lower_sweep
+from sparsejac.addressing import composed, contiguous, recognised
+from sparsejac.boxes import within
+from sparsejac.elimination.assembly import Placed
 from sparsejac.elimination.demands import Factor, listed
 from sparsejac.elimination.expansion import Expanded, Stored, Term
+from sparsejac.elimination.regular_places import cut_regularly
+from sparsejac.pattern import IndexArray, Pattern
+from sparsejac.symmetric import mirrored
 
 LEAST = 64
 """Points of a box of affine places that is not cut along the diagonal: its loops would lose more than they save."""
@@ -73,3 +85,74 @@ def _reading(factors: Iterable[Factor], moved: Mapping[int, int]) -> tuple[Facto
         replace(f, loads=tuple(Access(moved.get(load.buffer, load.buffer), load.address) for load in f.loads))
         for f in factors
     )
+
+
+def mirrored_sweeps(sweeps: Iterable[Sweep], buffer: int, lower: Pattern) -> tuple[Sweep, ...] | None:
+    """Sweeps that write the entries of a lower triangle, made to write the whole matrix.
+
+    Parameters
+    ----------
+    sweeps : iterable of Sweep
+    buffer : int
+        Number of the buffer of entries.
+    lower : Pattern
+
+    Returns
+    -------
+    tuple of Sweep or None
+        None where numbers are added on the diagonal and below it by one store, and where a long sweep would store far
+        apart: compilers do not see then that its points do not disturb each other.
+    """
+    form = mirrored(lower, "full")
+    rows, columns = form.pattern.rows(), form.pattern.indices
+    below, above = (np.empty(lower.nnz, dtype=np.int64) for _ in range(2))
+    for places, here in ((below, np.greater_equal(rows, columns)), (above, np.less_equal(rows, columns))):
+        places[form.sources[here]] = np.flatnonzero(here)
+    made = []
+    for sweep in sweeps:
+        whole = _whole(sweep, buffer, below, above)
+        if whole is None:
+            return None
+        made += _in_parts(whole)
+    return tuple(made) if all(map(_stores_nearby, made)) else None
+
+
+def _stores_nearby(sweep: Sweep) -> bool:
+    """Whether all numbers of a point are stored near one place; short sweeps may do as they like."""
+    return sweep.points < LEAST or len({store.leader for store in lower_sweep(sweep).shape.stores}) == 1
+
+
+def _whole(sweep: Sweep, buffer: int, below: IndexArray, above: IndexArray) -> Sweep | None:
+    """A sweep with two stores in the place of each below the diagonal."""
+    stores, outputs = list[Store](), list[int]()
+    for store, output in zip(sweep.stores, sweep.kernel.outputs, strict=True):
+        if store.access.buffer != buffer:
+            stores, outputs = [*stores, store], [*outputs, output]
+            continue
+        places = store.access.address.table()
+        is_apart = below[places] != above[places]
+        if store.adds and is_apart.any() and not is_apart.all():
+            return None
+        for side in (below, above) if is_apart.any() else (below,):
+            address = recognised(side[places].reshape(store.access.address.box))
+            stores.append(replace(store, access=Access(buffer, address)))
+            outputs.append(output)
+    kernel = Kernel(sweep.kernel.loads, sweep.kernel.instructions, tuple(outputs))
+    return replace(sweep, kernel=kernel, stores=tuple(stores))
+
+
+def _in_parts(sweep: Sweep) -> list[Sweep]:
+    """A sweep cut into an inside, where all of its places are affine, and what is around it."""
+    accesses = (*sweep.loads, *(store.access for store in sweep.stores))
+    stored = Placed(sweep.box, (), 0, contiguous(sweep.box), adds=False)
+    tables = [replace(stored, address=access.address) for access in accesses]
+    loads_tables = any(isinstance(load.address, Table) for load in sweep.loads)
+    parts = None if loads_tables else cut_regularly(sweep.box, tables)
+    return [sweep] if parts is None else [_over(sweep, within(sweep.box, part)) for part in parts]
+
+
+def _over(sweep: Sweep, points: Address) -> Sweep:
+    """The same at some of its points."""
+    loads = tuple(Access(load.buffer, composed(load.address, points)) for load in sweep.loads)
+    stores = tuple(replace(s, access=Access(s.access.buffer, composed(s.access.address, points))) for s in sweep.stores)
+    return replace(sweep, box=points.box, loads=loads, stores=stores)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine, Table
-from sparsejac.addressing import Box, table
+from sparsejac.addressing import Box, grouped, table
 from sparsejac.elimination.common_points import shared_cells
 from sparsejac.elimination.demands import listed
 from sparsejac.elimination.expansion import Term
@@ -75,7 +75,7 @@ def _order(box: Box, terms: Sequence[Term]) -> Table | None:
         return None
     windows = _windows(prod(box))
     key = max(keys, key=lambda address: _lines(address.places, windows))
-    order = np.argsort(key.places, kind="stable")
+    order, _, _ = grouped(key.places)
     before = sum(weight * _lines(address.table(), windows) for weight, address in touched if isinstance(address, Table))
     after = sum(weight * _lines(address.table(), order[windows]) for weight, address in touched)
     return table((len(order),), order) if GAIN * after <= before else None

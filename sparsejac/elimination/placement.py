@@ -157,7 +157,7 @@ def _count(term: Placed, counts: npt.NDArray[np.uint8]) -> bool:
 
 def _at(array: npt.NDArray[Any], term: Placed) -> npt.NDArray[Any]:
     """What stands at the places of a term."""
-    return array[term.address.places] if isinstance(term.address, Table) else _view(array, term)
+    return np.take(array, term.address.places) if isinstance(term.address, Table) else _view(array, term)
 
 
 def _put(array: npt.NDArray[Any], term: Placed, value: Any) -> None:

@@ -29,7 +29,7 @@ def regular(placed: Sequence[Placed]) -> list[Placed]:
     boxes: dict[Box, list[Placed]] = {}
     for term in placed:
         boxes.setdefault(term.box, []).append(term)
-    cut = {box: _cut(box, terms) for box, terms in boxes.items()}
+    cut = {box: cut_regularly(box, terms) for box, terms in boxes.items()}
     found: list[Placed] = []
     for term in placed:
         parts = cut[term.box]
@@ -37,7 +37,7 @@ def regular(placed: Sequence[Placed]) -> list[Placed]:
     return found
 
 
-def _cut(box: Box, terms: Sequence[Placed]) -> list[Ranges] | None:
+def cut_regularly(box: Box, terms: Sequence[Placed]) -> list[Ranges] | None:
     """The part of a box where all places are affine, and the boxes around it; None where that is not worth a split."""
     tables = [term.address for term in terms if isinstance(term.address, Table)]
     loads = (load for term in terms for factor in term.factors for load in factor.loads)

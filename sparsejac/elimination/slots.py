@@ -76,7 +76,7 @@ class EntryFinder:
             if not np.array_equal(self._indices[rows.first[:_SAMPLED] + rank], some):
                 return False
         if isinstance(address, Table):
-            return np.array_equal(self._indices[rows.first + rank], columns.table())
+            return np.array_equal(np.take(self._indices, rows.first + rank), columns.table())
         size = self._indices.itemsize
         start, strides = size * (address.offset + rank), tuple(size * stride for stride in address.strides)
         found: IndexArray = np.ndarray(address.box, self._indices.dtype, self._indices, start, strides)
@@ -86,8 +86,8 @@ class EntryFinder:
 
     def _start(self, rows: Address) -> _Rows:
         table = rows.table()
-        first = self._indptr[:-1][table].astype(np.int64)
-        last = self._indptr[1:][table].astype(np.int64)
+        first = np.take(self._indptr[:-1], table).astype(np.int64)
+        last = np.take(self._indptr[1:], table).astype(np.int64)
         shortest = int((last - first).min()) if len(first) else 0
         return _Rows(first, last, shortest, recognised(first.reshape(rows.box)))
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array, eye_array
 
 from sparsejac.errors import ConvergenceError, SingularError
-from sparsejac.implicit_functions.ways import State, Way
+from sparsejac.implicit_functions.ways import OtherWayError, State, Way
 from sparsejac.location import user_location
 from sparsejac.pattern import Pattern
 from sparsejac.systems.factors import System
@@ -22,6 +22,9 @@ NAMED = 4
 
 WORST = 1.0 / np.finfo(np.float64).eps
 """Condition beyond which no digit of a derivative is right."""
+
+NEARBY, GROWTH = 1e-8, 10.0
+"""Relative size of a move of x in its last digits, and by how much the Jacobian must not grow over it."""
 
 FAR = 1e-3
 """Relative size of Newton's step at what a user's solver gave beyond which that is no solution."""
@@ -69,6 +72,38 @@ def check_regular(call: str, state: State, label: Label) -> None:
         f"{user_location()}\n  Cure: take another point, or equations that fix the solution (arc length, a norm, a "
         "phase)."
     )
+
+
+def check_simple(call: str, state: State, state_at: Callable[[Floats], State], label: Label) -> None:
+    """Refuse to differentiate at a multiple root, near which the Jacobian is small but, alone, looks regular.
+
+    There it becomes many times as large within the digits that x has.
+    """
+    size = len(state.x)
+    if not size or not (state.is_multiple or _grows(state, state_at)):
+        return
+    unknown = int(np.argmax(np.abs(state.way.system.solve(state.data, np.ones((size, 1)))[:, 0])))
+    raise SingularError(
+        f"{call}: df/dx is singular at the solution: this is a multiple root, near {label(unknown)} = "
+        f"{state.x[unknown]:.6g}, and no differentiable function of the parameters\n  {user_location()}\n  Cure: take "
+        "another point, or equations that fix the solution (arc length, a norm, a phase)."
+    )
+
+
+def _grows(state: State, state_at: Callable[[Floats], State]) -> bool:
+    """Whether a move of x in its last digits makes the Jacobian many times as large."""
+    rng = np.random.default_rng(0)
+    scale = np.maximum(np.abs(state.x), 1e-8 * np.abs(state.x).max())
+    try:
+        with np.errstate(all="ignore"):
+            other = state_at(state.x + NEARBY * scale * rng.choice([-1.0, 1.0], len(scale)))
+    except OtherWayError:
+        return False
+    if other.way.pattern != state.way.pattern or not np.isfinite(other.data).all():
+        return False
+    v = scale * rng.uniform(0.5, 1.0, len(scale))
+    change = state.way.system.solve(state.data, (state.way.system.matrix(other.data - state.data) @ v)[:, None])[:, 0]
+    return bool(np.abs(change).max() > GROWTH * np.abs(v).max())
 
 
 def check_found(call: str, given: Floats, solved: State, label: Label) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,10 @@ LOOSE = 1e-6
 
 SMALL = 1e-8
 """Unknowns smaller than this part of the largest are measured by it."""
+
+
+Test = Callable[[State, Floats, State, float], bool]
+"""From a state, Newton's step there, the state at a part of the step, and that part, whether to go there."""
 
 
 @dataclass(frozen=True)
@@ -70,19 +74,30 @@ def newton(call: str, state_at: Callable[[Floats], State], guess: Floats, option
 
     References
     ----------
-    Deuflhard, Newton Methods for Nonlinear Problems, 2004, section 3.1 (damping by the residual).
-    Nocedal & Wright, Numerical Optimization, 2nd ed. 2006, section 11.2.
+    Nocedal & Wright, Numerical Optimization, 2nd ed. 2006, section 11.2 (damping by the residual).
+    Deuflhard, Newton Methods for Nonlinear Problems, 2004, section 3.3 (damping by the natural level function).
     """
     state = state_at(guess)
     if not np.isfinite(state.residual).all():
         raise _failure(call, state, 0, "f is not finite at the guess", "guess where f is finite")
-    previous = np.inf
+    failures = []
+    for is_enough in (_has_smaller_residual, _has_smaller_correction):
+        try:
+            return _damped(call, state_at, state, options, is_enough)
+        except ConvergenceError as error:
+            failures.append(error)
+    raise failures[0]
+
+
+def _damped(call: str, state_at: Callable[[Floats], State], state: State, options: Options, is_enough: Test) -> State:
+    """A root, by steps of which each passes a test."""
+    guess, previous, slow = state.x, np.inf, 0
     for iteration in range(options.max_iterations):
         if not state.residual.any():
             return state
         step, is_newtons = _step(state)
         relative = _relative(step, state.x, guess) if is_newtons else np.inf
-        found = _searched(state, state_at, step)
+        found = _searched(state, state_at, step, is_enough)
         if found is None:
             if relative <= LOOSE:
                 return state
@@ -93,15 +108,18 @@ def newton(call: str, state_at: Callable[[Floats], State], guess: Floats, option
                 "no step along Newton's direction makes the residual smaller: the guess is far, or there is no root",
                 "start from another guess, perhaps the solution for parameters that are easier (continuation)",
             )
-        state = found
-        if relative <= options.tolerance or (relative <= LOOSE and relative >= 0.5 * previous):
+        decrease = _norm(found.residual) / _norm(state.residual)
+        slow = slow + 1 if relative > 0.2 * previous and decrease < 0.5 else 0
+        state = replace(found, is_multiple=slow >= 3)
+        is_rounding = relative <= LOOSE and relative >= 0.5 * previous and decrease >= 0.5
+        if relative <= options.tolerance or is_rounding:
             return state
         previous = relative
-    slow = previous < 1e-2
-    why = "it converges slowly, as it does where df/dx is singular at the root" if slow else "it does not converge"
+    is_slow = previous < 1e-2 or state.is_multiple
+    why = "it converges slowly, as it does where df/dx is singular at the root" if is_slow else "it does not converge"
     cure = (
         "write equations whose Jacobian is regular at the root; raise max_iterations= where only the value is wanted"
-        if slow
+        if is_slow
         else "start from another guess, scale the equations, or raise max_iterations="
     )
     raise _failure(call, state, options.max_iterations, why, cure)
@@ -122,15 +140,28 @@ def _step(state: State) -> tuple[Floats, bool]:
         return np.asarray(factors.solve(-(matrix.T @ state.residual))), False
 
 
-def _searched(state: State, state_at: Callable[[Floats], State], step: Floats) -> State | None:
-    """The state at the end of the step, or of as long a part of it as makes the residual smaller."""
-    before, part = _norm(state.residual), 1.0
+def _searched(state: State, state_at: Callable[[Floats], State], step: Floats, is_enough: Test) -> State | None:
+    """The state at the end of the step, or of the longest part of it that passes the test."""
+    part = 1.0
     while part >= SHORTEST and np.isfinite(step).all():
         found = state_at(state.x + part * step)
-        if _norm(found.residual) <= (1.0 - ENOUGH * part) * before:
+        if is_enough(state, step, found, part):
             return found
         part *= 0.5
     return None
+
+
+def _has_smaller_residual(state: State, step: Floats, found: State, part: float) -> bool:
+    """Whether the residual has become smaller by a part of what Newton's method predicts."""
+    return _norm(found.residual) <= (1.0 - ENOUGH * part) * _norm(state.residual)
+
+
+def _has_smaller_correction(state: State, step: Floats, found: State, part: float) -> bool:
+    """The same of the residual in the norm of Newton's step, which does not change with the scales of equations."""
+    if not np.isfinite(found.residual).all():
+        return False
+    correction = state.way.system.solve(state.data, -found.residual[:, None])[:, 0]
+    return _norm(correction) <= (1.0 - 0.5 * part) * _norm(step)
 
 
 def _norm(residual: Floats) -> float:

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 
 from sparsejac.elements import label_of
 from sparsejac.errors import InputError
-from sparsejac.implicit_functions.checks import check_found, check_regular, check_structure
+from sparsejac.implicit_functions.checks import check_found, check_regular, check_simple, check_structure
 from sparsejac.implicit_functions.newton import Options, newton
 from sparsejac.implicit_functions.ways import OtherWayError, State, Ways, unknowns_of
 from sparsejac.location import user_location
@@ -126,6 +126,7 @@ def solve(
     if differentiated:
         check_structure(call, state.way, label)
         check_regular(call, state, label)
+        check_simple(call, state, state_at, label)
     return state
 
 

@@ -83,12 +83,25 @@ class Way:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """The equations at one point: their residual, the entries of the Jacobian by x, and the way they belong to."""
+    """The equations at one point.
+
+    Parameters
+    ----------
+    x : array
+    residual : array
+    data : array
+        Entries of the Jacobian by x.
+    way : Way
+        The way through f that they belong to.
+    is_multiple : bool
+        Whether it was reached by steps that shrank by a constant factor, as they do towards a multiple root.
+    """
 
     x: Floats
     residual: Floats
     data: Floats
     way: Way
+    is_multiple: bool = False
 
 
 class Ways:

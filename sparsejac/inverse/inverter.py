@@ -117,7 +117,6 @@ class Inverter:
     ) -> None:
         begin = perf_counter()
         self.size = program.output.size
-        self.given = program
         program = explicit(program)
         self.liveness = _liveness(program, constants)
         self.selection = self._selected(lumps) if strict else None

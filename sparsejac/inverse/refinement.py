@@ -24,6 +24,10 @@ MOST_LUMPS = 16
 """Lumps, unlike each other, in which cuts are looked for."""
 
 
+MOST_PARTS = 1_000
+"""Parts of nodes of the largest Program that is put into another order: each is a launch."""
+
+
 class BottleneckError(Exception):
     """Everything goes through fewer numbers than there are unknowns, though they are not alive at one time.
 
@@ -76,7 +80,8 @@ def refined(liveness: Liveness, stretches: Sequence[Stretch], *, everywhere: boo
         if found is not None and int(found.of.max()) > 1:
             made = slice(network.used, None)
             _note(alive, liveness, network.buffers[made], network.places[made], found.of[made])
-    if not alive:
+    parts = sum(len(np.unique(levels)) for _, levels in alive.values())
+    if not alive or parts > MOST_PARTS:
         return None
     belongs = np.searchsorted(np.array(times[1:]), np.arange(liveness.end))
     try:

@@ -1,4 +1,3 @@
 """Strategies: the ways from local partial derivatives to the Jacobian."""
 
-from sparsejac.strategies.registry import HESSIAN_STRATEGIES as HESSIAN_STRATEGIES
 from sparsejac.strategies.registry import STRATEGIES as STRATEGIES

@@ -139,6 +139,7 @@ def gather_facts(schedule: Schedule, sparsity: Sparsity) -> Facts:
     """Count what the predictions need."""
     pattern = sparsity.pattern
     launches = schedule.launches
+    rows, columns = np.diff(pattern.indptr), np.bincount(pattern.indices, minlength=pattern.shape[1])
     return Facts(
         launches=len(launches),
         value_weight=sum(k.kernel.weight * k.points for k in launches),
@@ -148,9 +149,9 @@ def gather_facts(schedule: Schedule, sparsity: Sparsity) -> Facts:
         stored=sparsity.stored,
         nnz=pattern.nnz,
         shape=pattern.shape,
-        fullest_row=int(np.diff(pattern.indptr).max(initial=0)),
-        fullest_column=int(np.bincount(pattern.indices).max(initial=0)),
-        two_sided=estimate_two_sided(np.diff(pattern.indptr), np.bincount(pattern.indices, minlength=pattern.shape[1])),
+        fullest_row=int(rows.max(initial=0)),
+        fullest_column=int(columns.max(initial=0)),
+        two_sided=estimate_two_sided(rows, columns),
         active_size=sum(schedule.sizes[b] for b in active_buffers(schedule)),
         seed_width=seed_width(schedule),
         heaviest=max((k.points * (k.linearized.weight + 2 * len(k.loads) + 1) for k in launches), default=0),

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
+from kernels.sweep import Sweep
 from sparsejac.elimination.expansion import Expanded
-from sparsejac.elimination.halves import lower_half
+from sparsejac.elimination.halves import lower_half, mirrored_sweeps
 from sparsejac.elimination.separable import hessian_terms
 from sparsejac.fusion import Lowered
 from sparsejac.pattern import Pattern
 from sparsejac.pieces import in_pieces
 from sparsejac.strategies.cost import Facts, Prediction
 from sparsejac.strategies.elimination import Elimination
-from sparsejac.strategies.protocol import Outline, Prepared
+from sparsejac.strategies.protocol import CurvatureOutline, CurvatureStrategy, Prepared
 from sparsejac.strategies.rates import rates
 from sparsejac.strategies.symmetric import Symmetrized
 from sparsejac.symmetric import HessianOf, Triangle, mirrored
 
 
-class Halved(Outline):
+class Halved(CurvatureOutline):
     """Terms of which only those below the diagonal are computed, as far as they tell the halves apart.
 
     Parameters
@@ -36,8 +38,8 @@ class Halved(Outline):
         self.name, self.inner, self.triangle, self.whole = name, inner, triangle, whole
 
     @property
-    def is_cut(self) -> bool:
-        """Whether matrices are multiplied."""
+    def is_cut(self) -> bool:  # type: ignore[override]
+        """As of `CurvatureOutline`."""
         return bool(self.inner.found.cuts)
 
     def predict(self, facts: Facts) -> Prediction:
@@ -52,25 +54,16 @@ class Halved(Outline):
             return _formed(self.inner.prepare(pattern, known_zeros=known_zeros), pattern, self.triangle)
         lower = mirrored(pattern, "lower").pattern
         made = self.inner.prepare(lower, known_zeros=True)
+        if self.triangle == "full" and not self.is_cut:
+            sweeps = mirrored_sweeps(made.sweeps, self.inner.entries, lower)
+            return _formed(made, lower, self.triangle) if sweeps is None else _with_sweeps(made, sweeps)
         return made if self.triangle == "lower" else _formed(made, lower, self.triangle)
 
 
-@dataclass(frozen=True)
-class CurvatureStrategy:
-    """A way to a Hessian that looks at Programs, and colors nothing.
-
-    Parameters
-    ----------
-    name, summary : str
-    outline : callable
-        From the gradient's Program and what it is the gradient of; None where the strategy cannot be used.
-    problem : None
-    """
-
-    name: str
-    summary: str
-    outline: Callable[[Lowered, HessianOf], Halved | None]
-    problem: None = None
+def _with_sweeps(made: Prepared, sweeps: tuple[Sweep, ...]) -> Prepared:
+    changed = copy(made)
+    changed.sweeps = sweeps
+    return changed
 
 
 def _formed(made: Prepared, pattern: Pattern, triangle: Triangle) -> Prepared:
@@ -107,4 +100,6 @@ def _elements(lowered: Lowered, of: HessianOf) -> Halved | None:
 
 
 ELIMINATION = CurvatureStrategy("elimination", "partial derivatives of the gradient straight to entries", _elimination)
-ELEMENTS = CurvatureStrategy("elements", "second partial derivatives of the terms of a sum, added up", _elements)
+ELEMENTS = CurvatureStrategy(
+    "elements", "second partial derivatives of the terms of a sum, added up", _elements, optional=True
+)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from coloring import Coloring, ProblemName
     from kernels.numba_executor import NumbaExecutor
     from kernels.numba_printer import Variant
+    from sparsejac.symmetric import HessianOf, Triangle
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -171,4 +172,52 @@ class ProgramStrategy:
     name: str
     summary: str
     outline: Callable[[Lowered], Outline]
+    problem: None = None
+
+
+@dataclass(frozen=True)
+class SymmetricStrategy:
+    """A way to a symmetric Jacobian by a coloring; parameters as of `Strategy`.
+
+    `prepare` is given the whole symmetric pattern, and the triangle of it that is to be written.
+    """
+
+    name: str
+    summary: str
+    problem: ProblemName
+    predict: Callable[[Facts, Seeds], Prediction]
+    fewest: Callable[[Facts], Seeds]
+    prepare: Callable[[Schedule, Pattern, Triangle, Coloring], Prepared]
+
+
+class CurvatureOutline(Outline):
+    """What a strategy without seeds finds for a Hessian.
+
+    Attributes
+    ----------
+    is_cut : bool
+        Whether matrices are multiplied.
+    """
+
+    is_cut: bool
+
+
+@dataclass(frozen=True)
+class CurvatureStrategy:
+    """A way to a Hessian that looks at Programs, and colors nothing.
+
+    Parameters
+    ----------
+    name, summary : str
+    outline : callable
+        From the gradient's Program and what it is the gradient of; None where the strategy cannot be used.
+    optional : bool
+        Whether that may be.
+    problem : None
+    """
+
+    name: str
+    summary: str
+    outline: Callable[[Lowered, HessianOf], CurvatureOutline | None]
+    optional: bool = False
     problem: None = None

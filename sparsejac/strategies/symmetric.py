@@ -13,8 +13,7 @@ automatic differentiation, INFORMS J. Computing 21(2), 2009.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,30 +28,15 @@ from sparsejac.decompression import plan_reading
 from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.strategies.cost import Facts, Prediction, Seeds, predict_seeded, seed_width
 from sparsejac.strategies.forward import ForwardPasses
-from sparsejac.strategies.protocol import FloatArray, Prepared
+from sparsejac.strategies.protocol import FloatArray, Prepared, SymmetricStrategy
 from sparsejac.strategies.workspace import Workspaces
 from sparsejac.symmetric import Mirrored, Triangle, mirrored
 
 if TYPE_CHECKING:
-    from coloring import Coloring, DecompressionPlan, ProblemName
+    from coloring import Coloring, DecompressionPlan
     from kernels.numba_executor import NumbaExecutor
 
 COLORING = Lazy("coloring")
-
-
-@dataclass(frozen=True)
-class SymmetricStrategy:
-    """A way to a symmetric Jacobian by a coloring; parameters as of `Strategy`.
-
-    `prepare` is given the whole symmetric pattern, and the triangle of it that is to be written.
-    """
-
-    name: str
-    summary: str
-    problem: ProblemName
-    predict: Callable[[Facts, Seeds], Prediction]
-    fewest: Callable[[Facts], Seeds]
-    prepare: Callable[[Schedule, Pattern, Triangle, Coloring], Prepared]
 
 
 class Symmetrized(Prepared):

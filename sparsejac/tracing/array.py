@@ -302,6 +302,10 @@ class TracedArray(InPlaceOperators):
         """The number at a place of the memory."""
         return scalar_of(self.tracer, Value.of([storage.read_scalar(place) for storage in self.storages], self.kind))
 
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The array API for arrays of f: NumPy."""
+        return np
+
     def __getattr__(self, name: str) -> Any:
         follow = METHODS.get(name)
         if follow is not None:

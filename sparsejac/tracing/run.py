@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,6 @@ from sparsejac.errors import SparsejacError, UntraceableError
 from sparsejac.location import NOWHERE, UNKNOWN, definition_of, location_of
 from sparsejac.program import Node, Program, program
 from sparsejac.structure import Leaf, Structure
-from sparsejac.symmetric import HessianOf
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.casting import peek
 from sparsejac.tracing.conversion import wrap
@@ -26,6 +25,9 @@ from sparsejac.tracing.routing import routed, seen_by_f
 from sparsejac.tracing.scalar import TracedScalar
 from sparsejac.tracing.trace import Trace
 from sparsejac.tracing.work import WorkArrays
+
+if TYPE_CHECKING:
+    from sparsejac.symmetric import HessianOf
 
 Floats = npt.NDArray[np.float64]
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsejac.location import NOWHERE
-from sparsejac.program import Decision, Graph, Load, Node, Program, Routine, program
+from sparsejac.program import Decision, Graph, Load, Node, Program, Routine, has_active_calls, program
 from sparsejac.transforms.builder import Builder, copy_of
 
 
@@ -30,7 +30,7 @@ def explicit(given: Program) -> Program:
     UntraceableError
         If the expression would be made of too many products.
     """
-    if not any(node.kind == "call" and node.active for node in given.nodes):
+    if not has_active_calls(given):
         return given
     graph = _Numbered()
     graph.site = NOWHERE

@@ -108,7 +108,7 @@ def test_sections_print_figures_and_write_them(tmp_path: Path, capsys: pytest.Ca
     assert main(["--quick", *asked, "--json", str(file), "--markdown", str(page), "--width", "160"]) == 0
     assert "box_27" in capsys.readouterr().out
     threads, files = json.loads(file.read_text(encoding="utf-8"))["cases"]
-    same = [figure for figure in threads["figures"] if "same and valid" in figure["name"]]
+    same = [figure for figure in threads["figures"] if "the greedy colors" in figure["name"]]
     assert len(same) == 3
     assert all(figure["met"] is True for figure in same)
     natural = [row for row in files["tables"][0]["rows"] if row[1:3] == ["column", "natural"]]

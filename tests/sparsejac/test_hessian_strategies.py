@@ -137,6 +137,27 @@ def test_sums_over_random_tables(seed: int, strategy: Any, triangle: Any) -> Non
     assert (np.abs(found - expected) <= 50 * estimate.error + 1e-8 * (1.0 + np.abs(expected))).all()
 
 
+@pytest.mark.parametrize("strategy", ["elements", "elimination"])
+@pytest.mark.parametrize("name", ["rosenbrock", "arrow", "banded", "separable", "woods", "fan_out", "loop"])
+def test_both_halves_hold_the_same_bits(name: str, strategy: Any) -> None:
+    """On vectors so long that the inside of a band is swept apart from its ends: by one store each, or by a gather."""
+    x = np.sin(np.arange(300.0)) if name != "loop" else POINT
+    f = FUNCTIONS[name]
+    lower = prepare_hessian(f, x, strategy=strategy, triangle="lower")(x)
+    full = prepare_hessian(f, x, strategy=strategy)(x).toarray()
+    assert full.tobytes() == full.T.copy().tobytes()
+    np.testing.assert_allclose(np.tril(full), lower.toarray(), rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(full, prepare_hessian(f, x, strategy="identity")(x).toarray(), rtol=1e-11, atol=1e-11)
+
+
+def test_numbers_near_each_other_are_stored_twice() -> None:
+    """The inside of a tridiagonal Hessian is one sweep with three stores, two of them of one number."""
+    engine = prepare_hessian(rosenbrock, np.linspace(-1.0, 1.0, 500), strategy="elements")._variants.first.engine
+    longest = max(engine.prepared.sweeps, key=lambda sweep: sweep.points)
+    assert longest.points > 490
+    assert len(longest.stores) == len(longest.kernel.outputs) > len(set(longest.kernel.outputs))
+
+
 def operations_of(f: Any, strategy: Any, triangle: Any = "lower") -> int:
     """Additions' worth of the sweeps that write the entries."""
     engine = prepare_hessian(f, POINT, strategy=strategy, triangle=triangle)._variants.first.engine
@@ -147,13 +168,13 @@ def test_only_half_of_the_matrix_is_computed() -> None:
     """Of elements k (k + 1) / 2 entries; of the gradient's terms those below the diagonal."""
     points = 8
     pairs = 4 * 5 // 2
-    engine = prepare_hessian(springs, POINT, strategy="elements")._variants.first.engine
+    engine = prepare_hessian(springs, POINT, strategy="elements", triangle="lower")._variants.first.engine
     assert sum(sweep.points * len(sweep.stores) for sweep in engine.prepared.sweeps) == points * pairs
     for f in (springs, fan_out, banded):
         whole = sparsejac.prepare(lambda x, f=f: gradient(f, x), POINT, strategy="elimination")
         both = whole._variants.first.engine.prepared
         stores = sum(sweep.points * len(sweep.stores) for sweep in both.sweeps)
-        half = prepare_hessian(f, POINT, strategy="elimination", triangle="full")._variants.first.engine.prepared
+        half = prepare_hessian(f, POINT, strategy="elimination", triangle="lower")._variants.first.engine.prepared
         assert sum(sweep.points * len(sweep.stores) for sweep in half.sweeps) <= 0.75 * stores
 
 

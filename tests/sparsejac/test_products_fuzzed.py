@@ -74,3 +74,29 @@ def test_hessians_are_symmetric_of_themselves(number: int) -> None:
     found = matrix.toarray()
     scale = 1e-10 * max(1.0, np.abs(found[np.isfinite(found)]).max(initial=0.0))
     np.testing.assert_allclose(found, found.T, rtol=1e-9, atol=scale)
+
+
+@pytest.mark.parametrize("number", NUMBERS[::2])
+def test_all_ways_to_a_hessian_agree(number: int) -> None:
+    """Elements, half of the terms, and both colorings, against the matrix products of `identity`."""
+    f, x, _ = followed(number)
+
+    def energy(x: Array) -> Any:
+        y = np.reshape(np.asarray(f(x)), -1)
+        return np.sum(np.cos(np.arange(y.size)) * y) + 0.5 * np.sum(y * y)
+
+    try:
+        expected = sparsejac.sparse_hessian(energy, x.copy(), strategy="identity", backend="numpy").toarray()
+    except UntraceableError:
+        pytest.skip("a rule of first derivatives")
+    finite = np.isfinite(expected)
+    scale = 1e-9 * max(1.0, np.abs(expected[finite]).max(initial=0.0))
+    for strategy in ("elements", "elimination", "star", "acyclic"):
+        try:
+            found = sparsejac.sparse_hessian(energy, x.copy(), strategy=strategy, backend="numpy").toarray()  # type: ignore[arg-type]
+        except sparsejac.InputError:
+            assert strategy == "elements"
+            continue
+        np.testing.assert_array_equal(np.isfinite(found), finite)
+        np.testing.assert_allclose(found[finite], expected[finite], rtol=1e-7, atol=scale, err_msg=strategy)
+        assert not finite.all() or found.tobytes() == found.T.copy().tobytes()

@@ -77,10 +77,8 @@ class Banded(Form):
         self.tridiagonal = max(self.lower, self.upper) == 1 and not self.triangular and pattern.size > 2
         main = self.upper if self.triangular else self.lower + self.upper
         self.height = 3 if self.tridiagonal else self.lower + main + 1
-        # Column after column, as LAPACK has bands; the three diagonals of a tridiagonal matrix one after the other.
         down = (1 if self.tridiagonal else main) + ordered.rows - ordered.columns
         self.places: Ints = ordered.columns * self.height + down
-        self._main = 1 if self.tridiagonal else main
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -95,7 +93,7 @@ class Banded(Form):
 
     def factor(self, entries: Floats) -> Factor:
         """See `Form.factor`."""
-        ((_, factor),) = factor_together([self], self.places, [entries])
+        ((_, factor),) = factor_together([self], places_together([self]), [entries])
         if isinstance(factor, SingularMatrixError):
             raise factor
         return factor
@@ -110,7 +108,9 @@ def bandwidths(pattern: Square) -> tuple[int, int]:
 def places_together(forms: Sequence[Banded]) -> Ints:
     """Where the entries of all matrices go in the band that holds them one behind the other."""
     first = np.cumsum([0, *(form.pattern.size for form in forms)])
-    return np.concatenate([form.places + form.height * int(a) for form, a in zip(forms, first, strict=False)])
+    places = np.concatenate([form.places + form.height * int(a) for form, a in zip(forms, first, strict=False)])
+    # The three diagonals of a tridiagonal matrix stand one after the other, those of others column after column.
+    return places % 3 * int(first[-1]) + places // 3 if forms[0].tridiagonal else places
 
 
 def factor_together(
@@ -131,7 +131,7 @@ def factor_together(
     band = np.zeros(size * one.height)
     band[places] = np.concatenate(entries) if len(entries) > 1 else entries[0]
     make = _triangular if one.triangular else _tridiagonal if one.tridiagonal else _general
-    cut, pivots, swaps = make(one, band.reshape(size, one.height), size)
+    cut, pivots, swaps = make(one, band.reshape((3, size) if one.tridiagonal else (size, one.height)), size)
     bounds = np.cumsum([0, *(form.pattern.size for form in forms)]).tolist()
     sizes = np.abs(pivots)
     smallest, largest = np.minimum.reduceat(sizes, bounds[:-1]), np.maximum.reduceat(sizes, bounds[:-1])
@@ -158,8 +158,7 @@ _Cut = Callable[[int, int], Solve]
 
 
 def _tridiagonal(form: Banded, band: Floats, size: int) -> tuple[_Cut, Floats, Any]:
-    # Places are columns * 3 + (1 + row - column): above, main, below of each column.
-    upper, main, lower = np.ascontiguousarray(band.T)
+    upper, main, lower = band
     below, pivots, above, second, swaps, _ = LAPACK.dgttrf(
         lower[: size - 1], main, upper[1:], overwrite_dl=1, overwrite_d=1, overwrite_du=1
     )

@@ -18,7 +18,7 @@ from sparsejac.engine import Engine
 from sparsejac.fusion import lower
 from traced_functions import trace
 
-MANY, FEW = CASES[::4], CASES[::30]
+MANY, FEW = CASES[::5], CASES[::30]
 """By elimination, and by the other strategies, whose steps are tested on all launches elsewhere."""
 STRATEGIES = ("forward", "reverse", "bidirectional", "identity", "elimination")
 

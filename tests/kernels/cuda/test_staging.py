@@ -10,7 +10,7 @@ from gpu_sources import check_source
 from kernels import Access, Affine, KernelBuilder, NumbaExecutor, Schedule, Table
 from kernels.address import Address
 from kernels.cuda import Evaluation, Module, Recorder, print_module
-from kernels.cuda.steps import ADD, MULTIPLY
+from kernels.cuda.operations import ADD, MULTIPLY
 from kernels.sweep import Store, Sweep
 
 NOTHING = Schedule((1,), (0,), (), 0)

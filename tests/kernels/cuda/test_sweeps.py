@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from emulated import collected, run_all_ways, same_bits
 from gpu_sources import check_source
 from kernels import Access, Affine, KernelBuilder, NumbaExecutor, Schedule, Table, products
-from kernels.cuda import Evaluation, Module, Recorder, print_module
-from kernels.cuda.steps import ADD, MULTIPLY, chains
-from kernels.entry import Invocation
+from kernels.cuda import Evaluation, Recorder, print_module
+from kernels.cuda.operations import ADD, MULTIPLY
+from kernels.cuda.product_nests import chains
+from kernels.entry import Invocation, stand_in
 from kernels.module import compile_source
 from kernels.source import Source
 from kernels.sweep import Store, Sweep
@@ -159,36 +160,6 @@ def test_tables_at_a_distance_from_each_other_are_one() -> None:
     assert same_bits(found, numbers[places] * numbers[places + 2] + numbers[places + 500])
 
 
-def sum_module(lengths: list[int]) -> tuple[Module, np.ndarray, np.ndarray]:
-    """Ragged sums of so many numbers each, by slots that run backwards."""
-    indptr = np.concatenate([[0], np.cumsum(lengths)])
-    x = np.random.default_rng(4).normal(size=int(indptr[-1]))
-    slots, out = np.arange(len(x))[::-1].copy(), np.empty(len(lengths))
-    task = products.slot_sums_invocation(indptr, slots, x, out)
-    return print_module({"sums": Evaluation([task], [x], out)}), x, indptr
-
-
-def test_long_sums_are_cut_and_stay_within_their_bound() -> None:
-    """A tree of sums, of no more than 256 terms each: the error grows with its depth times 256."""
-    module, x, indptr = sum_module([3, 100_000, 0, 257, 20_000])
-    assert len(module.runs["sums"].dispatches) == 2
-    found = run_all_ways(module, {"sums": [x]})["sums"].out
-    terms = x[::-1]
-    for row, (start, stop) in enumerate(pairwise(indptr)):
-        exact = float(np.sum(terms[start:stop].astype(np.longdouble)))
-        assert abs(found[row] - exact) <= 3 * 256 * 2.0**-53 * np.abs(terms[start:stop]).sum()
-
-
-def test_short_sums_are_not_cut() -> None:
-    module, x, _ = sum_module([256, 1])
-    assert len(module.runs["sums"].dispatches) == 1
-    found = run_all_ways(module, {"sums": [x]})["sums"].out
-    total = 0.0
-    for number in x[::-1][:256]:
-        total += number
-    assert found.tolist() == [total, x[0]]
-
-
 def test_other_sizes_have_the_same_text() -> None:
     texts = set()
     for n in (500_000, 700_000):
@@ -231,5 +202,10 @@ def test_an_array_belongs_to_the_runs_that_get_it() -> None:
     second = Evaluation([products.copy_invocation(out, other)], [x], other)
     with pytest.raises(ValueError, match="'second' uses an array that is an output of another evaluation"):
         print_module({"first": first, "second": second})
+    given = stand_in(3)
+    last = Evaluation([products.copy_invocation(given[:3], out)], [x], out)
+    with pytest.raises(ValueError, match="a stand-in that is none of the evaluation's inputs"):
+        print_module({"last": last})
+    assert print_module({"last": Evaluation(last.tasks, [x, given], out)}).runs["last"].inputs == (0, 1)
     with pytest.raises(ValueError, match="`out` is an input"):
         print_module({"run": Evaluation([], [x], x)})

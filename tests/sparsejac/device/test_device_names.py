@@ -60,6 +60,22 @@ def test_also_from_the_host(names: Any) -> None:
     np.testing.assert_allclose(sj.sparse_jacobian(with_cupy, X).toarray(), expected, rtol=1e-14)
 
 
+def test_the_array_api(names: Any) -> None:
+    """f asks x for its namespace."""
+
+    def f(x: Any) -> Any:
+        xp = x.__array_namespace__()
+        y = xp.zeros(len(x))
+        y[1:] = xp.exp(x[1:]) * x[:-1]
+        return y
+
+    expected = sj.sparse_jacobian(lambda x: np.append(0.0 * x[0], np.exp(x[1:]) * x[:-1]), X).toarray()
+    for x in (X, names.asarray(X)):
+        found = sj.sparse_jacobian(f, x)
+        dense = found.toarray() if x is X else found.get().toarray()
+        np.testing.assert_allclose(dense, expected, rtol=1e-14)
+
+
 def test_captured_arrays_are_constants(names: Any) -> None:
     """A plan freezes what it captured; a call that follows f anew reads what is there now."""
     x = names.asarray(X)

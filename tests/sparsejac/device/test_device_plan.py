@@ -182,7 +182,7 @@ def test_formats(cupy: Any, format: Any) -> None:
     x = np.linspace(0.0, 1.0, 6)
     found = prepare(heat, cupy.asarray(x), format=format)(cupy.asarray(x))
     assert found.format == format
-    np.testing.assert_allclose(found.get().toarray(), sparse_jacobian(heat, x).toarray(), rtol=1e-15)
+    np.testing.assert_allclose(found.get().toarray(), sparse_jacobian(heat, x).toarray(), rtol=1e-14)
 
 
 def test_calls_that_follow_f_anew(cupy: Any) -> None:
@@ -232,6 +232,35 @@ def test_structures(cupy: Any) -> None:
     np.testing.assert_array_equal(cupy.asnumpy(y["force"]), p * u[:2])
 
 
+def test_ways_to_call_f(cupy: Any) -> None:
+    """Several arguments by argnums, results in place, arguments by name, no unknowns, no results."""
+
+    def residual(y: Any, u: Any, v: Any) -> None:
+        y[0] = u[0] * v[1]
+        y[1] = v[0] ** 2
+
+    u, v = cupy.asarray(np.array([2.0])), cupy.asarray(np.array([3.0, 5.0]))
+    ways: dict[str, Any] = {"argnums": (0, 1), "out_argument": 0, "out_like": 2}
+    for by_u, by_v in (sparse_jacobian(residual, u, v, **ways), prepare(residual, u, v, **ways)(u, v)):
+        np.testing.assert_array_equal(by_u.get().toarray(), [[5.0], [0.0]])
+        np.testing.assert_array_equal(by_v.get().toarray(), [[0.0, 2.0], [6.0, 0.0]])
+
+    def h(t: Any, y: Any, *, k: Any) -> Any:
+        return k * y * y + t
+
+    plan = prepare(h, 0.5, v, argnums=1, kwargs={"k": 2.0})
+    np.testing.assert_array_equal(plan(0.7, v).get().diagonal(), [12.0, 20.0])
+    k = cupy.asarray(np.array([1.0, 10.0]))
+    np.testing.assert_array_equal(plan(0.7, v, kwargs={"k": k}).get().diagonal(), [6.0, 100.0])
+    np.testing.assert_array_equal(jacobian(h, 1)(0.1, v, k=3.0).get().diagonal(), [18.0, 30.0])
+    number = prepare(lambda x: x[0] * x[1], v).value_and_jacobian(v)
+    assert number[0].shape == ()
+    assert float(number[0]) == 15.0
+    assert prepare(lambda x: np.zeros(0) * x.sum(), v)(v).shape == (0, 2)
+    nothing = cupy.asarray(np.zeros(0))
+    assert prepare(lambda x: x, nothing)(nothing).shape == (0, 0)
+
+
 def test_operands(cupy: Any) -> None:
     """Floats and arrays on the device change from call to call; what is fixed on the host belongs to the way."""
 
@@ -263,9 +292,35 @@ def test_batches(cupy: Any) -> None:
     values, matrices = plan.value_and_jacobian(there, batch=True)
     for k, point in enumerate(points):
         np.testing.assert_array_equal(matrices[k].get().data, expected[k])
-        np.testing.assert_allclose(cupy.asnumpy(values[k]), heat(point), rtol=1e-15)
+        np.testing.assert_allclose(cupy.asnumpy(values[k]), heat(point), rtol=1e-14)
     assert plan.values(there[:0], batch=True).shape == (0, plan.pattern.nnz)
     assert len(sparse_jacobian(heat, there, batch=True)) == 4
+
+
+def test_what_follows_from_constants_alone(cupy: Any) -> None:
+    """It is computed once, on the host, and uploaded: for a plan, for other constants, for batches."""
+    rng = np.random.default_rng(0)
+    ends, width, height = rng.integers(0, 40, (300, 2)), rng.uniform(1.0, 2.0, 300), rng.uniform(1.0, 2.0, 300)
+
+    def network(x: Any) -> Any:
+        flow = width * (height * np.sin(x[ends[:, 1]] - x[ends[:, 0]]))
+        total = np.zeros(40)
+        np.add.at(total, ends[:, 0], flow)
+        np.add.at(total, ends[:, 1], -flow)
+        return total
+
+    points = rng.uniform(-1.0, 1.0, (3, 40))
+    plan = prepare(network, cupy.asarray(points[0]), strategy="elimination")
+    prepared = plan._plan._variants.first.engine.prepared
+    assert prepared.stand_ins
+    for values in (plan.values(cupy.asarray(points), batch=True), [plan.values(cupy.asarray(x)) for x in points]):
+        for found, x in zip(values, points, strict=True):
+            np.testing.assert_allclose(cupy.asnumpy(found), prepare(network, x).values(x), rtol=1e-12, atol=1e-14)
+    width *= 3.0
+    there = sparse_jacobian(network, cupy.asarray(points[0]), strategy="elimination")
+    np.testing.assert_allclose(
+        there.get().toarray(), sparse_jacobian(network, points[0]).toarray(), rtol=1e-12, atol=1e-14
+    )
 
 
 def test_out_may_overlap_x(cupy: Any) -> None:
@@ -279,14 +334,31 @@ def test_out_may_overlap_x(cupy: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_repeated_calls_read_x_anew(cupy: Any, dtype: Any) -> None:
+    """Calls with the very same arrays are made again without a look, but for what is in x; other arrays are seen."""
+    first, second = np.arange(1.0, 7.0), np.arange(2.0, 14.0, 2.0)
+    x = cupy.asarray(first.astype(dtype))
+    plan, other = prepare(heat, x), cupy.asarray(first)
+    out = cupy.empty(plan.pattern.nnz)
+    for content in (first, second, first, second):
+        x.set(content.astype(dtype))
+        assert plan.values(x, out=out) is out
+        np.testing.assert_allclose(cupy.asnumpy(out), sparse_jacobian(heat, content).data, rtol=1e-14)
+    plan.values(other, out=out)
+    np.testing.assert_allclose(cupy.asnumpy(out), sparse_jacobian(heat, first).data, rtol=1e-14)
+    plan.values(x, out=out)
+    np.testing.assert_allclose(cupy.asnumpy(out), sparse_jacobian(heat, second).data, rtol=1e-14)
+
+
 def test_numbers_of_other_types(cupy: Any) -> None:
     """float32 and integers become float64; what is not contiguous is copied."""
     x = np.arange(1.0, 7.0)
     plan, expected = prepare(heat, cupy.asarray(x)), sparse_jacobian(heat, x).data
     for given in (cupy.asarray(x.astype(np.float32)), cupy.asarray(x.astype(np.int64))):
-        np.testing.assert_allclose(cupy.asnumpy(plan.values(given)), expected, rtol=1e-15)
+        np.testing.assert_allclose(cupy.asnumpy(plan.values(given)), expected, rtol=1e-14)
     spread = cupy.asarray(np.repeat(x, 2))[::2]
-    np.testing.assert_allclose(cupy.asnumpy(plan.values(spread)), expected, rtol=1e-15)
+    np.testing.assert_allclose(cupy.asnumpy(plan.values(spread)), expected, rtol=1e-14)
 
 
 def test_the_text_and_the_rest_of_a_plan(cupy: Any) -> None:

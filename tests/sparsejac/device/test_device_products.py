@@ -97,6 +97,15 @@ def test_hessians(cupy: Any, triangle: Any) -> None:
     np.testing.assert_allclose(found.get().toarray(), expected.toarray(), rtol=1e-13)
 
 
+def test_plans_of_gradients(cupy: Any) -> None:
+    """The Hessian at many x, resident: the plan of a gradient."""
+    plan = sj.prepare(lambda x: sj.gradient(g, x), cupy.asarray(X))
+    for scale in (1.0, 2.0):
+        slope, H = plan.value_and_jacobian(cupy.asarray(X * scale))
+        close(cupy, slope, sj.gradient(g, X * scale))
+        np.testing.assert_allclose(H.get().toarray(), sj.sparse_hessian(g, X * scale).toarray(), rtol=1e-13)
+
+
 def test_products_of_a_linearization_cost_launches(pretended: Any) -> None:
     """Nobody waits, and nothing is copied; the result is the one thing that is allocated."""
     lin, v = sj.linearize(f, pretended.asarray(X)), pretended.asarray(V[:, 0].copy())

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from implicit_problems import PROBLEMS, Problem, dense_solve, flat_function, reference
 from oracles import complex_step, differences
@@ -21,6 +23,8 @@ from sparsejac import (
     sparse_jacobian,
     vjp,
 )
+from sparsejac.pattern import Pattern
+from sparsejac.systems.structure import BlockStructure
 
 STRATEGIES = ("forward", "reverse", "bidirectional", "identity", "elimination")
 ALL = pytest.mark.parametrize("name", PROBLEMS)
@@ -132,3 +136,58 @@ def test_large_fields_by_products_alone() -> None:
     few = sparse_jacobian(lambda q: g(q[0] * p + q[1]), np.array([1.0, 0.1]))
     assert few.nnz == 2 * n
     np.testing.assert_allclose(few @ np.array([1.0, 0.0]), jvp(lambda q: g(q * p + 0.1), 1.0, 1.0)[1], rtol=1e-9)
+
+
+def test_by_the_position_of_the_parameters() -> None:
+    solve = implicit(lambda x, p, q: x**3 + x - p * q)
+    guess, p, q = np.ones(2), np.array([2.0, 10.0]), 1.5
+    x = solve(guess, p, q)
+    found = sparse_jacobian(solve, guess, p, q, argnums=1)
+    np.testing.assert_allclose(found.toarray(), np.diag(q / (3.0 * x**2 + 1.0)), rtol=1e-12)
+    by_p, by_q = sparse_jacobian(solve, guess, p, q, argnums=(1, 2))
+    np.testing.assert_allclose(by_p.toarray(), found.toarray(), rtol=1e-12)
+    np.testing.assert_allclose(by_q.toarray().ravel(), p / (3.0 * x**2 + 1.0), rtol=1e-12)
+    assert sparse_jacobian(solve, guess, p, q).nnz == 0  # by the guess
+
+
+@st.composite
+def couplings(draw: st.DrawFn) -> Any:
+    """Which unknown and which parameter each equation reads; equations in any order, each unknown in one at least."""
+    n, m = draw(st.integers(1, 7)), draw(st.integers(0, 5))
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    share = draw(st.floats(0.0, 0.5))
+    by_x = (rng.random((n, n)) < share) | np.eye(n, dtype=bool)
+    return by_x[rng.permutation(n)], rng.random((n, m)) < share, rng.uniform(0.5, 1.5, (n, n))
+
+
+@settings(max_examples=25, deadline=None)
+@given(couplings())
+def test_random_systems(coupling: Any) -> None:
+    """Value, pattern and Jacobian of systems that fall into any blocks."""
+    by_x, by_p, weights = coupling
+    n, m = by_p.shape
+    order = np.argsort([int(np.flatnonzero(row)[0]) for row in by_x], kind="stable")
+    matching = BlockStructure(Pattern.from_coo(*np.nonzero(by_x), by_x.shape)).matching
+
+    def f(x: Any, p: Any) -> Any:
+        rows = []
+        for i in order:
+            row = 4.0 * n * x[matching[i]] + x[matching[i]] ** 3
+            for j in np.flatnonzero(by_x[i]):
+                row = row + weights[i, j] * np.sin(x[j])
+            for k in np.flatnonzero(by_p[i]):
+                row = row - np.cos(k + 1.0) * p[k]
+            rows.append(row)
+        return np.stack(rows)
+
+    p, guess = np.linspace(-1.0, 1.0, m), np.zeros(n)
+    x = implicit(f)(guess, p)
+    np.testing.assert_allclose(f(x, p), 0.0, atol=1e-12 * n)
+    found = sparse_jacobian(lambda p: implicit(f)(guess, p), p)
+    expected = np.linalg.solve(-complex_step(lambda x: f(x, p), x), complex_step(lambda p: f(x, p), p))
+    np.testing.assert_allclose(found.toarray(), expected, rtol=1e-10, atol=1e-13)
+    reach = np.linalg.matrix_power((by_x[np.argsort(matching)] | np.eye(n, dtype=bool)).astype(float), n) > 0
+    np.testing.assert_array_equal(
+        jacobian_sparsity(lambda p: implicit(f)(guess, p), p).to_scipy().toarray(),
+        (reach.astype(int) @ by_p[np.argsort(matching)].astype(int)) > 0,
+    )

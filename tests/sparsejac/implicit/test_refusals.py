@@ -244,3 +244,27 @@ def test_the_derivative_of_a_solver_is_never_asked() -> None:
 
     sparse_jacobian(lambda p: implicit(cubic, solver=solver)(np.ones(3), p), P)
     assert kinds == {np.ndarray}
+
+
+@pytest.mark.parametrize("guess", [2.0, 1.0 + 1e-9, 1.0 + 1e-11, 0.5])
+def test_multiple_roots_have_no_derivative(guess: float) -> None:
+    """df/dx is a small number there, which by itself looks regular: x = 1 + sqrt(p) at p = 0."""
+    solve = implicit(lambda x, p: (x - 1.0) ** 2 - p)
+    assert solve(guess, 0.0) == pytest.approx(1.0, abs=1e-7)
+    with pytest.raises(SingularError, match="this is a multiple root, near x = 1"):
+        gradient(lambda p: solve(guess, p), 0.0)
+    with pytest.raises(ConvergenceError, match="converges slowly, as it does where df/dx is singular"):
+        gradient(lambda p: implicit(lambda x, q: (x + x**3) ** 2 - q)(guess, p), 0.0)  # at 0 no digit is the last one
+
+
+def test_simple_roots_of_any_size_have_derivatives() -> None:
+    for scale in (1e-30, 1e-8, 1.0, 1e30):
+        solve = implicit(lambda x, p, scale=scale: (x / scale) ** 2 - p)
+        assert gradient(lambda p, solve=solve, scale=scale: solve(scale, p), 4.0) == pytest.approx(
+            0.25 * scale, rel=1e-12
+        )
+    steep = implicit(lambda x, p: np.tanh(1e6 * (x - p)))
+    assert gradient(lambda p: steep(1.0 + 1e-8, p), 1.0) == pytest.approx(1.0)
+    kinked = implicit(lambda x, p: np.maximum(x, 3.0 * x) - p)
+    assert gradient(lambda p: kinked(1.0, p), 0.5) == pytest.approx(1.0 / 3.0)
+    assert gradient(lambda p: kinked(1.0, p), 0.0) in (1.0, 0.5, pytest.approx(1.0 / 3.0))

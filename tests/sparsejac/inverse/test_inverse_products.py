@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -246,6 +247,49 @@ def test_deep_chains_on_both_backends(backend: Any, lumps: Any) -> None:
     if lumps == "finest":
         assert {(lump.size, lump.entries) for lump in plan.explain().lumps} == {(n, 3 * n)}
         assert len(plan.explain().lumps) == 8
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(2, 6), st.lists(st.tuples(*[st.integers(0, 5)] * 4), min_size=1, max_size=14), st.sampled_from(LUMPS)
+)
+def test_random_scalar_programs(size: int, steps: list[tuple[int, ...]], lumps: Any) -> None:
+    """Updates of one number by others, exchanges, and numbers that are made long before they are used."""
+
+    def f(x: Any) -> Any:
+        y, kept = list(x), [0.5]
+        for kind, i, j, k in steps:
+            i, j, k = i % size, j % size, k % size
+            if kind < 3 and i not in (j, k):
+                y[i] = y[i] * (1.5 + 0.2 * np.sin(y[j])) + 0.3 * y[k] * kept[-1]
+            elif kind == 3:
+                y[i], y[j] = y[j], y[i]
+            elif i != j:
+                kept.append(0.1 * y[j])
+        return np.array([y[k] + (0.01 * kept[-1] if k == 0 else 0.0) for k in range(size)])
+
+    x = np.linspace(0.4, 1.1, size)
+    J, v = complex_step(f, x), np.cos(np.arange(size))
+    if np.linalg.cond(J) > 1e6:
+        return
+    inverse = linearize_inverse(f, x, lumps=lumps)
+    near(inverse.ivjp(v), np.linalg.solve(J, v), J)
+    near(inverse.ijvp(v), np.linalg.solve(J.T, v), J)
+
+
+def test_threads_share_a_plan() -> None:
+    def f(x: Any) -> Any:
+        for _ in range(12):
+            x = x + 0.1 * np.sin(x) + 0.05 * np.append(0.0, x[:-1])
+        return x
+
+    plan = prepare_inverse(f, np.zeros(50), backend="numba", lumps="finest")
+    points = np.random.default_rng(0).random((40, 50))
+    expected = [plan(x).ivjp(x) for x in points]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda x: plan(x).ivjp(x), points))
+    np.testing.assert_array_equal(found, expected)
+    assert "calls" in str(plan.explain())
 
 
 def test_inverses_of_block_diagonal_jacobians_stay_sparse() -> None:
