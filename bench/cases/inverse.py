@@ -93,11 +93,12 @@ def measure(family: str, n: int, budget: float) -> dict[str, Any]:
 def _least(calls: dict[str, Callable[[], Any]], budget: float) -> dict[str, float]:
     """Seconds of the fastest of many calls that take turns: some last long enough to be interrupted, others do not."""
     samples: dict[str, list[float]] = {name: [] for name in calls}
-    # What came before has emptied the caches: each turn is several calls, where they are short.
+    # What came before has emptied the caches: each turn begins with a call that is not measured.
     times = {name: max(1, round(_TURN / min(timed(call)[1] for _ in range(3)))) for name, call in calls.items()}
     start = perf_counter()
-    while perf_counter() - start < 4.0 * budget or len(samples["lumps"]) < 5:
+    while perf_counter() - start < 2.0 * budget or len(samples["lumps"]) < 5:
         for name, call in calls.items():
+            call()
             samples[name].append(timed(repeated(call, times[name]))[1] / times[name])
     return {name: min(seconds) for name, seconds in samples.items()}
 

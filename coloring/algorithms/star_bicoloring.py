@@ -230,7 +230,7 @@ def direct_trials(problem: TwoSided, order: Index) -> Iterator[Trial]:
     most = max(LEAST_TRIALS, min(MOST_TRIALS, VISITS // max(entries, 1)), min(TRIALS, entries // ENTRIES_OF_TRIAL))
     spread = int(problem.degrees.max(initial=0)) * problem.graph.num_vertices > SPREAD * entries
     if spread:
-        yield from _implicit(problem, order)
+        yield from islice(_implicit(problem, order), 1 if most == LEAST_TRIALS else None)
     yield from _by_length(problem, order)
     if not spread or most > LEAST_TRIALS:
         yield from islice(_by_classes(problem, order), most)

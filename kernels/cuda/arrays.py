@@ -11,10 +11,8 @@ import numpy.typing as npt
 
 from kernels.address import Content, Index
 from kernels.cuda.module import Buffer, Role
-from kernels.cuda.nest import View
+from kernels.cuda.nest import INT32_MAX, View
 from kernels.entry import StandIn
-
-INT32_MAX = np.iinfo(np.int32).max
 
 
 class Arrays:

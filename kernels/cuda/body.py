@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 
-import numpy as np
-
 from kernels.address import Affine, Table
-from kernels.cuda.arrays import INT32_MAX, Arrays
+from kernels.cuda.arrays import Arrays
 from kernels.cuda.expression import operation_lines
 from kernels.cuda.module import Argument, Number, Pointer
-from kernels.cuda.nest import Axes, Nest, Site, View, places_of
+from kernels.cuda.nest import INT32_MAX, Axes, Nest, Site, View, interleaved
 from kernels.cuda.staging import TILE, Row, rows_of
 from kernels.sweep import apart
 
@@ -180,8 +178,8 @@ class _Printer:
             steps = [f" + (k >= {k} ? {b - a - 1} : 0)" for (_, a), (k, b) in jumps if b - a > 1]
             at, place = "const int at", f"at + k{''.join(steps)}"
         else:
-            places = [places_of(self.nest.results[number].site.address) for number in row.results]
-            table = self._pointer(self.arrays.table(np.stack(places, axis=-1).reshape(-1)), "q")
+            places = interleaved([self.nest.results[number].site.address for number in row.results])
+            table = self._pointer(self.arrays.table(places), "q")
             at, place = "const u32 at", f"(int)__ldg({table} + (at * {row.count} + k))"
         self._emit(f"{self._pointer(first.view, 'b')}[{place}] = value;")
         return self._finish([at, "const int k", "const number value"], kind="put")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Literal
@@ -13,6 +14,7 @@ from kernels.address import Address, Affine, Index, Table
 from kernels.kernel import Kernel
 
 Box = tuple[int, ...]
+INT32_MAX = np.iinfo(np.int32).max
 Axes = Literal["points", "rows", "pieces"]
 
 
@@ -197,6 +199,15 @@ def overlap(a: Site, b: Site) -> bool:
 def places_of(address: Address) -> npt.NDArray[np.int64]:
     """All places, in C order, as numbers of 64 bits."""
     return np.asarray(address.table(), dtype=np.int64)
+
+
+def interleaved(addresses: Sequence[Address]) -> Index:
+    """The places of several addresses, point by point, by 32 bits where that is enough."""
+    points, high = addresses[0].points, max(_span(address)[1] for address in addresses)
+    found: Index = np.empty((points, len(addresses)), np.int32 if high <= INT32_MAX else np.int64)  # type: ignore[assignment]
+    for k, address in enumerate(addresses):
+        found[:, k] = address.table()
+    return found.reshape(-1)
 
 
 def distinct(address: Address) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from kernels.address import Address, Affine, Table
 from kernels.cuda.arrays import Arrays
 from kernels.cuda.cutting import cut_sums
-from kernels.cuda.nest import Nest, Result, Site, View, c_order, distinct, overlap, places_of, table_of
+from kernels.cuda.nest import Nest, Result, Site, View, c_order, distinct, interleaved, overlap, places_of, table_of
 from kernels.cuda.operations import ADD, MULTIPLY
 from kernels.cuda.product_nests import product
 from kernels.cuda.recorder import Task
@@ -154,11 +154,11 @@ def _segments(targets: Sequence[tuple[Site, Site]], adjoint: Site | None, seeds:
     seeds : int
     arrays : Arrays
     """
-    places = np.stack([places_of(site.address) for site, _ in targets], axis=-1).reshape(-1)
-    slots = np.stack([places_of(term.address) for _, term in targets], axis=-1).reshape(-1)
+    places = interleaved([site.address for site, _ in targets])
+    slots = interleaved([term.address for _, term in targets])
     order = np.argsort(places, kind="stable")
     ordered = places[order]
-    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    starts = np.append(0, np.flatnonzero(ordered[1:] != ordered[:-1]) + 1)
     indptr = np.append(starts, len(order))
     loads = [Site(targets[0][1].view, table_of(slots[order]))]
     k = KernelBuilder(1 if adjoint is None else 2)
