@@ -14,6 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 GROUPS = ("dev", "test", "demo", "bench", "docs")
+ELSEWHERE = {"nvidia-cuda-nvrtc-cu12": "; sys_platform != 'darwin'"}
+"""Markers of what is not to be had everywhere; as in pyproject.toml."""
 HEADING = "# Written by `make lock`; change pyproject.toml instead."
 
 
@@ -26,7 +28,9 @@ def resolve(group: str, *options: str) -> list[str]:
         subprocess.run(command, cwd=ROOT, check=True)
         found = json.loads(report.read_text(encoding="utf-8"))["install"]
     pins = ((item["metadata"]["name"], item["metadata"]["version"]) for item in found)
-    return sorted((f"{name}=={version}" for name, version in pins if name != "sparsejac"), key=str.lower)
+    return sorted(
+        (f"{name}=={version}{ELSEWHERE.get(name, '')}" for name, version in pins if name != "sparsejac"), key=str.lower
+    )
 
 
 def main() -> None:

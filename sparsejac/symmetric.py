@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from sparsejac.pattern import Pattern, entry_numbers
 from sparsejac.program import Program
@@ -74,7 +75,39 @@ def mirrored(pattern: Pattern, triangle: Triangle) -> Mirrored:
     return known[triangle]
 
 
+def from_lower(pattern: Pattern, triangle: Triangle) -> Mirrored:
+    """As `mirrored`, but with sources among the entries of the lower triangle, ``mirrored(pattern, "lower").pattern``."""
+    lower, form = mirrored(pattern, "lower"), mirrored(pattern, triangle)
+    number = np.zeros(pattern.nnz, dtype=np.int64)
+    number[lower.sources] = np.arange(len(lower.sources))
+    return Mirrored(form.pattern, number[form.sources])
+
+
 def _made(pattern: Pattern, triangle: Triangle) -> Mirrored:
+    """In linear time where the pattern is symmetric, as that of a gradient mostly is."""
+    mirror = _mirror(pattern)
+    if mirror is None:
+        return _searched(pattern, triangle)
+    rows, columns = pattern.rows(), pattern.indices
+    sources = np.where(rows >= columns, np.arange(pattern.nnz), mirror)
+    if triangle == "full":
+        return Mirrored(Pattern(pattern.shape, pattern.indptr, pattern.indices), sources)
+    kept = np.flatnonzero(rows >= columns if triangle == "lower" else rows <= columns)
+    indptr = np.zeros_like(pattern.indptr)
+    np.cumsum(np.bincount(rows[kept], minlength=pattern.shape[0]), out=indptr[1:])
+    return Mirrored(Pattern(pattern.shape, indptr, columns[kept]), sources[kept])
+
+
+def _mirror(pattern: Pattern) -> npt.NDArray[np.int64] | None:
+    """For each entry the number of the one across the diagonal; None where one is missing."""
+    numbers = np.arange(pattern.nnz)
+    turned = csr_array((numbers, pattern.indices, pattern.indptr), shape=pattern.shape).tocsc()
+    is_same = np.array_equal(turned.indptr, pattern.indptr) and np.array_equal(turned.indices, pattern.indices)
+    return turned.data if is_same else None
+
+
+def _searched(pattern: Pattern, triangle: Triangle) -> Mirrored:
+    """The same for any pattern: entries are looked for."""
     size = pattern.shape[0]
     rows, columns = pattern.rows().astype(np.int64), pattern.indices.astype(np.int64)
     if triangle == "full":

@@ -22,8 +22,8 @@ from sparsejac.elimination.assembly import Placed
 from sparsejac.elimination.demands import Factor, listed
 from sparsejac.elimination.expansion import Expanded, Stored, Term
 from sparsejac.elimination.regular_places import cut_regularly
-from sparsejac.pattern import IndexArray, Pattern
-from sparsejac.symmetric import mirrored
+from sparsejac.pattern import IndexArray
+from sparsejac.symmetric import Mirrored
 
 LEAST = 64
 """Points of a box of affine places that is not cut along the diagonal: its loops would lose more than they save."""
@@ -87,7 +87,7 @@ def _reading(factors: Iterable[Factor], moved: Mapping[int, int]) -> tuple[Facto
     )
 
 
-def mirrored_sweeps(sweeps: Iterable[Sweep], buffer: int, lower: Pattern) -> tuple[Sweep, ...] | None:
+def mirrored_sweeps(sweeps: Iterable[Sweep], buffer: int, form: Mirrored) -> tuple[Sweep, ...] | None:
     """Sweeps that write the entries of a lower triangle, made to write the whole matrix.
 
     Parameters
@@ -95,7 +95,8 @@ def mirrored_sweeps(sweeps: Iterable[Sweep], buffer: int, lower: Pattern) -> tup
     sweeps : iterable of Sweep
     buffer : int
         Number of the buffer of entries.
-    lower : Pattern
+    form : Mirrored
+        The whole, from the entries of the lower triangle.
 
     Returns
     -------
@@ -103,9 +104,9 @@ def mirrored_sweeps(sweeps: Iterable[Sweep], buffer: int, lower: Pattern) -> tup
         None where numbers are added on the diagonal and below it by one store, and where a long sweep would store far
         apart: compilers do not see then that its points do not disturb each other.
     """
-    form = mirrored(lower, "full")
     rows, columns = form.pattern.rows(), form.pattern.indices
-    below, above = (np.empty(lower.nnz, dtype=np.int64) for _ in range(2))
+    count = int(np.count_nonzero(rows >= columns))
+    below, above = (np.empty(count, dtype=np.int64) for _ in range(2))
     for places, here in ((below, np.greater_equal(rows, columns)), (above, np.less_equal(rows, columns))):
         places[form.sources[here]] = np.flatnonzero(here)
     made = []

@@ -19,7 +19,7 @@ from sparsejac.strategies.elimination import Elimination
 from sparsejac.strategies.protocol import CurvatureOutline, CurvatureStrategy, Prepared
 from sparsejac.strategies.rates import rates
 from sparsejac.strategies.symmetric import Symmetrized
-from sparsejac.symmetric import HessianOf, Triangle, mirrored
+from sparsejac.symmetric import HessianOf, Triangle, from_lower, mirrored
 
 
 class Halved(CurvatureOutline):
@@ -51,23 +51,21 @@ class Halved(CurvatureOutline):
     def prepare(self, pattern: Pattern, *, known_zeros: bool, origin: Sequence[Any] | None = None) -> Prepared:
         """As of `Outline`; the pattern is that of the gradient's Jacobian."""
         if self.whole:
-            return _formed(self.inner.prepare(pattern, known_zeros=known_zeros), pattern, self.triangle)
+            made = self.inner.prepare(pattern, known_zeros=known_zeros)
+            return Symmetrized(made, mirrored(pattern, self.triangle), pattern.nnz)
         lower = mirrored(pattern, "lower").pattern
         made = self.inner.prepare(lower, known_zeros=True)
         if self.triangle == "full" and not self.is_cut:
-            sweeps = mirrored_sweeps(made.sweeps, self.inner.entries, lower)
-            return _formed(made, lower, self.triangle) if sweeps is None else _with_sweeps(made, sweeps)
-        return made if self.triangle == "lower" else _formed(made, lower, self.triangle)
+            sweeps = mirrored_sweeps(made.sweeps, self.inner.entries, from_lower(pattern, "full"))
+            if sweeps is not None:
+                return _with_sweeps(made, sweeps)
+        return made if self.triangle == "lower" else Symmetrized(made, from_lower(pattern, self.triangle), lower.nnz)
 
 
 def _with_sweeps(made: Prepared, sweeps: tuple[Sweep, ...]) -> Prepared:
     changed = copy(made)
     changed.sweeps = sweeps
     return changed
-
-
-def _formed(made: Prepared, pattern: Pattern, triangle: Triangle) -> Prepared:
-    return Symmetrized(made, mirrored(pattern, triangle), pattern.nnz)
 
 
 def _elimination(lowered: Lowered, of: HessianOf) -> Halved:
