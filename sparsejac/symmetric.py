@@ -76,7 +76,7 @@ def mirrored(pattern: Pattern, triangle: Triangle) -> Mirrored:
 
 
 def from_lower(pattern: Pattern, triangle: Triangle) -> Mirrored:
-    """As `mirrored`, but with sources among the entries of the lower triangle, ``mirrored(pattern, "lower").pattern``."""
+    """As `mirrored`, but with sources among the entries of the lower triangle."""
     lower, form = mirrored(pattern, "lower"), mirrored(pattern, triangle)
     number = np.zeros(pattern.nnz, dtype=np.int64)
     number[lower.sources] = np.arange(len(lower.sources))
