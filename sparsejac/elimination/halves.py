@@ -104,6 +104,9 @@ def mirrored_sweeps(sweeps: Iterable[Sweep], buffer: int, form: Mirrored) -> tup
         None where numbers are added on the diagonal and below it by one store, and where a long sweep would store far
         apart: compilers do not see then that its points do not disturb each other.
     """
+    sweeps = tuple(sweeps)
+    if any(_stores_by_table(sweep, buffer) for sweep in sweeps):
+        return None
     rows, columns = form.pattern.rows(), form.pattern.indices
     count = int(np.count_nonzero(rows >= columns))
     below, above = (np.empty(count, dtype=np.int64) for _ in range(2))
@@ -116,6 +119,12 @@ def mirrored_sweeps(sweeps: Iterable[Sweep], buffer: int, form: Mirrored) -> tup
             return None
         made += _in_parts(whole)
     return tuple(made) if all(map(_stores_nearby, made)) else None
+
+
+def _stores_by_table(sweep: Sweep, buffer: int) -> bool:
+    """Whether numbers of a long sweep go anywhere: they would do so twice."""
+    stores = (store.access for store in sweep.stores if store.access.buffer == buffer)
+    return sweep.points >= LEAST and any(isinstance(access.address, Table) for access in stores)
 
 
 def _stores_nearby(sweep: Sweep) -> bool:
