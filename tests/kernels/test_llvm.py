@@ -52,8 +52,8 @@ def text_of(body: str, parameters: str, signature: str, **options: Any) -> Sourc
 
 
 def pointwise(expression: str) -> Source:
-    """An expression in x, y, z at each point."""
-    body = f"for i in range(len(a)):\n    x = a[i]\n    y = b[i]\n    z = c[i]\n    out[i] = {expression}"
+    """An expression in x, y, z, and w, which is x, at each point."""
+    body = f"for i in range(len(a)):\n    x = a[i]\n    w = x\n    y = b[i]\n    z = c[i]\n    out[i] = {expression}"
     return text_of(body, "a, b, c, out", f"void({VECTOR}, {VECTOR}, {VECTOR}, float64[::1])")
 
 
@@ -70,16 +70,16 @@ def operands() -> list[np.ndarray]:
     return [x.copy(), y.copy(), np.roll(x, 7)]
 
 
-CODES = {name: primitive.operation.code.format("x", "y", "z") for name, primitive in PRIMITIVES.items()}
+CODES = {name: primitive.operation.code.format("x", "y", "z", "w") for name, primitive in PRIMITIVES.items()}
 
 
 def test_operations_give_the_same_bits_as_by_numba() -> None:
     """All but the elementary functions, which are one text for both."""
     codes = [code for code in CODES.values() if "elementary." not in code]
     rows = "".join(f"\n    out[np.uint64({k}), i] = {code}" for k, code in enumerate(codes))
-    body = f"for i in range(np.uint64(len(a))):\n    x = a[i]\n    y = b[i]\n    z = c[i]{rows}"
-    source = text_of(body, "a, b, c, out", f"void({VECTOR}, {VECTOR}, {VECTOR}, float64[:, ::1])")
-    given, results = operands(), []
+    body = f"for i in range(np.uint64(len(a))):\n    x = a[i]\n    y = b[i]\n    z = c[i]\n    w = d[i]{rows}"
+    source = text_of(body, "a, b, c, d, out", f"void({', '.join([VECTOR] * 4)}, float64[:, ::1])")
+    given, results = [*operands(), np.roll(operands()[1], 5)], []
     for function in (native.compile_native(source), compile_by_numba(source)):
         results.append(np.empty((len(codes), len(given[0]))))
         function(*given, results[-1])
@@ -169,7 +169,7 @@ def test_loops_over_slots_are_those_that_python_runs(loop: Callable[..., None]) 
     """Every loop of the library, on tables of both widths."""
     rng = np.random.default_rng(3)
     names = list(inspect.signature(loop).parameters)[2:]
-    kinds = [name for name in names if name.endswith(("slots", "indptr", "positions"))]
+    kinds = [name for name in names if name.endswith(("slots", "indptr", "positions", "targets"))]
     sources = len(names) - len(kinds) - 1
     for dtype in (np.uint32, np.uint64):
         tables = [rng.permutation(12).astype(dtype) for _ in kinds]
