@@ -151,6 +151,7 @@ def _prepare_routes() -> None:
         else:
             _KNOWN.attributes.append((Place(owner, name, original), route))
 
+
 def _put(place: Place, route: Any) -> None:
     bound = route
     if isinstance(place.holder, type) and type(route) is FunctionType and type(place.value) is not FunctionType:
