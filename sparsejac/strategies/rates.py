@@ -83,9 +83,9 @@ class Rates:
     adjoint: float = 0.5
     copied: float = 0.15
     swept: float = 0.025
-    tabled: float = 0.3
+    tabled: float = 0.2
     stored: float = 0.07
-    added: float = 0.6
+    added: float = 0.4
     far_copied: float = 5.0
     far_entry: float = 3.0
     far_product: float = 2.6
