@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from kernels.memory import describe, maker
 from kernels.source import Source, read_only
 
 FloatArray = npt.NDArray[np.float64]
+Work = TypeVar("Work")
 
 DONE = 0
 FLIPPED = 1
@@ -63,14 +64,15 @@ def stand_in(size: int) -> FloatArray:
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
-    """All invocations of one evaluation, on one set of work arrays.
+class Evaluation(Generic[Work]):
+    """All that is done at each x, on one set of work arrays.
 
     Parameters
     ----------
-    invocations : sequence of Invocation
+    invocations : sequence
+        In their order: calls of compiled functions, or whatever another printer takes in their place.
     inputs : sequence of array
-        Stand-ins for the arrays that come with each call; only their identity counts.
+        Stand-ins for the arrays that come with each call; only their identity counts, and on devices their size.
     out : array
         Stand-in for the array to write.
     guards : sequence of (array, array)
@@ -79,7 +81,7 @@ class Evaluation:
         Whether to look for entries that are not finite.
     """
 
-    invocations: Sequence[Invocation]
+    invocations: Sequence[Work]
     inputs: Sequence[FloatArray]
     out: FloatArray
     guards: Sequence[tuple[FloatArray, FloatArray]] = ()
@@ -104,7 +106,7 @@ class Entry:
     [2.5, 0.5]
     """
 
-    def __init__(self, evaluation: Evaluation) -> None:
+    def __init__(self, evaluation: Evaluation[Invocation]) -> None:
         numbered = _Numbered(evaluation)
         self._kinds = numbered.kinds
         self.source = _print(evaluation, numbered)
@@ -112,7 +114,7 @@ class Entry:
         self.function: Callable[..., int] = module.compile_trusted(self.source)
         self.looks: bool = self.function is module.compile_source(self.source)
 
-    def table(self, evaluation: Evaluation) -> Table:
+    def table(self, evaluation: Evaluation[Invocation]) -> Table:
         """What the function takes after `out` and the inputs."""
         numbered = _Numbered(evaluation)
         assert numbered.kinds == self._kinds
@@ -130,7 +132,7 @@ class Table:
 class _Numbered:
     """The arguments of all invocations, each array once, with what the text calls them."""
 
-    def __init__(self, evaluation: Evaluation) -> None:
+    def __init__(self, evaluation: Evaluation[Invocation]) -> None:
         self.table: list[int] = []
         self.arrays: list[npt.NDArray[Any]] = []
         self.kinds: list[str] = []
@@ -154,7 +156,7 @@ class _Numbered:
         return name
 
 
-def _print(evaluation: Evaluation, numbered: _Numbered) -> Source:
+def _print(evaluation: Evaluation[Invocation], numbered: _Numbered) -> Source:
     """The text of the function, with its parts in the order of first use."""
     parts = list({call.source.whole: call.source for call in evaluation.invocations}.values())
     places = {part.whole: f"part{k}" for k, part in enumerate(parts)}

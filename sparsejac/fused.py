@@ -62,7 +62,7 @@ class Fused:
         table = self._entry.table(evaluation)
         return buffers, table.numbers, table
 
-    def _evaluation(self) -> tuple[list[FloatArray], Evaluation]:
+    def _evaluation(self) -> tuple[list[FloatArray], Evaluation[Invocation]]:
         """Buffers, and what is done with them."""
         schedule = self._schedule
         buffers, out = _buffers(schedule), np.empty(self._nnz)

@@ -19,6 +19,7 @@ from kernels.executor import Executor, allocate
 from kernels.products import add_at, add_at_invocation, copy_invocation
 from kernels.step import Schedule
 from sparsejac.backend import Backend
+from sparsejac.bits import same_bits
 from sparsejac.options import BackendName
 from sparsejac.pattern import IndexArray, Pattern, entry_numbers, index_dtype
 from sparsejac.sparsity import Live, Sparsity, detect
@@ -161,7 +162,7 @@ class Parts:
         constants, kept = [inputs[k] for k in self.divided.operands], self._kept
         if kept and all(map(is_, kept[0].constants, constants)):
             return kept[0].entries
-        for same in (is_, _same_bits):
+        for same in (is_, same_bits):
             for known in kept:
                 if known.belongs_to(constants, same):
                     return known.entries
@@ -259,8 +260,3 @@ def _places(whole: Pattern, part: Pattern) -> IndexArray:
 def _fullest(pattern: Pattern) -> tuple[int, int]:
     """The most entries of a row and of a column."""
     return int(np.diff(pattern.indptr).max(initial=0)), int(np.bincount(pattern.indices).max(initial=0))
-
-
-def _same_bits(a: FloatArray, b: FloatArray) -> bool:
-    """Whether two arrays hold the same numbers: -0.0 is another one than 0.0."""
-    return np.array_equal(a.view(np.int64), b.view(np.int64))

@@ -6,8 +6,8 @@ import warnings
 from itertools import zip_longest
 
 import numpy as np
-import numpy.typing as npt
 
+from sparsejac.bits import same_bits
 from sparsejac.errors import PurityWarning
 from sparsejac.location import line_of, user_stacklevel
 from sparsejac.program import Node, Program
@@ -47,17 +47,12 @@ def _difference(first: Traced, second: Traced) -> str | None:
     if first.result != second.result:
         return f"its result has the structure {first.result} and then {second.result}"
     for slot, one, other in zip(first.program.constants, first.constants, second.constants, strict=True):
-        if not (_same_bits(one, other) or np.array_equal(one, other, equal_nan=True)):
+        if not (same_bits(one, other) or np.array_equal(one, other, equal_nan=True)):
             place = int(np.argmax(one != other))
             node = next(n for n in first.program.nodes if n.kind == "constant" and n.slot == slot)
             numbers = f"{one[place]:.6g} and then {other[place]:.6g}"
             return f"a number that it read was {numbers}\n  {_line_of_reader(first.program, node)}"
     return None
-
-
-def _same_bits(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> bool:
-    """Whether two vectors are the same bit by bit, which is told sooner than whether their numbers are."""
-    return np.array_equal(one.view(np.int64), other.view(np.int64))
 
 
 def _first_other_line(first: Program, second: Program) -> str:

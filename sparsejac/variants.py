@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from sparsejac.bits import same_bits
 from sparsejac.blocks import Blocks
 from sparsejac.engine import DecisionError, Engine
 from sparsejac.engines import engine_for
@@ -30,8 +31,6 @@ BOUND = 32
 
 MANY = 8
 """Ways after which a plan warns; it does so once more when `BOUND` is reached."""
-
-_PIECE = 1024
 
 _NAMED = 3
 """Lines that a warning names."""
@@ -71,7 +70,7 @@ class Variant:
 
     def was_traced_at(self, numbers: list[Floats]) -> bool:
         """Whether f was traced with just these numbers, bit by bit: f may tell -0.0 from 0.0."""
-        return self.point is not None and all(map(_same_bits, self.point, numbers))
+        return self.point is not None and all(map(same_bits, self.point, numbers))
 
     def line(self, error: DecisionError) -> str:
         """The line of f whose decision came out differently."""
@@ -193,12 +192,6 @@ class Variants:
                 "sparse_jacobian, if f decides anew at almost every x.",
             ]
         )
-
-
-def _same_bits(known: Floats, given: Floats) -> bool:
-    """Compare piece by piece: mostly the first one tells, and a long vector needs no memory of its length."""
-    a, b = known.view(np.int64), given.view(np.int64)
-    return all(np.array_equal(a[k : k + _PIECE], b[k : k + _PIECE]) for k in range(0, len(a), _PIECE))
 
 
 def _numbers(bound: Bound) -> list[Floats]:

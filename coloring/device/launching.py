@@ -34,8 +34,10 @@ def load_cupy() -> Any:
 
 
 @cache
-def _text(file: str) -> str:
-    return Path(__file__).with_name(file).read_text(encoding="utf-8")
+def text(file: str) -> str:
+    """A text, behind what all of them have in common."""
+    folder = Path(__file__).parent
+    return "".join((folder / name).read_text(encoding="utf-8") for name in ("common.cu", file))
 
 
 class Program:
@@ -47,7 +49,7 @@ class Program:
     """
 
     def __init__(self, file: str) -> None:
-        self._compiled = load_cupy().RawModule(code=_text(file), options=_OPTIONS)
+        self._compiled = load_cupy().RawModule(code=text(file), options=_OPTIONS)
         self._functions: dict[str, Any] = {}
 
     def launch(self, name: str, count: int, *arguments: Any, items: int | None = None) -> None:

@@ -9,29 +9,9 @@
    `uncolored` are the vertices without a color, `chosen` their choice of this round: a bit of the window, OPEN while
    there is none, FULL where the window has no color left. */
 
-typedef unsigned int u32;
-typedef unsigned long long u64;
-
 #define OPEN -1
 #define FULL 64
 
-#define EACH(k, count)                                                                                                 \
-    for (u64 k = blockIdx.x * (u64)blockDim.x + threadIdx.x; k < (count); k += gridDim.x * (u64)blockDim.x)
-
-/* A permutation of the 32-bit numbers that looks like chance (the finalizer of MurmurHash3). */
-static __device__ __forceinline__ u32 mixed(u32 x)
-{
-    x ^= x >> 16;
-    x *= 0x85ebca6bu;
-    x ^= x >> 13;
-    x *= 0xc2b2ae35u;
-    return x ^ (x >> 16);
-}
-
-static __device__ __forceinline__ u32 priority(u32 vertex, u32 seed)
-{
-    return mixed(vertex ^ seed);
-}
 
 /* The nets of each vertex from the vertices of each net: sizes, then places. */
 extern "C" __global__ void count_nets(const u64 entries, const int *vertices, u32 *sizes)

@@ -4,28 +4,9 @@
    allows (pick), those that others with a higher priority disturb lose it (resolve), the rest keeps it (commit).
    A vertex looks at the paths on four vertices through it. */
 
-typedef unsigned int u32;
-typedef unsigned long long u64;
-
 #define NONE -1
 
-#define EACH(k, count)                                                                                                 \
-    for (u64 k = blockIdx.x * (u64)blockDim.x + threadIdx.x; k < (count); k += gridDim.x * (u64)blockDim.x)
 #define NEIGHBORS(k, vertex) for (int k = ptr[vertex]; k < ptr[(vertex) + 1]; ++k)
-
-static __device__ __forceinline__ u32 mixed(u32 x)
-{
-    x ^= x >> 16;
-    x *= 0x85ebca6bu;
-    x ^= x >> 13;
-    x *= 0xc2b2ae35u;
-    return x ^ (x >> 16);
-}
-
-static __device__ __forceinline__ u32 priority(u32 vertex, u32 seed)
-{
-    return mixed(vertex ^ seed);
-}
 
 /* Mark a color that lies in the window of 64 from `base`. */
 static __device__ __forceinline__ void forbid(u64 &taken, const int color, const int base)

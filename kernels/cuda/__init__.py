@@ -9,8 +9,8 @@ from kernels.cuda.module import Number as Number
 from kernels.cuda.module import Pointer as Pointer
 from kernels.cuda.module import Run as Run
 from kernels.cuda.module import Stride as Stride
-from kernels.cuda.printer import Evaluation as Evaluation
 from kernels.cuda.printer import print_module as print_module
 from kernels.cuda.recorder import Recorder as Recorder
 from kernels.cuda.runtime import Device as Device
 from kernels.cuda.runtime import Runtime as Runtime
+from kernels.entry import Evaluation as Evaluation

@@ -20,7 +20,7 @@ from kernels.cuda.nest import Nest
 from kernels.cuda.recorder import Task
 from kernels.cuda.steps import nests
 from kernels.cuda.waves import waves
-from kernels.entry import Invocation
+from kernels.entry import Evaluation, Invocation
 from kernels.executor import FloatArray
 
 SMALL = 4096
@@ -30,33 +30,8 @@ LARGEST = 600
 arguments."""
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """What is run at each x; see `kernels.entry.Evaluation`.
-
-    Parameters
-    ----------
-    tasks : sequence of Task or Invocation
-        As recorded; invocations are those of `kernels.products`.
-    inputs : sequence of array
-        Stand-ins for the arrays that come with each run; only identity and size count.
-    out : array
-        Stand-in for the array to write.
-    guards : sequence of (array, array)
-        What a guard's buffer holds, and what it has to hold.
-    checks_finite : bool
-        Whether to look for entries that are not finite.
-    """
-
-    tasks: Sequence[Task | Invocation]
-    inputs: Sequence[FloatArray]
-    out: FloatArray
-    guards: Sequence[tuple[FloatArray, FloatArray]] = ()
-    checks_finite: bool = False
-
-
 def print_module(
-    evaluations: Mapping[str, Evaluation],
+    evaluations: Mapping[str, Evaluation[Task | Invocation]],
     *,
     dtype: Literal["float64", "float32"] = "float64",
     fuse: bool = True,
@@ -89,7 +64,7 @@ def print_module(
     return Module(text.source(dtype), arrays.finish(), runs, batched)
 
 
-def _output(evaluation: Evaluation, arrays: Arrays) -> int:
+def _output(evaluation: Evaluation[Task | Invocation], arrays: Arrays) -> int:
     if any(evaluation.out is given for given in evaluation.inputs):
         raise ValueError("print_module: `out` is an input; copy it by kernels.products.copy_invocation")
     (number,) = arrays.declare([evaluation.out], "output")
@@ -106,11 +81,11 @@ class _Text:
         self._bodies: dict[str, Body] = {}
         self._functions: dict[str, str] = {}
 
-    def run(self, name: str, evaluation: Evaluation, inputs: tuple[int, ...], output: int) -> Run:
+    def run(self, name: str, evaluation: Evaluation[Task | Invocation], inputs: tuple[int, ...], output: int) -> Run:
         """The launches of an evaluation."""
         status = self.arrays.status() if evaluation.guards or evaluation.checks_finite else -1
         noted = Noted(Pointer(status), output) if evaluation.checks_finite else None
-        planned = [nest for task in evaluation.tasks for nest in nests(task, self.arrays)]
+        planned = [nest for task in evaluation.invocations for nest in nests(task, self.arrays)]
         grouped = waves(planned) if self.fuse else [[nest] for nest in planned]
         steps = [[_nest_item(nest, self.arrays, noted) for nest in wave] for wave in grouped]
         if status >= 0:

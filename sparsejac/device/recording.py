@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.cuda import Module, Recorder, print_module
-from kernels.cuda.printer import Evaluation
+from kernels.entry import Evaluation
 from kernels.products import copy_invocation
 from kernels.step import Schedule
 from sparsejac.device.passes import recorded

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from operator import is_
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Access, Schedule
 from kernels.sweep import Store, Sweep
 from sparsejac.addressing import c_strides
+from sparsejac.bits import same_arrays
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -160,9 +160,7 @@ def _only(sweep: Sweep, chosen: Sequence[int], places: Sequence[Access]) -> Swee
 
 
 def _leaned(sweep: Sweep, kernel: Kernel, loads: Sequence[Access], stores: Iterable[Store]) -> Sweep:
-    builder = KernelBuilder(kernel.loads)
-    numbers = builder.replay(kernel, range(kernel.loads))
-    made, kept = lean(builder.build(*(numbers[o] for o in kernel.outputs)))
+    made, kept = lean(kernel)
     return replace(sweep, kernel=made, loads=tuple(loads[k] for k in kept), stores=tuple(stores))
 
 
@@ -196,7 +194,7 @@ class Keeper:
         if not self._settled.sweeps:
             return ()
         constants, kept = [inputs[k] for k in self._operands], self._kept
-        if kept is None or not (all(map(is_, kept[0], constants)) or all(map(_same_bits, kept[0], constants))):
+        if kept is None or not same_arrays(kept[0], constants):
             self._kept = kept = constants, self._computed(constants)
         return (kept[1],)
 
@@ -208,7 +206,3 @@ class Keeper:
         buffers[buffer] = np.empty(self._settled.size)
         self._executor.sweep(self._settled.sweeps, buffers)
         return buffers[buffer]
-
-
-def _same_bits(a: FloatArray, b: FloatArray) -> bool:
-    return np.array_equal(a.view(np.int64), b.view(np.int64))

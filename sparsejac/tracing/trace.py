@@ -14,6 +14,7 @@ import numpy.typing as npt
 from kernels.address import Affine
 from kernels.views import view_of
 from sparsejac.addressing import broadcast, broadcast_box, contiguous
+from sparsejac.bits import same_bits
 from sparsejac.errors import InputTypeError, UntraceableError
 from sparsejac.location import Site, definition_of, site_key, user_location, user_site
 from sparsejac.primitives import PRIMITIVES
@@ -91,7 +92,7 @@ class Trace:
             return self.graph.constant(copied)
         place = (values.__array_interface__["data"][0], values.shape, values.strides, values.dtype)
         _, node = self._captured.get(place, (None, None))
-        if node is None or not np.array_equal(self.graph.constants[node.slot].view(np.int64), copied.view(np.int64)):
+        if node is None or not same_bits(self.graph.constants[node.slot], copied):
             node = self.graph.constant(copied)
             self._captured[place] = values, node
         return node

@@ -16,6 +16,7 @@ from scipy.optimize import NonlinearConstraint, minimize
 import sparsejac
 from cases import Case
 from catalogue import CASES
+from hessian_functions import arrow, blocks, collocation, log_sum_exp, rosenbrock, separable
 from oracles import complex_step, differences
 from sparsejac import Pattern, gradient, hessian, hessian_sparsity, lagrangian_hessian, sparse_hessian
 from sparsejac.symmetric import mirrored
@@ -53,34 +54,6 @@ def test_hessians_of_whole_functions(case: Case) -> None:
 @cache
 def oracle_at_points(f: Any) -> tuple[Array, Array]:
     return difference_hessian(f, POINTS)
-
-
-def rosenbrock(x: Array) -> Any:
-    return np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
-
-
-def arrow(x: Array) -> Any:
-    return np.sum(np.sin(x[0] * x[1:])) + np.sum(x**4)
-
-
-def log_sum_exp(x: Array) -> Any:
-    return np.log(np.sum(np.exp(x)))
-
-
-def separable(x: Array) -> Any:
-    return np.sum(np.exp(x) * x**2)
-
-
-def blocks(x: Array) -> Any:
-    return np.sum(np.prod(x.reshape(-1, 3), axis=1))
-
-
-def collocation(x: Array) -> Any:
-    """Squared defects of a trapezoidal rule for a pendulum: two states at each node."""
-    q, p = x[::2], x[1::2]
-    return np.sum((q[1:] - q[:-1] - 0.05 * (p[1:] + p[:-1])) ** 2) + np.sum(
-        (p[1:] - p[:-1] + 0.05 * (np.sin(q[1:]) + np.sin(q[:-1]))) ** 2
-    )
 
 
 def masked(x: Array) -> Any:

@@ -214,7 +214,7 @@ def test_nvrtc_takes_the_text(file: str, architecture: str) -> None:
     """Without warnings and without memory on the stack."""
     if nvrtc.find_library() is None:
         pytest.skip("no NVRTC (nvidia-cuda-nvrtc-cu12)")
-    check_source(launching._text(file), architecture)
+    check_source(launching.text(file), architecture)
 
 
 @pytest.mark.gpu

@@ -206,6 +206,6 @@ def test_an_array_belongs_to_the_runs_that_get_it() -> None:
     last = Evaluation([products.copy_invocation(given[:3], out)], [x], out)
     with pytest.raises(ValueError, match="a stand-in that is none of the evaluation's inputs"):
         print_module({"last": last})
-    assert print_module({"last": Evaluation(last.tasks, [x, given], out)}).runs["last"].inputs == (0, 1)
+    assert print_module({"last": Evaluation(last.invocations, [x, given], out)}).runs["last"].inputs == (0, 1)
     with pytest.raises(ValueError, match="`out` is an input"):
         print_module({"run": Evaluation([], [x], x)})
