@@ -69,3 +69,12 @@ def pair_products(start: int, stop: int, left_slots: Any, right_slots: Any, left
     """``out[t] = left[left_slots[t]] * right[right_slots[t]]``."""
     for t in range(np.uint64(start), np.uint64(stop)):
         out[t] = left[left_slots[t]] * right[right_slots[t]]
+
+
+def tile(start: int, stop: int, pieces: Any, source: Any, out: Any) -> None:
+    """``out[b + t] = source[a + t]`` for t below the length of each piece (a, b, length)."""
+    for k in range(np.uint64(start), np.uint64(stop)):
+        a = np.uint64(pieces[np.uint64(3) * k])
+        b = np.uint64(pieces[np.uint64(3) * k + ONE])
+        for t in range(np.uint64(pieces[np.uint64(3) * k + np.uint64(2)])):
+            out[b + t] = source[a + t]

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsejac.arguments import is_operand
-from sparsejac.engine import DecisionError, Engine
+from sparsejac.decisions import DecisionError
+from sparsejac.engine import Engine
 from sparsejac.signature import Bound
 from sparsejac.structure import Leaf
 from sparsejac.variants import Variant, Variants

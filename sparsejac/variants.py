@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from sparsejac.bits import same_bits
 from sparsejac.blocks import Blocks
-from sparsejac.engine import DecisionError, Engine
+from sparsejac.decisions import DecisionError
+from sparsejac.engine import Engine
 from sparsejac.engines import engine_for
 from sparsejac.errors import VariantWarning
 from sparsejac.location import line_of, user_stacklevel

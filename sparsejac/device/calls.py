@@ -84,7 +84,7 @@ def answer_on_device(
         bound = signature.bind(call, host, named, frozen=True)
         traced = bound.trace()
         engine = engine_for(traced.program, options, traced.constants)
-        if not engine._pattern_checked:
+        if not engine.pattern_checked:
             engine.data([bound.x, *traced.constants], check=False)
         x = unknowns(call, signature, args)
         outs = _evaluated(engine, traced, x, with_value=with_value)

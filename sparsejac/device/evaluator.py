@@ -162,4 +162,4 @@ def overlap(out: Any, array: Any) -> bool:
 
 def evaluator(engine: Engine) -> Evaluator:
     """The evaluator of an engine: there is one."""
-    return engine._once("device", lambda: Evaluator(engine))
+    return engine.once("device", lambda: Evaluator(engine))

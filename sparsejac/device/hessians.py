@@ -48,4 +48,4 @@ def _entries(engine: Engine, at: DevicePoint, constants: Constants) -> Any:
 
 def _sources(engine: Engine, form: Mirrored, triangle: str) -> Any:
     stage = f"device {here()}, sources of {triangle}"
-    return engine._once(stage, lambda: cupy().asarray(np.ascontiguousarray(form.sources)))
+    return engine.once(stage, lambda: cupy().asarray(np.ascontiguousarray(form.sources)))

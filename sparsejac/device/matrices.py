@@ -46,7 +46,7 @@ class DeviceBlocks:
         if self._engine is None:
             return _Frame(self._blocks.pattern, self._format)
         stage = f"device {here()}, {self._format}"
-        return self._engine._once(stage, lambda: _Frame(self._blocks.pattern, self._format))
+        return self._engine.once(stage, lambda: _Frame(self._blocks.pattern, self._format))
 
     def matrices(self, data: Any, *, copy_structure: bool = False) -> Any:
         """Matrices in the structure of the outputs, in each the structure of the inputs."""

@@ -276,7 +276,7 @@ class DevicePlan:
 def _check_given(plan: Plan) -> None:
     """Test a pattern that the user gave, on the host."""
     first = plan._variants.first
-    if not first.engine._pattern_checked:
+    if not first.engine.pattern_checked:
         bound = plan._defaults
         numbers = [bound.x, *(np.array(value, dtype=np.float64).reshape(-1) for value in bound.operands)]
         first.engine.data([*numbers, *first.traced.constants], check=False)

@@ -105,7 +105,7 @@ def _record_value(engine: Engine, *, with_aux: bool, batched: bool) -> Recording
 
 def _record_entries(engine: Engine, kind: Kind, *, batched: bool) -> Recording:
     is_whole = kind in ("whole", "whole_both")
-    parts = None if is_whole else engine._parts_for(engine.strategy)
+    parts = None if is_whole else engine.parts_for(engine.strategy)
     schedule = engine.schedule if parts is None else parts.schedule
     inputs, buffers = _stand_ins(schedule)
     out = np.empty(engine.pattern.nnz)
@@ -125,7 +125,7 @@ def _record_entries(engine: Engine, kind: Kind, *, batched: bool) -> Recording:
         has_values = parts is None and prepared is not None
         more, value = _value_beside(engine, inputs, buffers, has_values=has_values)
         tasks, outs = [*tasks, *more], [out, value]
-    checks = prepared is not None and (not prepared.entrywise or engine._has_branches)
+    checks = prepared is not None and (not prepared.entrywise or engine.branches)
     made = _printed(tasks, [*inputs, *settled], outs, schedule, buffers, checks_finite=checks, batched=batched)
     return replace(made, parts=parts, prepared=prepared if settled else None)
 

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsejac.addressing import contiguous
-from sparsejac.engine import DecisionError, Engine
+from sparsejac.decisions import DecisionError
+from sparsejac.engine import Engine
 from sparsejac.engines import engine_for
 from sparsejac.errors import InputError
 from sparsejac.location import NOWHERE, definition_of

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.lazy import load
-from sparsejac.engine import DecisionError
+from sparsejac.decisions import DecisionError
 from sparsejac.errors import InputError
 from sparsejac.inverse.inverter import Inverter
 from sparsejac.inverse.linearization import Evaluated, InverseLinearization, evaluated

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 import sparsejac
 from oracles import complex_step
 from sparsejac import measuring
-from sparsejac.engine import DecisionError, Engine
+from sparsejac.decisions import DecisionError
+from sparsejac.engine import Engine
 from sparsejac.engines import clear
 from sparsejac.explanation import explain
 from sparsejac.measuring import race

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from coloring import color
 from kernels import Access, Affine, Guard, Launch, Schedule, Table
 from schedules import chain_kernels, dense, reciprocal_sums, schedules, stencil
+from sparsejac.active_order import order_active
 from sparsejac.backend import COMPILE_SECONDS, Backend, estimate_interpreter
-from sparsejac.engine import DecisionError, Engine, StrategyName, order_active
+from sparsejac.decisions import DecisionError
+from sparsejac.engine import Engine, StrategyName
 from sparsejac.explanation import explain
 from sparsejac.pattern import Pattern
 

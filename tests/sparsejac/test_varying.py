@@ -16,7 +16,8 @@ import sparsejac
 from kernels import NumpyExecutor, Schedule
 from oracles import complex_step, differences
 from schedules import dense, schedules
-from sparsejac.engine import DecisionError, Engine, StrategyName
+from sparsejac.decisions import DecisionError
+from sparsejac.engine import Engine, StrategyName
 from sparsejac.engines import clear, engine_for
 from sparsejac.explanation import explain
 from sparsejac.fusion import schedule as lower

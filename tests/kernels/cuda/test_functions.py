@@ -35,7 +35,7 @@ def traced(case: Any, strategy: str) -> tuple[Engine, list[FloatArray]]:
 
 def run_by(engine: Engine) -> Schedule:
     """The schedule that entries are computed by; its last input are the constant entries where these are known."""
-    parts = engine._parts_for(engine.strategy)
+    parts = engine.parts_for(engine.strategy)
     return engine.schedule if parts is None else parts.schedule
 
 

@@ -1,0 +1,275 @@
+"""The strategies side by side for one schedule: what each would cost, which is taken, its index arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from operator import itemgetter
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.lazy import Lazy
+from kernels.step import Schedule
+from sparsejac.analysis import Analysis, coloring_stage
+from sparsejac.backend import Backend
+from sparsejac.errors import InputError
+from sparsejac.fusion import Lowered
+from sparsejac.given import adopt_coloring
+from sparsejac.location import user_location
+from sparsejac.options import BackendName, HessianStrategyName, StrategyName, check_option
+from sparsejac.parts import Parts
+from sparsejac.pattern import Pattern
+from sparsejac.sparsity import count_partials
+from sparsejac.stored import stored
+from sparsejac.strategies import STRATEGIES
+from sparsejac.strategies.cost import Prediction, Seeds, predict_nothing
+from sparsejac.strategies.protocol import (
+    Compressed,
+    CurvatureOutline,
+    CurvatureStrategy,
+    Outline,
+    Prepared,
+    ProgramStrategy,
+    Strategy,
+    SymmetricStrategy,
+)
+from sparsejac.strategies.rates import rates
+from sparsejac.zeros import Known
+
+if TYPE_CHECKING:
+    from coloring import Coloring, OrderName
+    from sparsejac.symmetric import HessianOf
+
+COLORING = Lazy("coloring")
+HESSIANS = Lazy("sparsejac.strategies.hessians")
+
+MEMORY_LIMIT = 4 * 2**30
+"""Index arrays beyond this are not worth the speed that they bring: "auto" then leaves the strategy out."""
+
+MOST_LAUNCHES = 64
+"""Programs of more launches are deep: to write their terms down takes longer than the other strategies do."""
+
+AnyStrategy = Strategy | SymmetricStrategy | ProgramStrategy | CurvatureStrategy
+
+_OPEN = ("auto", "measure")
+"""Options that leave the strategy open."""
+
+
+class Candidates(Analysis):
+    """The strategies for one schedule.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    strategy : {"auto", "forward", "reverse", "bidirectional", "identity", "elimination", "measure"}
+    order, backend, pattern, known, changing, hessian
+        See `Analysis`.
+    coloring : Coloring or array of int, optional
+        Colors of the columns (of the rows, for the strategy "reverse"), checked and used.
+    lowered : Lowered, optional
+        The Program of the schedule, for the strategies that look at it.
+
+    Raises
+    ------
+    InputError
+        For an unknown option, and for a pattern or colors that do not fit.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        strategy: StrategyName,
+        order: OrderName | None,
+        backend: BackendName,
+        pattern: Pattern | None,
+        coloring: Coloring | npt.ArrayLike | None,
+        known: Known | None,
+        changing: int | None,
+        lowered: Lowered | None,
+        hessian: HessianOf | None,
+    ) -> None:
+        check_option("Engine", "strategy", strategy, StrategyName if hessian is None else HessianStrategyName)
+        check_option("Engine", "backend", backend, BackendName)
+        super().__init__(schedule, order, backend, pattern, known, changing, hessian)
+        self.lowered = lowered
+        self.strategies: Mapping[str, AnyStrategy] = STRATEGIES if hessian is None else HESSIANS.HESSIAN_STRATEGIES
+        self.requested = strategy
+        self._winner: str | None = None
+        if coloring is not None:
+            self._adopt(coloring)
+
+    @property
+    def strategy(self) -> str:
+        """Name of the strategy in use."""
+        if self.requested not in _OPEN:
+            return self.requested
+        return self._winner or self.once("strategy", self._choose)
+
+    @property
+    def coloring(self) -> Coloring | None:
+        """The coloring that the strategy uses; None for the identity strategy."""
+        problem = self.strategies[self.strategy].problem
+        return None if problem is None else self.color(problem)
+
+    def parts_for(self, name: str) -> Parts | None:
+        """Both parts of the Jacobian, if a strategy has to do with the varying one alone."""
+        parts = self.parts
+        if parts is None or parts.linear:
+            return parts
+        takes_parts = isinstance(self.strategies[name], Strategy) and self.strategies[name].problem is not None
+        return parts if takes_parts and parts.worth else None
+
+    @property
+    def running(self) -> Backend:
+        """What evaluates Jacobians by the strategy in use."""
+        parts = self.parts_for(self.strategy)
+        return self.backend if parts is None else parts.backend
+
+    @property
+    def prepared(self) -> Prepared:
+        """The strategy with all its index arrays."""
+        return self.prepare(self.strategy)
+
+    def prepare(self, name: str) -> Prepared:
+        """Work out the index arrays of a strategy, whichever is in use."""
+        return self.once(f"prepare {name}", lambda: self._prepare(name))
+
+    def _prepare(self, name: str) -> Prepared:
+        strategy = self.strategies[name]
+        coloring = None if strategy.problem is None else self.color(strategy.problem)
+        if isinstance(strategy, SymmetricStrategy):
+            assert self.hessian is not None
+            assert coloring is not None
+            whole = HESSIANS.mirrored(self.computed, "full").pattern
+            return strategy.prepare(self.schedule, whole, self.hessian.triangle, coloring)
+        if isinstance(strategy, Strategy):
+            return self._formed(self._prepare_seeded(strategy, coloring))
+        outline = self._outline(strategy)
+        if outline is None:
+            raise InputError(
+                f"strategy={name!r}: f is not seen to be a sum of terms of few unknowns each\n  {user_location()}\n"
+                "  Cure: strategy='auto', which takes the fastest of the others."
+            )
+        origin = (self.schedule, self._zeros, self._given_pattern)
+        return outline.prepare(self.computed, known_zeros=self._has_known_zeros, origin=origin)
+
+    def _formed(self, prepared: Prepared) -> Prepared:
+        """What computes the Jacobian, made to write what is wanted of it."""
+        if self.form is None:
+            return prepared
+        made: Prepared = HESSIANS.Symmetrized(prepared, self.form, self.computed.nnz)
+        return made
+
+    def _prepare_seeded(self, strategy: Strategy, coloring: Coloring | None) -> Prepared:
+        parts = self.parts_for(strategy.name)
+        if parts is None or parts.linear:
+            return strategy.prepare(self.schedule, self.computed, coloring, self._live)
+        prepared = strategy.prepare(parts.schedule, parts.sparsity.pattern, coloring, parts.live)
+        assert isinstance(prepared, Compressed)
+        prepared.move(parts.places)
+        return parts.complete(prepared)
+
+    @property
+    def _has_known_zeros(self) -> bool:
+        """Whether the pattern may lack entries to which the data flow leads."""
+        return self._given_pattern is not None or any(mask is not None for mask in self._live)
+
+    def _outline(self, strategy: ProgramStrategy | CurvatureStrategy) -> Outline | None:
+        if self.lowered is None:
+            raise InputError(f"Engine: the strategy {strategy.name!r} needs the Program; pass lowered=lower(program)")
+        lowered, hessian = self.lowered, self.hessian
+        if isinstance(strategy, ProgramStrategy):
+            return self.once(f"outline {strategy.name}", lambda: strategy.outline(lowered))
+        assert hessian is not None
+        return self.once(f"outline {strategy.name}", lambda: strategy.outline(lowered, hessian))
+
+    @property
+    def usable(self) -> tuple[str, ...]:
+        """Names of the strategies that can be used here: without a Program not all of them."""
+        return tuple(n for n, s in self.strategies.items() if self._is_usable(s))
+
+    def _is_usable(self, strategy: AnyStrategy) -> bool:
+        if isinstance(strategy, CurvatureStrategy) and strategy.optional:
+            return self._outline(strategy) is not None
+        return self.lowered is not None or not isinstance(strategy, ProgramStrategy)
+
+    def predict(self, name: str) -> Prediction:
+        """Predict the cost of a strategy, coloring nothing: by the colors there are, or the fewest expected."""
+        strategy, parts = self.strategies[name], self.parts_for(name)
+        if self.linear:
+            return predict_nothing(name)
+        if isinstance(strategy, ProgramStrategy | CurvatureStrategy):
+            outline = self._outline(strategy)
+            assert outline is not None
+            return outline.predict(self.facts)
+        facts = self.facts if parts is None else parts.facts
+        known = None if strategy.problem is None else self.colored(strategy.problem)
+        seeds = strategy.fewest(facts) if known is None else Seeds(known.num_column_colors, known.num_row_colors)
+        found = strategy.predict(facts, seeds)
+        if self.hessian is None or isinstance(strategy, SymmetricStrategy):
+            return found
+        return replace(found, seconds=found.seconds + 1e-9 * rates().entry * self.facts.nnz)  # what `_formed` adds
+
+    def _choose(self) -> str:
+        """Take the cheapest strategy; where nothing was colored yet, an earlier process may have found which."""
+        if self.linear:
+            return "identity"
+        program = "" if self.lowered is None else self.lowered.program.digest
+        known = (self.schedule, program, self._zeros, self._given_pattern, self._changing, self.order, rates())
+        is_open = self.hessian is None and not (self.colorings() or self.schedule.calls)
+        return stored("strategy", self._cheapest, key=known, work=count_partials(self.schedule) if is_open else 0)
+
+    def _cheapest(self) -> str:
+        """Take the cheapest strategy; nothing is colored where the fewest colors expected already lose."""
+        chosen, seconds = "identity", np.inf
+        for name in self.usable:
+            too_deep = name == "elimination" and len(self.schedule.launches) > MOST_LAUNCHES
+            if self.strategies[name].problem is None and not too_deep and not self._is_beaten(name, chosen):
+                predicted = self.predict(name)
+                if predicted.bytes <= MEMORY_LIMIT and predicted.seconds < seconds:
+                    chosen, seconds = name, predicted.seconds
+        bounds = [(self._floor(n), n) for n, s in self.strategies.items() if s.problem is not None]
+        for bound, name in sorted(bounds, key=itemgetter(0)):
+            problem = self.strategies[name].problem
+            if bound >= seconds or problem is None or self.predict(name).seconds >= seconds:
+                continue
+            self.color(problem)
+            predicted = self.predict(name)
+            if predicted.seconds < seconds:
+                chosen, seconds = name, predicted.seconds
+        return chosen
+
+    def _is_beaten(self, name: str, chosen: str) -> bool:
+        """Whether elimination needs no prediction, which takes long for Programs with cuts: elements have none."""
+        if (name, chosen) != ("elimination", "elements"):
+            return False
+        strategy = self.strategies[name]
+        assert isinstance(strategy, CurvatureStrategy)
+        outline = self._outline(strategy)
+        return isinstance(outline, CurvatureOutline) and outline.is_cut
+
+    def _floor(self, name: str) -> float:
+        """Seconds that a strategy with colors takes at least; the pattern of what varies is not looked for."""
+        strategy = self.strategies[name]
+        if self.parts is None or self.linear or not isinstance(strategy, Strategy):
+            return self.predict(name).seconds
+        return strategy.predict(self.parts.floor(self.facts), Seeds(forward=1)).seconds
+
+    def _adopt(self, given: Coloring | npt.ArrayLike) -> None:
+        if self.requested not in _OPEN and STRATEGIES[self.requested].problem is None:
+            raise InputError(
+                f"coloring: the strategy {self.requested!r} colors nothing; leave the coloring or the strategy out"
+            )
+        is_open = self.requested in _OPEN
+        problem = STRATEGIES["forward" if is_open else self.requested].problem
+        if is_open and isinstance(given, COLORING.Coloring):
+            problem = given.problem
+        strategy = next((name for name, s in STRATEGIES.items() if s.problem == problem), None)
+        if problem is None or strategy is None:
+            usable = ", ".join(repr(s.problem) for s in STRATEGIES.values() if s.problem is not None)
+            raise InputError(f"coloring: got a {problem} coloring; a Jacobian can be computed with one of {usable}")
+        self._is_given = True
+        self._made[coloring_stage(problem)] = adopt_coloring(given, self.pattern, problem)
+        self.requested = cast("StrategyName", strategy)
