@@ -21,7 +21,7 @@ import numpy.typing as npt
 from coloring.compiled import Ints, compiled, pays, run, unsigned
 from coloring.neighborhoods import Degrees
 from coloring.pattern import Index, Pattern
-from coloring.transposition import transpose
+from coloring.transposition import fill_columns, filler, is_scattered, transpose
 
 # Entries up to which NumPy answers sooner than numba is imported.
 SMALL = 50_000
@@ -37,7 +37,7 @@ class BipartiteGraph:
     vertices_are_columns : bool
         Otherwise the vertices are the rows.
     threads : int
-        How many of them transpose a large pattern.
+        How many of them transpose a large pattern whose rows are scattered.
     room : float
         Neighbours that orders may list beside the graph, for each entry, vertex and net; by default 17 bytes.
     """
@@ -90,7 +90,7 @@ class BipartiteGraph:
     @property
     def net_ptr(self) -> Index:
         """Where the vertices of each net begin in `net_vertices`."""
-        return self.pattern.indptr if self.vertices_are_columns else self._pointers
+        return self.pattern.indptr if self.vertices_are_columns else self.pointers
 
     @property
     def net_vertices(self) -> Index:
@@ -119,7 +119,7 @@ class BipartiteGraph:
         if not self.vertices_are_columns:
             return marks
         result = np.empty_like(marks)
-        run(_carry, self.entries, unsigned(self.pattern.indices), unsigned(self._pointers.copy()), marks, result)
+        run(_carry, self.entries, unsigned(self.pattern.indices), unsigned(self.pointers.copy()), marks, result)
         return result
 
     @property
@@ -131,10 +131,10 @@ class BipartiteGraph:
         """Take the pattern by columns from where it is known already."""
         for array in (pointers, rows):
             array.flags.writeable = False
-        self.__dict__["_pointers"], self.__dict__["_transposed"] = pointers, (pointers, rows)
+        self.__dict__["pointers"], self.__dict__["_transposed"] = pointers, (pointers, rows)
 
     @cached_property
-    def _pointers(self) -> Index:
+    def pointers(self) -> Index:
         """Row pointer of the transposed pattern."""
         pointers = np.zeros(self.pattern.shape[1] + 1, dtype=self.pattern.indptr.dtype)
         arguments = (unsigned(self.pattern.indices), pointers)
@@ -150,20 +150,15 @@ class BipartiteGraph:
     def _transposed(self) -> tuple[Index, Index]:
         """The pattern by columns: pointers and sorted rows."""
         pattern = self.pattern
-        if self.threads > 1 and pays(_transpose, pattern.nnz, SMALL):
-            shared = transpose(pattern, self.threads)
-            for array in shared:
-                array.flags.writeable = False
-            return shared
-        arrays = unsigned(pattern.indptr), unsigned(pattern.indices)
-        if not pays(_transpose, pattern.nnz, SMALL, arrays):
-            rows = pattern.rows()
-            indices = rows[np.argsort(pattern.indices, kind="stable")]
+        if not pays(fill_columns, pattern.nnz, SMALL, (unsigned(pattern.indptr), unsigned(pattern.indices))):
+            pointers, rows = self.pointers, pattern.rows()[np.argsort(pattern.indices, kind="stable")]
+        elif is_scattered(pattern):
+            pointers, rows = transpose(pattern, self.threads)
         else:
-            indices = np.empty_like(pattern.indices)
-            compiled(_transpose)(*arrays, unsigned(self._pointers.copy()), indices)
-        indices.flags.writeable = False
-        return self._pointers, indices
+            pointers, rows = self.pointers, np.empty_like(pattern.indices)
+            filler(pattern, pointers, rows)(0, pattern.shape[0])
+        pointers.flags.writeable = rows.flags.writeable = False
+        return pointers, rows
 
 
 def _tally(indices: Ints, counts: Ints) -> None:
@@ -178,12 +173,3 @@ def _carry(indices: Ints, ends: Ints, marks: Ints, result: Ints) -> None:
         column = indices[k]
         result[ends[column]] = marks[k]
         ends[column] += 1
-
-
-def _transpose(indptr: Ints, indices: Ints, ends: Ints, rows: Ints) -> None:
-    """Fill `rows` column by column; `ends` holds each column's begin, and afterwards its end."""
-    for row in range(len(indptr) - 1):
-        for k in range(indptr[row], indptr[row + 1]):
-            column = indices[k]
-            rows[ends[column]] = row
-            ends[column] += 1

@@ -1,10 +1,11 @@
-"""Greedy coloring in natural order by two threads, with the very colors of one.
+"""Greedy coloring in natural order by several threads, with the very colors of one.
 
-First fit is a chain: the color of a vertex depends on those before it. What can be shared is all else. The threads
-count the entries of each column together; then one of them brings the pattern into columns, a range of rows at a time,
-while the other one colors the columns that are complete so far. In grids, bands and meshes these follow the rows;
-where they do not, both threads bring the pattern into columns first. Vertices that are rows need no transposition: one
-thread colors them.
+First fit is a chain: the color of a vertex depends on those before it. What can be shared is all else, that is to bring
+the pattern into columns; and that takes as long as the chain, or longer. One thread colors the columns that are
+complete, while others complete the next ones. Where the columns follow the rows, as in grids, bands and meshes, they
+are complete a range of rows at a time. Where they do not, the entries are dealt out to buckets of columns first, by all
+threads; whoever has nothing else to do settles the next bucket. Vertices that are rows need no transposition: one thread
+colors them.
 
 References
 ----------
@@ -15,22 +16,21 @@ and repair what collides; such colors are not those of the greedy algorithm, and
 from __future__ import annotations
 
 import operator
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
 
 from coloring.algorithms import partial_distance_2
-from coloring.algorithms.partial_distance_2 import color_beyond
-from coloring.algorithms.partial_distance_2_kernels import color_complete
+from coloring.algorithms.partial_distance_2 import Progress, advance
 from coloring.bipartite import BipartiteGraph
-from coloring.compiled import SMALL, compiled, unsigned
+from coloring.compiled import SMALL
 from coloring.demand import Colors
 from coloring.pattern import Index, Pattern
-from coloring.transposition import count, even_shares, fill
+from coloring.transposition import distribute, even_groups, even_shares, filler, settle
 
-# Ranges of rows between which the threads look at each other.
+# Ranges of rows or of columns between which the threads look at each other.
 RANGES = 32
 # Rows looked at to see whether columns follow the rows, and the part of the columns that must be complete when half of
 # the rows are done.
@@ -45,7 +45,7 @@ def first_fit(graph: BipartiteGraph, threads: int) -> Colors:
     ----------
     graph : BipartiteGraph
     threads : int
-        Those beyond two help to count only.
+        Where columns follow the rows, no more than two are used.
 
     Examples
     --------
@@ -56,9 +56,9 @@ def first_fit(graph: BipartiteGraph, threads: int) -> Colors:
     """
     threads = as_threads(threads, "first_fit")
     shared = threads > 1 and graph.vertices_are_columns and not graph.is_transposed and graph.entries > max(SMALL, 0)
-    if shared and follows_rows(graph.pattern):
-        return _together(graph, threads)
-    return partial_distance_2.natural(graph)
+    if not shared:
+        return partial_distance_2.natural(graph)
+    return _behind_rows(graph) if follows_rows(graph.pattern) else _by_buckets(graph, threads)
 
 
 def as_threads(threads: int, call: str) -> int:
@@ -78,23 +78,47 @@ def as_threads(threads: int, call: str) -> int:
     return number
 
 
-def _together(graph: BipartiteGraph, threads: int) -> Colors:
-    """Color in natural order while the pattern is brought into columns."""
-    pattern, n = graph.pattern, graph.num_vertices
-    with ThreadPoolExecutor(threads) as pool:
-        pointers, places = count(pattern, even_shares(pattern, threads), pool)
-    rows: Index = np.empty_like(pattern.indices)
-    colors, used = np.empty(n, dtype=np.int32), np.zeros(graph.num_nets, dtype=np.uint64)
-    paint, structure = compiled(color_complete), (unsigned(pointers), unsigned(rows), unsigned(places[0]))
-    transpose_some = partial(fill, pattern, places[0], rows)
-    done, stopped = 0, False
+def _behind_rows(graph: BipartiteGraph) -> Colors:
+    """Color while a second thread writes range after range of the rows to their columns."""
+    pattern = graph.pattern
     with ThreadPoolExecutor(1) as pool:
-        for filled in [pool.submit(transpose_some, *bounds) for bounds in pairwise(even_shares(pattern, RANGES))]:
-            filled.result()
-            if not stopped:
-                done, stopped = paint(done, *structure, used, colors)
+        # Memory is handed out page by page when it is first written to, which takes as long as to count the entries.
+        touched = pool.submit(np.full_like, pattern.indices, 0)
+        pointers = graph.pointers
+        rows = touched.result()
+        fill, progress = filler(pattern, pointers, rows), _progress(graph, pointers, rows)
+        for complete in [pool.submit(fill, *bounds) for bounds in pairwise(even_shares(pattern, RANGES))]:
+            advance(progress, complete.result())
     graph.adopt_transposed(pointers, rows)
-    return color_beyond(graph, np.arange(n, dtype=graph.dtype), done, used, colors) if stopped else colors
+    return progress.colors
+
+
+def _by_buckets(graph: BipartiteGraph, threads: int) -> Colors:
+    """Color bucket after bucket; others, and this thread as long as it would have to wait, settle them."""
+    with ThreadPoolExecutor(threads) as pool:
+        buckets = distribute(graph.pattern, threads, pool)
+    progress, columns = _progress(graph, buckets.pointers, buckets.rows), buckets.columns_up_to
+    with ThreadPoolExecutor(threads - 1) as pool:
+        groups = [(bounds, pool.submit(settle, buckets, *bounds)) for bounds in pairwise(even_groups(buckets, RANGES))]
+        waiting = deque(groups)
+        for (_, last), settled in groups:
+            while not settled.done() and waiting:
+                bounds, task = waiting.popleft()
+                if task.cancel():
+                    settle(buckets, *bounds)
+            if not settled.cancelled():
+                settled.result()
+            advance(progress, columns(last))
+    graph.adopt_transposed(buckets.pointers, buckets.rows)
+    return progress.colors
+
+
+def _progress(graph: BipartiteGraph, pointers: Index, rows: Index) -> Progress:
+    """Begin a coloring of columns that are still being filled."""
+    views = (pointers.view(), rows.view())
+    for view in views:
+        view.flags.writeable = False  # the kernels of complete patterns, which are not written to, serve these too
+    return Progress(graph, *views, np.empty(graph.num_vertices, dtype=np.int32))
 
 
 def follows_rows(pattern: Pattern) -> bool:

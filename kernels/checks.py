@@ -23,8 +23,17 @@ def check_schedule(schedule: Schedule) -> None:
             for access in launch.loads:
                 _check_access(access, launch.box, schedule.sizes)
             _check_access(launch.store, launch.row_box, schedule.sizes)
+            if launch.loop and (len(launch.box) != 1 or launch.reduced or launch.indptr is not None):
+                raise ValueError(f"box {launch.box} in a loop, whose launches have one dimension and no sums")
         except ValueError as error:
             raise ValueError(f"launch {number} of the schedule: {error}") from None
+    for step in schedule.steps:
+        boxes = {schedule.launches[number].box for number in step}
+        inside = [k for k, call in enumerate(schedule.calls) if step.start < call.position < step.stop]
+        if len(boxes) > 1 or inside:
+            raise ValueError(
+                f"launches {step.start} ... {step.stop - 1}: a loop over boxes {boxes}, with calls {inside}"
+            )
     stored = {launch.store.buffer for launch in schedule.launches}
     for number, call in enumerate(schedule.calls):
         try:

@@ -28,6 +28,10 @@ class Executor(ABC):
     def values(self, buffers: Sequence[FloatArray], launches: Set[int] | None = None) -> None:
         """Run all launches in order, or those of these numbers."""
 
+    def results(self, buffers: Sequence[FloatArray]) -> None:
+        """Compute the output, what is wanted beside it, and what the guards ask for; other buffers hold anything."""
+        self.values(buffers)
+
     @abstractmethod
     def sweep(self, sweeps: Sequence[Sweep], buffers: Sequence[FloatArray]) -> None:
         """Run sweeps in order; their buffers may go beyond those of the schedule."""

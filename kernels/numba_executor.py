@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,8 @@ from kernels.calls import CallRunner
 from kernels.checks import check_schedule
 from kernels.entry import Invocation
 from kernels.executor import Executor, Rows, allocate_partials, rows_of
+from kernels.loop_printer import LoopVariant, print_loop
+from kernels.loops import LoweredLoop, lower_loop
 from kernels.module import compile_source
 from kernels.numba_printer import HEADER, VARIANTS, Variant, print_launch
 from kernels.shape import LoweredLaunch, active_slots, lower
@@ -43,25 +45,46 @@ class NumbaExecutor(Executor):
     def __init__(self, schedule: Schedule) -> None:
         check_schedule(schedule)
         self.schedule = schedule
-        self._lowered = [lower(launch) for launch in schedule.launches]
+        self._lowered = [None if launch.loop else lower(launch) for launch in schedule.launches]
+        self._loops = {step.start: lower_loop(launches) for step, launches in _loops(schedule)}
         self._compiled: dict[Variant, list[_Compiled]] = {}
         self._sweeps: dict[int, _SweepCode] = {}
         self._printed: dict[object, Source] = {}
         self._calls = CallRunner(schedule)
 
-    def prepare(self, *variants: Variant) -> None:
+    def prepare(self, *variants: Task) -> None:
         """Compile (or load from the disk cache) all functions of these variants."""
         for variant in variants:
-            self._variant(variant)
+            if variant == "results":
+                _ = self._merged
+            else:
+                self._variant(variant)
 
     def values(self, buffers: Sequence[FloatArray], launches: Set[int] | None = None) -> None:
         """Run launches in order; see `Executor.values`."""
         self._check_sizes(buffers)
-        for position, launch in enumerate(self._variant("value")):
-            self._calls.before(position, buffers)
-            if launches is None or position in launches:
+        for launch in self._variant("value"):
+            self._calls.before(launch.position, buffers)
+            if launches is None or launch.position in launches:
                 launch.run_rows(launch.arguments(buffers))
         self._calls.after_all(buffers)
+
+    def results(self, buffers: Sequence[FloatArray]) -> None:
+        """Compute what is read from outside; see `Executor.results`."""
+        self._check_sizes(buffers)
+        for position, loops in self._merged:
+            self._calls.before(position, buffers)
+            for loop in loops:
+                loop.run_rows(loop.arguments(buffers))
+        self._calls.after_all(buffers)
+
+    @cached_property
+    def _merged(self) -> list[tuple[int, list[_Compiled]]]:
+        """The loops of each segment, behind the number of its first launch."""
+        return [
+            (segment.position, [_merged_code(merged) for merged in segment.loops])
+            for segment in segments_of(self.schedule)
+        ]
 
     def sweep(self, sweeps: Sequence[Sweep], buffers: Sequence[FloatArray]) -> None:
         """Run sweeps in order; see `Executor.sweep`."""
@@ -88,12 +111,14 @@ class NumbaExecutor(Executor):
     def partials(self, buffers: Sequence[FloatArray], out: list[FloatArray] | None = None) -> list[FloatArray]:
         """Local partial derivatives of all launches; see `Executor.partials`."""
         self._check_sizes(buffers)
+        if self.schedule.has_loops:
+            raise ValueError("partials: the schedule has loops; lower the Program without them")
         result = allocate_partials(self.schedule) if out is None else out
-        for position, (launch, array) in enumerate(zip(self._variant("partials"), result, strict=True)):
+        for launch, array in zip(self._variant("partials"), result, strict=True):
             expected = launch.points, launch.active
             if launch.active and (array.shape != expected or not array.flags.c_contiguous):
                 raise ValueError(f"partials(out=...): shape {array.shape}, expected {expected}, contiguous")
-            self._calls.before(position, buffers)
+            self._calls.before(launch.position, buffers)
             extra = (array.reshape(-1),) if launch.active else ()
             launch.run_rows(launch.arguments(buffers, extra))
         self._calls.after_all(buffers)
@@ -103,8 +128,8 @@ class NumbaExecutor(Executor):
         """Push tangents along; see `Executor.forward`."""
         self._check_sizes(buffers)
         _check_seeds(tangents, self.schedule.sizes, seeds)
-        for position, launch in enumerate(self._variant("forward")):
-            self._calls.before(position, buffers)
+        for launch in self._variant("forward"):
+            self._calls.before(launch.position, buffers)
             if launch.active:
                 launch.run_rows((seeds, *launch.arguments(buffers, launch.rows(tangents))), seeds)
             else:
@@ -122,7 +147,7 @@ class NumbaExecutor(Executor):
 
     def value_invocations(self, buffers: Sequence[FloatArray], launches: Set[int] | None = None) -> list[Invocation]:
         """What `values` runs, as calls to be made by one compiled function (see `kernels.entry`)."""
-        chosen = [c for k, c in enumerate(self._codes("value")) if launches is None or k in launches]
+        chosen = [code for code in self._codes("value") if launches is None or code.position in launches]
         return [launch.invocation(launch.arguments(buffers)) for launch in chosen]
 
     def partial_invocations(self, buffers: Sequence[FloatArray], out: Sequence[FloatArray]) -> list[Invocation]:
@@ -163,8 +188,16 @@ class NumbaExecutor(Executor):
         return made
 
     def _codes(self, variant: Variant) -> list[_Code]:
-        pairs = zip(self._lowered, self.schedule.launches, strict=True)
-        return [_code(lowered, launch, variant) for lowered, launch in pairs if _needed(launch, variant)]
+        launches, codes = self.schedule.launches, []
+        for step in self.schedule.steps:
+            lowered, position = self._lowered[step.start], step.start
+            if not any(_needed(launches[k], variant) for k in step):
+                continue
+            if lowered is None:
+                codes.append(_loop_code(self._loops[position], launches[step.start : step.stop], variant, position))
+            else:
+                codes.append(_code(lowered, launches[position], variant, position))
+        return codes
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,6 +214,7 @@ class _Code:
     active: int
     work: int
     align: int
+    position: int
 
     def arguments(self, buffers: Sequence[FloatArray], extra: tuple[FloatArray, ...] = ()) -> tuple[Any, ...]:
         """What the function takes after the range."""
@@ -223,13 +257,43 @@ def source_text(schedule: Schedule, *variants: Variant, sweeps: Sequence[Sweep] 
     texts: dict[str, None] = {}
     for variant in variants or (() if sweeps else VARIANTS):
         for launch in schedule.launches:
-            if _needed(launch, variant):
+            if _needed(launch, variant) and not launch.loop:
                 texts[print_launch(lower(launch).shape, variant if launch.active else "value").text] = None
+        for step, launches in _loops(schedule):
+            if variant != "partials":
+                texts[_loop_code(lower_loop(launches), launches, variant, step.start).source.text] = None
     texts |= dict.fromkeys(print_sweep(lower_sweep(sweep).shape).text for sweep in sweeps)
     return HEADER + "".join(text.removeprefix(HEADER) for text in texts)
 
 
-def _code(lowered: LoweredLaunch, launch: Launch, variant: Variant) -> _Code:
+def _loops(schedule: Schedule) -> Iterator[tuple[range, Sequence[Launch]]]:
+    for step in schedule.steps:
+        if schedule.launches[step.start].loop:
+            yield step, schedule.launches[step.start : step.stop]
+
+
+def _loop_code(lowered: LoweredLoop, launches: Sequence[Launch], variant: Variant, position: int) -> _Code:
+    """A whole loop; it is no work for threads."""
+    shape, active = lowered.shape, any(launch.active for launch in launches)
+    chosen: LoopVariant = (
+        "reverse" if variant == "reverse" else "forward" if variant == "forward" and active else "value"
+    )
+    return _Code(
+        print_loop(shape, chosen),
+        (lowered.geometry,),
+        lowered.tables,
+        lowered.slots,
+        tuple(lowered.slots[slot] for slot in shape.active_slots),
+        lowered.length,
+        sum(launch.points for launch in launches),
+        sum(len(launch.active) for launch in launches),
+        0,
+        1,
+        position,
+    )
+
+
+def _code(lowered: LoweredLaunch, launch: Launch, variant: Variant, position: int) -> _Code:
     variant = variant if launch.active else "value"
     kernel = launch.kernel if variant == "value" else launch.linearized
     return _Code(
@@ -245,6 +309,25 @@ def _code(lowered: LoweredLaunch, launch: Launch, variant: Variant) -> _Code:
         # Where the outermost loop is the vectorised one, pieces begin where whole vectors begin: the same points
         # are left over for its scalar end whatever the number of pieces.
         64 if lowered.shape.row_dims + lowered.shape.sum_dims == 1 and not lowered.shape.ragged else 1,
+        position,
+    )
+
+
+def _merged_code(merged: Merged) -> _Compiled:
+    lowered = lower_merged(merged)
+    shape, source = lowered.shape, print_merged(lowered.shape)
+    return _Compiled(
+        source,
+        (lowered.geometry,),
+        lowered.tables,
+        lowered.slots,
+        (),
+        lowered.length,
+        merged.points,
+        0,
+        merged.work,
+        64 if shape.row_dims + shape.sum_dims == 1 and not shape.indptr_bits else 1,
+        function=compile_source(source),
     )
 
 

@@ -17,6 +17,8 @@ from kernels.shape import AccessShape, LaunchShape, active_slots
 from kernels.source import Source, read_only
 
 Variant = Literal["value", "partials", "forward", "reverse"]
+Task = Variant | Literal["results"]
+"""What an executor is asked for: a variant of each launch, or results (see `kernels.merging`)."""
 VARIANTS: tuple[Variant, ...] = ("value", "partials", "forward", "reverse")
 SEPARATE_LOOPS = 8
 """Up to that many active loads, ``reverse`` has one loop over the seeds for each: these vectorise, but take long to

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from kernels.calls import CallRunner
 from kernels.executor import Executor, Rows, allocate_partials, rows_of
 from kernels.interpreter import Interpreter
+from kernels.loop_runner import LoopRunner
 from kernels.step import Launch, Schedule
 from kernels.sweep import Store, Sweep
 from kernels.views import view_of
@@ -44,12 +45,17 @@ class NumpyExecutor(Executor):
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
         self._launches = [_LaunchRunner(launch) for launch in schedule.launches]
+        self._loops = {
+            step.start: LoopRunner(schedule.launches[step.start : step.stop])
+            for step in schedule.steps
+            if schedule.launches[step.start].loop
+        }
         self._calls = CallRunner(schedule)
 
     def values(self, buffers: Sequence[FloatArray], launches: Set[int] | None = None) -> None:
         """Run launches in order; see `Executor.values`."""
         with np.errstate(all="ignore"):
-            for position, launch in enumerate(self._launches):
+            for position, launch in self._steps():
                 self._calls.before(position, buffers)
                 if launches is None or position in launches:
                     launch.values(buffers)
@@ -67,6 +73,8 @@ class NumpyExecutor(Executor):
         with np.errstate(all="ignore"):
             for position, (launch, array) in enumerate(zip(self._launches, result, strict=True)):
                 self._calls.before(position, buffers)
+                if position in self._loops:
+                    self._loops[position].values(buffers)
                 launch.partials(buffers, array)
             self._calls.after_all(buffers)
         return result
@@ -74,7 +82,7 @@ class NumpyExecutor(Executor):
     def forward(self, buffers: Sequence[FloatArray], tangents: Rows, seeds: int) -> None:
         """Push tangents along; see `Executor.forward`."""
         with np.errstate(all="ignore"):
-            for position, launch in enumerate(self._launches):
+            for position, launch in self._steps():
                 self._calls.before(position, buffers)
                 launch.forward(buffers, tangents)
             self._calls.after_all(buffers)
@@ -84,8 +92,13 @@ class NumpyExecutor(Executor):
         if not values_ready:
             self.values(buffers)
         with np.errstate(all="ignore"):
-            for launch in reversed(self._launches):
+            for _, launch in reversed(list(self._steps())):
                 launch.reverse(buffers, adjoints)
+
+    def _steps(self) -> Iterator[tuple[int, _LaunchRunner | LoopRunner]]:
+        """What runs, in order, with the number of its first launch."""
+        for step in self.schedule.steps:
+            yield step.start, self._loops.get(step.start, self._launches[step.start])
 
 
 def _run_sweep(sweep: Sweep, buffers: Sequence[FloatArray]) -> None:

@@ -209,17 +209,32 @@ def _run(
     loop: Callable[..., None], slots: tuple[Index, ...], sources: tuple[Any, ...], out: Any, work: int, length: int = -1
 ) -> bool:
     """Run a compiled loop over all of `out`, or over a `length`; False for short ones that were not compiled before."""
-    length = len(out) if length < 0 else length
-    key = (loop, *[s.dtype.itemsize for s in slots])
-    function = _compiled.get(key)
-    if function is None:
-        if work < (COMPILED_FROM if "llvmlite" in sys.modules else LOADS_COMPILER_FROM):
-            return False
-        function = _compiled[key] = load("kernels.module").compile_source(
-            _source(loop, _signature(key[1:], len(sources)))
-        )
+    itemsizes = tuple([s.dtype.itemsize for s in slots])
+    is_new = (loop, *itemsizes) not in _compiled
+    if is_new and work < (COMPILED_FROM if "llvmlite" in sys.modules else LOADS_COMPILER_FROM):
+        return False
+    function, length = compiled(loop, itemsizes, len(sources)), len(out) if length < 0 else length
     run_pieces(function, split(length, work, align=64), (*_unsigned(slots), *sources, out))
     return True
+
+
+def compiled(loop: Callable[..., None], itemsizes: tuple[int, ...], sources: int) -> Callable[..., None]:
+    """A loop of `kernels.product_loops`, compiled on first use; it looks at the types of its arguments.
+
+    Parameters
+    ----------
+    loop : callable
+    itemsizes : tuple of int
+        Bytes of a number of each index table.
+    sources : int
+        How many arrays it reads beside these.
+    """
+    key = (loop, *itemsizes)
+    function = _compiled.get(key)
+    if function is None:
+        function = load("kernels.module").compile_source(_source(loop, _signature(itemsizes, sources)))
+        _compiled[key] = function
+    return function
 
 
 def zero_invocation(out: FloatArray) -> Invocation:

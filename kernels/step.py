@@ -1,6 +1,6 @@
 """Steps over buffers: kernels run over boxes of indices, calls of libraries, and the schedule that orders them.
 
-All buffers are flat float64 arrays. Loops with carried values would be a further kind of step.
+All buffers are flat float64 arrays. Launches that need each other's results turn by turn are a loop: see `Launch.loop`.
 """
 
 from __future__ import annotations
@@ -54,6 +54,11 @@ class Launch:
         Number of trailing dimensions of the box to sum over.
     indptr : array of int, optional
         Ragged sums.
+    loop : int
+        The number of the loop that the launch is a part of; 0 if of none. The launches of a loop stand side by side,
+        each over one and the same box of one dimension, without sums. They run turn by turn: the first point of all,
+        then the second point of all. So a point may load what was stored at earlier points by any of them, and at its
+        own by those that stand before. No two points of a loop store to one place.
     """
 
     kernel: Kernel
@@ -64,6 +69,7 @@ class Launch:
     active: tuple[int, ...]
     reduced: int = 0
     indptr: Index | None = None
+    loop: int = 0
 
     @property
     def points(self) -> int:
@@ -165,13 +171,29 @@ class Schedule:
         if self.calls:
             return frozenset(range(len(self.launches)))
         wanted = {*buffers, *(guard.buffer for guard in self.guards)}
-        found = set()
-        for number in range(len(self.launches) - 1, -1, -1):
-            launch = self.launches[number]
-            if launch.store.buffer in wanted:
-                found.add(number)
-                wanted.update(load.buffer for load in launch.loads)
+        found: set[int] = set()
+        for step in reversed(self.steps):
+            launches = [self.launches[number] for number in step]
+            if not wanted.isdisjoint(launch.store.buffer for launch in launches):
+                found.update(step)
+                wanted.update(load.buffer for launch in launches for load in launch.loads)
         return frozenset(found)
+
+    @cached_property
+    def steps(self) -> tuple[range, ...]:
+        """Numbers of the launches that run together: those of a loop, or one alone."""
+        found: list[range] = []
+        for number, launch in enumerate(self.launches):
+            if found and launch.loop and launch.loop == self.launches[number - 1].loop:
+                found[-1] = range(found[-1].start, number + 1)
+            else:
+                found.append(range(number, number + 1))
+        return tuple(found)
+
+    @cached_property
+    def has_loops(self) -> bool:
+        """Whether some launches are parts of loops."""
+        return any(launch.loop for launch in self.launches)
 
     @property
     def x(self) -> int:

@@ -6,14 +6,18 @@ stretch of them that stays in the processor's cache is read for nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from kernels import product_loops
 from kernels.address import Index
-from kernels.products import run_compiled
+from kernels.products import compiled
+from kernels.shape import Unsigned, unsigned
+from kernels.threads import WORK_PER_PIECE, run_pieces, split
 
 FloatArray = npt.NDArray[np.float64]
 Bits = npt.NDArray[np.int64]
@@ -28,8 +32,8 @@ MOST_PERIOD = 1 << 14
 _NEAR = 64
 """Periods that are tried one by one; longer ones are told by where these break."""
 
-_CHUNK = 1 << 10
-"""Numbers that are written at a time, at least."""
+_CHUNK = 1 << 11
+"""Numbers that are written at a time, about."""
 
 _SHARE = 8
 """The vector has to be so many times as long as all stretches."""
@@ -54,6 +58,11 @@ class Tiles:
     pieces: Index
     size: int
 
+    @cached_property
+    def loop(self) -> tuple[Callable[..., None], Unsigned, FloatArray]:
+        """What writes the vector, and what it reads."""
+        return compiled(product_loops.tile, (self.pieces.dtype.itemsize,), 1), unsigned(self.pieces), self.source
+
 
 def tiled(numbers: FloatArray) -> Tiles | None:
     """A vector as stretches that repeat; None where that is not much shorter.
@@ -66,9 +75,9 @@ def tiled(numbers: FloatArray) -> Tiles | None:
     --------
     >>> import numpy as np
     >>> from kernels.tiles import tiled
-    >>> found = tiled(np.tile([1.0, -2.0, 1.0], 4000))
+    >>> found = tiled(np.tile([1.0, -2.0, 1.0], 10000))
     >>> len(found.source), len(found.pieces) // 3
-    (1026, 12)
+    (939, 32)
     >>> tiled(np.arange(12000.0)) is None
     True
     """
@@ -95,7 +104,12 @@ def put(tiles: Tiles, out: FloatArray) -> None:
     out : array of float64, shape (size,)
         Contiguous; compiled code looks at nothing.
     """
-    run_compiled(product_loops.tile, (tiles.pieces,), (tiles.source,), out, tiles.size, len(tiles.pieces) // 3)
+    function, pieces, source = tiles.loop
+    count = len(tiles.pieces) // 3
+    if tiles.size < 2 * WORK_PER_PIECE:
+        function(0, count, pieces, source, out)
+    else:
+        run_pieces(function, split(count, tiles.size), (pieces, source, out))
 
 
 def _near_period(bits: Bits) -> int | None:
@@ -141,7 +155,7 @@ def _written(numbers: FloatArray, period: int, breaks: Index) -> Tiles | None:
         used += len(stretch)
         return used - len(stretch)
 
-    copies = period * -(-_CHUNK // period)
+    copies = period * -(-min(_CHUNK, len(numbers) // (4 * _SHARE)) // period)
     for begin, end in zip(begins[long].tolist(), (ends[long] + period).tolist(), strict=True):
         first = max(begin, done)
         if end - first < period:

@@ -15,7 +15,7 @@ from sparsejac.options import BackendName
 
 if TYPE_CHECKING:
     from kernels.numba_executor import NumbaExecutor
-    from kernels.numba_printer import Variant
+    from kernels.numba_printer import Task
 
 # What the interpreter is taken to need: a fixed part for each launch or sweep and for each of its array operations, and
 # a part for each operation on a point.
@@ -45,27 +45,27 @@ class Backend:
         self._lock = Lock()
         self._interpreter: NumpyExecutor | None = None
         self._compiled: NumbaExecutor | None = None
-        self._ready: set[Variant] = set()
-        self._seconds: dict[Variant, float] = {}
+        self._ready: set[Task] = set()
+        self._seconds: dict[Task, float] = {}
 
     @property
     def chosen(self) -> Literal["numpy", "numba"]:
         """What the next call is going to use, unless it tips the scales."""
         return "numba" if self._compiled is not None else "numpy"
 
-    def executor(self, variants: tuple[Variant, ...], seeds: int = 1) -> Executor:
+    def executor(self, variants: tuple[Task, ...], seeds: int = 1) -> Executor:
         """Return the executor for one run of each of `variants`.
 
         Parameters
         ----------
-        variants : tuple of {"value", "partials", "forward", "reverse"}
+        variants : tuple of {"value", "partials", "forward", "reverse", "results"}
         seeds : int
             Seeds that forward and reverse runs carry, in all.
         """
         self.compiled(variants, seeds)
         return self.ready(variants)
 
-    def compiled(self, variants: tuple[Variant, ...], seeds: int = 1, others: float = 0.0) -> NumbaExecutor | None:
+    def compiled(self, variants: tuple[Task, ...], seeds: int = 1, others: float = 0.0) -> NumbaExecutor | None:
         """What compiles, if that pays by now, one more run being asked for; nothing is compiled yet.
 
         Parameters
@@ -82,7 +82,7 @@ class Backend:
                 self.compile_seconds += perf_counter() - start
             return self._compiled
 
-    def ready(self, variants: tuple[Variant, ...]) -> Executor:
+    def ready(self, variants: tuple[Task, ...]) -> Executor:
         """The executor that was chosen, with these variants compiled."""
         with self._lock:
             if self._compiled is None:
@@ -95,13 +95,13 @@ class Backend:
                 self.compile_seconds += perf_counter() - start
             return self._compiled
 
-    def _buys(self, variants: tuple[Variant, ...], seeds: int, others: float) -> bool:
+    def _buys(self, variants: tuple[Task, ...], seeds: int, others: float) -> bool:
         if self.name != "auto":
             return self.name == "numba"
         self._spent += sum(self._estimate(variant, seeds) for variant in variants) + others
         return self._spent > COMPILE_SECONDS
 
-    def _estimate(self, variant: Variant, seeds: int) -> float:
+    def _estimate(self, variant: Task, seeds: int) -> float:
         """Seconds of the interpreter for one run."""
         carried = seeds if variant in ("forward", "reverse") else 0
         if variant not in self._seconds:
@@ -110,11 +110,11 @@ class Backend:
         return self._seconds[variant] + partials * carried * OPERATION_SECONDS
 
 
-def estimate_interpreter(schedule: Schedule, variant: Variant = "value") -> float:
+def estimate_interpreter(schedule: Schedule, variant: Task = "value") -> float:
     """Seconds that the interpreter is taken to need for one run, seeds aside."""
     total = 0.0
     for launch in schedule.launches:
-        kernel = launch.kernel if variant == "value" else launch.linearized
+        kernel = launch.kernel if variant in ("value", "results") else launch.linearized
         total += estimate_kernel(kernel, launch.points)
     return total
 

@@ -37,17 +37,20 @@ class Blocks:
 
     def matrices(self, data: Floats, format: Format, *, copy_structure: bool) -> Any:
         """Sparse matrices in the structure of the outputs, in each the structure of the inputs; see `assemble`."""
-        if self._is_whole and format == "csr" and not copy_structure:
-            return self._frame.matrix(data)
+        if not copy_structure and (frame := self.frame(format)) is not None:
+            return frame.matrix(data)
         if self._is_whole:
             return assemble(self.pattern, data, format, copy_structure=copy_structure)
         return self._nested(
             [[assemble(p, data[at], format, copy_structure=copy_structure) for p, at in row] for row in self._cut]
         )
 
+    def frame(self, format: Format) -> Frame | None:
+        """All of the matrix but its entries, where there is one matrix whose entries stand in the order of `pattern`."""
+        return self._frame if self._is_whole and format == "csr" else None
+
     @cached_property
     def _frame(self) -> Frame:
-        """All of the whole matrix but its entries."""
         return Frame(self.pattern)
 
     def patterns(self) -> Any:

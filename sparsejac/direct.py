@@ -61,6 +61,7 @@ class Direct:
 
     def __init__(self, variants: Variants, defaults: Bound) -> None:
         self.again: Callable[[Any, Any], bool] | None = None
+        self.nnz = 0
         self._variants = variants
         self._usable = _is_plain(defaults)
         if not self._usable:
@@ -138,7 +139,7 @@ class Direct:
         def again(x: Any, out: Any) -> bool:
             return variants.version == version and write(x, out)
 
-        self.again, self._version = again, version
+        self.nnz, self.again, self._version = way.nnz, again, version
 
     def _operands(self, args: tuple[Any, ...]) -> list[Floats] | None:
         """The operands, some of them other ones; copies, which `out` cannot overlap."""

@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from kernels.address import Table
 from kernels.entry import DONE, FLIPPED, OVERLAP
-from kernels.executor import allocate
 from kernels.lazy import load
 from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Schedule
+from sparsejac.buffer_sets import BufferSets
 from sparsejac.candidates import MEMORY_LIMIT, Candidates
 from sparsejac.dead_branches import has_branches, without_dead_branches
 from sparsejac.decisions import ask, raised_by_f
@@ -30,7 +30,6 @@ from sparsejac.pattern import Pattern, entry_numbers
 from sparsejac.sparsity import Sparsity, detect
 from sparsejac.strategies.identity import IDENTITY
 from sparsejac.strategies.protocol import Prepared
-from sparsejac.strategies.workspace import Workspaces
 from sparsejac.zeros import Known
 
 if TYPE_CHECKING:
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
     from sparsejac.symmetric import HessianOf
 
 FloatArray = npt.NDArray[np.float64]
-
-_NOTHING = np.empty(0)
 
 _TIMED = 10
 _WARM = 2
@@ -98,7 +95,7 @@ class Engine(Candidates):
         # How often entries were computed again: one by one; without dead branches.
         self.recomputed = self.unbranched = 0
         self.pattern_checked = pattern is None
-        self._buffers = Workspaces(lambda: allocate(self.schedule))
+        self._buffers = BufferSets(self.schedule)
         self._fused: Fused | None = None
         self._evaluated: Parts | None = None
         # Seconds of one evaluation by strategy, and how many evaluations are still to be timed.
@@ -109,7 +106,7 @@ class Engine(Candidates):
         """Time all strategies at these inputs, once, and use the fastest from now on; see `sparsejac.measuring`."""
         with self._lock:
             if self._winner is None and not self.linear:
-                given = self._as_given(inputs)
+                given = self._buffers.required(inputs)
                 self.measured, winner = load("sparsejac.measuring").race(self, given, MEMORY_LIMIT)
                 self._made.update(winner._made)
                 self.seconds.update(winner.seconds)
@@ -180,16 +177,16 @@ class Engine(Candidates):
         return value, beside
 
     def _values(self, inputs: Sequence[FloatArray], read: tuple[int, ...], *, check: bool) -> list[FloatArray]:
-        buffers = self._filled(self._as_given(inputs))
+        buffers = self._buffers.take(self._buffers.required(inputs))
         with raised_by_f(check):
             self.backend.executor(("value",)).values(buffers)
             ask(self.schedule, buffers, check)
-        return self._returned(buffers, read)
+        return self._buffers.give(buffers, read)
 
     def data(self, inputs: Sequence[FloatArray], out: FloatArray | None = None, *, check: bool = True) -> FloatArray:
         """Entries of the Jacobian in CSR order; see `value`, and `out` for where to write them."""
         out = self._place(out)
-        self.write(self._as_given(inputs), out, check=check)
+        self.write(self._buffers.required(inputs), out, check=check)
         return out
 
     def value_and_data(
@@ -205,7 +202,7 @@ class Engine(Candidates):
         check : bool
         """
         out = self._place(out)
-        (value,) = self.write(self._as_given(inputs), out, (self.schedule.output,), check=check)
+        (value,) = self.write(self._buffers.required(inputs), out, (self.schedule.output,), check=check)
         return value, out
 
     def value_data_and_aux(
@@ -216,7 +213,7 @@ class Engine(Candidates):
         if aux is None:
             return *self.value_and_data(inputs, out, check=check), np.empty(0)
         out = self._place(out)
-        value, beside = self.write(self._as_given(inputs), out, (self.schedule.output, aux), check=check)
+        value, beside = self.write(self._buffers.required(inputs), out, (self.schedule.output, aux), check=check)
         return value, out, beside
 
     def write(
@@ -242,7 +239,10 @@ class Engine(Candidates):
             entries = parts.constant_entries(inputs) if parts is not None and parts.linear and not read else None
             if entries is None:
                 return self._write(inputs, out, read, check)
-            out[...] = entries if self.form is None else entries[self.form.sources]
+            if self.form is None:
+                parts.put(entries, out)
+            else:
+                out[...] = entries[self.form.sources]
             return []
         given = inputs if parts is None else parts.completed(inputs)
         if given is None:
@@ -255,7 +255,7 @@ class Engine(Candidates):
             if status == OVERLAP:
                 return self.write([array.copy() for array in inputs], out, read, check=check)
             if status != DONE or read:
-                buffers = self._with_inputs(workspace[0], inputs)
+                buffers = self._buffers.place(workspace[0], inputs)
             if status == FLIPPED:
                 ask(self.schedule, buffers, check)
             if status != DONE:
@@ -277,7 +277,9 @@ class Engine(Candidates):
         size : int
             Of x.
         """
-        fused, nnz = self._fused, self.pattern.nnz
+        fused, parts, nnz = self._fused, self._evaluated, self.pattern.nnz
+        if fused is None and parts is not None and parts.linear and self.form is None and not self._untimed:
+            return parts.repeated((np.empty(0), *constants), size)
         if fused is None or not fused.looks or self._untimed or self._evaluated is not None:
             return None
         function, take, give = fused.function, fused.workspaces.take, fused.workspaces.give
@@ -333,13 +335,13 @@ class Engine(Candidates):
             self._check_pattern(inputs)
         if parts is not None:
             return self._write_parts(prepared, parts, inputs, out, read, check)
-        buffers = self._filled(inputs)
+        buffers = self._buffers.take(inputs)
         with raised_by_f(check):
             self._write_data(prepared, buffers, out)
             ask(self.schedule, buffers, check)
             if read and not prepared.computes_values:
                 self.backend.executor(("value",)).values(buffers)
-        return self._returned(buffers, read)
+        return self._buffers.give(buffers, read)
 
     def _write_constants(
         self, inputs: Sequence[FloatArray], out: FloatArray, read: tuple[int, ...], check: bool
@@ -355,11 +357,11 @@ class Engine(Candidates):
             return self._write_whole(inputs, out, read, check)
         copies: list[FloatArray] = []
         if read or (check and decides):
-            buffers = self._filled(inputs)
+            buffers = self._buffers.take(inputs)
             with raised_by_f(check):
                 self.backend.executor(("value",)).values(buffers)
                 ask(self.schedule, buffers, check)
-            copies = self._returned(buffers, read)
+            copies = self._buffers.give(buffers, read)
         out[...] = entries if self.form is None else entries[self.form.sources]
         return copies
 
@@ -376,7 +378,7 @@ class Engine(Candidates):
         with raised_by_f(check):
             given = parts.completed(inputs)
             if given is not None:
-                buffers = parts.filled(given)
+                buffers = parts.buffers.take(given)
                 prepared.data(buffers, parts.backend.ready(prepared.variants), out)
                 own = buffers[: len(self.schedule.sizes)]
                 self._make_finite(prepared, own, out)
@@ -384,7 +386,7 @@ class Engine(Candidates):
         if given is None:
             return self._write_whole(inputs, out, read, check)
         copies = self._read(parts, own, read)
-        parts.give(buffers)
+        parts.buffers.give(buffers)
         return copies
 
     def _read(
@@ -401,12 +403,12 @@ class Engine(Candidates):
         """As `_write`, entry by entry: constants that are not finite are no summands to keep."""
         if any(np.may_share_memory(array, out) for array in inputs):
             inputs = [array.copy() for array in inputs]
-        prepared, buffers = self.prepare("identity"), self._filled(inputs)
+        prepared, buffers = self.prepare("identity"), self._buffers.take(inputs)
         with raised_by_f(check):
             self.backend.executor(prepared.variants)
             self._write_data(prepared, buffers, out)
             ask(self.schedule, buffers, check)
-        return self._returned(buffers, read)
+        return self._buffers.give(buffers, read)
 
     def _fuse_with_values(self) -> Fused | None:
         """One call for evaluations whose values are read, too; tried once."""
@@ -453,7 +455,7 @@ class Engine(Candidates):
         -------
         array of bool, shape (nnz,)
         """
-        buffers = self._filled(self._as_given(inputs))
+        buffers = self._buffers.take(self._buffers.required(inputs))
         partials = NumpyExecutor(self.schedule).partials(buffers)
         live = tuple(
             partial != 0.0 if launch.active else None
@@ -474,34 +476,6 @@ class Engine(Candidates):
                 "can be written to"
             )
         return np.asarray(out)  # a memmap is no array to compiled code, but its memory is one
-
-    def _as_given(self, inputs: Sequence[FloatArray]) -> list[FloatArray]:
-        """Inputs as compiled code takes them, which looks at nothing: contiguous, aligned, of the right sizes."""
-        arrays = [np.require(given, np.float64, ("C", "A")) for given in inputs]
-        for buffer, array in zip(self.schedule.inputs, arrays, strict=True):
-            if array.shape != (self.schedule.sizes[buffer],):
-                raise InputError(
-                    f"input buffer {buffer}: got shape {array.shape}, expected {(self.schedule.sizes[buffer],)}"
-                )
-        return arrays
-
-    def _filled(self, inputs: Sequence[FloatArray]) -> list[FloatArray]:
-        """Buffers with the inputs in their places."""
-        return self._with_inputs(self._buffers.take(), inputs)
-
-    def _with_inputs(self, buffers: Sequence[FloatArray], inputs: Sequence[FloatArray]) -> list[FloatArray]:
-        placed = list(buffers[: len(self.schedule.sizes)])
-        for buffer, array in zip(self.schedule.inputs, inputs, strict=True):
-            placed[buffer] = array
-        return placed
-
-    def _returned(self, buffers: list[FloatArray], read: tuple[int, ...]) -> list[FloatArray]:
-        """Copies of some buffers; all but the inputs go back to the pool."""
-        copies = [buffers[b].copy() for b in read]
-        for b in self.schedule.inputs:
-            buffers[b] = _NOTHING
-        self._buffers.give(buffers)
-        return copies
 
     def _write_data(self, prepared: Prepared, buffers: list[FloatArray], out: FloatArray) -> None:
         prepared.data(buffers, self.backend.ready(prepared.variants), out)
@@ -534,11 +508,11 @@ class Engine(Candidates):
     def _check_pattern(self, inputs: Sequence[FloatArray]) -> None:
         """Test a given pattern at x, and beside it: what is missing may just happen to be zero at x."""
         for moved in (inputs, [move_randomly(inputs[0]), *inputs[1:]]):
-            buffers, data = self._filled(moved), np.empty(self.pattern.nnz)
+            buffers, data = self._buffers.take(moved), np.empty(self.pattern.nnz)
             self._write_data(self.prepared, buffers, data)
             executor = self.backend.executor(("forward",), VECTORS)
             check_pattern_products(self.pattern, data, self.schedule, buffers, executor)
-            self._returned(buffers, ())
+            self._buffers.give(buffers)
         self.pattern_checked = True
 
 

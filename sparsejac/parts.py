@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import is_
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,15 +18,16 @@ from kernels.entry import Invocation
 from kernels.executor import Executor, allocate
 from kernels.products import add_at, add_at_invocation, copy_invocation
 from kernels.step import Schedule
+from kernels.tiles import Tiles, put, tiled
 from sparsejac.backend import Backend
 from sparsejac.bits import same_bits
+from sparsejac.buffer_sets import BufferSets
 from sparsejac.options import BackendName
 from sparsejac.pattern import IndexArray, Pattern, entry_numbers, index_dtype
 from sparsejac.sparsity import Live, Sparsity, detect
 from sparsejac.strategies.cost import Facts, gather_facts
 from sparsejac.strategies.identity import IDENTITY
 from sparsejac.strategies.protocol import FloatArray, Prepared
-from sparsejac.strategies.workspace import Workspaces
 from sparsejac.varying import Split, busy_launches, restrict
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 _KEPT = 4
 _KEPT_BYTES = 2**28
 """So many contents of constants are remembered with their entries, as long as these fit; that of the last call is."""
+
+_COPIED = 1 << 26
+"""Numbers copied after which it is worth to look whether they repeat themselves, and to compile a loop for that."""
 
 _SAVES = 0.9
 """Evaluating less than this share of the entries pays for putting both parts together."""
@@ -47,6 +51,11 @@ class _Kept:
     constants: list[FloatArray]
     entries: FloatArray | None
     """In CSR order, 0.0 where there is no constant part; None where one is not finite."""
+
+    @cached_property
+    def tiles(self) -> Tiles | None:
+        """The entries as a few that repeat, where they do."""
+        return None if self.entries is None else tiled(self.entries)
 
     def belongs_to(self, constants: list[FloatArray], same: Callable[[FloatArray, FloatArray], bool]) -> bool:
         """Whether these are the same constants."""
@@ -78,6 +87,8 @@ class Parts:
         The partials of `schedule` that may be other than zero.
     idle : bool
         Whether some launches are left out, on whose values no entry that varies depends.
+    buffers : BufferSets
+        Of what is evaluated.
     """
 
     def __init__(self, schedule: Schedule, divided: Split, pattern: Pattern, live: Live, backend: BackendName) -> None:
@@ -87,6 +98,7 @@ class Parts:
         self._whole = schedule
         self._whole_live = live
         self._kept: tuple[_Kept, ...] = ()
+        self._copied = 0
         # The kept entries are one more input of what is evaluated: compiled code finds them where x lies.
         entries, sizes = len(schedule.sizes), (*schedule.sizes, pattern.nnz)
         busy, varying = busy_launches(divided.varying), divided.varying
@@ -95,7 +107,7 @@ class Parts:
         self.schedule = replace(varying, sizes=sizes, inputs=(*schedule.inputs, entries), launches=launches)
         self.live = tuple(masks[k] for k in busy)
         self.backend = Backend(self.schedule, backend)
-        self._buffers = Workspaces(lambda: allocate(self.schedule))
+        self.buffers = BufferSets(self.schedule)
 
     @cached_property
     def sparsity(self) -> Sparsity:
@@ -159,31 +171,61 @@ class Parts:
         inputs : sequence of array
             All inputs of the schedule. Constants among them are arrays that nobody changes.
         """
-        constants, kept = [inputs[k] for k in self.divided.operands], self._kept
-        if kept and all(map(is_, kept[0].constants, constants)):
-            return kept[0].entries
-        for same in (is_, same_bits):
-            for known in kept:
-                if known.belongs_to(constants, same):
-                    return known.entries
+        constants = [inputs[k] for k in self.divided.operands]
+        known = self._known(constants)
+        if known is not None:
+            return known.entries
         found = self._compute(inputs)
         made = _Kept(constants, found if np.isfinite(found).all() else None)
         others = min(_KEPT, _KEPT_BYTES // max(8 * self.pattern.nnz, 1)) - 1
-        self._kept = (made, *kept[: max(others, 0)])
+        self._kept = (made, *self._kept[: max(others, 0)])
         return made.entries
 
-    def filled(self, inputs: Sequence[FloatArray]) -> list[FloatArray]:
-        """Buffers with the (completed) inputs in their places; only the others are to be kept."""
-        buffers = list(self._buffers.take())
-        for buffer, array in zip(self.schedule.inputs, inputs, strict=True):
-            buffers[buffer] = array
-        return buffers
+    def _known(self, constants: list[FloatArray]) -> _Kept | None:
+        """What is kept for the content of some constants."""
+        kept = self._kept
+        if kept and all(map(is_, kept[0].constants, constants)):
+            return kept[0]
+        pairs = ((known, same) for same in (is_, same_bits) for known in kept)
+        return next((known for known, same in pairs if known.belongs_to(constants, same)), None)
 
-    def give(self, buffers: list[FloatArray]) -> None:
-        """Take buffers back."""
-        for buffer in self.schedule.inputs:
-            buffers[buffer] = np.empty(0)
-        self._buffers.give(buffers)
+    def repeated(self, inputs: Sequence[FloatArray], size: int) -> Callable[[Any, Any], bool] | None:
+        """A function of x and out that writes the constant entries; None where they are not known yet.
+
+        Parameters
+        ----------
+        inputs : sequence of array
+            All inputs of the schedule; x may be missing.
+        size : int
+            Of x.
+        """
+        known = self._known([inputs[k] for k in self.divided.operands])
+        if known is None or known.entries is None:
+            return None
+        entries, array = known.entries, np.ndarray
+        shape, nnz, dtype = (size,), entries.shape, entries.dtype
+
+        def write(x: Any, out: Any) -> bool:
+            if type(x) is not array or type(out) is not array or x.shape != shape or out.shape != nnz:
+                return False
+            if x.dtype != dtype or out.dtype != dtype or not out.flags.carray:
+                return False
+            self.put(entries, out)
+            return True
+
+        return write
+
+    def put(self, entries: FloatArray, out: FloatArray) -> None:
+        """Write entries that `constant_entries` gave; those that repeat are not read, once many were copied."""
+        known = next((known for known in self._kept if known.entries is entries), None)
+        self._copied += len(out)
+        name = self.backend.name
+        is_worth = name == "numba" or (name == "auto" and self._copied > _COPIED)
+        tiles = known.tiles if known is not None and is_worth else None
+        if tiles is None:
+            out[...] = entries
+        else:
+            put(tiles, out)
 
     @property
     def bytes(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from sparsejac.direct import Direct
 from sparsejac.engine import Engine
 from sparsejac.errors import InputError
 from sparsejac.location import user_location
+from sparsejac.matrices import Frame
 from sparsejac.options import Format
 from sparsejac.pattern import Pattern, entry_numbers
 from sparsejac.purity import check_purity
@@ -120,6 +122,11 @@ class Plan:
             Blocks of this sort where x or the result is several arrays (see `sparse_jacobian`). Of a batch, a list;
             of an f with `has_aux`, a pair, with what f returned beside its result.
         """
+        again, frame = self._direct.again, self._frame
+        if again is not None and frame is not None and not (args or batch or copy_structure or kwargs is not None):
+            data = np.empty(self._direct.nnz)
+            if again(x, data):
+                return frame.matrix(data)
         has_aux = self._signature.has_aux
         found = None if batch or has_aux or kwargs is not None else self._direct.evaluate(x, args)
         if found is not None:
@@ -158,8 +165,10 @@ class Plan:
             If f took a path at x whose Jacobian has entries outside `pattern`: `plan(x)` then gives the whole matrix.
         """
         again = self._direct.again
-        if out is not None and again is not None and not (args or batch or kwargs is not None) and again(x, out):
-            return out
+        if again is not None and not (args or batch or kwargs is not None):
+            entries = np.empty(self._direct.nnz) if out is None else out
+            if again(x, entries):
+                return entries
         found = None if batch or kwargs is not None else self._direct.evaluate(x, args, out, regular=True)
         if found is not None:
             return found[1]
@@ -206,6 +215,11 @@ class Plan:
         (answer,) = answers
         value = values_in(answer.result, answer.value)
         return (value, answer.jacobian, answer.beside) if has_aux else (value, answer.jacobian)
+
+    @cached_property
+    def _frame(self) -> Frame | None:
+        """What makes a matrix of entries, where the result of a call is just that."""
+        return None if self._signature.has_aux else self._variants.first.blocks.frame(self._format)
 
     def __repr__(self) -> str:
         (rows, columns), function = self.shape, self._signature.f

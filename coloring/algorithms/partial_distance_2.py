@@ -16,12 +16,13 @@ Gebremedhin, Manne and Pothen: What color is your Jacobian? Graph coloring for c
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from itertools import compress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from coloring.algorithms.partial_distance_2_kernels import color_below_64, color_beyond_64, color_complete
+from coloring.algorithms.partial_distance_2_kernels import color_beyond_word, color_range, color_within_word
 from coloring.bipartite import BipartiteGraph
 from coloring.compiled import compiled, pays, unsigned
 from coloring.demand import EVERYTHING, Colors, Demand, as_marks, given_colors
@@ -113,12 +114,12 @@ def natural(graph: BipartiteGraph) -> Colors:
     [0, 1, 0]
     """
     n = graph.num_vertices
-    ptr, nets = unsigned(graph.vertex_ptr), unsigned(graph.vertex_nets)
-    if not pays(color_complete, graph.entries, SMALL, (ptr, nets)):
+    ptr, nets = graph.vertex_ptr, graph.vertex_nets
+    if not pays(color_range, graph.entries, SMALL, (unsigned(ptr), unsigned(nets))):
         return first_fit(graph, np.arange(n, dtype=graph.dtype))
-    used, colors = np.zeros(graph.num_nets, dtype=np.uint64), np.empty(n, dtype=np.int32)
-    done, stopped = compiled(color_complete)(0, ptr, nets, ptr[1:], used, colors)
-    return color_beyond(graph, np.arange(n, dtype=graph.dtype), done, used, colors) if stopped else colors
+    progress = Progress(graph, ptr, nets, np.empty(n, dtype=np.int32))
+    advance(progress, n)
+    return progress.colors
 
 
 def color_nets(graph: Nets, order: Index, colors: Colors, wanted: Marks | None, names: tuple[str, str]) -> Colors:
@@ -147,7 +148,7 @@ def color_nets(graph: Nets, order: Index, colors: Colors, wanted: Marks | None, 
         left = (colors < 0) & (True if wanted is None else _asked(graph, wanted))
         order = np.concatenate([given.astype(order.dtype), order[left[order]]])
     arguments = (unsigned(graph.vertex_nets), unsigned(order), wanted)
-    paint = _by_words if pays(color_below_64, graph.entries, SMALL, arguments) else _by_integers
+    paint = _by_words if pays(color_within_word, graph.entries, SMALL, arguments) else _by_integers
     paint(graph, order, len(given), wanted, colors)
     return colors
 
@@ -206,33 +207,77 @@ def _by_integers(graph: Nets, order: Index, given: int, wanted: Marks | None, co
 
 
 def _by_words(graph: Nets, order: Index, given: int, wanted: Marks | None, colors: Colors) -> None:
-    """Color with words of 64 bits: one for the first colors of a net, a list of others where they are needed."""
-    sides = 1 if wanted is None else 2
-    used = np.zeros(sides * graph.num_nets, dtype=np.uint64)
-    vertices = (unsigned(graph.vertex_ptr), unsigned(graph.vertex_nets), wanted)
-    done = compiled(color_below_64)(*vertices, graph.num_nets, unsigned(order), given, used, colors)
-    color_beyond(graph, order, done, used, colors, given, wanted)
+    """Color with words of bits."""
+    advance(Progress(graph, graph.vertex_ptr, graph.vertex_nets, colors, order, given, wanted), len(order))
 
 
-def color_beyond(
-    graph: Nets,
-    order: Index,
-    done: int,
-    used: npt.NDArray[np.uint64],
-    colors: Colors,
-    given: int = 0,
-    wanted: Marks | None = None,
-) -> Colors:
-    """Go on from place `done` of an order, with any number of colors; `used` are those below 64 of each net so far."""
-    if done == len(order):
-        return colors
-    sides = 1 if wanted is None else 2
-    vertices = (unsigned(graph.vertex_ptr), unsigned(graph.vertex_nets), wanted)
-    room = sides * graph.entries
-    words, masks = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.uint64)
-    counts = np.zeros(sides * graph.num_nets, dtype=graph.vertex_ptr.dtype)
-    floors = np.ones(sides * graph.num_nets, dtype=np.int32)
-    taken = np.zeros(graph.num_vertices // 64 + 2, dtype=np.uint64)
-    state = (used, words, masks, counts, floors, taken, colors)
-    compiled(color_beyond_64)(*vertices, unsigned(graph.net_ptr), unsigned(order), given, done, *state)
-    return colors
+@dataclass(eq=False)
+class Progress:
+    """A coloring by words, and how far it has come.
+
+    Each net has a word for its first colors, of 32 bits as long as they do, then of 64: small ones stay in the cache.
+    Lists for other colors come where they are needed.
+
+    Parameters
+    ----------
+    graph : Nets
+        Asked for nothing but its sizes and `net_ptr`.
+    vertex_ptr, vertex_nets : array of int
+    colors : array of int32
+        Filled.
+    order : array of int, optional
+        By default the natural one, in which no color is given and all entries are wanted.
+    given : int
+        So many vertices, the first of the order, have a color.
+    wanted : array of uint8, shape (entries,), optional
+    """
+
+    graph: Nets
+    vertex_ptr: Index
+    vertex_nets: Index
+    colors: Colors
+    order: Index | None = None
+    given: int = 0
+    wanted: Marks | None = None
+    done: int = 0
+    used: npt.NDArray[np.uint32] | npt.NDArray[np.uint64] = field(init=False)
+    lists: tuple[npt.NDArray[Any], ...] | None = None
+
+    def __post_init__(self) -> None:
+        self.used = np.zeros((1 if self.wanted is None else 2) * self.graph.num_nets, dtype=np.uint32)
+
+
+def advance(progress: Progress, stop: int) -> None:
+    """Color up to a place of the order."""
+    vertices = (unsigned(progress.vertex_ptr), unsigned(progress.vertex_nets))
+    while progress.done < stop and progress.lists is None:
+        last = (np.uint64(np.iinfo(progress.used.dtype).max), progress.used, progress.colors)
+        if progress.order is None:
+            progress.done = compiled(color_range)(progress.done, stop, *vertices, *last)
+        else:
+            which = (progress.wanted, progress.graph.num_nets, unsigned(progress.order[:stop]), progress.given)
+            progress.done = compiled(color_within_word)(*vertices, *which, progress.done, *last)
+        if progress.done < stop:
+            _widen(progress)
+    if progress.done < stop:
+        assert progress.lists is not None
+        order = np.arange(stop, dtype=progress.vertex_nets.dtype) if progress.order is None else progress.order[:stop]
+        which = (progress.wanted, unsigned(progress.graph.net_ptr), unsigned(order), progress.given, progress.done)
+        compiled(color_beyond_word)(*vertices, *which, progress.used, *progress.lists, progress.colors)
+        progress.done = stop
+
+
+def _widen(progress: Progress) -> None:
+    """Take words of 64 bits for those of 32, and lists beside those of 64."""
+    if progress.used.dtype == np.uint32:
+        progress.used = progress.used.astype(np.uint64)
+        return
+    graph, sets = progress.graph, len(progress.used)
+    room = (1 if progress.wanted is None else 2) * graph.entries
+    progress.lists = (
+        np.empty(room, dtype=np.int32),
+        np.empty(room, dtype=np.uint64),
+        np.zeros(sets, dtype=progress.vertex_ptr.dtype),
+        np.ones(sets, dtype=np.int32),
+        np.zeros(graph.num_vertices // 64 + 2, dtype=np.uint64),
+    )

@@ -27,27 +27,30 @@ for _bit in range(64):
     PLACES[((0x03F79D71B4CB0A89 << _bit) % 2**64) >> 58] = _bit
 
 
-def color_below_64(
+def color_within_word(
     vertex_ptr: Index,
     vertex_nets: Index,
     wanted: Marks | None,
     num_nets: int,
     order: Index,
     given: int,
+    done: int,
+    full: np.uint64,
     used: Words,
     colors: Ints32,
 ) -> int:
-    """Color in order until a vertex finds colors 0 ... 63 all taken; return how many vertices were colored.
+    """Color from place `done` of the order on until a vertex finds all colors of a word taken; return its place.
 
     The first vertices of the order, as many as `given`, have a color already. Net i holds its colors as bits in
-    ``used[i]``, and in a partial problem those of wanted entries in ``used[num_nets + i]``. Modifies `used` and
-    `colors`.
+    ``used[i]``, and in a partial problem those of wanted entries in ``used[num_nets + i]``; all bits set are `full`.
+    Modifies `used` and `colors`.
     """
-    for position in range(len(order)):
+    bits = 8 * used.itemsize
+    for position in range(done, len(order)):
         vertex = order[position]
         begin, end = vertex_ptr[vertex], vertex_ptr[vertex + 1]
         if position < given:
-            if colors[vertex] >= 64:
+            if colors[vertex] >= bits:
                 return position
             lowest = ONE << np.uint64(colors[vertex])
         else:
@@ -57,7 +60,7 @@ def color_below_64(
                 if wanted is not None and not wanted[k]:
                     asked += num_nets
                 taken |= used[asked]
-            if taken == FULL:
+            if taken == full:
                 return position
             lowest = ~taken & (taken + ONE)
             colors[vertex] = PLACES[(lowest * DE_BRUIJN) >> SHIFT]
@@ -68,33 +71,27 @@ def color_below_64(
     return len(order)
 
 
-def color_complete(
-    begin: int, vertex_ptr: Index, vertex_nets: Index, filled: Index, used: Words, colors: Ints32
-) -> tuple[int, bool]:
-    """Color vertices in natural order as `color_below_64` does, while all their nets are there.
-
-    The nets of vertex v are there up to place ``filled[v]``. Returns the first vertex that is not colored, and whether
-    it finds colors 0 ... 63 all taken.
-    """
-    start = vertex_ptr[begin]
-    for vertex in range(begin, len(colors)):
+def color_range(
+    first: int, last: int, vertex_ptr: Index, vertex_nets: Index, full: np.uint64, used: Words, colors: Ints32
+) -> int:
+    """Color a range of vertices in natural order, all of whose entries are wanted, as `color_within_word` does."""
+    start = vertex_ptr[first]
+    for vertex in range(first, last):
         stop = vertex_ptr[vertex + 1]
-        if filled[vertex] != stop:
-            return vertex, False
         taken = np.uint64(0)
         for k in range(start, stop):
             taken |= used[vertex_nets[k]]
-        if taken == FULL:
-            return vertex, True
+        if taken == full:
+            return vertex
         lowest = ~taken & (taken + ONE)
         for k in range(start, stop):
             used[vertex_nets[k]] |= lowest
         colors[vertex] = PLACES[(lowest * DE_BRUIJN) >> SHIFT]
         start = stop
-    return len(colors), False
+    return last
 
 
-def color_beyond_64(
+def color_beyond_word(
     vertex_ptr: Index,
     vertex_nets: Index,
     wanted: Marks | None,
@@ -130,23 +127,23 @@ def color_beyond_64(
                 continue  # no other vertex gets as far
         else:
             first = np.uint64(0)
-            floor = 1
             for k in range(begin, end):
                 asked = vertex_nets[k]
                 if wanted is not None and not wanted[k]:
                     asked += num_nets
                 first |= used[asked]
-                floor = max(floor, floors[asked])
             if first != FULL:
                 word = 0
                 lowest = ~first & (first + ONE)
             else:
+                floor = 1
                 for k in range(begin, end):
                     asked = vertex_nets[k]
                     base = net_ptr[asked]
                     if wanted is not None and not wanted[k]:
                         asked += num_nets
                         base += entries
+                    floor = max(floor, floors[asked])
                     for slot in range(base, base + counts[asked]):
                         taken[words[slot]] |= masks[slot]
                 word = floor
@@ -166,14 +163,13 @@ def color_beyond_64(
             if wanted is not None:
                 sides = 1 + wanted[k]
             for side in range(sides):
-                told = vertex_nets[k]
-                base = net_ptr[told] + side * entries
-                told += side * num_nets
+                told = vertex_nets[k] + side * num_nets
                 if word == 0:
                     used[told] |= lowest
                     continue
                 if word < floors[told]:
                     continue
+                base = net_ptr[vertex_nets[k]] + side * entries
                 count = counts[told]
                 place = base
                 while place < base + count and words[place] != word:

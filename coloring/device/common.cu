@@ -21,3 +21,16 @@ static __device__ __forceinline__ u32 priority(u32 vertex, u32 seed)
     return mixed(vertex ^ seed);
 }
 
+/* For places to which several threads store the same; whoever emulates a device brings its own. */
+#ifndef EMULATED
+template <class T> static __device__ __forceinline__ T RELAXED_LOAD(const T *place)
+{
+    return *(const volatile T *)place;
+}
+
+template <class T, class U> static __device__ __forceinline__ void RELAXED_STORE(T *place, U number)
+{
+    *(volatile T *)place = (T)number;
+}
+#endif
+

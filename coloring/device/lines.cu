@@ -120,7 +120,8 @@ extern "C" __global__ void commit(const u64 count, const int *uncolored, const i
         const int vertex = uncolored[i], color = chosen[vertex];
         for (int k = vertex_ptr[vertex]; k < vertex_ptr[vertex + 1]; ++k) {
             const int net = vertex_nets[k];
-            once[net] = twice[net] = 0;
+            RELAXED_STORE(once + net, 0);
+            RELAXED_STORE(twice + net, 0);
             if (kept[i]) {
                 atomicOr(used + net, 1ull << color);
                 atomicSub(waiting + net, 1u);
@@ -166,14 +167,14 @@ extern "C" __global__ void modular(const u64 count, const u64 step, const int *n
     EACH(i, count * moduli) {
         const u64 net = i / moduli * step;
         const int k = (int)(i % moduli), modulus = first + k;
-        if (fails[k])
+        if (RELAXED_LOAD(fails + k))
             continue;
         u64 low = 0, high = 0;
         for (int at = net_ptr[net]; at < net_ptr[net + 1]; ++at) {
             const int color = net_vertices[at] % modulus;
             const u64 bit = 1ull << (color & 63), mine = color < 64 ? bit : 0, other = bit ^ mine;
             if ((low & mine) | (high & other)) {
-                fails[k] = 1;
+                RELAXED_STORE(fails + k, 1);
                 break;
             }
             low |= mine;

@@ -391,7 +391,7 @@ class _Printer:
         self.parameters["status"] = Parameter("status", "int *", status, written=True)
         self._emit(f"const number r{k} = (number){value};")
         self._emit(f"if (r{k} - r{k} != 0)")
-        self._emit("    status[1] = 1;")
+        self._emit("    RELAXED_STORE(status + 1, 1);")
         return f"r{k}"
 
 

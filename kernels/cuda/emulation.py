@@ -1,7 +1,7 @@
 """A device on the CPU: printed sources compiled by the system's C++ compiler, threads run one after the other.
 
-Races aside, what runs here is what runs on a GPU, to the last bit. Launches take seconds where a GPU takes
-microseconds: this is for tests.
+What runs here is what runs on a GPU, to the last bit. Launches take seconds where a GPU takes microseconds: this is for
+tests. What threads do to each other's memory is looked for by `kernels.cuda.racecheck`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,9 @@ class Emulator:
     ----------
     options : sequence of str
         Further options of the compiler.
+    order : int
+        In which order blocks, and the threads of a block, are run: 0 rising, 1 falling, others jumping. No result may
+        depend on it.
 
     Raises
     ------
@@ -46,11 +49,9 @@ class Emulator:
         If there is no C++ compiler.
     """
 
-    def __init__(self, options: Sequence[str] = ()) -> None:
-        compiler = find_compiler()
-        if compiler is None:
-            raise RuntimeError("Emulator(): no C++ compiler (g++, clang++ or c++) on the path; install one")
-        self._command = (compiler, *OPTIONS, *options)
+    def __init__(self, options: Sequence[str] = (), order: int = 0) -> None:
+        self._command = (required_compiler(), *OPTIONS, *options)
+        self.order = order
         self.launches = 0
 
     def load(self, source: str, functions: Sequence[str]) -> Mapping[str, Any]:
@@ -61,14 +62,16 @@ class Emulator:
         RuntimeError
             If the compiler refuses the text.
         """
-        text = "\n".join([f'#include "{HEADER}"', source, *(f"EMULATE({name})" for name in functions), ""])
-        library = _compile(self._command, text)
+        library = loaded(self._command, emulated_text(source, functions), self._build)
         found = {}
         for name in functions:
             function = found[name] = getattr(library, f"emulate_{name}")
-            function.argtypes = [ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint, ctypes.c_uint]
+            function.argtypes = [ctypes.c_void_p, *[ctypes.c_uint] * 4]
             function.restype = None
         return found
+
+    def _build(self, source: Path, library: Path) -> None:
+        run([*self._command, "-o", library, source])
 
     def upload(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """A copy."""
@@ -85,37 +88,75 @@ class Emulator:
     def launch(self, function: Any, blocks: int, threads: int, arguments: Sequence[Any], points: int = 1) -> None:
         """Run all threads, one after the other; pointers may be arrays or addresses, too."""
         self.launches += 1
-        boxes = [np.array([_passed(argument)]) for argument in arguments]
-        addresses = (ctypes.c_void_p * len(boxes))(*[box.ctypes.data for box in boxes])
-        function(addresses, blocks, points, threads)
+        boxes, addresses = boxed(arguments)
+        function(addresses, blocks, points, threads, self.order)
+        del boxes
 
 
-def _passed(argument: Any) -> Any:
+def required_compiler() -> str:
+    """The C++ compiler.
+
+    Raises
+    ------
+    RuntimeError
+        If there is none.
+    """
+    compiler = find_compiler()
+    if compiler is None:
+        raise RuntimeError("Emulator(): no C++ compiler (g++, clang++ or c++) on the path; install one")
+    return compiler
+
+
+def emulated_text(source: str, functions: Sequence[str]) -> str:
+    """A source behind the header, with a door to each of its functions."""
+    return "\n".join([f'#include "{HEADER}"', source, *(f"EMULATE({name})" for name in functions), ""])
+
+
+def boxed(arguments: Sequence[Any]) -> tuple[list[npt.NDArray[Any]], Any]:
+    """Arguments in memory, and the addresses of each of them, as launches take them."""
+    boxes = [np.array([passed(argument)]) for argument in arguments]
+    return boxes, (ctypes.c_void_p * len(boxes))(*[box.ctypes.data for box in boxes])
+
+
+def passed(argument: Any) -> Any:
     """A scalar of the right size."""
     if isinstance(argument, np.ndarray):
         return np.uint64(argument.ctypes.data)
     return np.uint64(argument) if type(argument) is int else argument
 
 
-def _compile(command: tuple[str, ...], text: str) -> Any:
-    parts = [*command, HEADER.read_text(encoding="utf-8"), text]
-    key = hashlib.blake2b("\0".join(parts).encode(), digest_size=20).hexdigest()
+def loaded(parts: Sequence[str], text: str, build: Callable[[Path, Path], None]) -> Any:
+    """A library that is built from a text, now or earlier; `parts` say how."""
+    key = digest(*parts, HEADER.read_text(encoding="utf-8"), text)
     if key not in _loaded:
         with tempfile.TemporaryDirectory(prefix="emulated") as folder:
             library = Path(folder) / "source.so"
             known = read_bundle(f"emulated-{key}")
             if known is None:
-                _build(command, text, library)
+                source = library.with_suffix(".cpp")
+                source.write_text(text, encoding="utf-8")
+                build(source, library)
                 write_bundle(f"emulated-{key}", {library.name: library.read_bytes()})
             else:
                 library.write_bytes(known[library.name])
-            _loaded[key] = ctypes.CDLL(str(library))
+            # It keeps Python's lock: numbers of threads and blocks are global in it.
+            _loaded[key] = ctypes.PyDLL(str(library))
     return _loaded[key]
 
 
-def _build(command: tuple[str, ...], text: str, library: Path) -> None:
-    source = library.with_suffix(".cpp")
-    source.write_text(text, encoding="utf-8")
-    done = subprocess.run([*command, "-o", library, source], capture_output=True, text=True, check=False)
+def digest(*parts: str) -> str:
+    """A key for texts."""
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=20).hexdigest()
+
+
+def run(command: Sequence[str | Path]) -> None:
+    """Run the compiler.
+
+    Raises
+    ------
+    RuntimeError
+        If it refuses the text.
+    """
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"the compiler refused a printed source:\n{done.stderr[:4000]}")

@@ -7,6 +7,12 @@
 #define TABLE static __device__ const
 #define THREADS
 #define BARRIER __syncthreads()
+
+/* For flags that several threads may raise. */
+template <class T, class U> static __device__ __forceinline__ void RELAXED_STORE(T *place, U number)
+{
+    *(volatile T *)place = (T)number;
+}
 #endif
 
 typedef unsigned int u32;

@@ -200,7 +200,7 @@ def _guard(found: FloatArray, expected: FloatArray, status: Pointer, arrays: Arr
         "{",
         "    const number a = found[t], b = expected[t];",
         "    if (a != b && (a == a || b == b))",
-        "        status[0] = 1;",
+        "        RELAXED_STORE(status, 1);",
         "}",
     ]
     parameters = (

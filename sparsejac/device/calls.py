@@ -153,6 +153,14 @@ _CALLS: dict[str, tuple[str, str]] = {
         )
     },
     "sparse_hessian": ("sparsejac.device.hessians", "sparse_hessian"),
+    **{
+        name: ("sparsejac.device.inverse", name)
+        for name in ("ivjp", "ijvp", "linearize_inverse", "prepare_inverse", "newton_step", "slogdet")
+    },
+    **{
+        name: ("sparsejac.device.inverse_units", name)
+        for name in ("inverse_jacobian", "inverse_jacfwd", "inverse_jacrev")
+    },
 }
 """Public call -> where it is made with arrays on a device."""
 

@@ -20,7 +20,8 @@ extern "C" __global__ void spoil(const int *status, int *seen, double *out, unsi
     const unsigned long long first = blockIdx.x * (unsigned long long)blockDim.x + threadIdx.x;
     for (unsigned long long k = first; k < size * points; k += gridDim.x * (unsigned long long)blockDim.x)
         if (status[2 * (k / size)]) {
-            seen[0] = 1;
+            if (k % size == 0)
+                atomicExch(seen, 1);
             out[k] = __longlong_as_double(0x7ff8000000000000LL);
         }
 }

@@ -36,17 +36,17 @@ class DeviceBlocks:
         self._engine = engine
 
     @cached_property
-    def _frames(self) -> list[list[tuple[_Frame, Any]]]:
+    def _frames(self) -> list[list[tuple[Frame, Any]]]:
         """A frame for each block, with the places of its entries in the whole."""
         if self._blocks._is_whole:
             return [[(self._whole(), None)]]
-        return [[(_Frame(p, self._format), cupy().asarray(at)) for p, at in row] for row in self._blocks._cut]
+        return [[(Frame(p, self._format), cupy().asarray(at)) for p, at in row] for row in self._blocks._cut]
 
-    def _whole(self) -> _Frame:
+    def _whole(self) -> Frame:
         if self._engine is None:
-            return _Frame(self._blocks.pattern, self._format)
+            return Frame(self._blocks.pattern, self._format)
         stage = f"device {here()}, {self._format}"
-        return self._engine.once(stage, lambda: _Frame(self._blocks.pattern, self._format))
+        return self._engine.once(stage, lambda: Frame(self._blocks.pattern, self._format))
 
     def matrices(self, data: Any, *, copy_structure: bool = False) -> Any:
         """Matrices in the structure of the outputs, in each the structure of the inputs."""
@@ -57,7 +57,7 @@ class DeviceBlocks:
         return made[0][0] if self._blocks._is_whole else self._blocks._nested(made)
 
 
-class _Frame:
+class Frame:
     """All of a matrix but its entries.
 
     A matrix is made by copying attributes: CuPy's constructor waits for the device, to look at `indptr`.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kernels.address import Address
 from kernels.kernel import Kernel, KernelBuilder, lean
 from kernels.step import Access
 from kernels.sweep import Store, Sweep
-from sparsejac.addressing import Box, collapse, composed
+from sparsejac.addressing import Box, collapse, composed, covers
 from sparsejac.elimination.demands import Factor, factors_over
 from sparsejac.primitives import PRIMITIVES
 
@@ -65,11 +65,36 @@ def grouped(placed: Sequence[Placed]) -> list[list[int]]:
     return groups
 
 
-class _Builder:
-    """A kernel of products of factors, with loads as they come."""
+Made = tuple[tuple[Address, tuple[Factor, ...]], ...]
+"""Parts of a buffer: where each is stored, and the factors whose product that is."""
 
-    def __init__(self) -> None:
+Inlined = Mapping[int, Made]
+"""Buffers that nobody fills, and what they would hold."""
+
+
+def factors_at(made: Made, address: Address) -> tuple[Factor, ...] | None:
+    """The factors of what a buffer would hold under an address; None where that takes several parts."""
+    for store, factors in made:
+        if store.key == address.key:
+            return factors
+        if len(made) == 1 and covers(store, store.points):
+            return factors_over(factors, address)
+    return None
+
+
+class _Builder:
+    """A kernel of products of factors, with loads as they come.
+
+    Parameters
+    ----------
+    inlined : mapping, optional
+        Buffers whose numbers are computed where they would be loaded.
+    """
+
+    def __init__(self, inlined: Inlined | None = None) -> None:
         self.most = LARGEST
+        self._inlined = inlined or {}
+        self._computed: dict[object, int] = {}
         self.kernel = KernelBuilder(MOST_LOADS)
         self.loads: list[Access] = []
         self._numbers: dict[object, int] = {}
@@ -100,6 +125,12 @@ class _Builder:
 
     def _load(self, access: Access) -> int:
         key = (access.buffer, access.address.key)
+        if access.buffer in self._inlined:
+            if key not in self._computed:
+                factors = factors_at(self._inlined[access.buffer], access.address)
+                assert factors is not None
+                self._computed[key] = self.product(factors)
+            return self._computed[key]
         number = self._numbers.setdefault(key, len(self.loads))
         if number == len(self.loads):
             assert number < MOST_LOADS
@@ -112,9 +143,18 @@ class _Builder:
         return kernel, tuple(self.loads[k] for k in kept)
 
 
-def kernel_of(placed: Sequence[Placed]) -> tuple[Kernel, tuple[Access, ...]]:
-    """The kernel of terms over one box, and its loads: an output for each place, the sum of the terms that go there."""
-    builder = _Builder()
+def kernel_of(
+    placed: Sequence[Placed], inlined: Inlined | None = None
+) -> tuple[Kernel, tuple[Access, ...]]:
+    """The kernel of terms over one box, and its loads: an output for each place, the sum of the terms that go there.
+
+    Parameters
+    ----------
+    placed : sequence of Placed
+    inlined : mapping, optional
+        Buffers whose numbers are computed where they would be loaded.
+    """
+    builder = _Builder(inlined)
     sums: dict[object, int] = {}
     for term in placed:
         value, place = builder.product(term.factors), _place(term)
@@ -122,9 +162,9 @@ def kernel_of(placed: Sequence[Placed]) -> tuple[Kernel, tuple[Access, ...]]:
     return builder.build(sums.values())
 
 
-def sweep_of(placed: Sequence[Placed]) -> Sweep:
-    """One sweep for terms over one box."""
-    kernel, loads = kernel_of(placed)
+def sweep_of(placed: Sequence[Placed], inlined: Inlined | None = None) -> Sweep:
+    """One sweep for terms over one box; see `kernel_of`."""
+    kernel, loads = kernel_of(placed, inlined)
     stores = list({_place(term): term for term in placed}.values())
     box, merged = _collapsed([*(load.address for load in loads), *(term.address for term in stores)])
     return Sweep(

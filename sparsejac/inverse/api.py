@@ -16,6 +16,7 @@ from sparsejac.inverse.setup import set_up
 from sparsejac.inverse.units import columns_by_units, rows_by_units, sparse_inverse
 from sparsejac.options import BackendName, check_option
 from sparsejac.products.dense import blocks_of
+from sparsejac.residence import reaches_device
 from sparsejac.signature import Bound, Signature
 from sparsejac.tracing.trace import current_trace
 
@@ -23,6 +24,7 @@ Floats = npt.NDArray[np.float64]
 _NONE: dict[str, Any] = {}
 
 
+@reaches_device
 def ivjp(
     f: Callable[..., Any],
     x: Any,
@@ -83,6 +85,7 @@ def ivjp(
     return linearized_inverse("ivjp", f, (x, *args), kwargs, argnums, backend).ivjp
 
 
+@reaches_device
 def ijvp(
     f: Callable[..., Any],
     x: Any,
@@ -106,6 +109,7 @@ def ijvp(
     return linearized_inverse("ijvp", f, (x, *args), kwargs, argnums, backend).ijvp
 
 
+@reaches_device
 def linearize_inverse(
     f: Callable[..., Any],
     x: Any,
@@ -144,6 +148,7 @@ def linearize_inverse(
     return linearized_inverse("linearize_inverse", f, (x, *args), kwargs, argnums, backend, lumps)
 
 
+@reaches_device
 def prepare_inverse(
     f: Callable[..., Any],
     x: Any,
@@ -172,6 +177,7 @@ def prepare_inverse(
     return InversePlan(bound, backend, lumps)
 
 
+@reaches_device
 def newton_step(
     f: Callable[..., Any],
     x: Any,
@@ -219,6 +225,7 @@ def newton_step(
     return point.damped("newton_step", damping)
 
 
+@reaches_device
 def slogdet(
     f: Callable[..., Any],
     x: Any,
@@ -244,6 +251,7 @@ def slogdet(
     return linearized_inverse("slogdet", f, (x, *args), kwargs, argnums, backend).slogdet()
 
 
+@reaches_device
 def inverse_jacobian(
     f: Callable[..., Any],
     x: Any,
@@ -282,6 +290,7 @@ def inverse_jacobian(
     return blocks_of(columns_by_units(lin), *lin.structures) if found is None else found
 
 
+@reaches_device
 def inverse_jacfwd(
     f: Callable[..., Any],
     x: Any,
@@ -308,6 +317,7 @@ def inverse_jacfwd(
     return blocks_of(columns_by_units(lin), *lin.structures)
 
 
+@reaches_device
 def inverse_jacrev(
     f: Callable[..., Any],
     x: Any,

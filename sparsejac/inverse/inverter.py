@@ -14,13 +14,14 @@ from sparsejac.engine import Engine
 from sparsejac.engines import engine_for
 from sparsejac.errors import SparsejacError
 from sparsejac.fusion import unfused
+from sparsejac.inverse.factored import Factored, factorized
 from sparsejac.inverse.liveness import Liveness, find_liveness
 from sparsejac.inverse.lumps import Chain, Lump, chain_of
 from sparsejac.inverse.refinement import refined
 from sparsejac.inverse.rolled import Rolled, rolled
 from sparsejac.inverse.selection import LumpsName, Selection, cut_times, select
 from sparsejac.inverse.staged import Staged, staged
-from sparsejac.inverse.stages import Factored, Stages, factorized, stages_of
+from sparsejac.inverse.stages import Stages, stages_of
 from sparsejac.kept import Kept
 from sparsejac.options import BackendName
 from sparsejac.program import Program
@@ -218,7 +219,7 @@ class Inverter:
         assert self.stages is not None
         if lines.data[self.stages.beyond].any():
             raise SparsejacError("inverse products: a partial derivative that has to be zero is not; please report f")
-        return factorized(self.stages, lines.data)
+        return factorized(self.stages, lines.data, compiled=self.engine.backend.chosen == "numba")
 
 
 def _liveness(program: Program, constants: Sequence[Floats]) -> Liveness:

@@ -11,9 +11,10 @@ import numpy.typing as npt
 from kernels.lazy import load
 from sparsejac.errors import InputError
 from sparsejac.inverse.damping import damped_step
+from sparsejac.inverse.factored import Factored
 from sparsejac.inverse.inverter import Inverter, Lines, NotFiniteError
 from sparsejac.inverse.messages import Teller
-from sparsejac.inverse.stages import Factored, LumpError, Stages
+from sparsejac.inverse.stages import LumpError, Stages
 from sparsejac.location import user_location
 from sparsejac.products.vectors import as_seeds, shaped
 from sparsejac.structure import Structure, offsets_of, values_in
@@ -125,7 +126,7 @@ class InverseLinearization:
 
     def __repr__(self) -> str:
         name = getattr(self._teller.f, "__name__", type(self._teller.f).__name__)
-        lumps = len(self._factored.factors)
+        lumps = len(self.stages.stages)
         return f"<InverseLinearization of {name}: {self.shape[0]} unknowns, {lumps} lump{'s' if lumps != 1 else ''}>"
 
     def ivjp(self, v: Any) -> Any:

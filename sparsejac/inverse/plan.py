@@ -117,12 +117,17 @@ class InversePlan:
                     return self._at(way, numbers, check=True)
                 except DecisionError:
                     continue
-        way = self._follow(self._bind(args, kwargs) if bound is None else bound)
+        way = self._follow_anew(self._bind(args, kwargs) if bound is None else bound)
+        return self._at(way, numbers, check=False)
+
+    def _follow_anew(self, bound: Bound) -> _Way:
+        """Another way through f, which is remembered."""
+        way = self._follow(bound)
         with self._lock:
             self._ways.append(way)
             if len(self._ways) > BOUND:
                 del self._ways[1]
-        return self._at(way, numbers, check=False)
+        return way
 
     def _usual(self, args: tuple[Any, ...]) -> list[Floats] | None:
         """The numbers of a call with nothing but an array in the place of x, as it was when the plan was made."""

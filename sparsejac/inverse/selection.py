@@ -302,7 +302,7 @@ def _cost(slots: Ints, rows: Any, work: float, known: _Known) -> tuple[float, st
 
 def _cost_of_entries(slots: Ints, rows: Any) -> tuple[float, str] | Unmatched:
     square, others = squared(slots, rows)
-    found = choices(square)
+    found = choices(square, whole=len(slots) == rows.shape[1])
     if isinstance(found, Unmatched):
         return found
     coupling = (CALL + 8e-9 * others) if others else 0.0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from sparsejac.inverse.liveness import Liveness
 from sparsejac.inverse.lumps import Chain, Lump
 from sparsejac.inverse.matching import Unmatched
 from sparsejac.inverse.selection import StructurallySingularError
-from sparsejac.inverse.solvers.banded import Banded, factor_together, places_together
+from sparsejac.inverse.solvers.band_text import Shape
+from sparsejac.inverse.solvers.banded import Banded, places_together
+from sparsejac.inverse.solvers.cascade import Cascade, cascade_of, shape_of
 from sparsejac.inverse.solvers.choice import choices
-from sparsejac.inverse.solvers.form import Factor, Floats, Form, Ints, SingularMatrixError, Square, parity
+from sparsejac.inverse.solvers.form import Floats, Form, Ints, SingularMatrixError, Square
 from sparsejac.inverse.staged import Staged
 from sparsejac.pattern import Pattern
 
@@ -81,15 +84,18 @@ class Stages:
     ----------
     chain : Chain
     stages : tuple of Stage
-    together : tuple of (tuple of int, array of int)
-        Numbers of banded lumps, and where their entries go.
+    cascades : tuple of Cascade
+        Lumps that stand next to each other, for compiled code.
+    together : tuple of Together
+        Banded lumps, for LAPACK.
     beyond : array of int
         Entries of the pattern that lead past a cut: they are known to be zero.
     """
 
     chain: Chain
     stages: tuple[Stage, ...]
-    together: tuple[tuple[tuple[int, ...], Ints], ...]
+    cascades: tuple[Cascade, ...]
+    together: tuple[Together, ...]
     beyond: Ints
 
     def placed(self, v: Floats) -> Floats:
@@ -98,35 +104,24 @@ class Stages:
         state[self.chain.outputs] = v
         return state
 
-    def factors(self, data: Floats) -> list[Factor]:
-        """Factorize all lumps.
 
-        Raises
-        ------
-        LumpError
-            Naming the first one that is singular, seen from x.
-        """
-        found: list[Factor | None] = [None] * len(self.stages)
-        bad: dict[int, SingularMatrixError] = {}
-        for numbers, places in self.together:
-            stages = [self.stages[k] for k in numbers]
-            forms = [stage.form for stage in stages if isinstance(stage.form, Banded)]
-            made = factor_together(forms, places, [data[stage.entries] for stage in stages])
-            for k, (_, factor) in zip(numbers, made, strict=True):
-                if isinstance(factor, SingularMatrixError):
-                    bad[k] = factor
-                else:
-                    found[k] = factor
-        for k, stage in enumerate(self.stages):
-            if found[k] is None and k not in bad:
-                try:
-                    found[k] = stage.form.factor(data[stage.entries])
-                except SingularMatrixError as error:
-                    bad[k] = error
-        if bad:
-            first = min(bad)
-            raise LumpError(self.stages[first], bad[first])
-        return [factor for factor in found if factor is not None]
+@dataclass(frozen=True, eq=False)
+class Together:
+    """Lumps of one bandwidth.
+
+    Parameters
+    ----------
+    numbers : tuple of int
+        Of the lumps.
+    places : array of int
+        Where their entries go.
+    in_cascades : bool
+        Whether they all stand in cascades.
+    """
+
+    numbers: tuple[int, ...]
+    places: Ints
+    in_cascades: bool
 
 
 class LumpError(Exception):
@@ -177,8 +172,10 @@ def stages_of(liveness: Liveness, chain: Chain, made: Staged, pattern: Pattern) 
             raise StructurallySingularError(liveness, times, lump, stage)
         stages.append(stage)
         row += lump.size
-    together = tuple(_together(stages))
-    return Stages(chain, tuple(stages), together, np.concatenate([np.zeros(0, np.int64), *beyond]))
+    cascades = tuple(_cascades(stages))
+    inside = {k for cascade in cascades for k in range(cascade.start, cascade.stop)}
+    together = tuple(_together(stages, inside))
+    return Stages(chain, tuple(stages), cascades, together, np.concatenate([np.zeros(0, np.int64), *beyond]))
 
 
 def _stage(
@@ -188,7 +185,7 @@ def _stage(
     place[lump.slots] = np.arange(lump.size)
     columns = place[slots]
     inside = columns >= 0
-    found = _form(Square(lump.size, rows[inside], columns[inside]), forms)
+    found = _form(Square(lump.size, rows[inside], columns[inside]), forms, whole=lump.size == size)
     if isinstance(found, Unmatched):
         return found
     coupling = None
@@ -198,11 +195,11 @@ def _stage(
     return Stage(lump, row, own, found, _as_slice(numbers[inside]), coupling)
 
 
-def _form(pattern: Square, forms: dict[object, Form | Unmatched]) -> Form | Unmatched:
+def _form(pattern: Square, forms: dict[object, Form | Unmatched], *, whole: bool) -> Form | Unmatched:
     """The cheapest form; lumps of one pattern share it."""
-    key = pattern.size, blake2b(pattern.rows.data).digest(), blake2b(pattern.columns.data).digest()
+    key = pattern.size, whole, blake2b(pattern.rows.data).digest(), blake2b(pattern.columns.data).digest()
     if key not in forms:
-        found = choices(pattern)
+        found = choices(pattern, whole=whole)
         forms[key] = found if isinstance(found, Unmatched) else found[0].make()
     return forms[key]
 
@@ -214,15 +211,32 @@ def _as_slice(numbers: Ints) -> Indices:
     return numbers
 
 
-def _together(stages: Sequence[Stage]) -> list[tuple[tuple[int, ...], Ints]]:
+def _together(stages: Sequence[Stage], inside: Collection[int]) -> Iterator[Together]:
     groups: dict[object, list[int]] = {}
     for k, stage in enumerate(stages):
         if isinstance(stage.form, Banded):
-            groups.setdefault(stage.form.key, []).append(k)
-    return [
-        (tuple(numbers), places_together([f for k in numbers if isinstance(f := stages[k].form, Banded)]))
-        for numbers in groups.values()
-    ]
+            groups.setdefault((stage.form.key, k in inside), []).append(k)
+    for numbers in groups.values():
+        forms = [form for k in numbers if isinstance(form := stages[k].form, Banded)]
+        yield Together(tuple(numbers), places_together(forms), numbers[0] in inside)
+
+
+def _cascades(stages: Sequence[Stage]) -> Iterator[Cascade]:
+    """Neighbours that are bands of one shape and one order, on the whole state."""
+    for key, group in groupby(enumerate(stages), key=lambda one: _kind(one[1])):
+        if key is not None:
+            numbers, alike = zip(*group, strict=True)
+            forms = [stage.form for stage in alike if isinstance(stage.form, Banded)]
+            yield cascade_of(numbers[0], forms, key[0], [stage.entries for stage in alike])
+
+
+def _kind(stage: Stage) -> tuple[Shape, int] | None:
+    """Equal for lumps that may stand in one cascade."""
+    form = stage.form
+    if not isinstance(form, Banded) or not isinstance(stage.slots, slice):
+        return None
+    shape = shape_of(form)
+    return None if shape is None else (shape, id(form.ordering.rows))
 
 
 def _slots(chain: Chain, made: Staged) -> Ints:
@@ -252,69 +266,3 @@ class _Alive:
         self._holder[lump.slots] = np.arange(self._next, self._next + lump.size)
         self._next += lump.size
         return found
-
-
-@dataclass(frozen=True, eq=False)
-class Factored:
-    """The factors of all lumps at one point: J as a product, to be divided by.
-
-    Parameters
-    ----------
-    stages : Stages
-    data : array
-        The entries of all lumps.
-    """
-
-    stages: Stages
-    data: Floats
-    factors: list[Factor]
-    couplings: list[Any]
-
-    @property
-    def size(self) -> int:
-        """Rows of J."""
-        return self.stages.chain.size
-
-    def solve(self, v: Floats) -> Floats:
-        """J⁻¹ v for one vector, shape (n,), or several, shape (n, count): backwards through the lumps."""
-        state = self.stages.placed(v)
-        for stage, factor, coupling in zip(
-            reversed(self.stages.stages), reversed(self.factors), reversed(self.couplings), strict=True
-        ):
-            given = state[stage.slots]
-            if coupling is not None:
-                given = given - coupling @ state
-            found = factor.solve(given)
-            if isinstance(stage.slots, slice):
-                state = found
-            else:
-                state[stage.slots] = found
-        return state
-
-    def solve_transposed(self, w: Floats) -> Floats:
-        """J⁻ᵀ w: forwards through the lumps."""
-        state = w.copy()
-        for stage, factor, coupling in zip(self.stages.stages, self.factors, self.couplings, strict=True):
-            found = factor.solve_transposed(state[stage.slots])
-            if isinstance(stage.slots, slice):
-                state = found
-                continue
-            state[stage.slots] = found
-            if coupling is not None:
-                state -= coupling.T @ found
-        return state[self.stages.chain.outputs]
-
-    def slogdet(self) -> tuple[float, float]:
-        """Sign and logarithm of the absolute value of the determinant of J."""
-        sign, log = parity(self.stages.chain.outputs), 0.0
-        for factor in self.factors:
-            one, more = factor.slogdet()
-            sign, log = sign * one, log + more
-        return sign, log
-
-
-def factorized(stages: Stages, data: Floats) -> Factored:
-    """Factorize all lumps; see `Stages.factors`."""
-    factors = stages.factors(data)
-    couplings = [None if s.coupling is None else s.coupling.matrix(data) for s in stages.stages]
-    return Factored(stages, data, factors, couplings)

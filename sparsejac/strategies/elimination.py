@@ -28,6 +28,7 @@ from sparsejac.addressing import contiguous
 from sparsejac.backend import estimate_kernel
 from sparsejac.elimination.assembly import Placed, grouped, kernel_of, sweep_of
 from sparsejac.elimination.expansion import Expanded, Stored, Term, expanded
+from sparsejac.elimination.inlining import inlined_groups
 from sparsejac.elimination.lattice import by_rows
 from sparsejac.elimination.locality import nearby, together
 from sparsejac.elimination.placement import place_in_entries
@@ -224,7 +225,8 @@ class Elimination(Outline):
         *,
         zeroed: bool,
     ) -> Swept:
-        sweeps = tuple(map(sweep_of, groups))
+        kept, inlined = inlined_groups(groups, self.lowered.schedule)
+        sweeps = tuple(sweep_of(group, inlined) for group in kept)
         launches = self.lowered.schedule.needed(load.buffer for sweep in sweeps for load in sweep.loads)
         interpreted = sum(estimate_kernel(sweep.kernel, sweep.points) for sweep in sweeps)
         scatter: tuple[Sweep, ...] = ()

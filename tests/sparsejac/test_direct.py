@@ -17,6 +17,7 @@ import sparsejac
 from kernels import set_num_threads
 from oracles import Array, complex_step
 from sparsejac import fused
+from sparsejac.engine import Engine
 from sparsejac.strategies import STRATEGIES
 
 N = 9
@@ -50,7 +51,18 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         calls[0] += 1
         return run(self, inputs, out)
 
+    def counting_again(self: Any, *arguments: Any) -> Any:
+        write: Any = repeated(self, *arguments)
+
+        def counting_write(x: Any, out: Any) -> Any:
+            calls[0] += 1
+            return write(x, out)
+
+        return write and counting_write
+
+    repeated = Engine.repeated
     monkeypatch.setattr(fused.Fused, "run", counting)
+    monkeypatch.setattr(Engine, "repeated", counting_again)
     return calls
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 
 from kernels import Schedule, allocate
-from kernels.cuda import Device, Evaluation, Module, Recorder
+from kernels.cuda import Device, Evaluation, Module, Recorder, Runtime
 from kernels.cuda.emulation import Emulator, find_compiler
+from kernels.cuda.racecheck import RaceChecker
 from kernels.elementary.compiled import has_fma
 from kernels.executor import FloatArray, Rows, active_buffers
 from kernels.lazy import load
@@ -19,6 +21,10 @@ from kernels.products import copy_invocation
 
 GRIDS = ((32, 1 << 20), (96, 1), (256, 3))
 """Threads of a block, and the most blocks."""
+WATCHED = (64, 5)
+"""The same where all loads and stores are watched: several blocks, and several points for most threads."""
+ORDER = 5
+"""Of blocks and threads there: neither rising nor falling."""
 POISON = -7.7e301
 
 
@@ -33,6 +39,13 @@ def needs_fma() -> None:
     """Skip where the CPU's compiled code has no fused multiply-add and calls the C library instead."""
     if not has_fma(load("numba.core.registry").cpu_target.target_context.codegen()):
         pytest.skip("this processor has no fused multiply-add: its elementary functions are the C library's")
+
+
+def watched() -> Runtime:
+    """The device that raises where threads disturb each other, or leave their arrays; where there is none, one that
+    runs threads in another order."""
+    emulator()
+    return RaceChecker(ORDER) if sys.platform == "linux" else Emulator(("-O1",), ORDER)
 
 
 @dataclass(frozen=True)
@@ -55,10 +68,11 @@ def run(device: Device, name: str, inputs: Sequence[FloatArray], points: int = 1
 
 
 def run_all_ways(module: Module, inputs: Mapping[str, Sequence[FloatArray]]) -> dict[str, Outcome]:
-    """All runs by all grids, twice; they must not differ in a bit."""
+    """All runs by all grids, twice; they must not differ in a bit, nor threads disturb each other."""
     found: dict[str, Outcome] = {}
-    for block, most in GRIDS:
-        device = Device(module, emulator(), block, most)
+    ways: list[tuple[Runtime, int, int]] = [*((emulator(), *grid) for grid in GRIDS), (watched(), *WATCHED)]
+    for runtime, block, most in ways:
+        device = Device(module, runtime, block, most)
         for _ in range(2):
             for name in module.runs:
                 outcome = run(device, name, [np.array(given) for given in inputs[name]])

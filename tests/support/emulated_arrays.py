@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from emulated_machine import Device, Stream, allocated, counts, current_stream, launch
+from emulated_machine import KNOWN, Device, Stream, allocated, counts, current_stream, launch
 
 
 class Pointer:
@@ -17,6 +17,7 @@ class Pointer:
     def __init__(self, array: np.ndarray[Any, Any]) -> None:
         self._array = array
         self.ptr = array.ctypes.data
+        KNOWN.add(array)
 
     def copy_to_host_async(self, place: Any, size: int, stream: Stream | None = None) -> None:
         """Copy when someone waits."""
@@ -166,8 +167,8 @@ class ndarray:
 
 
 def _operator(name: str) -> Callable[..., Any]:
-    def apply(*operands: Any) -> Any:
-        return computed(lambda *values: getattr(values[0], name)(*values[1:]), *operands)
+    def apply(*operands: Any, **keywords: Any) -> Any:
+        return computed(lambda *values: getattr(values[0], name)(*values[1:], **keywords), *operands)
 
     return apply
 

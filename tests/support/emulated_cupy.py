@@ -40,7 +40,18 @@ from emulated_machine import (
     settings,
 )
 from emulated_machine import Settings as Settings
-from emulated_sparse import LinearOperator, coo_matrix, csc_matrix, csr_matrix, gmres, spsolve
+from emulated_dense import lu_factor, lu_solve, solve_triangular
+from emulated_sparse import (
+    LinearOperator,
+    SuperLU,
+    cg,
+    coo_matrix,
+    csc_matrix,
+    csr_matrix,
+    gmres,
+    spsolve,
+    spsolve_triangular,
+)
 from kernels.lazy import load
 
 
@@ -100,6 +111,10 @@ def _concatenate(parts: Any, axis: int = 0) -> ndarray:
     return ndarray(memory=allocated(np.concatenate([memory_of(part) for part in parts], axis)))
 
 
+def _stack(parts: Any, axis: int = 0) -> ndarray:
+    return ndarray(memory=allocated(np.stack([memory_of(part) for part in parts], axis)))
+
+
 def _device_count() -> int:
     if settings.failure is not None:
         raise settings.failure
@@ -109,12 +124,14 @@ def _device_count() -> int:
 _FUNCTIONS = (
     *("exp", "log", "sin", "cos", "tanh", "sqrt", "abs", "sum", "diff", "where", "maximum", "minimum", "dot", "cumsum"),
     *("bincount", "argsort", "roll", "max", "isfinite", "arctan2", "linspace", "square", "multiply", "add", "subtract"),
+    "diagonal",
 )
 
 
 def modules() -> dict[str, ModuleType]:
     """The modules, by name."""
-    names = ("cupy", "cupy.cuda", "cupyx", "cupyx.scipy", "cupyx.scipy.sparse", "cupyx.scipy.sparse.linalg")
+    names = ("cupy", "cupy.cuda", "cupyx", "cupyx.scipy", "cupyx.scipy.linalg", "cupyx.scipy.sparse")
+    names = (*names, "cupyx.scipy.sparse.linalg")
     made = {name: ModuleType(name) for name in names}
     for name, module in made.items():
         module.__file__ = __file__
@@ -132,6 +149,7 @@ def modules() -> dict[str, ModuleType]:
         "ascontiguousarray": lambda a: a if a.flags.c_contiguous else a.copy(),
         "asnumpy": lambda a: a.get() if isinstance(a, ndarray) else np.asarray(a),
         "concatenate": _concatenate,
+        "stack": _stack,
         "from_dlpack": _from_dlpack,
         "RawModule": RawModule,
         "is_available": lambda: True,
@@ -165,7 +183,10 @@ def modules() -> dict[str, ModuleType]:
     made |= {"cupy.cuda.runtime": cuda.runtime, "cupy.cuda.memory": cuda.memory, "cupy.cuda.compiler": cuda.compiler}
     sparse, linalg = made["cupyx.scipy.sparse"], made["cupyx.scipy.sparse.linalg"]
     vars(sparse).update(csr_matrix=csr_matrix, csc_matrix=csc_matrix, coo_matrix=coo_matrix, linalg=linalg)
-    vars(linalg).update(LinearOperator=LinearOperator, spsolve=spsolve, gmres=gmres)
+    vars(linalg).update(LinearOperator=LinearOperator, SuperLU=SuperLU, spsolve=spsolve, gmres=gmres, cg=cg)
+    vars(linalg).update(spsolve_triangular=spsolve_triangular)
+    dense = vars(made["cupyx.scipy.linalg"])
+    dense.update(lu_factor=lu_factor, lu_solve=lu_solve, solve_triangular=solve_triangular)
     cupy.modules = made  # type: ignore[attr-defined]
     return made
 

@@ -1,16 +1,22 @@
-"""Kernels of `emulated_cupy`: CUDA text compiled by the system's C++ compiler (`kernels.cuda.emulation`)."""
+"""Kernels of `emulated_cupy`: CUDA text compiled by the system's C++ compiler, all loads and stores watched.
+
+Whatever runs here is checked for races and for places outside of arrays (`kernels.cuda.racecheck`), where the system
+allows, and threads run in an order of no meaning.
+"""
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from emulated_arrays import ndarray
-from emulated_machine import counts, launch
+from emulated_machine import KNOWN, counts, launch
 from kernels.cuda.emulation import Emulator
+from kernels.cuda.racecheck import RaceChecker
 
 
 class RawKernel:
@@ -28,7 +34,7 @@ class RawKernel:
         for a in args:
             assert isinstance(a, ndarray | np.generic), f"{self.name}: an argument of type {type(a)}"
         # What is alive now is alive when a graph is replayed: whoever captured it keeps it.
-        given = [np.uint64(a.memory.ctypes.data) if isinstance(a, ndarray) else a for a in args]
+        given = [np.uint64(a.data.ptr) if isinstance(a, ndarray) else a for a in args]
         launch(lambda: self._function(blocks, threads, given, items))
 
 
@@ -55,7 +61,15 @@ class RawModule:
         return RawKernel(lambda blocks, threads, *rest: _EMULATOR.launch(function, blocks, threads, *rest), name)
 
 
-_EMULATOR = Emulator(["-O1"])
+def _machine() -> RaceChecker | Emulator:
+    if sys.platform != "linux":
+        return Emulator(["-O1"], order=3)
+    checker = RaceChecker(order=3)
+    checker.known = KNOWN
+    return checker
+
+
+_EMULATOR: Any = _machine()
 _BITS = """
 static inline int __popcll(unsigned long long x) { return __builtin_popcountll(x); }
 static inline int __ffsll(long long x) { return __builtin_ffsll(x); }

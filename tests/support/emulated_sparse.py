@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator as HostOperator
+from scipy.sparse.linalg import SuperLU as HostLU
+from scipy.sparse.linalg import cg as host_cg
 from scipy.sparse.linalg import gmres as host_gmres
 from scipy.sparse.linalg import spsolve as host_spsolve
+from scipy.sparse.linalg import spsolve_triangular as host_spsolve_triangular
 
 from emulated_arrays import computed, ndarray
 from emulated_machine import allocated, counts
@@ -113,12 +116,43 @@ def spsolve(matrix: Any, b: ndarray) -> ndarray:
     return computed(lambda v: host_spsolve(matrix._plain().tocsc(), v), b)
 
 
-def gmres(operator: Any, b: ndarray, x0: Any = None, rtol: float = 1e-5, **options: Any) -> tuple[ndarray, int]:
-    """Solve by products alone."""
+def spsolve_triangular(matrix: Any, b: ndarray, lower: bool = True, **options: bool) -> ndarray:
+    """Substitute; CuPy gives columns side by side in memory."""
+    assert matrix._has_canonical_format
+    plain = matrix._plain()
+    entries = plain.tocoo()
+    assert (entries.row >= entries.col if lower else entries.row <= entries.col).all()
+    return computed(lambda v: np.asfortranarray(host_spsolve_triangular(plain, v, lower=lower)), b)
 
+
+class SuperLU:
+    """A factorization of the host, for substitution on the device."""
+
+    def __init__(self, obj: Any) -> None:
+        assert isinstance(obj, HostLU)
+        counts.to_device += 8  # its two factors, three arrays each, and two orders
+        self._lu = obj
+
+    def solve(self, rhs: ndarray, trans: str = "N") -> ndarray:
+        """Substitute; the result has columns side by side in memory, as CuPy's."""
+        assert isinstance(rhs, ndarray)
+        return computed(lambda v: np.asfortranarray(self._lu.solve(np.asfortranarray(v), trans)), rhs)
+
+
+def _by_products(solve: Any, operator: Any, b: ndarray, options: Any) -> tuple[ndarray, int]:
     def product(v: Any) -> Any:
         return (operator @ ndarray(memory=np.ascontiguousarray(v))).memory
 
     host = HostOperator(operator.shape, matvec=product, dtype=np.float64)
-    found, info = host_gmres(host, b.memory, rtol=rtol, **options)
+    found, info = solve(host, b.memory, **options)
     return ndarray(memory=allocated(found)), info
+
+
+def gmres(operator: Any, b: ndarray, x0: Any = None, rtol: float = 1e-5, **options: Any) -> tuple[ndarray, int]:
+    """Solve by products alone."""
+    return _by_products(host_gmres, operator, b, {"rtol": rtol, **options})
+
+
+def cg(operator: Any, b: ndarray, x0: Any = None, tol: float = 1e-5, **options: Any) -> tuple[ndarray, int]:
+    """Solve by products with a positive definite operator alone."""
+    return _by_products(host_cg, operator, b, {"rtol": tol, **options})

@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 from sparsejac.inverse.matching import BlockForm, Unmatched, block_form, ones
 from sparsejac.inverse.solvers.banded import Banded, bandwidths
 from sparsejac.inverse.solvers.blocks import LARGEST, SmallBlocks, levels_of
+from sparsejac.inverse.solvers.cascade import WIDEST
 from sparsejac.inverse.solvers.dense import Dense, DenseTriangular
 from sparsejac.inverse.solvers.diagonal import Diagonal
 from sparsejac.inverse.solvers.form import IN_PLACE, Form, Ints, Ordering, Square
@@ -40,8 +41,15 @@ class Choice:
     make: Callable[[], Form]
 
 
-def choices(pattern: Square) -> list[Choice] | Unmatched:
-    """The forms that fit a pattern, the cheapest first; or what makes it singular whatever its numbers are."""
+def choices(pattern: Square, *, whole: bool = False) -> list[Choice] | Unmatched:
+    """The forms that fit a pattern, the cheapest first; or what makes it singular whatever its numbers are.
+
+    Parameters
+    ----------
+    pattern : Square
+    whole : bool
+        Whether it is that of a lump on the whole state, which may stand in a cascade.
+    """
     size, nnz = pattern.size, pattern.nnz
     indptr = np.zeros(size + 1, dtype=np.int64)
     np.cumsum(np.bincount(pattern.rows, minlength=size), out=indptr[1:])
@@ -53,7 +61,7 @@ def choices(pattern: Square) -> list[Choice] | Unmatched:
         return [Choice("division", CALL + 4e-9 * size, lambda: Diagonal(pattern))]
     found = [
         Choice("sparse LU", sparse_seconds(size, nnz), lambda: Sparse(pattern)),
-        *_of_bands(pattern, indptr, order),
+        *_of_bands(pattern, indptr, order, whole=whole),
         *_of_blocks(pattern, form),
     ]
     if size <= _DENSEST:
@@ -61,15 +69,15 @@ def choices(pattern: Square) -> list[Choice] | Unmatched:
     return sorted(found, key=lambda choice: choice.seconds)
 
 
-def _of_bands(pattern: Square, indptr: Ints, order: Ints) -> list[Choice]:
+def _of_bands(pattern: Square, indptr: Ints, order: Ints, *, whole: bool) -> list[Choice]:
     """Bands, as the pattern stands and where rows and columns are ordered alike."""
     natural = bandwidths(pattern)
-    found = [_band(pattern, IN_PLACE, natural)]
+    found = [_band(pattern, IN_PLACE, natural, whole=whole)]
     if max(natural) > _NARROW and pattern.nnz <= _THIN * pattern.size:
         graph = ones(pattern.size, indptr, pattern.columns[order])
         places = reverse_cuthill_mckee(graph.tocsr() + graph.T.tocsr(), symmetric_mode=True).astype(np.int64)
         ordering = Ordering(places, places)
-        found.append(_band(pattern, ordering, bandwidths(pattern.ordered(places, places))))
+        found.append(_band(pattern, ordering, bandwidths(pattern.ordered(places, places)), whole=whole))
     return found
 
 
@@ -78,8 +86,9 @@ _THIN = 40
 """Entries for each row up to which another order of a pattern may make it narrow."""
 
 
-def _band(pattern: Square, ordering: Ordering, widths: tuple[int, int]) -> Choice:
-    return Choice("band", banded_seconds(pattern.size, *widths), lambda: Banded(pattern, ordering))
+def _band(pattern: Square, ordering: Ordering, widths: tuple[int, int], *, whole: bool) -> Choice:
+    seconds = cascade_seconds if whole and max(widths) <= WIDEST else banded_seconds
+    return Choice("band", seconds(pattern.size, *widths), lambda: Banded(pattern, ordering))
 
 
 def _of_blocks(pattern: Square, form: BlockForm) -> list[Choice]:
@@ -108,6 +117,13 @@ def banded_seconds(size: int, lower: int, upper: int) -> float:
     if max(lower, upper) == 1:
         return 3 * CALL + 40e-9 * size
     return 4 * CALL + size * (60e-9 + 4e-9 * (2 * lower + upper) + 0.6e-9 * lower * (lower + upper))
+
+
+def cascade_seconds(size: int, lower: int, upper: int) -> float:
+    """Of the same by compiled code, among many others."""
+    width = max(lower, upper)
+    each = (1.5 + 0.8 * width) if min(lower, upper) == 0 else (3.0 + 2.5 * width)
+    return 0.2e-6 + 1e-9 * each * size
 
 
 def dense_seconds(size: int, nnz: int) -> float:

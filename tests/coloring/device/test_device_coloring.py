@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from emulated_cupy import MACHINES, counts, emulated
 from emulated_cupy import cupy as cupy
 from gpu_sources import check_source
 from kernels.cuda import nvrtc
+from kernels.cuda.racecheck import MemoryAccessError
 
 Matrix = Any
 ONE = np.ones(3)
@@ -206,6 +208,28 @@ def test_without_cupy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "cupy", None)
     with pytest.raises(RuntimeError, match="install cupy-cuda12x"):
         device.color((np.zeros(1), np.zeros(0), (0, 0)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the race check knows Linux alone")
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("RELAXED_STORE(once + net, 0);", "once[net] = 0;"),
+        ("atomicOr(used + net, 1ull << color);", "used[net] |= 1ull << color;"),
+        ("later[atomicAdd(counts + 1, 1u)] = vertex;", "later[counts[1]++] = vertex;"),
+        ("keeps = !loses(", "keeps = false && !loses("),
+        ("colors[vertex] = color;", "colors[vertex + 1] = color;"),
+    ],
+)
+def test_races_of_threads_are_seen(right: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All colorings of these tests were watched: what breaks a rule of the text is seen, or colors nothing."""
+    broken = launching.text("lines.cu").replace(right, wrong)
+    assert broken != launching.text("lines.cu")
+    monkeypatch.setattr(launching, "text", lambda file: broken)
+    with emulated() as cupy, pytest.raises((MemoryAccessError, AssertionError)):
+        matrix = PATTERNS["scattered, more columns"]
+        found = device.color(uploaded(cupy, matrix), passes=1)
+        assert check(matrix, cupy.asnumpy(found.colors), "column") is None
 
 
 @pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])

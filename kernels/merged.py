@@ -1,0 +1,243 @@
+"""Launches over one box as one loop: what they read is read once, what they share is computed once.
+
+A result that only launches of the same loop read, each at the point at which it is made, is stored nowhere. Merged are
+values alone: nobody differentiates what comes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.address import Address, Affine, Index, Table
+from kernels.kernel import Kernel
+from kernels.shape import Kind, Unsigned, kind_of, pad, unsigned
+from kernels.step import Access
+
+MOST_CELLS = 16
+"""Stretches of rows over which tables may be affine, each by itself; beyond these they stay tables."""
+
+
+@dataclass(frozen=True, eq=False)
+class Merged:
+    """A kernel with several results, run at each point of a box; see `Launch`.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        One output for each store.
+    box, row_box : tuple of int
+        The points, and the rows that results are stored for, summed over what is left of the box.
+    loads : tuple of Access
+        Over the points.
+    stores : tuple of Access
+        Over the rows. No two places are the same, and none is loaded from.
+    indptr : array of int, optional
+        Ragged sums.
+    """
+
+    kernel: Kernel
+    box: tuple[int, ...]
+    row_box: tuple[int, ...]
+    loads: tuple[Access, ...]
+    stores: tuple[Access, ...]
+    indptr: Index | None = None
+
+    @property
+    def points(self) -> int:
+        """Number of points."""
+        return prod(self.box)
+
+    @property
+    def sum_box(self) -> tuple[int, ...]:
+        """The dimensions that are summed over; none where the sums are ragged."""
+        return () if self.indptr is not None else self.box[len(self.row_box) :]
+
+    @property
+    def work(self) -> int:
+        """Cost, in additions."""
+        return self.points * (self.kernel.weight + 2 * len(self.loads) + len(self.stores))
+
+
+@dataclass(frozen=True)
+class MergedShape:
+    """What the code of a merged launch depends on.
+
+    Parameters
+    ----------
+    digest : str
+        Of the kernel.
+    row_dims, sum_dims : int
+        Loops over rows, at least 1, and inside of these.
+    indptr_bits : int
+        32 or 64 where sums are ragged, or 0.
+    kinds : tuple of str
+        How each of the different addresses finds its places: first those over points, then those over rows.
+    over_points : int
+        How many of them are over points.
+    loads, stores : tuple of (int, int)
+        The slot of the buffer, and the address.
+    kernel : Kernel
+    """
+
+    digest: str
+    row_dims: int
+    sum_dims: int
+    indptr_bits: int
+    kinds: tuple[Kind, ...]
+    over_points: int
+    loads: tuple[tuple[int, int], ...]
+    stores: tuple[tuple[int, int], ...]
+    kernel: Kernel = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class LoweredMerged:
+    """A merged launch as shape and run-time arguments; see `LoweredLaunch`.
+
+    Parameters
+    ----------
+    shape : MergedShape
+    geometry : array of uint64
+        The number of cells; for each cell the rows from which and up to which it reaches along the first dimension, the
+        lengths of the others, and offset and strides of each affine address.
+    tables : tuple of array
+    slots : tuple of int
+    length : int
+        Rows along the first dimension.
+    """
+
+    shape: MergedShape
+    geometry: npt.NDArray[np.uint64]
+    tables: tuple[Unsigned, ...]
+    slots: tuple[int, ...]
+    length: int
+
+
+def lower_merged(merged: Merged) -> LoweredMerged:
+    """Tell shape and run-time data of a merged launch apart."""
+    ragged = merged.indptr is not None
+    rows = merged.row_box or (1,)
+    sums = () if ragged else merged.sum_box
+    points = (merged.points,) if ragged else rows + sums
+    slots = tuple(dict.fromkeys(access.buffer for access in (*merged.loads, *merged.stores)))
+    over_points, load_places = _distinct(merged.loads, points)
+    over_rows, store_places = _distinct(merged.stores, rows)
+    tabled = () if ragged else tuple(a for a in (*over_points, *over_rows) if isinstance(a, Table))
+    cuts = cuts_of(tabled, rows[0])
+    found = [_in_cells(address, cuts, by_rows=not ragged) for address in over_points]
+    found += [_in_cells(address, cuts, by_rows=True) for address in over_rows]
+    kinds = tuple(_kind(cells) for cells in found)
+    shape = MergedShape(
+        merged.kernel.digest,
+        len(rows),
+        len(sums),
+        0 if merged.indptr is None else 8 * merged.indptr.dtype.itemsize,
+        kinds,
+        len(over_points),
+        tuple((slots.index(a.buffer), place) for a, place in zip(merged.loads, load_places, strict=True)),
+        tuple(
+            (slots.index(a.buffer), len(over_points) + place)
+            for a, place in zip(merged.stores, store_places, strict=True)
+        ),
+        merged.kernel,
+    )
+    numbers = [len(cuts) - 1]
+    for c, (low, high) in enumerate(pairwise(cuts)):
+        numbers += [low, high, *rows[1:], *sums]
+        for kind, cells in zip(kinds, found, strict=True):
+            numbers += _numbers(kind, cells[c])
+    tables = [unsigned(cells[0].places) for cells in found if isinstance(cells[0], Table)]
+    tables += [] if merged.indptr is None else [unsigned(merged.indptr)]
+    return LoweredMerged(shape, np.array(numbers, dtype=np.int64).view(np.uint64), tuple(tables), slots, rows[0])
+
+
+def _distinct(accesses: Sequence[Access], box: tuple[int, ...]) -> tuple[list[Address], list[int]]:
+    """Different addresses, and for each access which one it has."""
+    found: dict[object, int] = {}
+    addresses: list[Address] = []
+    places = []
+    for access in accesses:
+        address = pad(access.address, box)
+        if address.key not in found:
+            found[address.key] = len(addresses)
+            addresses.append(address)
+        places.append(found[address.key])
+    return addresses, places
+
+
+def cuts_of(tables: Sequence[Table], rows: int) -> list[int]:
+    """Rows at which some table that is affine elsewhere jumps, with the first and the last one.
+
+    >>> cuts_of([Table((5,), np.array([3, 4, 0, 1, 2])), Table((5,), np.array([3, 1, 4, 0, 2]))], 5)
+    [0, 2, 5]
+    """
+    cuts: set[int] = set()
+    for table in tables:
+        found = _jumps(table, rows)
+        if found is not None and len(cuts | found) < MOST_CELLS:
+            cuts |= found
+    return [0, *sorted(cuts), rows]
+
+
+_SAMPLE = 256
+"""Rows that are looked at first."""
+
+
+def _jumps(table: Table, rows: int) -> set[int] | None:
+    """Where the first place of a row is not as far from the one before as usual; None if that is at many rows."""
+    if rows < 3 or table.points == 0:
+        return None
+    line = table.places[:: table.points // rows]
+    for part in (line[:_SAMPLE], line):
+        steps = np.diff(part)
+        jumps = np.flatnonzero(steps != steps[len(steps) // 2])
+        if len(jumps) >= MOST_CELLS:
+            return None
+    return {int(place) + 1 for place in jumps}
+
+
+def _in_cells(address: Address, cuts: Sequence[int], *, by_rows: bool) -> list[Address]:
+    """An address in each cell: affine if it is so in all of them."""
+    cells = list(pairwise(cuts))
+    if isinstance(address, Affine) or not by_rows or len(cells) == 1:
+        return [address] * len(cells)
+    places = address.places.reshape(address.box)
+    low, high = max(cells, key=lambda cell: cell[1] - cell[0])
+    usual = _affine(places, low, high, (1,) * len(address.box))
+    if usual is None:
+        return [address] * len(cells)
+    found = [_affine(places, low, high, usual.strides) for low, high in cells]
+    return [address] * len(cells) if None in found else [one for one in found if one is not None]
+
+
+def _affine(places: Index, low: int, high: int, usual: tuple[int, ...]) -> Affine | None:
+    """The affine map that a table is for some rows, over the whole box; None if it is none."""
+    corner = (low, *(0 for _ in places.shape[1:]))
+    first = int(places[corner])
+    lengths = (high - low, *places.shape[1:])
+    strides = []
+    for axis, length in enumerate(lengths):
+        following = tuple(c + (a == axis) for a, c in enumerate(corner))
+        strides.append(int(places[following]) - first if length > 1 else usual[axis])
+    found = Affine(places.shape, first - low * strides[0], tuple(strides))
+    here = Affine(lengths, first, tuple(strides)).table().reshape(lengths)
+    return found if np.array_equal(places[low:high], here) else None
+
+
+def _kind(cells: Sequence[Address]) -> Kind:
+    """How code finds the places of an address, in all cells."""
+    kinds = {kind_of(address) for address in cells}
+    return kinds.pop() if len(kinds) == 1 else "strided"
+
+
+def _numbers(kind: Kind, address: Address) -> list[int]:
+    """What of an address goes into the geometry."""
+    if not isinstance(address, Affine):
+        return []
+    return [address.offset, *address.strides[: len(address.strides) - (kind in ("unit", "still"))]]

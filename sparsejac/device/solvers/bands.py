@@ -1,0 +1,221 @@
+"""Bands on a device: block cyclic reduction with exchanges of rows, all lumps of one form by the same launches.
+
+References
+----------
+Amodio and Romanazzi: BABDCR, a Fortran 90 package for the solution of bordered ABD linear systems, ACM TOMS 32(4),
+2006, on cyclic reduction with partial pivoting; Arbenz and Hegland: The stable parallel solution of narrow banded
+linear systems, SIAM PPSC 1997.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsejac.device.driver import cupy, managed
+from sparsejac.device.solvers.form import DeviceFactor, DeviceForm, Factors, Places, extremes_of, flips_and_log, odd
+from sparsejac.device.solvers.launching import text
+from sparsejac.inverse.solvers.banded import Banded
+from sparsejac.inverse.solvers.form import parity
+
+Ints = npt.NDArray[np.int64]
+
+WIDEST = 16
+"""Diagonals beside the main one up to which a thread eliminates a block."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of the reduction: how many blocks of rows there are, and how many of the first level apart."""
+
+    blocks: int
+    step: int
+
+    @property
+    def pairs(self) -> int:
+        """How many blocks of columns are eliminated."""
+        return self.blocks // 2
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """A band as blocks of rows that touch two blocks of columns each, with the rows of both ends.
+
+    Parameters
+    ----------
+    size : int
+        Rows of the matrix.
+    lower, upper : int
+        Diagonals below and above the main one.
+    """
+
+    size: int
+    lower: int
+    upper: int
+
+    @property
+    def width(self) -> int:
+        """Columns of a block."""
+        return max(self.lower + self.upper, 1)
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of rows; there is one more of columns."""
+        return max(-(-self.size // self.width), 2) - 1
+
+    @property
+    def padded(self) -> int:
+        """Rows with those that fill the last block up: ones on the diagonal."""
+        return (self.blocks + 1) * self.width
+
+    @property
+    def levels(self) -> list[Level]:
+        """Those of the reduction, down to one block."""
+        found, blocks, step = [], self.blocks, 1
+        while blocks > 1:
+            found.append(Level(blocks, step))
+            blocks, step = blocks - blocks // 2, 2 * step
+        return found
+
+    def places(self, rows: Ints, columns: Ints, count: int) -> Ints:
+        """Where entries go, for each of some matrices: blocks of rows first, then what is left in the end.
+
+        Returns
+        -------
+        array of int, shape (count, entries)
+        """
+        width, blocks, lumps = self.width, self.blocks, np.arange(count)[:, None]
+        block, i = np.divmod(rows - self.lower, width)
+        inside = (block >= 0) & (block < blocks)
+        j = np.where(inside, columns - block * width, np.where(block < 0, columns, columns - (blocks - 1) * width))
+        i = np.where(inside, i, width + np.where(block < 0, rows, rows - blocks * width))
+        ordinary = (i * (2 * width) + j) * (count * blocks) + lumps * blocks + block
+        last = count * blocks * 2 * width**2 + (i * (2 * width) + j) * count + lumps
+        return np.where(inside, ordinary, last)
+
+    @property
+    def parity(self) -> float:
+        """Sign of the permutation from rows to the columns that they are the pivots of, but for exchanges."""
+        width, blocks = self.width, self.blocks
+        column = np.empty(self.padded, dtype=np.int64)
+        own = np.arange(width)
+        for level in self.levels:
+            middle = (2 * np.arange(level.pairs) + 1) * level.step
+            column[self.lower + (middle[:, None] - 1) * width + own] = middle[:, None] * width + own
+        column[self.lower + (blocks - 1) * width + own] = own
+        ends = np.concatenate([np.arange(self.lower), np.arange(self.lower + blocks * width, self.padded)])
+        column[ends] = blocks * width + np.arange(len(ends))
+        return parity(column)
+
+
+class Bands(DeviceForm):
+    """Bands of one pattern.
+
+    Parameters
+    ----------
+    form : Banded
+    count : int
+        How many matrices there are.
+    """
+
+    def __init__(self, form: Banded, count: int) -> None:
+        self.layout = Layout(form.pattern.size, form.lower, form.upper)
+        self.count = count
+        self.ordering = Places(form.ordering)
+        ordered = form.pattern.ordered(form.ordering.rows, form.ordering.columns)
+        pads = np.arange(self.layout.size, self.layout.padded)
+        empty = np.zeros(count * (self.layout.blocks + 2) * 2 * self.layout.width**2)
+        empty[self.layout.places(pads, pads, count)] = 1.0
+        with managed(8 * (empty.size + count * form.pattern.nnz), "the places of a band"):
+            self._empty = cupy().asarray(empty)
+            self._places = cupy().asarray(self.layout.places(ordered.rows, ordered.columns, count).reshape(-1))
+        self.flips = odd(form.ordering.parity * self.layout.parity)
+
+    def factor(self, data: Any, entries: Any) -> Factors:
+        """See `DeviceForm.factor`."""
+        layout, count, module = self.layout, self.count, cupy()
+        width, kernels = layout.width, text("bands.cu", layout.width)
+        with managed(8 * 3 * self._empty.size, "the factors of bands"):
+            given = self._empty.copy()
+            given[self._places] = data[entries.reshape(-1)]
+            pivots = module.empty((count, layout.padded))
+            rows, last = given[: count * layout.blocks * 2 * width**2], given[count * layout.blocks * 2 * width**2 :]
+            panels = []
+            for level in layout.levels:
+                rest = level.blocks - level.pairs
+                panel = module.empty(6 * width**2 * count * level.pairs)
+                order = module.empty(width * count * level.pairs, dtype=np.int32)
+                further = module.empty(2 * width**2 * count * rest)
+                sizes = (count, level.blocks, level.step, layout.padded)
+                kernels.launch("reduce", count * rest, rows, panel, order, further, pivots, *sizes)
+                panels.append((panel, order))
+                rows = further
+            exchanged, last = module.empty(2 * width * count, dtype=np.int32), last.copy()
+            kernels.launch("finish", count, rows, last, exchanged, pivots, count, layout.blocks, layout.padded)
+        made = [_Band(self, k, panels, (last, exchanged), pivots[k]) for k in range(count)]
+        return Factors(made, extremes_of(pivots[:, : layout.size]))
+
+
+@dataclass(frozen=True, eq=False)
+class _Band(DeviceFactor):
+    form: Bands
+    lump: int
+    panels: Sequence[tuple[Any, Any]]
+    last: tuple[Any, Any]
+    pivots: Any
+
+    def solve(self, b: Any) -> Any:
+        form, layout = self.form, self.form.layout
+        f, x, count = self._started(form.ordering.by_rows(b))
+        kernels = text("bands.cu", layout.width)
+        for (panel, order), level in zip(self.panels, layout.levels, strict=True):
+            kernels.launch("forward", level.pairs * count, panel, order, f, *self._sizes(level, count))
+        kernels.launch("solve_last", count, *self.last, f, x, *self._last_sizes(count))
+        for (panel, _), level in zip(self.panels[::-1], layout.levels[::-1], strict=True):
+            kernels.launch("backward", level.pairs * count, panel, f, x, *self._sizes(level, count))
+        return form.ordering.from_columns(x[: layout.size].reshape(b.shape))
+
+    def solve_transposed(self, b: Any) -> Any:
+        form, layout = self.form, self.form.layout
+        w, y, count = self._started(form.ordering.by_columns(b))
+        kernels = text("bands.cu", layout.width)
+        for (panel, _), level in zip(self.panels, layout.levels, strict=True):
+            sizes = self._sizes(level, count)
+            kernels.launch("forward_transposed", level.pairs * count, panel, w, y, *sizes)
+            kernels.launch("relieve", (level.pairs + 1) * count, panel, y, w, *sizes)
+        kernels.launch("solve_last_transposed", count, *self.last, w, y, *self._last_sizes(count))
+        for (panel, order), level in zip(self.panels[::-1], layout.levels[::-1], strict=True):
+            kernels.launch("backward_transposed", level.pairs * count, panel, order, y, *self._sizes(level, count))
+        return form.ordering.from_rows(y[: layout.size].reshape(b.shape))
+
+    def flips_and_log(self) -> tuple[Any, Any]:
+        layout, flips = self.form.layout, self.form.flips
+        for order in (*(order for _, order in self.panels), self.last[1]):
+            by_column = order.reshape(-1, self.form.count, order.size // max(self._columns(order) * self.form.count, 1))
+            places = cupy().arange(by_column.shape[0], dtype=np.int32).reshape(-1, 1)
+            flips = flips + (by_column[:, self.lump] != places).sum()
+        return flips_and_log(self.pivots[: layout.size], flips)
+
+    def _columns(self, order: Any) -> int:
+        return self.form.layout.width * (2 if order is self.last[1] else 1)
+
+    def _started(self, b: Any) -> tuple[Any, Any, int]:
+        """Right-hand sides with the rows that fill the last block up, room for the unknowns, and how many there are."""
+        count, padded = (1 if b.ndim == 1 else int(b.shape[1])), self.form.layout.padded
+        with managed(16 * padded * count, "solutions"):
+            given = cupy().zeros((padded, count))
+            given[: len(b)] = b.reshape(len(b), count)
+            return given, cupy().empty((padded, count)), count
+
+    def _sizes(self, level: Level, count: int) -> tuple[int, ...]:
+        layout, pairs = self.form.layout, level.pairs
+        total, first = self.form.count * pairs, self.lump * pairs
+        return total, first, pairs, layout.blocks, level.step, layout.lower, count
+
+    def _last_sizes(self, count: int) -> tuple[int, ...]:
+        layout = self.form.layout
+        return self.form.count, self.lump, layout.blocks, layout.lower, count

@@ -1,0 +1,167 @@
+"""Numbers that one sweep alone reads, computed where they are read.
+
+Values that partial derivatives need are results of launches, and heavy products of factors are stored: either way, many
+sweeps may load them. Where only one does, and no place more than once, it may as well compute them: nothing is written
+and read again, and what the numbers are made of is loaded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+from kernels.address import Affine
+from kernels.kernel import KernelBuilder
+from kernels.step import Access, Launch, Schedule
+from sparsejac.addressing import c_strides, composed, covers
+from sparsejac.elimination.assembly import Inlined, Made, Placed, factors_at, kernel_of
+from sparsejac.elimination.demands import Factor
+from sparsejac.elimination.expression import SHORT
+from sparsejac.primitives import PRIMITIVES
+
+_ADD = PRIMITIVES["add"].operation
+
+LARGEST = 1000
+"""Instructions of a sweep that takes in more."""
+
+LEAST = 256
+"""Points from which it pays."""
+
+
+@dataclass(eq=False)
+class _Reader:
+    """A sweep with all that it loads.
+
+    Parameters
+    ----------
+    group : sequence of Placed
+    loads : dict
+        By buffer and key of the address.
+    size : int
+        Instructions, not less than there are.
+    """
+
+    group: Sequence[Placed]
+    loads: dict[object, Access]
+    size: int
+
+    @property
+    def points(self) -> int:
+        return prod(self.group[0].box)
+
+    def of(self, buffers: frozenset[int]) -> list[Access]:
+        """What is loaded from some buffers."""
+        return [load for load in self.loads.values() if load.buffer in buffers]
+
+    def take_in(self, inlined: Inlined) -> None:
+        """Load what buffers are made of in their place."""
+        for read in self.of(frozenset(inlined)):
+            del self.loads[read.buffer, read.address.key]
+            for factor in factors_at(inlined[read.buffer], read.address) or ():
+                self.loads |= {(load.buffer, load.address.key): load for load in factor.loads}
+
+
+def inlined_groups(groups: Sequence[Sequence[Placed]], schedule: Schedule) -> tuple[list[Sequence[Placed]], Inlined]:
+    """Sweeps without those whose results one other sweep alone reads, and what has to be computed instead of loaded.
+
+    Parameters
+    ----------
+    groups : sequence of sequence of Placed
+        One sweep each, in their order.
+    schedule : Schedule
+
+    Returns
+    -------
+    list of sequence of Placed
+    dict
+        Of buffers that these groups read without anyone having filled them.
+    """
+    readers = [_reader(group) for group in groups]
+    found: Inlined = {}
+    wanted = {*(guard.buffer for guard in schedule.guards)}
+    for own in reversed(list(readers)):
+        stored = {term.buffer: ((term.address, term.factors),) for term in own.group}
+        if len(stored) == len(own.group) and all(covers(term.address, prod(term.box)) for term in own.group):
+            others = [reader for reader in readers if reader is not own]
+            if _fits(stored, own.points, own.size, others):
+                readers = others
+                found |= _taken(stored, others)
+    if not schedule.calls:
+        for launches in reversed(_writers(schedule, readers)):
+            made = None if launches[0].store.buffer in wanted else _made(launches, schedule)
+            size = sum(len(factor.kernel.instructions) for _, factors in made or () for factor in factors)
+            buffer = launches[0].store.buffer
+            if made is not None and _fits({buffer: made}, sum(launch.rows for launch in launches), size, readers):
+                found |= _taken({buffer: made}, readers)
+            else:
+                wanted |= {load.buffer for launch in launches for load in launch.loads}
+    return [reader.group for reader in readers], found
+
+
+def _reader(group: Sequence[Placed]) -> _Reader:
+    loads = {(load.buffer, load.address.key): load for term in group for f in term.factors for load in f.loads}
+    return _Reader(group, dict(loads), len(kernel_of(group)[0].instructions))
+
+
+def _writers(schedule: Schedule, readers: Sequence[_Reader]) -> list[list[Launch]]:
+    """The launches that are needed, those that fill one buffer together, in an order in which they can be run."""
+    read = {load.buffer for reader in readers for load in reader.loads.values()}
+    filled: dict[int, list[Launch]] = {}
+    for number in sorted(schedule.needed(read)):
+        launch = schedule.launches[number]
+        filled[launch.store.buffer] = [*filled.pop(launch.store.buffer, ()), launch]
+    return list(filled.values())
+
+
+def _made(launches: Sequence[Launch], schedule: Schedule) -> Made | None:
+    """What launches store that fill a buffer together; None where they sum much, or where places are left out."""
+    found = []
+    for launch in launches:
+        summed = prod(launch.box[len(launch.box) - launch.reduced :])
+        if launch.indptr is not None or launch.loop or not 0 < summed <= SHORT:
+            return None
+        if not isinstance(launch.store.address, Affine):
+            return None
+        found.append((launch.store.address, (_written_out(launch, summed),)))
+    if sum(launch.rows for launch in launches) != schedule.sizes[launches[0].store.buffer]:
+        return None
+    return tuple(found)
+
+
+def _written_out(launch: Launch, summed: int) -> Factor:
+    """The number that a launch stores for each row."""
+    if not launch.reduced:
+        return Factor(launch.kernel, launch.loads)
+    rows = launch.row_box
+    builder, loads, total = KernelBuilder(summed * launch.kernel.loads), list[Access](), -1
+    for k in range(summed):
+        points = Affine(rows, k, tuple(summed * stride for stride in c_strides(rows)))
+        numbers = range(len(loads), len(loads) + launch.kernel.loads)
+        value = builder.replay(launch.kernel, numbers)[launch.kernel.outputs[0]]
+        total = value if k == 0 else builder.apply(_ADD, total, value)
+        loads += [Access(load.buffer, composed(load.address, points)) for load in launch.loads]
+    return Factor(builder.build(total), tuple(loads))
+
+
+def _fits(made: Inlined, points: int, size: int, readers: Sequence[_Reader]) -> bool:
+    """Whether numbers are read by one sweep of few instructions, regularly, and no more often than they are many."""
+    buffers = frozenset(made)
+    reading = [(reader, read) for reader in readers if (read := reader.of(buffers))]
+    if len(reading) != 1 or points < LEAST:
+        return False
+    ((reader, reads),) = reading
+    distinct = {read.address.key for read in reads}
+    is_regular = all(
+        isinstance(read.address, Affine) and factors_at(made[read.buffer], read.address) is not None for read in reads
+    )
+    if not is_regular or reader.points * len(distinct) > points or reader.size + len(distinct) * size > LARGEST:
+        return False
+    reader.size += len(distinct) * size
+    return True
+
+
+def _taken(made: Inlined, readers: Sequence[_Reader]) -> Inlined:
+    for reader in readers:
+        reader.take_in(made)
+    return made
