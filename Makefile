@@ -116,4 +116,10 @@ clean: ## remove environments, builds, caches and results
 	$(@D)/$(PIP) install --quiet 'cupy-cuda13x[ctk]>=14'
 	touch $@
 
+# asdex on the same GPU; where it cannot be had, the benchmarks say so.
+.venv-bench/cuda12 .venv-bench/cuda13: .venv-bench/cuda%: .venv-bench/ready
+	$(@D)/$(PIP) install --quiet 'cupy-cuda$*x[ctk]>=14'
+	-$(@D)/$(PIP) install --quiet 'jax[cuda$*]' 'asdex==0.5.1'
+	touch $@
+
 .PRECIOUS: .venv-%/installed .venv-%/ready

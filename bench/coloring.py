@@ -51,9 +51,14 @@ def run_section(console: Console, name: str, folder: str, options: argparse.Name
     """Run one section and say meanwhile what is being measured."""
     start = time.perf_counter()
     with console.status(name) as status:
-        launcher = Launcher(
-            options.seconds, int(options.gigabytes * 2**30), None, lambda step: status.update(f"{name}: {step[:150]}")
-        )
+
+        def report(step: str) -> None:
+            line = f"{name}, {time.perf_counter() - start:.0f} s: {step[:150]}"
+            status.update(line)
+            if not console.is_terminal:  # a status shows on terminals only
+                print(line, file=sys.stderr, flush=True)
+
+        launcher = Launcher(options.seconds, int(options.gigabytes * 2**30), None, report)
         matrices = tuple(str(file.resolve()) for file in options.matrix)
         outcome = SECTIONS[name].run(Settings(launcher, folder, options.quick, int(options.most), matrices))
     return CaseResult(name, SECTIONS[name].summary, outcome, time.perf_counter() - start)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from coloring.compiled import Ints, compiled, pays, run, unsigned
 from coloring.neighborhoods import Degrees
 from coloring.pattern import Index, Pattern
-from coloring.transposition import fill_columns, filler, is_scattered, transpose
+from coloring.transposition import fill_columns, fillers, is_scattered, transpose
 
 # Entries up to which NumPy answers sooner than numba is imported.
 SMALL = 50_000
@@ -123,6 +123,11 @@ class BipartiteGraph:
         return result
 
     @property
+    def rows_of_columns(self) -> Index:
+        """The rows of each column of the pattern, which `pointers` part."""
+        return self._transposed[1]
+
+    @property
     def is_transposed(self) -> bool:
         """Whether the pattern by columns is known already."""
         return "_transposed" in self.__dict__
@@ -156,7 +161,7 @@ class BipartiteGraph:
             pointers, rows = transpose(pattern, self.threads)
         else:
             pointers, rows = self.pointers, np.empty_like(pattern.indices)
-            filler(pattern, pointers, rows)(0, pattern.shape[0])
+            fillers(pattern, pointers, rows)[0](0, pattern.shape[0])
         pointers.flags.writeable = rows.flags.writeable = False
         return pointers, rows
 

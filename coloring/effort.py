@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from random import Random
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from coloring.graphs import Graph
 from coloring.greedy import finished, greedy
 from coloring.improvement import greedy_work, improve, proven
 from coloring.masks import MOST_VERTICES, fewest, masks_of
+from coloring.masks.star import neighbors_of, search
 from coloring.neighborhoods import Degrees
 from coloring.orders import OrderName, sequence
 from coloring.problems import Problem
@@ -75,10 +77,12 @@ VISITS, VISITS_PER_VERTEX = 1_800, 18
 # a tiny pattern.
 LOOKS, LOOKS_OF_TINY = 6_000, 16_000
 
-# Vertices up to which a pattern is tiny, and entries visited for its improvement at least.
+# Vertices up to which a pattern is tiny, and entries visited for its improvement at least; star colorings are searched
+# for by masks, which goes a little further.
 FEW_VERTICES = 64
+FEW_OF_STAR = 80
 LEAST_WORK: dict[str, int] = {
-    "star": 500_000,
+    "star": 800_000,
     "acyclic": 300_000,
     "star_bicoloring": 1_000_000,
     "acyclic_bicoloring": 3_000_000,
@@ -107,7 +111,8 @@ def searched(problem: Problem, graph: Graph, budget: float | None, seed: int, bo
     if is_small(problem, graph) and budget != 0:
         return _by_masks(problem, graph, 1.0 if budget is None else budget, seed, bound)
     few = 0 < graph.entries <= FEW_ENTRIES
-    tiny = few and budget is None and min(graph.pattern.shape) <= FEW_VERTICES
+    most = FEW_OF_STAR if problem.name == "star" else FEW_VERTICES
+    tiny = few and budget is None and min(graph.pattern.shape) <= most
     first, *others = PASSES.get(problem.name, OTHERS)
     find = partial(bound_colors, effort=BOUNDING if few and not tiny else 1.0)
     best = finished(problem, graph, f"greedy, {first.order}", run(problem, graph, first, seed), bound, find)
@@ -128,7 +133,12 @@ def searched(problem: Problem, graph: Graph, budget: float | None, seed: int, bo
         best = min(best, found, key=lambda coloring: coloring.num_colors)
         if best.is_optimal:
             return best
-    return _improved(problem, graph, best, max(work, LEAST_WORK[problem.name]) if tiny else work, seed)
+    if not tiny:
+        return _improved(problem, graph, best, work, seed)
+    work = max(work, LEAST_WORK[problem.name])
+    if problem.name == "star" and isinstance(graph, AdjacencyGraph):
+        return _star_by_masks(problem, graph, best, int(work), seed)
+    return _improved(problem, graph, best, work, seed)
 
 
 def run(problem: Problem, graph: Graph, one: Pass, seed: int) -> Colors:
@@ -147,6 +157,19 @@ def _improved(problem: Problem, graph: Graph, best: Coloring, work: float, seed:
     if better.num_colors == best.num_colors:
         better = best
     return proven(better) if found.optimal else better
+
+
+def _star_by_masks(problem: Problem, graph: AdjacencyGraph, best: Coloring, work: int, seed: int) -> Coloring:
+    """Look for one color less again and again, with so much work each time; most goes to the last time."""
+    near, order = neighbors_of(graph)
+    while not best.is_optimal:
+        attempt = search(near, best.num_colors - 1, work, Random(seed))
+        if attempt.colors is None:
+            return proven(best) if attempt.refuted else best
+        colors = np.empty(len(order), dtype=np.int32)
+        colors[order] = attempt.colors
+        best = finished(problem, graph, "search", colors, best.bound)
+    return best
 
 
 def _by_masks(problem: Problem, graph: Graph, budget: float, seed: int, bound: Bound | None) -> Coloring:

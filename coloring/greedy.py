@@ -12,7 +12,7 @@ from coloring.adjacency import AdjacencyGraph
 from coloring.algorithms import ALGORITHMS, star_bicoloring
 from coloring.algorithms.star_bicoloring import CoverName
 from coloring.bipartite import BipartiteGraph
-from coloring.bounds import Bound, bound_colors
+from coloring.bounds import Bound, bound_colors, bound_later
 from coloring.demand import EVERYTHING, Colors, Demand
 from coloring.graphs import Graph
 from coloring.neighborhoods import Degrees
@@ -33,7 +33,8 @@ def greedy(
 ) -> Colors:
     """Run the greedy algorithm of a problem in an order."""
     if order == "natural" and isinstance(graph, BipartiteGraph) and demand is EVERYTHING:
-        neighborhood(problem, graph, degrees)  # refuses degrees that there are not
+        if degrees is not None:
+            neighborhood(problem, graph, degrees)  # refuses those that there are not
         return parallel.first_fit(graph, threads or 1)
     ordered = sequence(problem, graph, order, seed, degrees)
     if cover is not None and isinstance(graph, AdjacencyGraph):
@@ -48,12 +49,19 @@ def finished(
     colors: npt.NDArray[Any],
     bound: Bound | None = None,
     find: Callable[[Problem, Graph, int], Bound] = bound_colors,
-    *,
-    gapless: bool = False,
 ) -> Coloring:
-    """Number the colors, unless they have no gap, freeze them, and bound them where no bound is known."""
+    """Number the colors, freeze them, and bound them where no bound is known."""
     num_rows = graph.pattern.shape[0] if problem.two_sided else 0
-    final = colors if gapless else numbered(colors, num_rows)
+    final = numbered(colors, num_rows)
     final.flags.writeable = False
     used = int(final.max(initial=-1)) + 1
     return Coloring(problem.name, method, final, bound or find(problem, graph, used), num_rows)
+
+
+def bounded_later(problem: Problem, graph: Graph, method: str, colors: Colors) -> Coloring:
+    """As `finished`, but leave the bound to whoever asks for it."""
+    num_rows = graph.pattern.shape[0] if problem.two_sided else 0
+    # First fit leaves no color out; in bicolorings colors are dropped afterwards.
+    final = numbered(colors, num_rows) if problem.two_sided else colors
+    final.flags.writeable = False
+    return Coloring(problem.name, method, final, bound_later(problem, graph, final), num_rows)

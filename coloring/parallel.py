@@ -3,9 +3,9 @@
 First fit is a chain: the color of a vertex depends on those before it. What can be shared is all else, that is to bring
 the pattern into columns; and that takes as long as the chain, or longer. One thread colors the columns that are
 complete, while others complete the next ones. Where the columns follow the rows, as in grids, bands and meshes, they
-are complete a range of rows at a time. Where they do not, the entries are dealt out to buckets of columns first, by all
-threads; whoever has nothing else to do settles the next bucket. Vertices that are rows need no transposition: one thread
-colors them.
+are complete a range of rows at a time; and before the first thread waits, it fills columns from the last row on upward.
+Where they do not, the entries are dealt out to buckets of columns first, by all threads; and before the first thread
+waits, it settles a bucket itself. Vertices that are rows need no transposition: one thread colors them.
 
 References
 ----------
@@ -17,8 +17,11 @@ from __future__ import annotations
 
 import operator
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 
@@ -28,7 +31,9 @@ from coloring.bipartite import BipartiteGraph
 from coloring.compiled import SMALL
 from coloring.demand import Colors
 from coloring.pattern import Index, Pattern
-from coloring.transposition import distribute, even_groups, even_shares, filler, settle
+from coloring.transposition import distribute, even_groups, even_shares, fillers, settle
+
+Task: TypeAlias = tuple[tuple[int, int], Future[int]]
 
 # Ranges of rows or of columns between which the threads look at each other.
 RANGES = 32
@@ -86,30 +91,53 @@ def _behind_rows(graph: BipartiteGraph) -> Colors:
         touched = pool.submit(np.full_like, pattern.indices, 0)
         pointers = graph.pointers
         rows = touched.result()
-        fill, progress = filler(pattern, pointers, rows), _progress(graph, pointers, rows)
-        for complete in [pool.submit(fill, *bounds) for bounds in pairwise(even_shares(pattern, RANGES))]:
-            advance(progress, complete.result())
+        forward, backward = fillers(pattern, pointers, rows)
+        tasks = [(bounds, pool.submit(forward, *bounds)) for bounds in pairwise(even_shares(pattern, RANGES))]
+        colors = _follow(_progress(graph, pointers, rows), tasks, backward, deque.pop)
     graph.adopt_transposed(pointers, rows)
-    return progress.colors
+    return colors
 
 
 def _by_buckets(graph: BipartiteGraph, threads: int) -> Colors:
-    """Color bucket after bucket; others, and this thread as long as it would have to wait, settle them."""
+    """Color bucket after bucket while others settle the next ones."""
     with ThreadPoolExecutor(threads) as pool:
-        buckets = distribute(graph.pattern, threads, pool)
-    progress, columns = _progress(graph, buckets.pointers, buckets.rows), buckets.columns_up_to
+        buckets = distribute(graph.pattern, threads, pool.map)
+    transpose_some = partial(settle, buckets)
     with ThreadPoolExecutor(threads - 1) as pool:
-        groups = [(bounds, pool.submit(settle, buckets, *bounds)) for bounds in pairwise(even_groups(buckets, RANGES))]
-        waiting = deque(groups)
-        for (_, last), settled in groups:
-            while not settled.done() and waiting:
-                bounds, task = waiting.popleft()
-                if task.cancel():
-                    settle(buckets, *bounds)
-            if not settled.cancelled():
-                settled.result()
-            advance(progress, columns(last))
+        groups = pairwise(even_groups(buckets, RANGES))
+        tasks = [(bounds, pool.submit(transpose_some, *bounds)) for bounds in groups]
+        colors = _follow(_progress(graph, buckets.pointers, buckets.rows), tasks, transpose_some, deque.popleft)
     graph.adopt_transposed(buckets.pointers, buckets.rows)
+    return colors
+
+
+def _follow(
+    progress: Progress,
+    tasks: list[Task],
+    instead: Callable[[int, int], int],
+    take: Callable[[deque[Task]], Task],
+) -> Colors:
+    """Color the columns that are complete after each task; rather than to wait, take one that nobody has begun.
+
+    Parameters
+    ----------
+    progress : Progress
+    tasks : list
+        The bounds of each and its future, which tells how many columns are complete, if those before it are done.
+    instead : function
+        Does a task that was taken.
+    take : function
+        Which task, among those that were not tried yet.
+    """
+    waiting = deque(tasks)
+    for _, task in tasks:
+        while not task.done() and waiting:
+            bounds, other = take(waiting)
+            if other.cancel():
+                instead(*bounds)
+        if not task.cancelled():
+            advance(progress, task.result())
+    advance(progress, len(progress.colors))
     return progress.colors
 
 

@@ -206,8 +206,9 @@ def _made(indptr: Index, indices: Index, shape: tuple[int, int]) -> Pattern:
 
 def _is_frozen(pattern: Pattern) -> bool:
     """Whether a pattern was made here; one of a user's own may hold anything, and kernels check no bounds."""
-    arrays = (pattern.indptr, pattern.indices)
-    return all(isinstance(array, np.ndarray) and not array.flags.writeable for array in arrays)
+    indptr, indices = pattern.indptr, pattern.indices
+    arrays = isinstance(indptr, np.ndarray) and isinstance(indices, np.ndarray)
+    return arrays and not (indptr.flags.writeable or indices.flags.writeable)
 
 
 def _triple(source: Any, call: str) -> tuple[Any, Any, Any]:

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from coloring.algorithms.star_bicoloring import CoverName
-from coloring.bounds import Bound, bound_colors, bound_later
+from coloring.bounds import Bound, bound_colors
 from coloring.checker import as_list, check
-from coloring.demand import Colors, Demand, wanted_entries
+from coloring.demand import EVERYTHING, Colors, Demand, wanted_entries
 from coloring.effort import is_small, searched
 from coloring.graphs import build_graph
-from coloring.greedy import finished, greedy
+from coloring.greedy import bounded_later, finished, greedy
 from coloring.neighborhoods import Degrees
 from coloring.orders import ORDERS, OrderName, as_order
 from coloring.parallel import as_threads
@@ -122,15 +122,15 @@ def color(
     if cover is not None:
         _check_cover(chosen, order, cover)
     matrix, marks, _ = demanded_part(as_pattern(pattern, "color"), wanted, rows, columns, known, "color")
-    demand = Demand(marks, as_flag(diagonal, "color"), _as_colors(fixed))
+    demand = EVERYTHING
+    if marks is not None or diagonal is not True or fixed is not None:
+        demand = Demand(marks, as_flag(diagonal, "color"), _as_colors(fixed))
     if not demand.whole or demand.fixed is not None:
         return _partial(chosen, matrix, demand, order, number, degrees, cover)
     if order is not None:
         graph = build_graph(chosen, matrix, "color", threads or 1)
         colors = greedy(chosen, graph, order, number, degrees=degrees, threads=threads, cover=cover)
-        # First fit leaves no color out; in bicolorings colors are dropped afterwards.
-        gapless = not chosen.two_sided
-        return finished(chosen, graph, f"greedy, {order}", colors, find=bound_later, gapless=gapless)
+        return bounded_later(chosen, graph, f"greedy, {order}", colors)
     found = recognize(chosen, matrix)
     graph = build_graph(chosen, matrix, "color")
     if found is None:

@@ -8,7 +8,7 @@ on each other: threads share them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,8 +23,8 @@ from coloring.pattern import Index, Pattern
 # Columns of a bucket, as a power of two: their counters stay in the fastest cache. More of them where there would be
 # too many buckets to be written to at a time.
 BITS, MOST_BUCKETS = 13, 1024
-# Entries up to which everything stays in the cache.
-CACHED = 500_000
+# Entries up to which most of the counters and columns stay in the cache.
+CACHED = 2_500_000
 # Rows looked at.
 SAMPLE = 200
 
@@ -38,9 +38,9 @@ def is_scattered(pattern: Pattern) -> bool:
     >>> is_scattered(as_pattern(np.eye(4, dtype=bool)))
     False
     """
-    if pattern.nnz <= CACHED:
+    if pattern.nnz <= max(CACHED, 0):
         return False
-    rows = np.unique(np.linspace(0, pattern.shape[0] - 2, SAMPLE).astype(np.int64))
+    rows = np.unique(np.linspace(0, max(pattern.shape[0] - 2, 0), SAMPLE).astype(np.int64))
     begins = pattern.indptr[np.minimum(np.stack((rows, rows + 1)), pattern.shape[0] - 1)]
     first, second = pattern.indices[np.minimum(begins, pattern.nnz - 1)]
     return bool(np.median(np.abs(first - second)) > 1 << BITS)
@@ -56,8 +56,12 @@ def transpose(pattern: Pattern, threads: int = 1) -> tuple[Index, Index]:
     >>> pointers.tolist(), rows.tolist()
     ([0, 1, 3, 4], [0, 0, 1, 1])
     """
+    if threads == 1:
+        buckets = distribute(pattern, threads, map)
+        settle(buckets, 0, buckets.number)
+        return buckets.pointers, buckets.rows
     with ThreadPoolExecutor(threads) as pool:
-        buckets = distribute(pattern, threads, pool)
+        buckets = distribute(pattern, threads, pool.map)
         list(pool.map(lambda bounds: settle(buckets, *bounds), pairwise(even_groups(buckets, threads))))
     return buckets.pointers, buckets.rows
 
@@ -77,7 +81,7 @@ class Buckets:
     owners : array of int, shape (nnz,)
         The row of each entry.
     pointers : array of int, shape (columns + 1,)
-        Where each column begins; complete for the buckets that are settled.
+        Where each column begins; for each bucket at first, and for the columns of those that are settled.
     rows : array of int, shape (nnz,)
         The rows of each column, for the same.
     """
@@ -94,13 +98,12 @@ class Buckets:
         """How many there are."""
         return len(self.begins) - 1
 
-    def columns_up_to(self, bucket: int) -> int:
-        """Columns of the buckets before this one."""
-        return min(bucket << self.bits, len(self.pointers) - 1)
 
+def distribute(pattern: Pattern, threads: int, share: Callable[..., Iterable[None]]) -> Buckets:
+    """Deal the entries out to buckets; each thread takes a range of rows, and its own part of each bucket.
 
-def distribute(pattern: Pattern, threads: int, pool: ThreadPoolExecutor) -> Buckets:
-    """Deal the entries out to buckets; each thread takes a range of rows, and its own part of each bucket."""
+    `share` maps a function over the threads' numbers.
+    """
     nnz, columns, dtype = pattern.nnz, pattern.shape[1], pattern.indices.dtype
     bits = max(BITS, (columns // MOST_BUCKETS).bit_length())
     ends, indices = even_shares(pattern, threads), unsigned(pattern.indices)
@@ -112,25 +115,26 @@ def distribute(pattern: Pattern, threads: int, pool: ThreadPoolExecutor) -> Buck
         first, last = pattern.indptr[ends[share]], pattern.indptr[ends[share + 1]]
         tally(int(first), int(last), indices, shift, unsigned(places[share]))
 
-    list(pool.map(count, range(threads)))
+    list(share(count, range(threads)))
     before = np.concatenate(([0], np.cumsum(places.T)))
     begins = before[::threads].astype(dtype)
     places[:] = before[:-1].reshape(-1, threads).T
     offsets = np.empty(nnz, dtype=np.uint16 if bits <= 16 else np.uint32)
     owners: Index = np.empty_like(pattern.indices)
     entries = (unsigned(pattern.indptr), indices, shift)
-    list(pool.map(lambda k: deal(ends[k], ends[k + 1], *entries, unsigned(places[k]), offsets, owners), range(threads)))
+    list(share(lambda k: deal(ends[k], ends[k + 1], *entries, unsigned(places[k]), offsets, owners), range(threads)))
     pointers: Index = np.empty(columns + 1, dtype=pattern.indptr.dtype)
-    pointers[columns] = nnz
+    pointers[: columns : 2**bits], pointers[columns] = begins[:-1], nnz
     return Buckets(begins, bits, offsets, owners, pointers, np.empty_like(pattern.indices))
 
 
-def settle(buckets: Buckets, first: int, last: int) -> None:
-    """Bring the entries of some buckets to their columns."""
+def settle(buckets: Buckets, first: int, last: int) -> int:
+    """Bring the entries of some buckets to their columns; count the columns up to there."""
     places = np.empty(1 << buckets.bits, dtype=buckets.pointers.dtype)
     entries = (unsigned(buckets.begins), buckets.bits, buckets.offsets, buckets.owners)
     result = (unsigned(places), unsigned(buckets.pointers), unsigned(buckets.rows))
     compiled(_settle)(first, last, len(buckets.pointers) - 1, *entries, *result)
+    return min(last << buckets.bits, len(buckets.pointers) - 1)
 
 
 def even_groups(buckets: Buckets, number: int) -> list[int]:
@@ -152,20 +156,27 @@ def even_shares(pattern: Pattern, number: int) -> list[int]:
     return [0, *cuts.tolist(), pattern.shape[0]]
 
 
-def filler(pattern: Pattern, pointers: Index, rows: Index) -> Callable[[int, int], int]:
-    """Make a call that writes a range of rows straight to their columns, each time the next one.
+def fillers(
+    pattern: Pattern, pointers: Index, rows: Index
+) -> tuple[Callable[[int, int], int], Callable[[int, int], int]]:
+    """Make calls that write a range of rows straight to their columns: the next one, and the last one that is left.
 
-    It returns how many columns, counted from the first one, have all their entries.
+    They may run at the same time. Both return how many columns, counted from the first one, have all their entries
+    from the rows that were written in turn.
     """
-    places, complete = pointers[:-1].copy(), 0
-    arguments = (unsigned(pattern.indptr), unsigned(pattern.indices), unsigned(places), unsigned(pointers), rows)
+    places, ends, complete = pointers[:-1].copy(), pointers[1:].copy(), 0
+    entries = (unsigned(pattern.indptr), unsigned(pattern.indices))
 
-    def fill(first: int, last: int) -> int:
+    def forward(first: int, last: int) -> int:
         nonlocal complete
-        complete = compiled(fill_columns)(first, last, complete, *arguments)
+        complete = compiled(fill_columns)(first, last, complete, *entries, unsigned(places), unsigned(pointers), rows)
         return complete
 
-    return fill
+    def backward(first: int, last: int) -> int:
+        compiled(_fill_back)(first, last, *entries, unsigned(ends), rows)
+        return complete
+
+    return forward, backward
 
 
 def _tally(begin: int, end: int, indices: Ints, shift: int, counts: Ints) -> None:
@@ -232,3 +243,12 @@ def fill_columns(
     while complete < len(places) and places[complete] == pointers[complete + 1]:
         complete += 1
     return complete
+
+
+def _fill_back(first: int, last: int, indptr: Ints, indices: Ints, ends: Ints, rows: Ints) -> None:
+    """Write the numbers of some rows, the last one first, before the ends of their columns, which move back."""
+    for row in range(last - 1, first - 1, -1):
+        for k in range(indptr[row], indptr[row + 1]):
+            column = indices[k]
+            ends[column] -= 1
+            rows[ends[column]] = row

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -53,11 +53,50 @@ class Affine:
         return (self.box, self.offset, self.strides)
 
 
+_PROBES = 16
+
+
 class Content:
-    """The numbers of a table, and their digest once someone asked for it: what tables over several boxes share."""
+    """The numbers of a table, what tables over several boxes share: equal where all numbers are.
+
+    To compare two of them, or to look one up, takes far less than to digest them; equal ones are mostly one object.
+    Texts show the digest.
+
+    Parameters
+    ----------
+    places : array of int
+        Nobody changes it any more.
+
+    Examples
+    --------
+    >>> Content(np.array([4, 0], np.int32)) == Content(np.array([4, 0])), Content(np.arange(3)) == Content(np.arange(4))
+    (True, False)
+    """
 
     def __init__(self, places: Index) -> None:
         self.places = places
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Content) or self._hash != other._hash:
+            return False
+        if self.places is not other.places and not np.array_equal(self.places, other.places):
+            return False
+        known = self.__dict__.get("digest") or other.__dict__.get("digest")
+        if known is not None:
+            self.__dict__["digest"] = other.__dict__["digest"] = known
+        return True
+
+    def __repr__(self) -> str:
+        return repr(self.digest)
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(probe(self.places))
 
     @cached_property
     def digest(self) -> str:
@@ -105,11 +144,21 @@ class Table:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal for equal maps (a digest of the content)."""
-        return (self.box, self.content.digest)
+        """Equal for equal maps."""
+        return (self.box, self.content)
 
 
 Address = Affine | Table
+
+
+def probe(numbers: npt.NDArray[Any]) -> tuple[int, ...]:
+    """What two arrays that are equal have in common, found without reading them: length and some numbers.
+
+    >>> probe(np.array([7, 5, 6]))
+    (3, 7, 5, 6, 6)
+    """
+    count = len(numbers)
+    return (count, *numbers[:: max(1, count // _PROBES)].tolist(), *numbers[-1:].tolist())
 
 
 def identity(points: int) -> Affine:

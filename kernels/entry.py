@@ -79,6 +79,8 @@ class Evaluation(Generic[Work]):
         What a guard's buffer holds, and what it has to hold.
     checks_finite : bool
         Whether to look for entries that are not finite.
+    flag : array, shape (1,), optional
+        What invocations set to 1.0 where an entry is not finite, if they look for that themselves.
     """
 
     invocations: Sequence[Work]
@@ -86,6 +88,7 @@ class Evaluation(Generic[Work]):
     out: FloatArray
     guards: Sequence[tuple[FloatArray, FloatArray]] = ()
     checks_finite: bool = False
+    flag: FloatArray | None = None
 
 
 class Entry:
@@ -140,6 +143,7 @@ class _Numbered:
         self._names[id(evaluation.out)] = "out"
         self.calls = [tuple(map(self._name, invocation.arguments)) for invocation in evaluation.invocations]
         self.guards = [(self._name(found), self._name(expected)) for found, expected in evaluation.guards]
+        self.flag = None if evaluation.flag is None else self._name(evaluation.flag)
 
     def _name(self, argument: Any) -> str:
         if isinstance(argument, int):
@@ -163,11 +167,15 @@ def _print(evaluation: Evaluation[Invocation], numbered: _Numbered) -> Source:
     inputs = [f"x{k}" for k in range(len(evaluation.inputs))]
     lines = [f"if {' | '.join(f'overlap(out, {x})' for x in inputs)}:", f"    return {OVERLAP}"]
     lines += numbered.kinds
+    lines += [] if numbered.flag is None else [f"{numbered.flag}[0] = 0.0"]
     for call, names in zip(evaluation.invocations, numbered.calls, strict=True):
         lines.append(f"{places[call.source.whole]}({', '.join(names)})")
     for found, expected in numbered.guards:
         lines += _guard(found, expected)
-    lines += _FINITE if evaluation.checks_finite else ()
+    if numbered.flag is not None:
+        lines += [f"if {numbered.flag}[0] != 0.0:", f"    return {INFINITE}"]
+    elif evaluation.checks_finite:
+        lines += _FINITE
     lines.append(f"return {DONE}")
     body = "\n".join(f"    {line}" for line in lines)
     signature = f"int64({', '.join(['float64[::1]', *[read_only('float64')] * len(inputs), read_only('int64')])})"

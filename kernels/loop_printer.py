@@ -212,12 +212,12 @@ def _turns(turn: str) -> list[str]:
 def _in_blocks(shape: LoopShape, room: str, inside: Sequence[str], *, backward: bool = False) -> list[str]:
     """Some turns at a time: all their partial derivatives, then what is done with them."""
     size, kernel = _size(shape), shape.partials
-    number = "count - np.uint64(1) - c" if backward else "c"
+    number = "count - 1 - c" if backward else "c"
     lines = [
         f"{room} = np.empty({size * len(_columns(shape))})",
-        f"count = (n0 + np.uint64({size - 1})) // np.uint64({size})",
-        "for c in range(np.uint64(0), count):",
-        f"    first = ({number}) * np.uint64({size})",
+        f"count = (np.int64(n0) + {size - 1}) // {size}",
+        "for c in range(count):",
+        f"    first = np.uint64({number}) * np.uint64({size})",
         f"    last = min(first + np.uint64({size}), n0)",
         "    for j in range(first, last):",
     ]

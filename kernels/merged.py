@@ -125,7 +125,9 @@ def lower_merged(merged: Merged) -> LoweredMerged:
     rows = merged.row_box or (1,)
     sums = () if ragged else merged.sum_box
     points = (merged.points,) if ragged else rows + sums
-    slots = tuple(dict.fromkeys(access.buffer for access in (*merged.loads, *merged.stores)))
+    read = tuple(dict.fromkeys(access.buffer for access in merged.loads))
+    # A buffer that several results go to is as many arguments: so the compiler knows that their places are apart.
+    slots = (*read, *(access.buffer for access in merged.stores))
     over_points, load_places = _distinct(merged.loads, points)
     over_rows, store_places = _distinct(merged.stores, rows)
     tabled = () if ragged else tuple(a for a in (*over_points, *over_rows) if isinstance(a, Table))
@@ -140,11 +142,8 @@ def lower_merged(merged: Merged) -> LoweredMerged:
         0 if merged.indptr is None else 8 * merged.indptr.dtype.itemsize,
         kinds,
         len(over_points),
-        tuple((slots.index(a.buffer), place) for a, place in zip(merged.loads, load_places, strict=True)),
-        tuple(
-            (slots.index(a.buffer), len(over_points) + place)
-            for a, place in zip(merged.stores, store_places, strict=True)
-        ),
+        tuple((read.index(a.buffer), place) for a, place in zip(merged.loads, load_places, strict=True)),
+        tuple((len(read) + t, len(over_points) + place) for t, place in enumerate(store_places)),
         merged.kernel,
     )
     numbers = [len(cuts) - 1]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from kernels.address import Address, Table
 from kernels.kernel import Instruction, KernelBuilder
 from kernels.merged import Merged
 from kernels.step import Access, Index, Launch, Schedule
@@ -14,7 +15,7 @@ from kernels.step import Access, Index, Launch, Schedule
 LARGEST = 600
 """Instructions and loads of a loop beyond which nothing more is merged into it: large ones take long to compile."""
 
-STREAMS = 24
+STREAMS = 32
 """Buffers that a loop reads and writes; of more, the first are out of the cache before they are met again."""
 
 
@@ -33,12 +34,27 @@ class Segment:
     loops: tuple[Merged, ...]
 
 
-def segments_of(schedule: Schedule) -> tuple[Segment, ...]:
-    """The launches of a schedule, merged; buffers that only merged launches would read stay what they are."""
+def segments_of(
+    schedule: Schedule, chosen: Set[int] | None = None, read: Iterable[int] = ()
+) -> tuple[Segment, ...]:
+    """The launches of a schedule, merged; buffers that only merged launches would read stay what they are.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    chosen : set of int, optional
+        Numbers of the launches that are to run; all by default.
+    read : iterable of int
+        Further buffers that are wanted.
+    """
     cuts = sorted({0, *(call.position for call in schedule.calls)})
     stops = [*cuts[1:], len(schedule.launches)]
-    found = [(start, _grouped(schedule.launches[start:stop])) for start, stop in zip(cuts, stops, strict=True)]
-    kept = {schedule.output, *(guard.buffer for guard in schedule.guards)}
+    runs = [
+        [schedule.launches[k] for k in range(start, stop) if chosen is None or k in chosen]
+        for start, stop in zip(cuts, stops, strict=True)
+    ]
+    found = [(start, _grouped(launches)) for start, launches in zip(cuts, runs, strict=True)]
+    kept = {schedule.output, *read, *(guard.buffer for guard in schedule.guards)}
     kept |= set() if schedule.aux is None else {schedule.aux}
     kept |= {load.buffer for call in schedule.calls for load in call.loads}
     kept |= {buffer for _, groups in found for group in groups for buffer, _ in group.loads}
@@ -57,20 +73,16 @@ class _Group:
     values: list[Access | Instruction] = field(default_factory=list)
     loads: dict[tuple[int, object], int] = field(default_factory=dict)
     results: list[tuple[Access, int]] = field(default_factory=list)
+    streams: set[int] = field(default_factory=set)
     # Buffers that one launch of the loop writes, with the address and the value.
     made: dict[int, tuple[object, int]] = field(default_factory=dict)
-
-    @property
-    def buffers(self) -> set[int]:
-        """All that is read and written."""
-        return {buffer for buffer, _ in self.loads} | {store.buffer for store, _ in self.results}
 
     def gain(self, launch: Launch) -> int:
         """How much of a launch is there already; negative if it does not fit."""
         fresh = _Trial(self)
         fresh.replay(launch)
-        buffers = {launch.store.buffer, *(load.buffer for load in launch.loads)} | self.buffers
-        if len(self.values) + len(fresh.values) > LARGEST or len(buffers) > STREAMS:
+        streams = len(self.streams | _streams(launch)) + len(self.results)
+        if len(self.values) + len(fresh.values) > LARGEST or streams > STREAMS:
             return -1
         return fresh.known
 
@@ -81,6 +93,7 @@ class _Group:
         self.numbers |= trial.numbers
         self.values += trial.values
         self.loads |= trial.loads
+        self.streams |= _streams(launch)
         self.results.append((launch.store, value))
         self.made[launch.store.buffer] = launch.store.address.key, value
 
@@ -134,7 +147,7 @@ class _Trial:
         key = access.buffer, access.address.key
         number, is_known = self._number(("load", *key), access)
         self.loads[key] = number
-        self.known += is_known and access.address.points > 1
+        self.known += is_known and _moves(access.address)
         return number
 
     def _number(self, key: _Key, value: Access | Instruction) -> tuple[int, bool]:
@@ -151,7 +164,7 @@ def _grouped(launches: Sequence[Launch]) -> list[_Group]:
     groups: list[_Group] = []
     # Where buffers are written: the groups, by number, once for each launch.
     writers: dict[int, list[int]] = {}
-    for launch in launches:
+    for launch in _numbers_first(launches):
         first = max((k for load in launch.loads for k in writers.get(load.buffer, ())), default=0)
         place = next((k for k in range(first, len(groups)) if _fits(groups[k], k, launch, writers)), len(groups))
         if place == len(groups):
@@ -171,7 +184,30 @@ def _fits(group: _Group, k: int, launch: Launch, writers: dict[int, list[int]]) 
     for load in inside:
         if not at_points or len(writers[load.buffer]) > 1 or group.made[load.buffer][0] != load.address.key:
             return False
-    return group.gain(launch) > 0
+    gain = group.gain(launch)
+    return gain > 0 or (gain == 0 and launch.points == 1)
+
+
+def _numbers_first(launches: Sequence[Launch]) -> list[Launch]:
+    """The launches with those in front that compute one number from no vector that is made here."""
+    late: list[Launch] = []
+    early: list[Launch] = []
+    made_late: set[int] = set()
+    for launch in launches:
+        is_early = launch.points == 1 and not any(load.buffer in made_late for load in launch.loads)
+        (early if is_early else late).append(launch)
+        if not is_early:
+            made_late.add(launch.store.buffer)
+    return early + late
+
+
+def _streams(launch: Launch) -> set[int]:
+    """The buffers of which more than one number is read."""
+    return {access.buffer for access in launch.loads if _moves(access.address)}
+
+
+def _moves(address: Address) -> bool:
+    return isinstance(address, Table) or any(address.strides)
 
 
 def _same_ranges(one: Index | None, other: Index | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,8 +16,12 @@ from kernels.entry import Invocation
 from kernels.executor import Executor, Rows, allocate_partials, rows_of
 from kernels.loop_printer import LoopVariant, print_loop
 from kernels.loops import LoweredLoop, lower_loop
+from kernels.merged import Merged, lower_merged
+from kernels.merged_printer import print_merged
+from kernels.merging import segments_of
+from kernels.kernel import Kernel
 from kernels.module import compile_source
-from kernels.numba_printer import HEADER, VARIANTS, Variant, print_launch
+from kernels.numba_printer import HEADER, VARIANTS, Task, Variant, print_launch
 from kernels.shape import LoweredLaunch, active_slots, lower
 from kernels.source import Source
 from kernels.step import Launch, Schedule
@@ -56,7 +60,7 @@ class NumbaExecutor(Executor):
         """Compile (or load from the disk cache) all functions of these variants."""
         for variant in variants:
             if variant == "results":
-                _ = self._merged
+                _ = self._variant("value") if self.schedule.has_loops else self._merged
             else:
                 self._variant(variant)
 
@@ -71,6 +75,9 @@ class NumbaExecutor(Executor):
 
     def results(self, buffers: Sequence[FloatArray]) -> None:
         """Compute what is read from outside; see `Executor.results`."""
+        if self.schedule.has_loops:
+            self.values(buffers)
+            return
         self._check_sizes(buffers)
         for position, loops in self._merged:
             self._calls.before(position, buffers)
@@ -82,7 +89,7 @@ class NumbaExecutor(Executor):
     def _merged(self) -> list[tuple[int, list[_Compiled]]]:
         """The loops of each segment, behind the number of its first launch."""
         return [
-            (segment.position, [_merged_code(merged) for merged in segment.loops])
+            (segment.position, [_compiled(_merged_code(merged)) for merged in segment.loops])
             for segment in segments_of(self.schedule)
         ]
 
@@ -95,12 +102,25 @@ class NumbaExecutor(Executor):
             else:
                 run_pieces(code.function, split(code.lowered.length, code.work), code.arguments(buffers))
 
-    def sweep_invocations(self, sweeps: Sequence[Sweep], buffers: Sequence[FloatArray]) -> list[Invocation]:
-        """What `sweep` runs. Those that add are no work for threads."""
-        codes = [self._sweep_code(sweep) for sweep in sweeps]
-        return [
-            Invocation(code.source, (0, code.lowered.length, *code.arguments(buffers)), code.work) for code in codes
-        ]
+    def sweep_invocations(
+        self,
+        sweeps: Sequence[Sweep],
+        buffers: Sequence[FloatArray],
+        checked: int | None = None,
+        flag: FloatArray | None = None,
+    ) -> list[Invocation]:
+        """What `sweep` runs. Those that add are no work for threads.
+
+        Parameters
+        ----------
+        sweeps : sequence of Sweep
+        buffers : sequence of array
+        checked : int, optional
+            A buffer: whether what is stored there is finite is looked at on the way.
+        flag : array, shape (1,), optional
+            Set to 1.0 where it is not.
+        """
+        return [self._sweep_code(sweep).invocation(buffers, checked, flag) for sweep in sweeps]
 
     def _sweep_code(self, sweep: Sweep) -> _SweepCode:
         found = self._sweeps.get(id(sweep))
@@ -145,8 +165,23 @@ class NumbaExecutor(Executor):
         for launch in reversed(self._variant("reverse")):
             launch.run_seeds(launch.arguments(buffers, launch.rows(adjoints)), seeds)
 
-    def value_invocations(self, buffers: Sequence[FloatArray], launches: Set[int] | None = None) -> list[Invocation]:
-        """What `values` runs, as calls to be made by one compiled function (see `kernels.entry`)."""
+    def value_invocations(
+        self, buffers: Sequence[FloatArray], launches: Set[int] | None = None, read: Set[int] | None = None
+    ) -> list[Invocation]:
+        """What `values` runs, as calls to be made by one compiled function (see `kernels.entry`).
+
+        Parameters
+        ----------
+        buffers : sequence of array
+        launches : set of int, optional
+            Numbers of those that run; all by default.
+        read : set of int, optional
+            Where it is enough to fill these buffers, and those of guards: launches that have something in common are
+            then one loop.
+        """
+        if read is not None and not (self.schedule.has_loops or self.schedule.calls):
+            codes = [_merged_code(merged) for part in segments_of(self.schedule, launches, read) for merged in part.loops]
+            return [code.invocation(code.arguments(buffers)) for code in codes]
         chosen = [code for code in self._codes("value") if launches is None or code.position in launches]
         return [launch.invocation(launch.arguments(buffers)) for launch in chosen]
 
@@ -313,11 +348,15 @@ def _code(lowered: LoweredLaunch, launch: Launch, variant: Variant, position: in
     )
 
 
-def _merged_code(merged: Merged) -> _Compiled:
+def _compiled(code: _Code) -> _Compiled:
+    return _Compiled(**vars(code), function=compile_source(code.source))
+
+
+def _merged_code(merged: Merged) -> _Code:
     lowered = lower_merged(merged)
-    shape, source = lowered.shape, print_merged(lowered.shape)
-    return _Compiled(
-        source,
+    shape = lowered.shape
+    return _Code(
+        print_merged(shape),
         (lowered.geometry,),
         lowered.tables,
         lowered.slots,
@@ -327,8 +366,12 @@ def _merged_code(merged: Merged) -> _Compiled:
         0,
         merged.work,
         64 if shape.row_dims + shape.sum_dims == 1 and not shape.indptr_bits else 1,
-        function=compile_source(source),
+        position=0,
     )
+
+
+_NO_KERNEL = Kernel(0, (), ())
+"""In keys, which have the digest of the kernel besides."""
 
 
 class _SweepCode:
@@ -346,7 +389,7 @@ class _SweepCode:
         self.lowered = lower_sweep(sweep)
         self.work = 0 if sweep.adds else sweep.work  # what is added is no work for threads
         shape = self.lowered.shape
-        key = shape.digest, shape.dims, shape.places, shape.adds, shape.tables, shape.bits
+        key = replace(shape, kernel=_NO_KERNEL)
         if key not in printed:
             printed[key] = print_sweep(shape)
         self.source = printed[key]
@@ -355,6 +398,13 @@ class _SweepCode:
     def function(self) -> Callable[..., None]:
         """The text, compiled."""
         return compile_source(self.source)
+
+    def invocation(self, buffers: Sequence[FloatArray], checked: int | None, flag: FloatArray | None) -> Invocation:
+        """The call that runs all of it; see `NumbaExecutor.sweep_invocations`."""
+        arguments = (0, self.lowered.length, *self.arguments(buffers))
+        if flag is None or all(store.access.buffer != checked for store in self.sweep.stores):
+            return Invocation(self.source, arguments, self.work)
+        return Invocation(print_sweep(self.lowered.shape, checked=True), (*arguments, flag), self.work)
 
     def arguments(self, buffers: Sequence[FloatArray]) -> tuple[Any, ...]:
         """What the function takes after the range."""

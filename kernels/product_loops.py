@@ -15,6 +15,14 @@ def gather(start: int, stop: int, slots: Any, source: Any, out: Any) -> None:
         out[t] = source[slots[t]]
 
 
+def copy_runs(start: int, stop: int, indptr: Any, slots: Any, source: Any, out: Any) -> None:
+    """``out[q] = source[slots[t] + q - indptr[t]]`` for q in the range t of `indptr`."""
+    for t in range(np.uint64(start), np.uint64(stop)):
+        begin, slot = np.uint64(indptr[t]), np.uint64(slots[t])
+        for q in range(begin, np.uint64(indptr[t + ONE])):
+            out[q] = source[slot + (q - begin)]
+
+
 def place(start: int, stop: int, positions: Any, slots: Any, source: Any, out: Any) -> None:
     """``out[positions[t]] = source[slots[t]]``."""
     for t in range(np.uint64(start), np.uint64(stop)):

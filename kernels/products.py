@@ -267,6 +267,11 @@ def gather_invocation(source: FloatArray, slots: Index, out: FloatArray) -> Invo
     return _invocation(product_loops.gather, (slots,), (source,), out, len(slots))
 
 
+def copy_runs_invocation(source: FloatArray, indptr: Index, slots: Index, out: FloatArray) -> Invocation:
+    """``out[q] = source[slots[t] + q - indptr[t]]`` for q in the range t of `indptr`, to be run by an entry."""
+    return _invocation(product_loops.copy_runs, (indptr, slots), (source,), out, 2 * len(out), len(slots))
+
+
 def slot_sums_invocation(indptr: Index, slots: Index, source: FloatArray, out: FloatArray) -> Invocation:
     """`slot_sums`, to be run by an entry."""
     return _invocation(product_loops.slot_sums, (indptr, slots), (source,), out, 2 * len(slots) + len(out))

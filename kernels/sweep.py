@@ -37,7 +37,8 @@ class Store:
 class Sweep:
     """A kernel run at each point of a box, point after point in C order, at each point result after result.
 
-    No two results that are not added go to one place. Results may be stored to buffers that are not loaded from, only.
+    Results that are stored are stored before any is added to the same place. No two of them go to one place. Results may
+    be stored to buffers that are not loaded from, only.
 
     Parameters
     ----------
@@ -48,12 +49,16 @@ class Sweep:
     loads : tuple of Access
         One for each load of the kernel.
     stores : tuple of Store
+    by_rows : bool
+        Whether some result is added at an earlier point of the innermost dimension than the one that is stored there;
+        at a later one otherwise, or at the same.
     """
 
     kernel: Kernel
     box: tuple[int, ...]
     loads: tuple[Access, ...]
     stores: tuple[Store, ...]
+    by_rows: bool = False
 
     @property
     def points(self) -> int:
@@ -117,6 +122,11 @@ class SweepShape:
     block : int
         Points of the innermost loop whose results are computed, all of them, before any is stored; 0 if each is stored
         at once. Stores that may meet, or lie far apart, keep a loop from being vectorised: apart from them it can be.
+    by_rows : bool
+        Whether all that is stored along the innermost dimension is stored before anything is added there. A block, if
+        there is one, has room for all of it.
+    still : bool
+        Whether what is added goes, along the innermost dimension, to one place for each result, different from others.
     kernel : Kernel
     """
 
@@ -127,6 +137,8 @@ class SweepShape:
     tables: int
     bits: int
     block: int
+    by_rows: bool
+    still: bool
     kernel: Kernel
 
     @property
@@ -185,8 +197,9 @@ def lower_sweep(sweep: Sweep) -> LoweredSweep:
     places = [replace(place, distance=0) if place.is_far else place for place in places]
     geometry = np.array(numbers, dtype=np.int64).view(np.uint64)
     adds = tuple(store.adds for store in sweep.stores)
-    block = _block(sweep, addresses[len(sweep.loads) :])
-    shape = SweepShape(sweep.kernel.digest, len(box), tuple(places), adds, len(leading), bits, block, sweep.kernel)
+    block, by_rows = _block(sweep, addresses[len(sweep.loads) :]), sweep.by_rows or _is_split(sweep)
+    kernel, still = sweep.kernel, by_rows and _is_still(sweep)
+    shape = SweepShape(kernel.digest, len(box), tuple(places), adds, len(leading), bits, block, by_rows, still, kernel)
     return LoweredSweep(shape, geometry, _interleaved(leading, wide=wide), slots, box[0])
 
 
@@ -198,13 +211,25 @@ _SAMPLED = 64
 
 
 _BLOCK, _BLOCK_BYTES = 64, 1 << 14
+_SHORT_BLOCK = 16
+"""Points of a block whose kernel is light: the stores of one block then overlap the computations of the next."""
+
+_LIGHT, _DIVISION = 160, 4
 _LEAST_WEIGHT = 12
 _NEAR_STORES = 8
 """Neighbouring results up to which LLVM interleaves them in registers."""
 
+_ROOM = 1 << 12
+"""Numbers of a block for a whole row."""
+
+_CACHED = 1 << 15
+"""Results of a row that stay in the cache until the row is passed over again."""
+
 
 def _block(sweep: Sweep, stores: list[Address]) -> int:
     """Points of a block, where one pays."""
+    if sweep.by_rows:
+        return row_room(sweep.kernel) if sweep.box and sweep.box[-1] <= row_room(sweep.kernel) else 0
     if not sweep.box or sweep.box[-1] < _BLOCK or sweep.kernel.weight < _LEAST_WEIGHT:
         return 0
     tables = sum(not isinstance(address, Affine) for address in stores)
@@ -212,7 +237,48 @@ def _block(sweep: Sweep, stores: list[Address]) -> int:
     if not (sweep.adds or (tables and len(stores) > 1) or far):
         return 0
     points = _BLOCK_BYTES // (8 * len(stores)) // 8 * 8
-    return min(points, _BLOCK) if points >= 16 else 0
+    return min(points, _SHORT_BLOCK if _is_light(sweep.kernel) else _BLOCK) if points >= _SHORT_BLOCK else 0
+
+
+def _is_light(kernel: Kernel) -> bool:
+    """Whether a kernel is small, and has no elementary functions, whose constants are loaded for each block."""
+    operations = (i.operation for i in kernel.instructions if i.operation is not None)
+    return kernel.weight <= _LIGHT and all(operation.weight <= _DIVISION for operation in operations)
+
+
+def row_room(kernel: Kernel) -> int:
+    """Points of the longest row whose results all fit into a block."""
+    return _ROOM // max(len({number for number, _ in columns(kernel).values()}), 1) // 8 * 8
+
+
+def columns(kernel: Kernel) -> dict[int, tuple[int, bool]]:
+    """For each output the number whose column of a block holds it, and whether it is there with the other sign."""
+    found = {}
+    for output in kernel.outputs:
+        i = kernel.instructions[output - kernel.loads] if output >= kernel.loads else None
+        is_negated = i is not None and i.operation is not None and i.operation.name == "negative"
+        found[output] = (i.operands[0], True) if i is not None and is_negated else (output, False)
+    return found
+
+
+def _is_still(sweep: Sweep) -> bool:
+    """Whether results are added to places that stay as they are along the innermost dimension, no two to one."""
+    added = [store.access for store in sweep.stores if store.adds]
+    affine = [access.address for access in added if isinstance(access.address, Affine)]
+    if len(affine) < len(added) or not added or not sweep.box:
+        return False
+    steps = {address.strides for address in affine}  # equal ones lead to different places at each point
+    places = {(access.buffer, access.address.key) for access in added}
+    return len(steps) == 1 and affine[0].strides[-1] == 0 and len(places) == len(added)
+
+
+def _is_split(sweep: Sweep) -> bool:
+    """Whether what is added is better done once a row is stored: it keeps the loop that stores from being vectorised."""
+    adds = [output for output, store in zip(sweep.kernel.outputs, sweep.stores, strict=True) if store.adds]
+    if len(sweep.box) < 2 or not adds or len(adds) == len(sweep.stores) or sweep.box[-1] >= _BLOCK:
+        return False
+    is_near = sweep.box[-1] * len(sweep.stores) <= _CACHED
+    return is_near and 2 * max(map(sweep.kernel.weight_of, adds)) <= sweep.kernel.weight
 
 
 def _place_shapes(addresses: list[Address], shapes: list[AccessShape]) -> list[PlaceShape]:

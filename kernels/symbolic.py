@@ -180,7 +180,46 @@ def locate(first: Ints, last: Ints, wanted: Index, indices: Index) -> Ints:
     return slots
 
 
-_READ = frozenset(["bounds", "terms", "starts", "lengths", "first", "last", "wanted", "indices"])
+def take(places: Index, points: Index) -> Index:
+    """``places[points]``, by a compiled loop where there are many points: in half of NumPy's time, or less.
+
+    Parameters
+    ----------
+    places, points : array of int
+        None is negative.
+
+    Raises
+    ------
+    IndexError
+        If a point is none of the table's.
+
+    Examples
+    --------
+    >>> take(np.array([7, 5, 6]), np.array([2, 2, 0])).tolist()
+    [6, 6, 7]
+    """
+    if len(points) < COMPILED_FROM or not places.dtype == points.dtype == np.int32:
+        return np.take(places, points)
+    if int(points.view(np.uint32).max()) >= len(places):
+        raise IndexError(f"take: point {points.max()} is out of a table of {len(places)}")
+    taken = np.empty(len(points), np.int32)
+    _call("take", 0, len(points), (places, points, taken))
+    return taken
+
+
+COMPILED_FROM = 1 << 17
+"""Points from which a compiled loop is worth its loading."""
+
+LOOPS = ("unite_rows", "pair_rows", "count_entries", "locate", "take")
+
+
+def compile_all() -> None:
+    """Compile all loops, or read them from the disk: what a machine needs once, whatever problems it meets."""
+    for name in LOOPS:
+        _function(name, "uint32")
+
+
+_READ = frozenset(["bounds", "terms", "starts", "lengths", "first", "last", "wanted", "indices", "places", "points"])
 _WIDE = frozenset(["bounds", "mark", "count", "state", "first", "last", "slots"])
 
 

@@ -162,6 +162,12 @@ def locate(start: int, stop: int, first: Any, last: Any, wanted: Any, indices: A
         slots[p] = low if low < last[p] and indices[low] == number else -1
 
 
+def take(start: int, stop: int, places: Any, points: Any, taken: Any) -> None:
+    """Numbers of a table at points; see `kernels.symbolic.take`."""
+    for p in range(np.uint64(start), np.uint64(stop)):
+        taken[p] = places[points[p]]
+
+
 def sort_marked(first: Any, last: Any, stamp: int, mark: Any, pool: Any) -> None:
     """Sort ``pool[first:last]``, different numbers, all of which and no others are marked with `stamp`."""
     begin: Any = np.uint64(first)

@@ -60,7 +60,9 @@ def split(length: int, work: int, align: int = 1) -> list[tuple[int, int]]:
     >>> split(100, work=1000)
     [(0, 100)]
     """
-    pieces = min(num_threads(), work // WORK_PER_PIECE, -(-length // align))
+    pieces = min(work // WORK_PER_PIECE, -(-length // align))
+    if pieces > 1:
+        pieces = min(pieces, num_threads())
     if pieces <= 1:
         return [(0, length)]
     cuts = [length * t // (pieces * align) * align for t in range(pieces)]

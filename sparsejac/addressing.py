@@ -18,15 +18,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from kernels.address import Address, Affine, Content, Table
+from kernels.address import Address, Affine, Content, Table, probe
 from kernels.step import MAX_BOX_DIMENSIONS
+from kernels.symbolic import take
 
 Box = tuple[int, ...]
 Grouping = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.int64]]
 _INT32_MAX = np.iinfo(np.int32).max
 _PIECE = 2**15
 _LONG = 2**12
-_PROBES = 16
 _SPREAD = 8
 _TABLES: WeakValueDictionary[tuple[object, ...], Content] = WeakValueDictionary()
 """What long tables in use hold, by some of their places."""
@@ -95,8 +95,8 @@ def of_view(view: npt.NDArray[Any], origin: int, unit: int | None = None) -> Aff
     return Affine(view.shape, start // item, tuple(stride // item for stride in view.strides))
 
 
-def recognised(places: npt.NDArray[Any]) -> Address:
-    """The map of an array of places: affine if it is, else a table.
+def recognised(places: npt.NDArray[Any], *, owned: bool = False) -> Address:
+    """The map of an array of places: affine if it is, else a table, which an array that is `owned` may become.
 
     >>> recognised(np.array([[7, 5], [17, 15]]))
     Affine(box=(2, 2), offset=7, strides=(10, -2))
@@ -114,7 +114,7 @@ def recognised(places: npt.NDArray[Any]) -> Address:
         s * (n - 1) for s, n in zip(strides, box, strict=True)
     ) and is_table_of(affine, places):
         return affine
-    return table(box, places)
+    return table(box, places, owned=owned)
 
 
 def is_table_of(affine: Affine, places: npt.NDArray[Any]) -> bool:
@@ -132,37 +132,31 @@ def is_table_of(affine: Affine, places: npt.NDArray[Any]) -> bool:
     return True
 
 
-def table(box: Box, places: npt.NDArray[Any]) -> Table:
-    """A table of places, in int32 where they fit; the caller's array is copied or shared read-only.
+def table(box: Box, places: npt.NDArray[Any], *, owned: bool = False) -> Table:
+    """A table of places, in int32 where they fit; the caller's array is copied, unless nobody else has it.
 
     A long table that is known already is the same one: it is kept, and its digest is found, once.
     """
     flat = places.reshape(-1)
-    small = flat.size == 0 or int(flat.max()) <= _INT32_MAX
+    small = flat.size == 0 or flat.dtype == np.int32 or int(flat.max()) <= _INT32_MAX
     dtype = np.dtype(np.int32 if small else np.int64)
     known = _interned(flat) if flat.size >= _LONG else None
     if known is not None:
         return Table(box, known.places, known)
     stored: npt.NDArray[Any] = np.ascontiguousarray(flat, dtype=dtype)
-    if stored.base is not None or stored is places:
+    if not owned and (stored.base is not None or stored is places):
         stored = stored.copy()
     stored.flags.writeable = False
     made = Table(box, stored)
     if stored.size >= _LONG:
-        _TABLES[_probe(stored)] = made.content
+        _TABLES[probe(stored)] = made.content
     return made
 
 
 def _interned(flat: npt.NDArray[Any]) -> Content | None:
     """These places, if a table holds them already."""
-    known = _TABLES.get(_probe(flat))
+    known = _TABLES.get(probe(flat))
     return known if known is not None and np.array_equal(known.places, flat) else None
-
-
-def _probe(flat: npt.NDArray[Any]) -> tuple[object, ...]:
-    """What two tables that are equal have in common, found without reading them."""
-    step = len(flat) // _PROBES
-    return (len(flat), *flat[::step].tolist(), int(flat[-1]))
 
 
 def grouped(places: npt.NDArray[Any]) -> Grouping:
@@ -298,19 +292,34 @@ def _composed(inner: Address, outer: Address) -> Address:
         if len(inner.box) == 1 and inner.offset == 0 and inner.strides == (1,):
             return outer
         if isinstance(outer, Table) and len(inner.box) == 1:
-            return table(outer.box, outer.places.astype(np.int64) * inner.strides[0] + inner.offset)
-    return recognised(_places_at(inner, outer).reshape(outer.box))
+            kind = np.int32 if _is_narrow(inner) and outer.places.dtype == np.int32 else np.int64
+            stepped = np.multiply(outer.places, inner.strides[0], dtype=kind)
+            return table(outer.box, np.add(stepped, inner.offset, out=stepped), owned=True)
+    places = _places_at(inner, outer)
+    return recognised(places.reshape(outer.box), owned=places.base is None)
 
 
 def _places_at(inner: Address, outer: Address) -> npt.NDArray[Any]:
     """The places of `inner` at the points that `outer` leads to."""
     if isinstance(outer, Affine) and outer.points and min(outer.strides, default=0) >= 0:
-        places = np.ascontiguousarray(inner.table())
+        places = np.ascontiguousarray(_narrow(inner))
         reach = outer.offset + sum(s * (n - 1) for s, n in zip(outer.strides, outer.box, strict=True))
         if reach < len(places):
             strides = tuple(s * places.itemsize for s in outer.strides)
             return np.ndarray(outer.box, places.dtype, places, outer.offset * places.itemsize, strides)
-    return np.take(inner.table(), outer.table())  # for one dimension quicker than an index in brackets
+    return take(_narrow(inner), _narrow(outer))
+
+
+def _narrow(address: Address) -> npt.NDArray[Any]:
+    """All places, in int32 where they fit."""
+    if isinstance(address, Table):
+        return address.places
+    return address.table_in(np.int32) if _is_narrow(address) else address.table()
+
+
+def _is_narrow(address: Address) -> bool:
+    low, high = span(address)
+    return low >= 0 and high <= _INT32_MAX
 
 
 def _composed_affine(inner: Affine, outer: Affine) -> Affine | None:

@@ -21,7 +21,7 @@ from sparsejac.options import BackendName
 from sparsejac.parts import Parts
 from sparsejac.pattern import Pattern, entry_numbers
 from sparsejac.sparsity import Live, Sparsity, count_partials, detect
-from sparsejac.stored import stored
+from sparsejac.stored import follows, stored
 from sparsejac.stored_coloring import stored_coloring
 from sparsejac.strategies.cost import Facts, Seeds, gather_facts
 from sparsejac.varying import split, varying_entries
@@ -84,6 +84,8 @@ class Analysis:
         if pattern is not None:
             check_pattern_shape(pattern, schedule)
         self.schedule = order_active(schedule)
+        if self.schedule is not schedule:
+            follows(self.schedule, "active first", schedule)
         self.hessian = hessian
         self.order = order
         self.backend = Backend(self.schedule, backend)

@@ -16,7 +16,15 @@ from sparsejac.engine import Engine
 from sparsejac.engines import engine_for
 from sparsejac.errors import InputError
 from sparsejac.location import user_location
-from sparsejac.options import BackendName, Format, StrategyName, check_flags, check_option, order_names
+from sparsejac.options import (
+    BackendName,
+    Format,
+    StrategyName,
+    check_flags,
+    check_option,
+    checked_dtype,
+    order_names,
+)
 from sparsejac.pattern import Pattern, part_of
 from sparsejac.plan import Plan
 from sparsejac.residence import holds_device_array
@@ -363,6 +371,7 @@ def prepare(
     backend: BackendName = "auto",
     pattern: Pattern | None = None,
     coloring: Coloring | npt.ArrayLike | None = None,
+    dtype: npt.DTypeLike = "float64",
 ) -> Plan:
     """Trace f and return a `Plan` that evaluates its Jacobian at many x.
 
@@ -374,6 +383,8 @@ def prepare(
     ----------
     f, x, args, kwargs, argnums, out_argument, out_like, has_aux, format, strategy, order, backend, pattern, coloring
         See `sparse_jacobian`.
+    dtype : {"float64", "float32"}
+        Of the entries, and of all numbers in the memory of a device; on the host, float64.
 
     Warns
     -----
@@ -393,8 +404,10 @@ def prepare(
     check_flags("prepare", has_aux=has_aux)
     signature = Signature("prepare", f, argnums, out_argument, out_like, has_aux).checked()
     options = _options("prepare", format, strategy, order, backend, pattern, coloring)
-    if holds_device_array((x, args, kwargs)):
-        on_device: Any = DEVICE.plan_on_device(signature, (x, *args), kwargs, format, options)
+    is_there = holds_device_array((x, args, kwargs))
+    kept = checked_dtype("prepare", dtype, on_device=is_there)
+    if is_there:
+        on_device: Any = DEVICE.plan_on_device(signature, (x, *args), kwargs, format, options, kept)
         return on_device  # type: ignore[no-any-return]
     return Plan(signature.bind("prepare", (x, *args), _NONE if kwargs is None else kwargs), format, options)
 
@@ -432,7 +445,7 @@ class _Request:
             args, kwargs = DEVICE.host_arguments(args, kwargs)
         bound = self.signature.bind(self.signature.call, args, _NONE if kwargs is None else kwargs, frozen=True)
         traced = bound.trace()
-        return traced, bound, engine_for(traced.program, self.options, traced.constants)
+        return traced, bound, engine_for(traced.program, self.options, traced.constants, roll=True)
 
     def answer(self, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None, *, with_value: bool) -> _Answer:
         """Trace f and evaluate it."""

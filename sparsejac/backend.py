@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
+from kernels.address import Table
 from kernels.executor import Executor
 from kernels.kernel import Kernel
 from kernels.lazy import load
 from kernels.numpy_executor import NumpyExecutor
-from kernels.step import Schedule
+from kernels.step import Access, Schedule
+from kernels.sweep import Sweep
 from sparsejac.options import BackendName
 
 if TYPE_CHECKING:
@@ -22,6 +25,12 @@ if TYPE_CHECKING:
 LAUNCH_SECONDS = 5e-6
 ARRAY_SECONDS = 0.7e-6
 OPERATION_SECONDS = 2e-9
+TABLED_SECONDS = 4e-9
+"""To read a number by a table."""
+
+ADDED_SECONDS = 15e-9
+"""To add to a number that is found by a table, point after point."""
+
 COMPILE_SECONDS = 0.15
 """Compilation is bought once about as much time has been spent, or is about to be, on the interpreter."""
 
@@ -115,12 +124,23 @@ def estimate_interpreter(schedule: Schedule, variant: Task = "value") -> float:
     total = 0.0
     for launch in schedule.launches:
         kernel = launch.kernel if variant in ("value", "results") else launch.linearized
-        total += estimate_kernel(kernel, launch.points)
+        total += _estimate_kernel(kernel, launch.loads, launch.points)
+        if launch.loop:  # number by number
+            total += ARRAY_SECONDS * launch.points * (len(kernel.instructions) + len(launch.loads))
     return total
 
 
-def estimate_kernel(kernel: Kernel, points: int) -> float:
-    """Seconds that the interpreter is taken to need for a kernel at so many points."""
+def estimate_sweeps(sweeps: Iterable[Sweep]) -> float:
+    """Seconds that the interpreter is taken to need for sweeps."""
+    total = 0.0
+    for sweep in sweeps:
+        adding = sum(store.adds for store in sweep.stores)
+        total += _estimate_kernel(sweep.kernel, sweep.loads, sweep.points) + ADDED_SECONDS * adding * sweep.points
+    return total
+
+
+def _estimate_kernel(kernel: Kernel, loads: Iterable[Access], points: int) -> float:
     arrays = kernel.loads + len(kernel.instructions) + len(kernel.outputs)
     operations = points * (kernel.weight + len(kernel.outputs))
-    return LAUNCH_SECONDS + ARRAY_SECONDS * arrays + OPERATION_SECONDS * operations
+    tabled = points * sum(isinstance(load.address, Table) for load in loads)
+    return LAUNCH_SECONDS + ARRAY_SECONDS * arrays + OPERATION_SECONDS * operations + TABLED_SECONDS * tabled

@@ -53,6 +53,9 @@ MOST_LAUNCHES = 64
 
 AnyStrategy = Strategy | SymmetricStrategy | ProgramStrategy | CurvatureStrategy
 
+ROLLING = ("forward", "reverse", "bidirectional")
+"""Strategies that go through loops: they carry vectors along, turn by turn."""
+
 _OPEN = ("auto", "measure")
 """Options that leave the strategy open."""
 
@@ -191,6 +194,8 @@ class Candidates(Analysis):
         return tuple(n for n, s in self.strategies.items() if self._is_usable(s))
 
     def _is_usable(self, strategy: AnyStrategy) -> bool:
+        if self.schedule.has_loops and strategy.name not in ROLLING:
+            return False
         if isinstance(strategy, CurvatureStrategy) and strategy.optional:
             return self._outline(strategy) is not None
         return self.lowered is not None or not isinstance(strategy, ProgramStrategy)

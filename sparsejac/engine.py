@@ -21,7 +21,7 @@ from sparsejac.dead_branches import has_branches, without_dead_branches
 from sparsejac.decisions import ask, raised_by_f
 from sparsejac.errors import InputError
 from sparsejac.fused import Fused, fuse
-from sparsejac.fusion import Lowered
+from sparsejac.fusion import Lowered, lower
 from sparsejac.given import VECTORS, check_pattern_products, move_randomly
 from sparsejac.options import BackendName
 from sparsejac.options import StrategyName as StrategyName
@@ -132,6 +132,20 @@ class Engine(Candidates):
         return other
 
     @property
+    def flat(self) -> Engine:
+        """An engine of the same Program without loops, for the same pattern; itself where there are none."""
+        return self.once("flat", self._flattened) if self.schedule.has_loops else self
+
+    def _flattened(self) -> Engine:
+        assert self.lowered is not None
+        lowered = lower(self.lowered.program)
+        known, changing = self._known, self._changing
+        backend, pattern, schedule = self.backend.name, self.computed, lowered.schedule
+        made = Engine(schedule, backend=backend, pattern=pattern, known=known, changing=changing, lowered=lowered)
+        made.pattern_checked = True
+        return made
+
+    @property
     def bytes(self) -> int:
         """Memory held, roughly: one set of buffers, index tables, the pattern, and what strategies prepared."""
         accesses = [access for launch in self.schedule.launches for access in (*launch.loads, launch.store)]
@@ -179,7 +193,7 @@ class Engine(Candidates):
     def _values(self, inputs: Sequence[FloatArray], read: tuple[int, ...], *, check: bool) -> list[FloatArray]:
         buffers = self._buffers.take(self._buffers.required(inputs))
         with raised_by_f(check):
-            self.backend.executor(("value",)).values(buffers)
+            self.backend.executor(("results",)).results(buffers)
             ask(self.schedule, buffers, check)
         return self._buffers.give(buffers, read)
 
@@ -403,6 +417,9 @@ class Engine(Candidates):
         """As `_write`, entry by entry: constants that are not finite are no summands to keep."""
         if any(np.may_share_memory(array, out) for array in inputs):
             inputs = [array.copy() for array in inputs]
+        if self.schedule.has_loops:
+            self.flat._write_whole(inputs, out, (), check)
+            return self._values(inputs, read, check=False) if read else []
         prepared, buffers = self.prepare("identity"), self._buffers.take(inputs)
         with raised_by_f(check):
             self.backend.executor(prepared.variants)
@@ -484,6 +501,10 @@ class Engine(Candidates):
     def _make_finite(self, prepared: Prepared, buffers: list[FloatArray], out: FloatArray) -> None:
         """Compute the entries again where one that is not finite may have spoilt others, or comes from no branch."""
         if (prepared.entrywise and not self.branches) or _is_finite(out):
+            return
+        if self.schedule.has_loops:
+            self.flat._write_whole([buffers[b] for b in self.schedule.inputs], out, (), check=False)
+            self.recomputed += 1
             return
         if not (prepared.entrywise and prepared.computes_values):
             prepared = self.prepare("identity")

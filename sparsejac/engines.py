@@ -13,11 +13,13 @@ import numpy.typing as npt
 
 from kernels.lazy import Lazy
 from sparsejac.addressing import remembering
+from sparsejac.candidates import ROLLING
 from sparsejac.engine import Engine
 from sparsejac.fusion import Lowered, lower
 from sparsejac.pattern import Pattern
 from sparsejac.pieces import in_pieces
 from sparsejac.program import Program, has_active_calls
+from sparsejac.stored import follows
 from sparsejac.zeros import digest, fact_of, relevant_inputs
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ def engine_for(
     *,
     values_only: bool = False,
     hessian: HessianOf | None = None,
+    roll: bool = False,
 ) -> Engine:
     """The engine of a Program: a known one of the same digest, zeros and options, or a new one.
 
@@ -74,9 +77,12 @@ def engine_for(
         Whether no derivative is asked for: calls with rules need not be written out then.
     hessian : HessianOf, optional
         What a gradient's Program is the gradient of.
+    roll : bool
+        Whether chains of small nodes may become loops, where the strategy goes through them.
     """
-    key = (program.digest, values_only)
-    structure = _kept(_STRUCTURES, key, lambda: _lower(program if values_only else _written_out(program)))
+    roll &= hessian is None and options.get("strategy", "auto") in (*ROLLING, "auto", "measure")
+    key = (program.digest, values_only, roll)
+    structure = _kept(_STRUCTURES, key, lambda: _lower(program, roll=roll, values_only=values_only))
     first = len(program.input_sizes)
     shaping = [b for b in structure.shaping if first <= b < first + len(constants)]
     known = {b: fact_of(constants[b - first]) for b in shaping}
@@ -123,9 +129,12 @@ def _written_out(program: Program) -> Program:
     return EXPLICIT.explicit(program) if has_active_calls(program) else program
 
 
-def _lower(program: Program) -> _Structure:
+def _lower(program: Program, *, roll: bool, values_only: bool) -> _Structure:
     with remembering():
-        lowered = lower(in_pieces(program))
+        written = program if values_only else _written_out(program)
+        lowered = lower(in_pieces(written), roll=roll, values_only=values_only)
+    if not lowered.schedule.calls:  # what these stand for may be told by places in this process's memory
+        follows(lowered.schedule, "lowered", program.digest)
     return _Structure(lowered, relevant_inputs(lowered.schedule))
 
 

@@ -64,13 +64,15 @@ class Fused:
 
     def _evaluation(self) -> tuple[list[FloatArray], Evaluation[Invocation]]:
         """Buffers, and what is done with them."""
-        schedule = self._schedule
-        buffers, out = _buffers(schedule), np.empty(self._nnz)
-        invocations = self._prepared.invocations(buffers, self._executor, out)
+        schedule, prepared = self._schedule, self._prepared
+        buffers, out, flag = _buffers(schedule), np.empty(self._nnz), np.zeros(1)
+        checked = prepared.checked_invocations(buffers, self._executor, out, flag) if self._checks_finite else None
+        invocations = prepared.invocations(buffers, self._executor, out) if checked is None else checked
         assert invocations is not None
         guards = [(buffers[g.buffer], np.ascontiguousarray(g.expected).reshape(-1)) for g in schedule.guards]
         inputs = [*(buffers[b] for b in schedule.inputs), *self._prepared.stand_ins]
-        return buffers, Evaluation(invocations, inputs, out, guards, self._checks_finite)
+        noted = None if checked is None else flag
+        return buffers, Evaluation(invocations, inputs, out, guards, self._checks_finite, noted)
 
 
 def fuse(
@@ -88,7 +90,7 @@ def fuse(
     checks_finite : bool
         Whether the outcome tells entries that are not finite.
     """
-    if schedule.calls or len(schedule.launches) > MOST_CALLS:
+    if schedule.calls or len(schedule.steps) > MOST_CALLS:
         return None
     invocations = prepared.invocations(_buffers(schedule), executor, np.empty(nnz))
     if invocations is None or len(invocations) > MOST_CALLS or any(map(_takes_threads, invocations)):

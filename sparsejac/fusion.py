@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 
-from kernels.address import Address
+from kernels.address import Address, Affine, Table
+from kernels.merged import cuts_of
 from kernels.step import Access, Call, Guard, Schedule
 from sparsejac.addressing import composed, contiguous, covers
-from sparsejac.launches import Root, launch_of
+from sparsejac.launches import Root, in_turns, launch_of
 from sparsejac.program import Load, Node, Program, is_zero
+from sparsejac.rolling.program import Rolled, rolled
 
 RECOMPUTATION = 32
 """Weight of an operation (see `Operation.weight`) that may be repeated for each element of a shared node."""
@@ -24,6 +26,12 @@ REPEATED_CHAIN = 160
 
 LARGEST_KERNEL = 160
 """Instructions after which a kernel takes in no further nodes."""
+
+LARGEST_OF_VALUES = 500
+"""The same where nobody takes derivatives of the kernel, which are several times as long."""
+
+LIGHT = 2
+"""Weight of what is computed at places in no order rather than there where it is: more costs more than a number read."""
 
 
 def schedule(program: Program) -> Schedule:
@@ -58,15 +66,26 @@ class Lowered:
     buffers: Mapping[int, int]
 
 
-def lower(program: Program) -> Lowered:
-    """As `schedule`, with what strategies that look at the Program itself need."""
-    lowering = _Lowering(program)
+def lower(program: Program, *, roll: bool = False, values_only: bool = False) -> Lowered:
+    """As `schedule`, with what strategies that look at the Program itself need.
+
+    Parameters
+    ----------
+    program : Program
+    roll : bool
+        Whether chains of small nodes that repeat themselves become loops; the buffers are not those of the Program's
+        own nodes then.
+    values_only : bool
+        Whether nobody asks for derivatives of the launches: they have none then, and may be longer.
+    """
+    found = rolled(program) if roll else Rolled(program)
+    lowering = _Lowering(found, values_only=values_only)
     return Lowered(program, lowering.schedule(), lowering.buffers)
 
 
 def unfused(program: Program) -> tuple[Schedule, tuple[Node, ...]]:
     """The launches that compute a Program with a buffer for every node, and the node of each launch."""
-    lowering = _Lowering(program, fuse=False)
+    lowering = _Lowering(Rolled(program), fuse=False)
     made = lowering.schedule()
     return made, tuple(growing.root.node for growing in reversed(lowering.roots))
 
@@ -96,14 +115,18 @@ class _Demands:
 class _Lowering:
     """Decides on the nodes from the output to the inputs: when one is met, all its readers are known."""
 
-    def __init__(self, program: Program, *, fuse: bool = True) -> None:
-        self.program = program
+    def __init__(self, found: Rolled, *, fuse: bool = True, values_only: bool = False) -> None:
+        self.program = program = found.program
+        self.homes, self.loops = found.homes, found.loops
         self.fuse = fuse
+        self.values_only = values_only
+        self.largest = LARGEST_OF_VALUES if values_only else LARGEST_KERNEL
         self.roots: list[_Growing] = []
         # Calls, with the number of roots that run after each.
         self.calls: list[tuple[Node, int]] = []
         self.demands: dict[int, _Demands] = {}
         self.work = works(program)
+        self.reads = reads(program, self.work)
         self.buffers: dict[int, int] = {}
         self.sizes: list[int] = [*program.input_sizes, *program.constant_sizes]
         place = {slot: len(program.input_sizes) + k for k, slot in enumerate(program.constants)}
@@ -118,7 +141,11 @@ class _Lowering:
         for node in reversed(self.program.nodes):
             self._place(node)
         nodes = self.program.nodes
-        active = {self.buffers[node.index] for node in nodes if node.active and node.index in self.buffers}
+        active = {
+            self.buffers[node.index]
+            for node in nodes
+            if node.active and not self.values_only and node.index in self.buffers
+        }
         launches = tuple(launch_of(growing.root, self.buffers, active) for growing in reversed(self.roots))
         guards = tuple(Guard(self.buffers[d.node.index], d.expected) for d in self.program.decisions)
         calls = tuple(self._call(node, len(launches) - later) for node, later in reversed(self.calls))
@@ -165,6 +192,10 @@ class _Lowering:
             for load in node.loads:
                 self._materialise(load.node)
             return
+        if node.index in self.homes:
+            home, first = self.homes[node.index]
+            self._launch(node, self._materialise(home), first)
+            return
         readings = self.demands.pop(node.index, _Demands()).readings()
         if node.index not in self.buffers and node.kind == "map" and self._is_cheap(node, readings):
             for reader, address in readings:
@@ -172,7 +203,12 @@ class _Lowering:
                 for load in node.loads:
                     self._demand(load.node, reader, composed(load.address, address))
             return
-        for root in _roots(node, self._materialise(node)):
+        self._launch(node, self._materialise(node))
+
+    def _launch(self, node: Node, buffer: int, first: int = 0) -> None:
+        """Make a node launches of its own, which store from a place of a buffer on."""
+        loop = self.loops.get(node.index, 0)
+        for root in in_turns(node, buffer, first, loop) if loop else _roots(node, buffer, first):
             growing = _Growing(root)
             self.roots.append(growing)
             for load in root.loads:
@@ -182,12 +218,22 @@ class _Lowering:
         assert node.primitive is not None
         if not self.fuse:
             return False
-        if any(reader.taken >= LARGEST_KERNEL for reader, _ in readings):
+        if any(reader.taken >= self.largest for reader, _ in readings):
             return False
         again = sum(prod(reader.root.box) for reader, _ in readings) - node.size
         if self.work[node.index] * again > REPEATED_CHAIN * node.size:
             return False
+        if self.values_only and not self._is_light(node, readings):
+            return False
         return again <= 0 or node.primitive.operation.weight * again <= RECOMPUTATION * node.size
+
+    def _is_light(self, node: Node, readings: list[tuple[_Growing, Address]]) -> bool:
+        """Whether little is computed and read where a node is read at places in no order, if it is so at many."""
+        points = sum(address.points for _, address in readings if isinstance(address, Table) and not _in_runs(address))
+        if 2 * points < node.size:
+            return True
+        once = sum(address.points for _, address in readings) <= node.size
+        return self.work[node.index] <= LIGHT and self.reads[node.index] <= 1 + once
 
     def _demand(self, node: Node, reader: _Growing, address: Address) -> None:
         self.demands.setdefault(node.index, _Demands()).add(reader, address)
@@ -215,10 +261,29 @@ def works(program: Program) -> dict[int, int]:
     return found
 
 
-def _roots(node: Node, buffer: int) -> list[Root]:
+def reads(program: Program, work: Mapping[int, int]) -> dict[int, int]:
+    """For each node the vectors that one element is computed from, as far as these will not be stored on the way."""
+    found: dict[int, int] = {}
+    for node in program.nodes:
+        if node.kind == "map" and work[node.index] < 2 * REPEATED_CHAIN:
+            below = {load.node.index for load in node.loads}
+            found[node.index] = min(sum(found[index] for index in below), REPEATED_CHAIN)
+        else:
+            found[node.index] = int(node.size > 1)
+    return found
+
+
+def _in_runs(table: Table) -> bool:
+    return len(cuts_of([table], table.box[0])) > 2
+
+
+def _roots(node: Node, buffer: int, first: int = 0) -> list[Root]:
     """The launches of a node that has a buffer. Later roots run earlier, so a join's last piece comes first."""
     if node.primitive is not None:
-        return [Root(node, node.box, node.loads, node.primitive.operation, contiguous(node.box), buffer)]
+        store = contiguous(node.box)
+        if first:
+            store = Affine(store.box, first, store.strides)
+        return [Root(node, node.box, node.loads, node.primitive.operation, store, buffer)]
     if node.kind == "sum":
         rows = node.box[: len(node.box) - node.reduced] if node.indptr is None else (node.size,)
         return [Root(node, node.box, node.loads, None, contiguous(rows), buffer, node.reduced)]

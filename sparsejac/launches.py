@@ -40,6 +40,8 @@ class Root:
         Where it is stored.
     reduced : int
         Number of trailing dimensions of the box that are summed.
+    loop : int
+        Number of the loop that it is a part of: see `kernels.step.Launch`.
     """
 
     node: Node
@@ -49,11 +51,35 @@ class Root:
     store: Address
     buffer: int
     reduced: int = 0
+    loop: int = 0
 
     @property
     def indptr(self) -> Index | None:
         """Ranges of points of a ragged sum."""
         return self.node.indptr if self.node.kind == "sum" else None
+
+
+def in_turns(node: Node, buffer: int, first: int, loop: int) -> list[Root]:
+    """What becomes the launches of a map over the turns of a loop: one for each of its points in a turn.
+
+    Parameters
+    ----------
+    node : Node
+        The first dimension of its box are the turns.
+    buffer, first : int
+        Where it is stored: a buffer, and the first place there.
+    loop : int
+    """
+    assert node.primitive is not None
+    turns, *inner = node.box
+    count = prod(inner)
+    roots = []
+    for point in range(count):
+        box = Affine((turns,), point, (count,))
+        loads = tuple(Load(load.node, composed(load.address, box)) for load in node.loads)
+        store = Affine((turns,), first + point, (count,))
+        roots.append(Root(node, (turns,), loads, node.primitive.operation, store, buffer, loop=loop))
+    return roots
 
 
 def launch_of(root: Root, buffers: Mapping[int, int], active: Set[int]) -> Launch:
@@ -153,7 +179,7 @@ def _finished(kernel: Kernel, loads: tuple[Access, ...], root: Root, active: Set
     chosen = tuple(k for k, access in enumerate(accesses) if access.buffer in active and k in candidates)
     reduced = 0 if root.indptr is not None else len(box) - len(store.box)
     partials = linearized(kernel, chosen)
-    return Launch(kernel, partials, box, accesses, Access(root.buffer, store), chosen, reduced, root.indptr)
+    return Launch(kernel, partials, box, accesses, Access(root.buffer, store), chosen, reduced, root.indptr, root.loop)
 
 
 def _collapsed(addresses: list[Address], root: Root) -> tuple[tuple[int, ...], list[Address], Address]:

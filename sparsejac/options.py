@@ -40,3 +40,23 @@ def check_flags(call: str, **flags: Any) -> None:
             raise InputTypeError(
                 f"{call}: {option}={given!r} is neither True nor False\n  {user_location()}\n  Cure: pass one of them."
             )
+
+
+def checked_dtype(call: str, given: Any, *, on_device: bool) -> np.dtype[Any]:
+    """The type of numbers that a plan keeps; float32 is for devices.
+
+    Raises
+    ------
+    InputError
+    """
+    dtype: np.dtype[Any]
+    try:
+        dtype = np.dtype(given)
+    except TypeError:
+        dtype = np.dtype(object)
+    if dtype == np.float64 or (dtype == np.float32 and on_device):
+        return dtype
+    place, cure = "a device" if on_device else "the host", "leave dtype= out, or pass float64 or float32"
+    if dtype == np.float32:
+        cure = "leave dtype= out; on the host all numbers are float64: plan.values(x).astype(np.float32)"
+    raise InputError(f"{call}: dtype={given!r} with x on {place}\n  {user_location()}\n  Cure: {cure}.")

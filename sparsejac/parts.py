@@ -25,9 +25,12 @@ from sparsejac.buffer_sets import BufferSets
 from sparsejac.options import BackendName
 from sparsejac.pattern import IndexArray, Pattern, entry_numbers, index_dtype
 from sparsejac.sparsity import Live, Sparsity, detect
+from sparsejac.stored_coloring import stored_coloring
 from sparsejac.strategies.cost import Facts, gather_facts
+from sparsejac.strategies.forward import FORWARD
 from sparsejac.strategies.identity import IDENTITY
 from sparsejac.strategies.protocol import FloatArray, Prepared
+from sparsejac.strategies.reverse import REVERSE
 from sparsejac.varying import Split, busy_launches, restrict
 
 if TYPE_CHECKING:
@@ -237,11 +240,10 @@ class Parts:
         """What computes the constant part: an executor, the strategy, and the places of its entries."""
         schedule, live = self.divided.constant, restrict(self._whole_live, self.divided.constant_slots)
         pattern = self.pattern if self.linear else detect(schedule, live).pattern
-        return (
-            Backend(schedule, "auto"),
-            IDENTITY.prepare(schedule, pattern, None, live),
-            _places(self.pattern, pattern),
+        prepared = (
+            _by_seeds(schedule, pattern) if schedule.has_loops else IDENTITY.prepare(schedule, pattern, None, live)
         )
+        return Backend(schedule, "auto"), prepared, _places(self.pattern, pattern)
 
     def _compute(self, inputs: Sequence[FloatArray]) -> FloatArray:
         """The constant part of all entries: no number of x enters, though values are computed on the way."""
@@ -256,6 +258,14 @@ class Parts:
         entries = np.zeros(self.pattern.nnz)
         entries[places] = found
         return entries
+
+
+def _by_seeds(schedule: Schedule, pattern: Pattern) -> Prepared:
+    """What carries as few seeds as possible: identity does not go through loops."""
+    forward, reverse = _fullest(pattern)
+    strategy = FORWARD if forward < reverse else REVERSE
+    assert strategy.problem is not None
+    return strategy.prepare(schedule, pattern, stored_coloring(pattern, strategy.problem, None))
 
 
 class _Completed(Prepared):

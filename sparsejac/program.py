@@ -256,6 +256,15 @@ def _digest(
     return state.hexdigest()
 
 
+def _differentiable(node: Node) -> Iterable[Load]:
+    """The operands by which a node has derivatives."""
+    if node.primitive is not None:
+        return (load for load, rule in zip(node.loads, node.primitive.partials, strict=True) if rule)
+    if node.routine is not None:
+        return () if node.routine.rule is None else (node.loads[k] for k in node.routine.rule.differentiable)
+    return node.operands()
+
+
 class Graph:
     """Where nodes are made; equal nodes are made once.
 
@@ -268,6 +277,8 @@ class Graph:
     ----------
     site : Site, optional
         The place in f that is noted for new nodes; by default the line of f that runs.
+    moving : set of int
+        While a function that is differentiated inside f runs: its x, and what depends differentiably on that.
     """
 
     def __init__(self, first: int = 0) -> None:
@@ -277,7 +288,12 @@ class Graph:
         self.site: Site | None = None
         self.constants: list[npt.NDArray[np.float64]] = []
         self.input_sizes: list[int] = []
+        self.moving: set[int] = set()
         self._known: dict[object, Node] = {}
+
+    def is_differentiated(self, node: Node) -> bool:
+        """Whether a node depends differentiably on x, or on the x of a function that is differentiated inside f."""
+        return node.active or node.index in self.moving
 
     def input(self, size: int, *, active: bool) -> Node:
         """A new argument of f."""
@@ -332,6 +348,8 @@ class Graph:
             node = Node(self.first + len(self.nodes), kind, size, **fields)  # type: ignore[arg-type]
             self.nodes.append(node)
             self.sites.append(user_site() if self.site is None else self.site)
+            if self.moving and any(load.node.index in self.moving for load in _differentiable(node)):
+                self.moving.add(node.index)
             if key is not None:
                 self._known[key] = node
         return node

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from kernels.address import Address, Affine
+from kernels.address import Address, Affine, Table
 from kernels.step import Access, Launch, Schedule
 from kernels.symbolic import RowPool
+from sparsejac.loop_patterns import reached_through
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
 
 Live = tuple[npt.NDArray[np.bool_] | None, ...]
@@ -180,7 +181,12 @@ def detect(schedule: Schedule, live: Live | None = None) -> Sparsity:
     products = stored = 0
     last = _sole_writer(schedule)
     masks = live or (None,) * len(schedule.launches)
-    for number, (launch, mask) in enumerate(zip(schedule.launches, masks, strict=True)):
+    for step in schedule.steps:
+        number = step.start
+        launch, mask = schedule.launches[number], masks[number]
+        if launch.loop:
+            products += _detect_loop(schedule, step, masks[step.start : step.stop], running)
+            continue
         if not launch.active:
             continue
         simple = loads_x_only(launch, schedule)
@@ -282,9 +288,34 @@ def _sole_writer(schedule: Schedule) -> int | None:
     if len(writers) != 1 or writers[0] != len(schedule.launches) - 1:
         return None
     launch = schedule.launches[writers[0]]
+    if launch.loop:
+        return None
     size = schedule.sizes[schedule.output]
     in_order = launch.rows == size and np.array_equal(launch.store.address.table(), np.arange(size))
     return writers[0] if in_order else None
+
+
+def _detect_loop(schedule: Schedule, step: range, masks: Live, running: RunningRows) -> int:
+    """Patterns of the results of a loop that somebody reads; the number of rows that they were put together from."""
+    found = reached_through(schedule, step, masks)
+    count, rows = len(found.places), None
+    for buffer, (results, places) in found.sources.items():
+        indptr = np.searchsorted(results, np.arange(count + 1))
+        size = schedule.sizes[buffer]
+        dtype = index_dtype(size, len(results))
+        ones = np.ones(len(results), dtype=np.bool_)
+        part = csr_array((ones, places.astype(dtype), indptr.astype(dtype)), shape=(count, size))
+        part = part if buffer == schedule.x else _multiply(part, buffer, running)
+        rows = part if rows is None else rows + part
+    if rows is None:
+        return 0
+    rows.sum_duplicates()
+    for buffer in np.unique(found.buffers).tolist():
+        (chosen,) = np.nonzero(found.buffers == buffer)
+        part = rows[chosen]
+        store = Access(buffer, Table((len(chosen),), found.places[chosen]))
+        running.append(store, part.indptr, part.indices)
+    return sum(len(results) for results, _ in found.sources.values())
 
 
 def _detect_rows(

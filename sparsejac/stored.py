@@ -64,12 +64,13 @@ _folders = [Path(__file__).resolve().parents[1] / name for name in ("sparsejac",
 _STARTED = time.time_ns() - 2 * 10**9  # clocks of file systems run in steps
 _ABANDONED = 24 * 3600
 _SHORT_FORMS: dict[type, Callable[[Any], Any]] = {
-    Table: lambda table: table.key,
+    Table: lambda table: (table.box, table.content.digest),
     Kernel: lambda kernel: kernel.digest,
     Call: lambda call: (call.loads, call.buffer, call.position),
     Schedule: lambda schedule: _schedule_digest(schedule),
 }
 _schedules: WeakKeyDictionary[Schedule, str] = WeakKeyDictionary()
+_origins: WeakKeyDictionary[Schedule, tuple[Any, ...]] = WeakKeyDictionary()
 _writers: list[threading.Thread] = []
 
 
@@ -174,6 +175,18 @@ def _feed(state: Any, part: Any) -> None:
         raise TypeError(f"stored: a {type(part).__qualname__} cannot be part of a key")
 
 
+def follows(schedule: Schedule, *parts: Any) -> None:
+    """Say that a schedule follows from `parts`: as part of a key it is these, and none of its tables is digested.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    *parts
+        What it was made of, with nothing else; see `digest_of`.
+    """
+    _origins.setdefault(schedule, parts)
+
+
 def wait() -> None:
     """Wait until all that is to be written is on the disk."""
     while _writers:
@@ -210,7 +223,9 @@ def _write_later(kind: str, path: Path, flat: FlatValue) -> None:
 def _schedule_digest(schedule: Schedule) -> str:
     """Digest of a schedule, found once: several things are made of each."""
     if schedule not in _schedules:
-        _schedules[schedule] = digest_of(*(getattr(schedule, field.name) for field in fields(schedule)))
+        origin = _origins.get(schedule)
+        parts = (getattr(schedule, field.name) for field in fields(schedule)) if origin is None else origin
+        _schedules[schedule] = digest_of("found" if origin is None else "follows", *parts)
     return _schedules[schedule]
 
 

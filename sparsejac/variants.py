@@ -154,7 +154,7 @@ class Variants:
     def _follow(self, bound: Bound, flipped: set[str] | None = None) -> Variant:
         """Trace f and remember its way; one that was known already is remembered with its new point."""
         traced = bound.trace()
-        engine = engine_for(traced.program, self._options, traced.constants, hessian=traced.hessian)
+        engine = engine_for(traced.program, self._options, traced.constants, hessian=traced.hessian, roll=True)
         if engine.requested == "measure":
             engine.measure([*_numbers(bound), *traced.constants])
         point = _numbers(bound) if traced.program.decisions else None

@@ -9,8 +9,9 @@ The sum of both parts is the Jacobian. Nothing is ever subtracted: no digit is l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from kernels.step import Access, Launch, Schedule
 from sparsejac.pattern import entry_numbers
 from sparsejac.sparsity import Live, detect
 
+T = TypeVar("T")
 Slots = tuple[tuple[int, ...], ...]
 """For each launch, some of its active loads: positions in `Launch.active`."""
 
@@ -161,19 +163,32 @@ def _partials(launch: Launch) -> tuple[int, ...]:
 
 def _changing_buffers(schedule: Schedule, changing: int) -> list[bool]:
     """Whether some number of a buffer may be another one at the next call."""
-    changes = [b in schedule.inputs[:changing] for b in range(len(schedule.sizes))]
-    calls = list(schedule.calls)
 
-    def call_until(position: int) -> None:
-        while calls and calls[0].position <= position:
-            call = calls.pop(0)
-            changes[call.buffer] |= any(changes[load.buffer] for load in call.loads)
+    def once(changes: list[bool]) -> None:
+        calls = list(schedule.calls)
 
-    for position, launch in enumerate(schedule.launches):
-        call_until(position)
-        changes[launch.store.buffer] |= any(changes[load.buffer] for load in launch.loads)
-    call_until(len(schedule.launches))
-    return changes
+        def call_until(position: int) -> None:
+            while calls and calls[0].position <= position:
+                call = calls.pop(0)
+                changes[call.buffer] |= any(changes[load.buffer] for load in call.loads)
+
+        for position, launch in enumerate(schedule.launches):
+            call_until(position)
+            changes[launch.store.buffer] |= any(changes[load.buffer] for load in launch.loads)
+        call_until(len(schedule.launches))
+
+    return _settled(schedule, [b in schedule.inputs[:changing] for b in range(len(schedule.sizes))], once)
+
+
+def _settled(schedule: Schedule, found: list[T], once: Callable[[list[T]], None]) -> list[T]:
+    """What is found by going through all launches: once, or as often as turns of loops bring something new."""
+    before: list[T] = []
+    while found != before:
+        before = list(found)
+        once(found)
+        if not schedule.has_loops:
+            break
+    return found
 
 
 def _loads_of(kernel: Kernel, outputs: Iterable[int]) -> set[int]:
@@ -187,21 +202,25 @@ def _loads_of(kernel: Kernel, outputs: Iterable[int]) -> set[int]:
 
 def _upstream(schedule: Schedule, constant: list[list[bool]]) -> list[bool]:
     """Whether all paths from x to a buffer are constant."""
-    found = [True] * len(schedule.sizes)
-    for launch, partials in zip(schedule.launches, constant, strict=True):
-        for k, partial in zip(launch.active, partials, strict=True):
-            found[launch.store.buffer] &= partial and found[launch.loads[k].buffer]
-    return found
+
+    def once(found: list[bool]) -> None:
+        for launch, partials in zip(schedule.launches, constant, strict=True):
+            for k, partial in zip(launch.active, partials, strict=True):
+                found[launch.store.buffer] &= partial and found[launch.loads[k].buffer]
+
+    return _settled(schedule, [True] * len(schedule.sizes), once)
 
 
 def _downstream(schedule: Schedule, constant: list[list[bool]]) -> list[bool]:
     """Whether all paths from a buffer to the output are constant; never for an output that is loaded again."""
-    found = [True] * len(schedule.sizes)
-    for launch, partials in zip(reversed(schedule.launches), reversed(constant), strict=True):
-        for k, partial in zip(launch.active, partials, strict=True):
-            loaded = launch.loads[k].buffer
-            found[loaded] &= partial and found[launch.store.buffer] and loaded != schedule.output
-    return found
+
+    def once(found: list[bool]) -> None:
+        for launch, partials in zip(reversed(schedule.launches), reversed(constant), strict=True):
+            for k, partial in zip(launch.active, partials, strict=True):
+                loaded = launch.loads[k].buffer
+                found[loaded] &= partial and found[launch.store.buffer] and loaded != schedule.output
+
+    return _settled(schedule, [True] * len(schedule.sizes), once)
 
 
 def _added(schedule: Schedule, constant: list[list[bool]], dropped: Slots, upstream: list[bool]) -> Slots:
@@ -210,42 +229,55 @@ def _added(schedule: Schedule, constant: list[list[bool]], dropped: Slots, upstr
     What leads to a settled load is constant altogether; what follows on one is followed in buffers that also hold what
     varies, where other paths have to be left out.
     """
-    reached = [False] * len(schedule.sizes)
     slots: list[tuple[int, ...]] = []
-    for launch, partials, gone in zip(schedule.launches, constant, dropped, strict=True):
-        buffers = [launch.loads[k].buffer for k in launch.active]
-        if upstream[launch.store.buffer]:
-            slots.append(tuple(range(len(buffers))))
-            continue
-        chosen = [j for j, b in enumerate(buffers) if j in gone or (partials[j] and reached[b] and not upstream[b])]
-        reached[launch.store.buffer] |= bool(chosen)
-        slots.append(tuple(chosen))
+
+    def once(reached: list[bool]) -> None:
+        slots.clear()
+        for launch, partials, gone in zip(schedule.launches, constant, dropped, strict=True):
+            buffers = [launch.loads[k].buffer for k in launch.active]
+            if upstream[launch.store.buffer]:
+                slots.append(tuple(range(len(buffers))))
+                continue
+            chosen = [j for j, b in enumerate(buffers) if j in gone or (partials[j] and reached[b] and not upstream[b])]
+            reached[launch.store.buffer] |= bool(chosen)
+            slots.append(tuple(chosen))
+
+    _settled(schedule, [False] * len(schedule.sizes), once)
     return _needed(schedule, slots)
 
 
 def _needed(schedule: Schedule, slots: list[tuple[int, ...]]) -> Slots:
     """Without the loads that lead to nothing."""
-    needed = {schedule.output}
     found: list[tuple[int, ...]] = []
-    for launch, chosen in zip(reversed(schedule.launches), reversed(slots), strict=True):
-        kept = chosen if launch.store.buffer in needed else ()
-        needed.update(launch.loads[launch.active[j]].buffer for j in kept)
-        found.append(kept)
+
+    def once(needed: list[bool]) -> None:
+        found.clear()
+        for launch, chosen in zip(reversed(schedule.launches), reversed(slots), strict=True):
+            kept = chosen if needed[launch.store.buffer] else ()
+            for j in kept:
+                needed[launch.loads[launch.active[j]].buffer] = True
+            found.append(kept)
+
+    _settled(schedule, [b == schedule.output for b in range(len(schedule.sizes))], once)
     return tuple(reversed(found))
 
 
 def _operands(schedule: Schedule, slots: Slots, changing: int) -> tuple[int, ...]:
     """The inputs, by position, that the partials of some loads are computed from."""
-    needed: set[int] = set()
+    wanted: set[int] = set()
     for launch, chosen in zip(schedule.launches, slots, strict=True):
         partials = _partials(launch)
-        needed.update(launch.loads[k].buffer for k in _loads_of(launch.linearized, [partials[j] for j in chosen]))
+        wanted.update(launch.loads[k].buffer for k in _loads_of(launch.linearized, [partials[j] for j in chosen]))
     steps = [(k + 0.5, launch.store.buffer, launch.loads) for k, launch in enumerate(schedule.launches)]
     steps += [(float(call.position), call.buffer, call.loads) for call in schedule.calls]
-    for _, buffer, loads in sorted(steps, key=_first, reverse=True):
-        if buffer in needed:
-            needed.update(load.buffer for load in loads)
-    return tuple(k for k, b in enumerate(schedule.inputs) if k >= changing and b in needed)
+
+    def once(needed: list[bool]) -> None:
+        for _, buffer, loads in sorted(steps, key=_first, reverse=True):
+            for load in loads:
+                needed[load.buffer] |= needed[buffer]
+
+    needed = _settled(schedule, [b in wanted for b in range(len(schedule.sizes))], once)
+    return tuple(k for k, b in enumerate(schedule.inputs) if k >= changing and needed[b])
 
 
 def _first(step: tuple[float, int, tuple[Access, ...]]) -> float:

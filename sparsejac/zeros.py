@@ -149,6 +149,9 @@ def _possibilities(schedule: Schedule) -> list[list[_Possible]]:
     buffers = {b: frozenset({ZERO}) if b in unwritten else frozenset() for b in stored}
     buffers.update(dict.fromkeys(schedule.inputs, _ANY))
     buffers.update(dict.fromkeys([schedule.x, *called], _OPEN))
+    # Of what a loop stores nothing is known: each turn might tell of the next.
+    opened = {launch.store.buffer for launch in schedule.launches if launch.loop}
+    buffers.update(dict.fromkeys(opened, _OPEN))
     result = []
     for launch in schedule.launches:
         facts = [buffers[load.buffer] or _OPEN for load in launch.loads]
@@ -162,7 +165,8 @@ def _possibilities(schedule: Schedule) -> list[list[_Possible]]:
         value = facts[launch.linearized.outputs[0]]
         if launch.reduced or launch.indptr is not None:
             value = _OPEN | ({VOID} if value & _ZEROS else set())
-        buffers[launch.store.buffer] |= value
+        if launch.store.buffer not in opened:
+            buffers[launch.store.buffer] |= value
     return result
 
 

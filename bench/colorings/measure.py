@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from bench import memory
 from bench.clock import timed
+from bench.colorings.loops import same_accesses
 from bench.colorings.patterns import Triple, is_symmetric, load
 from bench.colorings.tools import TOOLS
 from bench.colorings.validity import is_valid
@@ -128,22 +130,14 @@ def threads(matrix: str, folder: str, numbers: list[int]) -> dict[str, Any]:
     }
 
 
-def _plain_halves(pattern: Any) -> list[Any]:
+def _plain_halves(pattern: Any) -> list[Callable[[], None]]:
     """Make two loops with the memory accesses of coloring one half of the rows each: what threads can share at best."""
-    import numba
-
-    loop, calls = numba.njit(nogil=True)(_same_accesses), []
-
-    def run(indptr: Any, indices: Any, ends: Any, *arrays: Any) -> None:
-        loop(indptr, indices, ends, arrays[0], ends[:-1].copy(), *arrays[1:])
-
+    halves = []
     for first, last in pairwise((0, pattern.shape[0] // 2, pattern.shape[0])):
         indptr = pattern.indptr[first : last + 1] - pattern.indptr[first]
         indices = pattern.indices[pattern.indptr[first] : pattern.indptr[last]]
-        ends = np.concatenate(([0], np.cumsum(np.bincount(indices, minlength=pattern.shape[1])))).astype(indptr.dtype)
-        rows, used = np.empty_like(indices), np.zeros(last - first, dtype=np.int64)
-        calls.append(partial(run, indptr, indices, ends, rows, used, np.zeros(pattern.shape[1], dtype=np.int32)))
-    return calls
+        halves.append(same_accesses(type(pattern)(indptr, indices, (last - first, pattern.shape[1]))))
+    return halves
 
 
 def _reset_peak() -> None:
@@ -153,41 +147,17 @@ def _reset_peak() -> None:
 
 
 def growth(matrix: str, folder: str) -> dict[str, Any]:
-    """Time greedy coloring in natural order beside a plain loop that makes the same memory accesses."""
-    import numba
-
+    """Time greedy coloring in natural order beside plain loops that make the same memory accesses."""
     import coloring
-    from coloring.bipartite import BipartiteGraph
 
     pattern = coloring.as_pattern(load(matrix, folder))
-    graph = BipartiteGraph(pattern, vertices_are_columns=True)
-    loop = numba.njit(_same_accesses)
-    rows, places = np.empty_like(pattern.indices), graph.vertex_ptr[:-1].copy()
-    used, colors = np.zeros(graph.num_nets, dtype=np.int64), np.zeros(graph.num_vertices, dtype=np.int32)
-    arguments = (pattern.indptr, pattern.indices, graph.vertex_ptr, rows, places, used, colors)
-    loop(*arguments)
+    loops = same_accesses(pattern)
+    loops()
     ours, plain = [], []
-    for _ in range(5 if pattern.nnz > 10**6 else 25):
-        places[:] = graph.vertex_ptr[:-1]
-        plain.append(timed(lambda: loop(*arguments))[1])
+    for _ in range(5 if pattern.nnz > 10**6 else 100):
+        plain.append(timed(loops)[1])
         ours.append(timed(lambda: coloring.color(pattern, "column", "natural"))[1])
     return {"ours": min(ours), "plain": min(plain), "nnz": pattern.nnz}
-
-
-def _same_accesses(indptr: Any, indices: Any, ends: Any, rows: Any, places: Any, used: Any, colors: Any) -> None:
-    """Transpose, then read and write a word for each entry, vertex by vertex."""
-    for row in range(len(indptr) - 1):
-        for k in range(indptr[row], indptr[row + 1]):
-            column = indices[k]
-            rows[places[column]] = row
-            places[column] += 1
-    for vertex in range(len(colors)):
-        taken = 0
-        for k in range(ends[vertex], ends[vertex + 1]):
-            taken |= used[rows[k]]
-        colors[vertex] = taken & 1
-        for k in range(ends[vertex], ends[vertex + 1]):
-            used[rows[k]] |= 1
 
 
 def small(problem: str, matrix: str, folder: str) -> dict[str, Any]:

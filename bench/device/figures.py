@@ -14,15 +14,20 @@ from bench.device import jax_peers, timing
 from bench.families.family import Problem
 from bench.families.registry import FAMILIES
 from coloring import device as device_coloring
+from kernels.cuda import Run
 from sparsejac import prepare
 from sparsejac.device.evaluator import evaluator
 
 COVERED = {"bratu": 0.8, "weno": 0.8, "brusselator": 0.8, "finite_elements": 0.5, "power_flow": 0.5}
 """Family -> the part of the copy's bandwidth that is the bar: stencils, and gathers."""
 
+BYTES, ARITHMETIC = "part of the copy's bandwidth", "part of the rate of float64 arithmetic"
+"""The bar is that of the limit that is tighter."""
+AGAINST_JAX, CALL = "times faster than asdex", "a call of the plan"
 SMALL = 1000
+SMALL_PLANS: tuple[tuple[str, Any], ...] = (("bratu", "auto"), ("weno", "auto"), ("weno", "identity"))
 MOST_SECONDS_A_CALL = 15e-6
-MOST_SETUP, MOST_WARM_SETUP = 3.0, 0.3
+MOST_SETUP, MOST_NVRTC, MOST_WARM_SETUP = 3.0, 1.0, 0.3
 TIMES_JAX, TIMES_COLORING, MORE_COLORS = 3.0, 10.0, 1.1
 
 
@@ -56,20 +61,42 @@ class Row:
         return self.value <= self.bar if self.most else self.value >= self.bar
 
 
-def plans(cupy: Any, nnz: int, bandwidth: float, tell: Callable[[Row], None]) -> None:
+@dataclass(frozen=True)
+class Limits:
+    """What was measured of the device in the same run.
+
+    Parameters
+    ----------
+    bandwidth : float
+        Bytes that a copy reads and writes in a second.
+    additions, divisions : float
+        Operations of float64 in a second.
+    """
+
+    bandwidth: float
+    additions: float
+    divisions: float
+
+    def seconds(self, run: Run) -> tuple[float, float]:
+        """What the bytes of a run, and its arithmetic, take at least."""
+        work = run.arithmetic
+        return run.bytes / self.bandwidth, work.additions / self.additions + work.divisions / self.divisions
+
+
+def plans(cupy: Any, nnz: int, limits: Limits, tell: Callable[[Row], None]) -> None:
     """The entries of each family at about so many non-zeros, by events, against the copy and the processor."""
     for name in COVERED:
-        _plan(cupy, name, of_entries(name, nnz), bandwidth, tell)
+        _plan(cupy, name, of_entries(name, nnz), limits, tell)
 
 
-def _plan(cupy: Any, name: str, problem: Problem, bandwidth: float, tell: Callable[[Row], None]) -> None:
+def _plan(cupy: Any, name: str, problem: Problem, limits: Limits, tell: Callable[[Row], None]) -> None:
     x = cupy.asarray(problem.x)
     cold, plan = timing.once(lambda: _first(cupy, problem, x))
     warm, _ = timing.once(lambda: _first(cupy, problem, x))
     out = cupy.empty(plan.pattern.nnz)
     taken = timing.seconds(cupy, lambda: plan.values(x, out=out))
-    engine = plan._plan._variants.first.engine
-    run = evaluator(engine).recording("data").module.runs["run"]
+    run = evaluator(plan._plan._variants.first.engine).recording("data").module.runs["run"]
+    moving, computing = limits.seconds(run)
     host = prepare(problem.f, problem.x)
     entries = host.values(problem.x)
     _check(cupy, out, entries)
@@ -80,17 +107,21 @@ def _plan(cupy: Any, name: str, problem: Problem, bandwidth: float, tell: Callab
         "milliseconds": 1e3 * taken,
         "bytes": float(run.bytes),
         "GB/s": 1e-9 * run.bytes / taken,
-        "copy GB/s": 1e-9 * bandwidth,
+        "copy GB/s": 1e-9 * limits.bandwidth,
         "launches": float(len(run.dispatches)),
-        "Gflop/s (in additions)": 1e-9 * float(engine.predict(plan.strategy).flops) / taken,
+        "additions an entry": run.arithmetic.additions / plan.pattern.nnz,
+        "divisions an entry": run.arithmetic.divisions / plan.pattern.nnz,
+        "milliseconds of arithmetic": 1e3 * computing,
     }
-    tell(Row(name, "part of the copy's bandwidth", run.bytes / taken / bandwidth, "", COVERED[name], beside))
+    is_memory = moving >= computing
+    tell(Row(name, BYTES, moving / taken, "", COVERED[name] if is_memory else None, beside))
+    tell(Row(name, ARITHMETIC, computing / taken, "", None if is_memory else COVERED[name], beside))
     tell(Row(name, "times faster than the processor, all cores", cpu / taken, "x", None, {"cpu ms": 1e3 * cpu}))
     tell(Row(name, "first Jacobian, cold", cold, "s", None, {}))
     tell(Row(name, "first Jacobian, all compiled", warm, "s", None, {}))
     other = jax_peers.seconds(problem, jax_peers.sparse)
     if other is not None:
-        tell(Row(name, "times faster than asdex", other / taken, "x", TIMES_JAX, {"asdex ms": 1e3 * other}))
+        tell(Row(name, AGAINST_JAX, other / taken, "x", TIMES_JAX, {"asdex ms": 1e3 * other}))
 
 
 def setup(cupy: Any, unknowns: int, tell: Callable[[Row], None]) -> None:
@@ -98,21 +129,31 @@ def setup(cupy: Any, unknowns: int, tell: Callable[[Row], None]) -> None:
     problem = FAMILIES["bratu"].make(unknowns)
     x = cupy.asarray(problem.x)
     beside = {"unknowns": float(problem.x.size)}
-    cold, _ = timing.once(lambda: _first(cupy, problem, x))
+    cold, plan = timing.once(lambda: _first(cupy, problem, x))
     tell(Row("bratu", "set-up and first Jacobian, cold", cold, "s", MOST_SETUP, beside, most=True))
+    compiling = evaluator(plan._plan._variants.first.engine).compile_seconds
+    tell(Row("bratu", "of which NVRTC", compiling, "s", MOST_NVRTC, beside, most=True))
     warm, _ = timing.once(lambda: _first(cupy, problem, x))
     tell(Row("bratu", "set-up and first Jacobian, warm", warm, "s", MOST_WARM_SETUP, beside, most=True))
 
 
 def calls(cupy: Any, tell: Callable[[Row], None]) -> None:
-    """What one call of a small plan costs the host."""
-    problem = FAMILIES["bratu"].make(SMALL)
+    """What one call of a small plan costs the host: of one launch, and of several, which are replayed as a graph."""
+    for name, strategy in SMALL_PLANS:
+        _call(cupy, name, strategy, tell)
+
+
+def _call(cupy: Any, name: str, strategy: Any, tell: Callable[[Row], None]) -> None:
+    problem = FAMILIES[name].make(SMALL)
     x = cupy.asarray(problem.x)
-    plan = prepare(problem.f, x)
+    plan: Any = prepare(problem.f, x, strategy=strategy)
     out = plan.values(x)
     spent = timing.host_seconds(cupy, lambda: plan.values(x, out=out))
-    beside = {"microseconds on the device": 1e6 * timing.seconds(cupy, lambda: plan.values(x, out=out))}
-    tell(Row("bratu, n = 1000", "a call of the plan", 1e6 * spent, "us", 1e6 * MOST_SECONDS_A_CALL, beside, most=True))
+    on_device = timing.seconds(cupy, lambda: plan.values(x, out=out))
+    run = evaluator(plan._plan._variants.first.engine).recording("data").module.runs["run"]
+    beside = {"microseconds on the device": 1e6 * on_device, "launches": float(len(run.dispatches))}
+    named, most = f"{name}, {strategy}, n = {problem.x.size}", 1e6 * MOST_SECONDS_A_CALL
+    tell(Row(named, CALL, 1e6 * spent, "us", most, beside, most=True))
 
 
 def colorings(cupy: Any, nnz: int, tell: Callable[[Row], None]) -> None:
@@ -131,7 +172,7 @@ def _coloring(cupy: Any, name: str, matrix: csr_array, tell: Callable[[Row], Non
 
     work()
     taken, found = timing.once(work)
-    host, sequential = timing.once(lambda: coloring.color(matrix, order="natural"))
+    host, sequential = timing.once(lambda: coloring.color(matrix, order="natural", threads=1))
     beside = {
         "nnz": float(matrix.nnz),
         "milliseconds": 1e3 * taken,

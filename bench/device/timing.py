@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any
+
+import numpy as np
 
 REPEATS = 30
 WARM = 5
@@ -43,6 +46,37 @@ def once(work: Callable[[], Any]) -> tuple[float, Any]:
     start = perf_counter()
     found = work()
     return perf_counter() - start, found
+
+
+_CHAINS = 8
+_BLOCK = 256
+_ARITHMETIC = """
+extern "C" __global__ void {name}(double *out, const double a, const double b, const int turns)
+{{
+    double v[{chains}], sum = 0.0;
+    for (int k = 0; k < {chains}; ++k)
+        v[k] = a + b * k;
+    for (int turn = 0; turn < turns; ++turn)
+        for (int k = 0; k < {chains}; ++k)
+            v[k] = {step};
+    for (int k = 0; k < {chains}; ++k)
+        sum += v[k];
+    out[blockIdx.x * blockDim.x + threadIdx.x] = sum;
+}}
+"""
+
+
+def arithmetic_rates(cupy: Any, blocks: int, turns: int) -> tuple[float, float]:
+    """Fused multiply-adds, and divisions, of float64 in a second: all threads busy, eight independent ones in each."""
+    out = cupy.empty(blocks * _BLOCK)
+    arguments = (out, np.float64(0.999), np.float64(0.001), np.int32(turns))
+    rates = []
+    for name, step in (("additions", "fma(v[k], a, b)"), ("divisions", "a / v[k]")):
+        text = _ARITHMETIC.format(name=name, step=step, chains=_CHAINS)
+        function = cupy.RawModule(code=text, options=("--fmad=false", "-std=c++17")).get_function(name)
+        taken = seconds(cupy, partial(function, (blocks,), (_BLOCK,), arguments))
+        rates.append(blocks * _BLOCK * _CHAINS * turns / taken)
+    return rates[0], rates[1]
 
 
 def copy_bandwidth(cupy: Any, size: int) -> float:

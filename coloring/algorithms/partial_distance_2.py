@@ -22,10 +22,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from coloring.algorithms.partial_distance_2_kernels import color_beyond_word, color_range, color_within_word
+from coloring.algorithms.partial_distance_2_kernels import (
+    color_beyond_word,
+    color_columns,
+    color_range,
+    color_within_word,
+)
 from coloring.bipartite import BipartiteGraph
 from coloring.compiled import compiled, pays, unsigned
 from coloring.demand import EVERYTHING, Colors, Demand, as_marks, given_colors
+from coloring.transposition import is_scattered
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -36,6 +42,8 @@ if TYPE_CHECKING:
 
 # Entries up to which Python's integers as sets of colors answer sooner than numba is imported.
 SMALL = 50_000
+# All bits of a word of 32.
+FULL_32 = np.uint64(0xFFFFFFFF)
 
 
 class Nets(Protocol):
@@ -114,12 +122,32 @@ def natural(graph: BipartiteGraph) -> Colors:
     [0, 1, 0]
     """
     n = graph.num_vertices
+    untouched = graph.vertices_are_columns and not graph.is_transposed and n > 0
+    if untouched and not is_scattered(graph.pattern):
+        arrays = (unsigned(graph.pattern.indptr), unsigned(graph.pattern.indices))
+        if pays(color_columns, graph.entries, SMALL, arrays[1:]):
+            return _from_rows(graph, *arrays)
     ptr, nets = graph.vertex_ptr, graph.vertex_nets
     if not pays(color_range, graph.entries, SMALL, (unsigned(ptr), unsigned(nets))):
         return first_fit(graph, np.arange(n, dtype=graph.dtype))
     progress = Progress(graph, ptr, nets, np.empty(n, dtype=np.int32))
     advance(progress, n)
     return progress.colors
+
+
+def _from_rows(graph: BipartiteGraph, indptr: npt.NDArray[Any], indices: npt.NDArray[Any]) -> Colors:
+    """Color columns and bring the pattern into columns, in one go."""
+    n, dtype = graph.num_vertices, indices.dtype
+    pointers, rows = np.empty(n + 1, dtype), np.empty(len(indices), dtype)
+    used, colors = np.zeros(graph.num_nets, np.uint32), np.empty(n, np.int32)
+    done = compiled(color_columns)(indptr, indices, FULL_32, pointers, np.zeros(n, dtype), rows, used, colors)
+    graph.adopt_transposed(pointers.view(graph.dtype), rows.view(graph.dtype))
+    if done == n:
+        return colors
+    progress = Progress(graph, graph.vertex_ptr, graph.vertex_nets, colors, done=done)
+    progress.used = used
+    advance(progress, n)
+    return colors
 
 
 def color_nets(graph: Nets, order: Index, colors: Colors, wanted: Marks | None, names: tuple[str, str]) -> Colors:

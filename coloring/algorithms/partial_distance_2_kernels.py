@@ -91,6 +91,33 @@ def color_range(
     return last
 
 
+def color_columns(
+    indptr: Index,
+    indices: Index,
+    full: np.uint64,
+    pointers: Index,
+    places: Index,
+    rows: Index,
+    used: Words,
+    colors: Ints32,
+) -> int:
+    """Bring a pattern into columns and color them in natural order, as `color_range` does; `places` is all zero."""
+    for k in range(len(indices)):
+        places[indices[k]] += 1
+    begin = places[0] - places[0]
+    for column in range(len(colors)):
+        size = places[column]
+        pointers[column] = places[column] = begin
+        begin += size
+    pointers[len(colors)] = begin
+    for row in range(len(indptr) - 1):
+        for k in range(indptr[row], indptr[row + 1]):
+            column = indices[k]
+            rows[places[column]] = row
+            places[column] += 1
+    return color_range(0, len(colors), pointers, rows, full, used, colors)
+
+
 def color_beyond_word(
     vertex_ptr: Index,
     vertex_nets: Index,

@@ -16,6 +16,7 @@ from coloring.bounds.forests import forest_count, peeled_forest_count, peeled_st
 from coloring.bounds.nets import fullest_net, larger_clique
 from coloring.bounds.patches import SIZES, among, near_vertices, raise_by_search
 from coloring.bounds.peeling import peel
+from coloring.demand import Colors
 from coloring.graphs import Graph, build_graph
 from coloring.pattern import Pattern, PatternLike, as_pattern
 from coloring.problems import Problem, ProblemName, as_problem
@@ -71,15 +72,27 @@ def bound_colors(problem: Problem, graph: Graph, enough: int | None = None, *, e
     return BOUNDS[problem.name](graph, problem, limit, steps)
 
 
-def bound_later(problem: Problem, graph: Graph, enough: int) -> Bound:
-    """As `bound_colors`, but when the bound is first read, from a copy of the pattern."""
+def bound_later(problem: Problem, graph: Graph, colors: Colors) -> Bound:
+    """Bound the colors when the bound is first read, from arrays that nobody else writes to."""
     pattern = graph.pattern
+    if isinstance(graph, BipartiteGraph) and graph.is_transposed:
+        # The same graph, whose vertices and nets have changed places in a pattern of our own.
+        mine = Pattern(graph.pointers, graph.rows_of_columns, (pattern.shape[1], pattern.shape[0]))
+        return DeferredBound(partial(_bound_graph, problem, mine, not graph.vertices_are_columns, colors))
     mine = Pattern(pattern.indptr.copy(), pattern.indices.copy(), pattern.shape)
-    return DeferredBound(partial(_bound_pattern, problem, mine, enough))
+    return DeferredBound(partial(_bound_pattern, problem, mine, colors))
 
 
-def _bound_pattern(problem: Problem, pattern: Pattern, enough: int) -> Bound:
-    return bound_colors(problem, build_graph(problem, pattern, "lower_bound"), enough)
+def _bound_graph(problem: Problem, pattern: Pattern, vertices_are_columns: bool, colors: Colors) -> Bound:
+    return bound_colors(problem, BipartiteGraph(pattern, vertices_are_columns), _count(colors))
+
+
+def _bound_pattern(problem: Problem, pattern: Pattern, colors: Colors) -> Bound:
+    return bound_colors(problem, build_graph(problem, pattern, "lower_bound"), _count(colors))
+
+
+def _count(colors: Colors) -> int:
+    return int(colors.max(initial=-1)) + 1
 
 
 def _bound_nets(graph: BipartiteGraph, problem: Problem, enough: int, steps: int) -> Bound:

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from coloring.device import lines, star
+from coloring.device import grids, lines, star
 from coloring.device.launching import load_cupy
 
 DeviceProblem = Literal["column", "row", "star"]
@@ -37,7 +37,7 @@ class DeviceColoring:
         No coloring has fewer: the entries of the fullest row (column), for lines; 2 for a symmetric matrix with entries
         beside its diagonal.
     rounds : int
-        Rounds of speculation that it took; 0 where the number of a vertex tells its color.
+        Rounds of speculation that it took; 0 where the place of a vertex on a line or a grid tells its color.
     """
 
     problem: DeviceProblem
@@ -59,8 +59,8 @@ def color(pattern: Any, problem: DeviceProblem = "column", *, seed: int = 0, pas
     seed : int
         Of the priorities that decide between vertices which chose the same color.
     passes : int
-        How often, at most, all vertices are colored again class by class, which never takes more colors; it ends where
-        the lower bound is met.
+        How often, at most, all vertices are colored again class by class. For lines this never takes more colors, and
+        it ends where the lower bound is met; of star colorings the best one is kept.
 
     Returns
     -------
@@ -74,23 +74,28 @@ def color(pattern: Any, problem: DeviceProblem = "column", *, seed: int = 0, pas
 
     Notes
     -----
-    A vertex reads the nets that it lies in, not their vertices, so that a round takes time in proportion to the entries
-    of the vertices that wait. Star colorings walk along paths: time grows with the cube of the fullest row.
+    Bands, and stencils on boxes in the order of their points, are recognised, and colored by residues as on the host
+    (a star coloring is then one of distance 2).
+
+    Else a vertex reads the nets that it lies in, not their vertices, so that a round takes time in proportion to the
+    entries of the vertices that wait. Star colorings walk along paths: time grows with the cube of the fullest row.
     """
     if problem not in get_args(DeviceProblem):
         names = ", ".join(map(repr, get_args(DeviceProblem)))
         raise ValueError(f"coloring.device.color: problem={problem!r}; choose one of {names}")
     indptr, indices, shape = _triple(pattern)
     if problem == "star":
-        colors, rounds = star.color(indptr, indices, shape, seed)
+        colors, rounds = star.color(indptr, indices, shape, seed, passes)
         bound = 0
     else:
         graph = lines.graph(indptr, indices, shape, by_columns=problem == "column")
-        bound, rounds = lines.fullest(graph), 0
-        colors = lines.regular(graph)
-        if colors is None:
+        bound = lines.fullest(graph)
+        known = grids.regular(graph, indptr, indices, shape, problem)
+        if known is not None and known[1] <= grids.ENOUGH * bound:
+            colors, rounds = known[0], 0
+        else:
             colors, rounds = lines.color(graph, seed)
-        colors = lines.improve(graph, colors, passes)
+            colors = grids.fewer(known, lines.improve(graph, colors, passes))
     colors, number = _numbered(colors)
     if problem == "star":
         bound = min(number, 2)

@@ -160,9 +160,9 @@ extern "C" __global__ void recolor(const u64 count, const int *members, const in
 }
 
 /* Which of `moduli` numbers of colors, from `first` up to 128, fail if vertex v gets color v mod that number: some net
-   has two vertices of one color. Looks at every `step`-th net. */
+   has two vertices of one color. Looks at every `step`-th net; of a closed net, its own number is a vertex, too. */
 extern "C" __global__ void modular(const u64 count, const u64 step, const int *net_ptr, const int *net_vertices,
-                                   const int first, const int moduli, u32 *fails)
+                                   const int closed, const int first, const int moduli, u32 *fails)
 {
     EACH(i, count * moduli) {
         const u64 net = i / moduli * step;
@@ -170,11 +170,31 @@ extern "C" __global__ void modular(const u64 count, const u64 step, const int *n
         if (RELAXED_LOAD(fails + k))
             continue;
         u64 low = 0, high = 0;
-        for (int at = net_ptr[net]; at < net_ptr[net + 1]; ++at) {
-            const int color = net_vertices[at] % modulus;
+        for (int at = net_ptr[net] - closed; at < net_ptr[net + 1]; ++at) {
+            const int color = (at < net_ptr[net] ? (int)net : net_vertices[at]) % modulus;
             const u64 bit = 1ull << (color & 63), mine = color < 64 ? bit : 0, other = bit ^ mine;
             if ((low & mine) | (high & other)) {
                 RELAXED_STORE(fails + k, 1);
+                break;
+            }
+            low |= mine;
+            high |= other;
+        }
+    }
+}
+
+/* Whether some net has two vertices of one color, of fewer than 128; looks at every `step`-th net. */
+extern "C" __global__ void clashes(const u64 count, const u64 step, const int *net_ptr, const int *net_vertices,
+                                   const int closed, const int *colors, u32 *found)
+{
+    EACH(i, count) {
+        const u64 net = i * step;
+        u64 low = 0, high = 0;
+        for (int at = net_ptr[net] - closed; at < net_ptr[net + 1]; ++at) {
+            const int color = colors[at < net_ptr[net] ? (int)net : net_vertices[at]];
+            const u64 bit = 1ull << (color & 63), mine = color < 64 ? bit : 0, other = bit ^ mine;
+            if ((low & mine) | (high & other)) {
+                RELAXED_STORE(found, 1);
                 break;
             }
             low |= mine;

@@ -60,12 +60,12 @@ def _transposed(program: Program, ptr: Any, items: Any, size: int) -> tuple[Any,
     return starts, found
 
 
-def fullest(graph: DeviceGraph) -> int:
-    """The vertices of the fullest net: no coloring has fewer colors."""
+def fullest(graph: DeviceGraph, *, closed: bool = False) -> int:
+    """The vertices of the fullest net: no coloring has fewer colors; see `modular`."""
     if not graph.num_nets or not graph.num_vertices:
         return min(graph.num_vertices, 1)
     sizes = graph.net_ptr[1:] - graph.net_ptr[:-1]
-    return max(int(sizes.max()), 1)
+    return max(int(sizes.max()) + closed, 1)
 
 
 def color(graph: DeviceGraph, seed: int) -> tuple[Any, int]:
@@ -100,13 +100,14 @@ def color(graph: DeviceGraph, seed: int) -> tuple[Any, int]:
     return colors, rounds
 
 
-def regular(graph: DeviceGraph) -> Any:
-    """Colors by the number of the vertex modulo some number of colors, where that is valid; None where it is not.
+def modular(graph: DeviceGraph, *, closed: bool = False) -> tuple[Any, int] | None:
+    """Colors by the number of the vertex modulo their number, where that is valid; None where it is not.
 
-    So it is for bands and stencils on boxes, in the order of their points. Few nets are looked at first, for most
-    patterns are none of these.
+    So it is for bands and for stencils on some boxes, in the order of their points. Few nets are looked at first, for
+    most patterns are none of these. Where nets are `closed`, the vertex with the number of a net belongs to it, too:
+    the nets are neighbourhoods without their centers, and neighbours and their neighbours get different colors.
     """
-    cupy, first = load_cupy(), fullest(graph)
+    cupy, first = load_cupy(), fullest(graph, closed=closed)
     moduli = min(first + first // 2 + 2, _MOST_MODULUS) - first
     if graph.num_vertices <= first or moduli <= 0:
         return None
@@ -114,12 +115,24 @@ def regular(graph: DeviceGraph) -> Any:
     nets = (graph.net_ptr, graph.net_vertices)
     for step in (max(graph.num_nets // _SAMPLE, 1), 1):
         count = -(-graph.num_nets // step)
-        arguments = (*nets, np.int32(first), np.int32(moduli), fails)
+        arguments = (*nets, np.int32(closed), np.int32(first), np.int32(moduli), fails)
         graph.program.launch("modular", count * moduli, np.uint64(step), *arguments, items=count)
         left = np.flatnonzero(fails.get() == 0)
         if not len(left):
             return None
-    return cupy.arange(graph.num_vertices, dtype=np.int32) % np.int32(first + int(left[0]))
+    number = first + int(left[0])
+    return cupy.arange(graph.num_vertices, dtype=np.int32) % np.int32(number), number
+
+
+def holds(graph: DeviceGraph, colors: Any, number: int, *, closed: bool = False) -> bool:
+    """Whether colors are valid; see `modular`. Of too many colors nothing is known."""
+    found = load_cupy().zeros(1, dtype=np.uint32)
+    for step in (max(graph.num_nets // _SAMPLE, 1), 1) if number <= _MOST_MODULUS else ():
+        nets = (np.uint64(step), graph.net_ptr, graph.net_vertices, np.int32(closed))
+        graph.program.launch("clashes", -(-graph.num_nets // step), *nets, colors, found)
+        if int(found.get()[0]):
+            return False
+    return number <= _MOST_MODULUS
 
 
 def improve(graph: DeviceGraph, colors: Any, passes: int) -> Any:

@@ -2,9 +2,15 @@
 
    The scheme is that of partial distance-2 coloring: all vertices without a color choose one that what is colored
    allows (pick), those that others with a higher priority disturb lose it (resolve), the rest keeps it (commit).
-   A vertex looks at the paths on four vertices through it. */
+   A vertex looks at the paths on four vertices through it.
+
+   Where only some vertices are to be colored, the others that have no color are not in play: `chosen` is NONE for them,
+   and they disturb nobody. */
 
 #define NONE -1
+
+/* Neighbours that wait, for each further color that is drawn from: more colors, fewer rounds. */
+#define SPREAD 8
 
 #define NEIGHBORS(k, vertex) for (int k = ptr[vertex]; k < ptr[(vertex) + 1]; ++k)
 
@@ -55,10 +61,10 @@ extern "C" __global__ void pick(const u64 count, const int *uncolored, const int
 {
     EACH(i, count) {
         const int vertex = uncolored[i];
-        u32 waiting = 1;
+        u32 waiting = 0;
         NEIGHBORS(k, vertex)
             waiting += colors[adjacent[k]] == NONE;
-        u32 skipped = mixed(priority((u32)vertex, seed) + round) % waiting;
+        u32 skipped = mixed(priority((u32)vertex, seed) + round) % (waiting / SPREAD + 1);
         int color = NONE;
         for (int base = 0; color == NONE; base += 64) {
             u64 free = ~taken_in(ptr, adjacent, colors, vertex, base);
@@ -94,6 +100,8 @@ extern "C" __global__ void resolve(const u64 count, const int *uncolored, const 
         bool keeps = true;
         for (int k = ptr[a]; keeps && k < ptr[a + 1]; ++k) {
             const int b = adjacent[k], other = now(colors, chosen, b);
+            if (other == NONE)
+                continue;
             if (other == color)
                 keeps = yields(colors, b, mine, seed);
             for (int j = ptr[b]; keeps && j < ptr[b + 1]; ++j) {

@@ -97,9 +97,9 @@ def grids(pattern: Pattern) -> Iterator[Grid]:
     if len(distances) > max(VARIETY * len(sample.rows), FEW):
         return
     rest: list[Grid] = []
-    for fields, by_point in _numberings(n):
+    for fields, by_point in numberings(n):
         whole = 0
-        for sides in _guess_sides(sample, fields, by_point):
+        for sides in guess_sides(sample, fields, by_point):
             for grid in fit(pattern, Box(sides, (False,) * len(sides), fields, by_point), sample):
                 if grid.complete:
                     yield grid
@@ -161,7 +161,7 @@ def draw_sample(pattern: Pattern) -> Sample:
     return Sample(np.repeat(rows, sizes), pattern.indices[places].astype(np.int64), len(rows), n)
 
 
-def _numberings(n: int) -> Iterator[tuple[int, bool]]:
+def numberings(n: int) -> Iterator[tuple[int, bool]]:
     """Guess the unknowns a point, point by point and field by field."""
     yield 1, True
     for fields in range(2, FIELDS + 1):
@@ -170,7 +170,7 @@ def _numberings(n: int) -> Iterator[tuple[int, bool]]:
             yield fields, False
 
 
-def _guess_sides(sample: Sample, fields: int, by_point: bool) -> list[tuple[int, ...]]:
+def guess_sides(sample: Sample, fields: int, by_point: bool) -> list[tuple[int, ...]]:
     """Guess the sides from the distances between points, those first that make the offsets smallest."""
     points = sample.size // fields
     if by_point:

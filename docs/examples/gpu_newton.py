@@ -12,7 +12,7 @@ one line says so.
 References
 ----------
 D. A. Knoll, D. E. Keyes, *Jacobian-free Newton-Krylov methods: a survey of approaches and applications*, Journal of
-Computational Physics 193, 2004. Here the products are exact, by linearization.
+Computational Physics 193, 2004. Here the products are exact, by differentiation.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sparsejac import linearize, prepare
+from sparsejac import jvp, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -59,15 +60,19 @@ def conjugate_gradients(product: Callable[[Any], Any], b: Any, iterations: int) 
 
 
 def newton_krylov(cupy: Any, f: Any, x: Any, tolerance: float, most: int = 12) -> Iterator[tuple[Any, float]]:
-    """Each iterate with the largest residual; the linear systems are solved by products with the Jacobian alone."""
+    """Each iterate with the largest residual; the linear systems are solved by products with the Jacobian alone.
+
+    f and its product with a vector are followed once; what is linear in that vector has J as its Jacobian.
+    """
+    residual, product = prepare(f, x), prepare(lambda x, v: jvp(f, x, v)[1], x, x, argnums=1)
     iterations = 3 * round(len(x) ** 0.5)
     for _ in range(most):
-        F, J = linearize(f, x)
+        F = residual.value(x)
         largest = float(cupy.abs(F).max())
         yield x, largest
         if largest < tolerance:
             return
-        x = x - conjugate_gradients(J, F, iterations)
+        x = x - conjugate_gradients(partial(product.value, x), F, iterations)
 
 
 def newton(cupy: Any, plan: Any, solve: Any, x: Any, tolerance: float, most: int = 12) -> Iterator[tuple[Any, float]]:

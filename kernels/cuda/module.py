@@ -13,6 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from kernels.cuda.counting import Arithmetic
+
 Role = Literal["input", "output", "work", "scratch", "table"]
 NumberType = Literal["int32", "uint32", "int64", "uint64"]
 
@@ -117,6 +119,8 @@ class Run:
     dispatches : tuple of Dispatch
     bytes : int
         Of the inputs, of the output and of the tables that it reads, each once: no run can move less.
+    arithmetic : Arithmetic
+        Operations of float64.
     """
 
     name: str
@@ -125,6 +129,7 @@ class Run:
     status: int
     dispatches: tuple[Dispatch, ...]
     bytes: int
+    arithmetic: Arithmetic
 
 
 @dataclass(frozen=True, eq=False)

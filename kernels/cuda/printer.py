@@ -12,9 +12,9 @@ import numpy as np
 
 from kernels.cuda.arrays import Arrays
 from kernels.cuda.body import Body, Noted, Parameter, print_body
-from kernels.cuda.elementary import definitions
-from kernels.cuda.expression import CALLED, called, function, symbol
+from kernels.cuda.counting import Arithmetic, arithmetic
 from kernels.cuda.function import Function, block_function, grid_function
+from kernels.cuda.functions import require
 from kernels.cuda.module import Dispatch, Module, Pointer, Run
 from kernels.cuda.nest import Nest
 from kernels.cuda.recorder import Task
@@ -98,14 +98,15 @@ class _Text:
         least = sum(
             b.bytes for k, b in enumerate(self.arrays.buffers) if k in used and b.role not in ("work", "scratch")
         )
-        return Run(name, inputs, output, status, dispatches, least)
+        work = sum((arithmetic(nest) for nest in planned), Arithmetic())
+        return Run(name, inputs, output, status, dispatches, least, work)
 
     def source(self, dtype: str) -> str:
         """All text."""
         needed: dict[str, str] = {}
         for body in self._bodies.values():
             for name in sorted(body.functions):
-                _require(name, needed)
+                require(name, needed)
         shared = "\n".join(needed.values())
         parts = [preamble(dtype), *([printed_file("wide.cuh")] if "Wide<" in shared else [])]
         texts = [*parts, shared, *(body.text for body in self._bodies.values()), *self._functions.values()]
@@ -210,21 +211,6 @@ def _guard(found: FloatArray, expected: FloatArray, status: Pointer, arrays: Arr
     )
     body = Body("guard", "\n".join([*lines, ""]), parameters, held.size)
     return _Item(held.size, 2, lambda _: body)
-
-
-def _require(name: str, found: dict[str, str]) -> None:
-    """Add the text of a function that operations call, behind those that it calls itself."""
-    if name.startswith(CALLED):
-        plain = name.removeprefix(CALLED)
-        _require(plain, found)
-        found[CALLED + symbol(plain)] = called(plain, found[symbol(plain)])
-    elif name.startswith("elementary."):
-        found |= definitions(name)
-    elif symbol(name) not in found:
-        text, needed = function(name)
-        for other in sorted(needed):
-            _require(other, found)
-        found[symbol(name)] = text
 
 
 def _check(name: str, dispatches: Sequence[Dispatch], inputs: tuple[int, ...], output: int, arrays: Arrays) -> None:

@@ -88,6 +88,13 @@ def _gather(kind: str, n: int, slots: Any, source: Any, out: Any, *, arrays: Arr
     return _copied(kind, n, _slots(source, slots, arrays), _line(out, arrays, n))
 
 
+def _copy_runs(kind: str, n: int, indptr: Any, slots: Any, source: Any, out: Any, *, arrays: Arrays) -> Nest:
+    bounds, firsts = _signed(indptr)[: n + 1], _signed(slots)[:n]
+    lengths = np.diff(bounds)
+    places = np.arange(bounds[0], bounds[-1], dtype=bounds.dtype) + np.repeat(firsts - bounds[:-1], lengths)
+    return _gather("gather", len(places), places, source, out, arrays=arrays)
+
+
 def _place(kind: str, n: int, positions: Any, slots: Any, source: Any, out: Any, *, arrays: Arrays) -> Nest:
     target = replace(_slots(out, positions, arrays), over="rows")
     return _copied(kind, n, _slots(source, slots, arrays), target)
@@ -126,6 +133,7 @@ def _pair_sums(
 
 _PRODUCTS: dict[str, Callable[..., Nest]] = {
     "gather": _gather,
+    "copy_runs": _copy_runs,
     "place": _place,
     "copy": _copy,
     "add_at": _add_at,

@@ -125,7 +125,7 @@ class RaceChecker:
                 self.known.add(argument)
         boxes, addresses = boxed(arguments)
         arrays = self._arrays(function, arguments)
-        extents = (_Extent * (len(arrays) or 1))(*[(a.start, a.size) for a in arrays])
+        extents = (_Extent * (len(arrays) or 1))(*[_Extent(a.start, a.size) for a in arrays])
         reports = (_Report * _MOST)()
         grid = (blocks, points, threads, self.order)
         count = function.check(function.door, addresses, *grid, extents, len(arrays), reports)
@@ -216,7 +216,7 @@ def _told(report: Any, arrays: Sequence[_Array], blocks: int, threads: int) -> s
     who, kind = _thread(report.thread, blocks, threads), _KINDS[report.kind]
     does = f"{'writes' if report.writes else 'reads'} {report.size} bytes"
     if kind == "outside":
-        near = min(arrays, key=lambda a: min(abs(report.place - a.start), abs(report.place - a.start - a.size)), default=None)
+        near = min(arrays, key=lambda array: _distance(report.place, array), default=None)
         where = "" if near is None else f", {_beside(report.place, near)}"
         return f"{who} {does} outside of the arrays of the launch{where}"
     place = f"shared memory, byte {report.place}"
@@ -229,10 +229,14 @@ def _told(report: Any, arrays: Sequence[_Array], blocks: int, threads: int) -> s
     return f"{place}: {who} {does}, and {other} there, with no barrier in between"
 
 
+def _distance(address: int, array: _Array) -> int:
+    """Bytes from an address outside of an array to its next end."""
+    return array.start - address if address < array.start else address - array.start - array.size
+
+
 def _beside(address: int, array: _Array) -> str:
-    before = address < array.start
-    distance = (array.start - address if before else address - array.start - array.size) // array.itemsize
-    return f"{distance} numbers {'before the beginning' if before else 'behind the end'} of {array.name}"
+    end = "before the beginning" if address < array.start else "behind the end"
+    return f"{_distance(address, array) // array.itemsize} numbers {end} of {array.name}"
 
 
 def _thread(number: int, blocks: int, threads: int) -> str:

@@ -53,10 +53,12 @@ class Recorder:
     Raises
     ------
     ValueError
-        If the schedule calls libraries.
+        If the schedule calls libraries, or has loops.
     """
 
     def __init__(self, schedule: Schedule) -> None:
+        if schedule.has_loops:
+            raise ValueError("Recorder(schedule): it has loops, which run on the host only; lower it without them")
         if schedule.calls:
             names = ", ".join(sorted({getattr(c.function, "__name__", repr(c.function)) for c in schedule.calls}))
             raise ValueError(
@@ -64,8 +66,10 @@ class Recorder:
             )
         self.schedule = schedule
 
-    def value_invocations(self, buffers: Sequence[FloatArray], launches: Set[int] | None = None) -> list[Task]:
-        """What `values` runs; see `kernels.Executor.values`."""
+    def value_invocations(
+        self, buffers: Sequence[FloatArray], launches: Set[int] | None = None, read: Set[int] | None = None
+    ) -> list[Task]:
+        """What `values` runs; see `kernels.Executor.values`. All buffers are filled, whichever are `read`."""
         chosen = [s for k, s in enumerate(self.schedule.launches) if launches is None or k in launches]
         return [Task(launch, "value", buffers) for launch in chosen]
 

@@ -45,8 +45,11 @@ def _replaced(value: Any, change: Callable[[Any], Any]) -> Any:
     return copy
 
 
-def as_cupy(call: str, name: str, value: Any) -> Any:
-    """An array on a device as one of CuPy, sharing memory; float64, contiguous, as all is computed.
+DOUBLE = np.dtype(np.float64)
+
+
+def as_cupy(call: str, name: str, value: Any, dtype: np.dtype[Any] = DOUBLE) -> Any:
+    """An array on a device as one of CuPy, contiguous, sharing memory where it has the type in which all is kept.
 
     Raises
     ------
@@ -61,8 +64,8 @@ def as_cupy(call: str, name: str, value: Any) -> Any:
             f"{call}: {name} holds values of dtype {array.dtype}, not real numbers\n  {user_location()}\n  Cure: pass "
             "real and imaginary parts as one real array, and put them together inside f."
         )
-    if array.dtype != np.float64:
-        array = array.astype(np.float64)
+    if array.dtype != dtype:
+        array = array.astype(dtype)
     return array if array.flags.c_contiguous else cupy().ascontiguousarray(array)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from kernels.lazy import load
 from sparsejac.blocks import Blocks
-from sparsejac.device.arrays import mapped, on_host, refuse_host
+from sparsejac.device.arrays import DOUBLE, mapped, on_host, refuse_host
 from sparsejac.device.constants import Constants
 from sparsejac.device.driver import cupy, managed
 from sparsejac.device.evaluator import evaluator
@@ -31,7 +31,12 @@ Options = Mapping[str, Any]
 
 
 def plan_on_device(
-    signature: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None, format: Format, options: Options
+    signature: Signature,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any] | None,
+    format: Format,
+    options: Options,
+    dtype: np.dtype[Any] = DOUBLE,
 ) -> DevicePlan:
     """What `prepare` gives for an x on a device."""
     call, options = signature.call, _with_colors(options)
@@ -40,7 +45,7 @@ def plan_on_device(
     _check_mixed(signature, args, kwargs)
     with cupy().cuda.Device(device):
         host, named = mapped(args, on_host), mapped(dict(kwargs or {}), on_host)
-        return DevicePlan(Plan(signature.bind(call, host, named), format, options), device, format)
+        return DevicePlan(Plan(signature.bind(call, host, named), format, options), device, format, dtype)
 
 
 class Request(Protocol):
@@ -153,6 +158,7 @@ _CALLS: dict[str, tuple[str, str]] = {
         )
     },
     "sparse_hessian": ("sparsejac.device.hessians", "sparse_hessian"),
+    "prepare_nlp": ("sparsejac.device.nlp", "prepare_nlp"),
     **{
         name: ("sparsejac.device.inverse", name)
         for name in ("ivjp", "ijvp", "linearize_inverse", "prepare_inverse", "newton_step", "slogdet")

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.step import Schedule
+from sparsejac.device.arrays import DOUBLE
 from sparsejac.device.driver import cupy, managed
 from sparsejac.parts import Parts
 from sparsejac.strategies.protocol import Prepared
@@ -23,12 +24,15 @@ class Constants:
     ----------
     host : sequence of array
         Flat; nobody changes them.
+    dtype : dtype
+        Of the copies.
     """
 
-    def __init__(self, host: Sequence[Floats]) -> None:
+    def __init__(self, host: Sequence[Floats], dtype: np.dtype[Any] = DOUBLE) -> None:
+        self._dtype = dtype
         self.host = [np.require(array, np.float64, ("C", "A")) for array in host]
         with managed(sum(array.nbytes for array in self.host), "what f captured"):
-            self.arrays = [cupy().asarray(array) for array in self.host]
+            self.arrays = [self._copied(array) for array in self.host]
         self._entries: Any = None
         self._settled: tuple[Prepared, tuple[Any, ...]] | None = None
 
@@ -45,7 +49,7 @@ class Constants:
             return ()
         if self._settled is None or self._settled[0] is not prepared:
             inputs = [np.empty(0)] * changing + self.host
-            found = tuple(cupy().asarray(np.ascontiguousarray(array)) for array in prepared.further(inputs))
+            found = tuple(map(self._copied, prepared.further(inputs)))
             self._settled = (prepared, found)
         return self._settled[1]
 
@@ -65,5 +69,8 @@ class Constants:
             found = parts.constant_entries([*changing, *self.host])
             if found is None:
                 return None
-            self._entries = cupy().asarray(found)
+            self._entries = self._copied(found)
         return self._entries
+
+    def _copied(self, array: npt.NDArray[Any]) -> Any:
+        return cupy().asarray(np.ascontiguousarray(array, dtype=self._dtype))

@@ -14,16 +14,29 @@ from sparsejac.kept import Kept
 from sparsejac.location import user_location
 
 TEXT = """
-extern "C" __global__ void spoil(const int *status, int *seen, double *out, unsigned long long size,
-                                 unsigned long long points)
+template <class T>
+static __device__ void spoiled(const int *status, int *seen, T *out, unsigned long long size,
+                               unsigned long long points)
 {
     const unsigned long long first = blockIdx.x * (unsigned long long)blockDim.x + threadIdx.x;
     for (unsigned long long k = first; k < size * points; k += gridDim.x * (unsigned long long)blockDim.x)
         if (status[2 * (k / size)]) {
             if (k % size == 0)
                 atomicExch(seen, 1);
-            out[k] = __longlong_as_double(0x7ff8000000000000LL);
+            out[k] = (T)__longlong_as_double(0x7ff8000000000000LL);
         }
+}
+
+extern "C" __global__ void spoil_float64(const int *status, int *seen, double *out, unsigned long long size,
+                                         unsigned long long points)
+{
+    spoiled(status, seen, out, size, points);
+}
+
+extern "C" __global__ void spoil_float32(const int *status, int *seen, float *out, unsigned long long size,
+                                         unsigned long long points)
+{
+    spoiled(status, seen, out, size, points);
 }
 """
 _MOST_BLOCKS = 2048
@@ -52,7 +65,7 @@ class Deferred:
             if out.size:
                 blocks, points = min(-(-int(out.size) // BLOCK), _MOST_BLOCKS), outcome.workspace.points
                 sizes = (np.uint64(out.size // points), np.uint64(points))
-                self._spoil((blocks,), (BLOCK,), (outcome.status, self._seen, out, *sizes))
+                self._spoil[out.dtype.name]((blocks,), (BLOCK,), (outcome.status, self._seen, out, *sizes))
         if stream.is_capturing():  # the graph is the caller's, who asks by `settle`
             return
         self._seen.data.copy_to_host_async(self._pinned.ptr, 4, stream)
@@ -92,4 +105,4 @@ class Deferred:
 
 def _compiled() -> Any:
     module = cupy().RawModule(code=TEXT, options=("--fmad=false", "-std=c++17"))
-    return module.get_function("spoil")
+    return {name: module.get_function(f"spoil_{name}") for name in ("float64", "float32")}

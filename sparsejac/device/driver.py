@@ -29,6 +29,11 @@ _CURES = (
         'install what belongs to this CuPy: pip install "cupy-cuda12x[ctk]", or the CUDA toolkit',
     ),
     (
+        "Failure finding",
+        "CuPy does not find a library of CUDA (cuBLAS, cuSOLVER or cuSPARSE)",
+        'install what belongs to this CuPy: pip install "cupy-cuda12x[ctk]", or the CUDA toolkit',
+    ),
+    (
         "libcuda",
         "there is no NVIDIA driver",
         "install the driver; in a container, start it with access to the GPU (--gpus all)",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsejac.device.arrays import DOUBLE
 from sparsejac.device.constants import Constants
 from sparsejac.device.driver import cupy, here, managed
 from sparsejac.device.loaded import Bound, Loaded, Workspace
@@ -34,10 +35,13 @@ class Evaluator:
     Parameters
     ----------
     engine : Engine
+    dtype : dtype
+        Of all numbers in memory: float64 or float32.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, dtype: np.dtype[Any] = DOUBLE) -> None:
         self._engine = engine
+        self.dtype = dtype
         self._lock = RLock()
         self._recordings: dict[tuple[Kind, bool], Recording] = {}
         self._loaded: dict[tuple[Kind, bool, tuple[int, int]], Loaded] = {}
@@ -48,7 +52,7 @@ class Evaluator:
         """What is run for a kind of evaluation."""
         with self._lock:
             if (kind, batched) not in self._recordings:
-                self._recordings[kind, batched] = record(self._engine, kind, batched=batched)
+                self._recordings[kind, batched] = record(self._engine, kind, self.dtype, batched=batched)
             return self._recordings[kind, batched]
 
     def loaded(self, kind: Kind, *, batched: bool = False) -> Loaded:
@@ -68,6 +72,11 @@ class Evaluator:
     def bytes(self) -> int:
         """Memory on devices: tables, and work buffers for one stream each."""
         return sum(loaded.bytes for loaded in self._loaded.values())
+
+    @property
+    def compile_seconds(self) -> float:
+        """What compiling took, for all that was compiled so far."""
+        return sum(loaded.compile_seconds for loaded in self._loaded.values())
 
     def most_points(self, kind: Kind) -> int:
         """How many points one run may serve: what CUDA launches, and what fits into a part of the memory."""
@@ -114,8 +123,9 @@ class Evaluator:
 
     def repair(self, numbers: Sequence[Any], constants: Constants, out: Any) -> None:
         """Compute the entries again, on the host: it leaves branches out that were not taken."""
-        found = self._engine.data([*map(cupy().asnumpy, numbers), *constants.host], check=False)
-        out.set(found)
+        given = [cupy().asnumpy(array).astype(np.float64, copy=False) for array in numbers]
+        found = self._engine.data([*given, *constants.host], check=False)
+        out.set(found.astype(self.dtype, copy=False))
         self.recomputed += 1
 
 
@@ -160,6 +170,6 @@ def overlap(out: Any, array: Any) -> bool:
     return start < other + int(array.nbytes) and other < start + int(out.nbytes)
 
 
-def evaluator(engine: Engine) -> Evaluator:
-    """The evaluator of an engine: there is one."""
-    return engine.once("device", lambda: Evaluator(engine))
+def evaluator(engine: Engine, dtype: np.dtype[Any] = DOUBLE) -> Evaluator:
+    """The evaluator of an engine: there is one for each type of numbers."""
+    return engine.once(f"device, {dtype}", lambda: Evaluator(engine.flat, dtype))

@@ -94,7 +94,7 @@ class DeviceStages:
             extremes.append(made.extremes)
             for k, factor in zip(group.numbers, made.factors, strict=True):
                 found[k] = factor
-        good = _are_good(cupy().concatenate(extremes), data, data[self._beyond])
+        good = _are_good(cupy().concatenate([cupy().empty((0, 2)), *extremes]), data, data[self._beyond])
         return DeviceFactored(self, data, [factor for factor in found if factor is not None], good)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from threading import RLock
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -59,8 +60,11 @@ class Loaded:
         self._workspaces: OrderedDict[tuple[int, int, int], Workspace] = OrderedDict()
         self._lock = RLock()
         with managed(self.bytes):
+            start = perf_counter()
             compiled = cupy().RawModule(code=module.source, options=_OPTIONS)
             self.functions = {name: compiled.get_function(name) for name in module.functions}
+            self.compile_seconds = perf_counter() - start
+            """What NVRTC took, or reading what it made earlier."""
             self.tables = {k: _made(b) for k, b in enumerate(module.buffers) if b.role == "table"}
 
     @property

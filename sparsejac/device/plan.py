@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sparsejac.device.arrays import DOUBLE
 from sparsejac.device.driver import cupy, managed
 from sparsejac.device.evaluator import evaluator
 from sparsejac.device.point import Point, operands_on_device, point_of
-from sparsejac.device.recording import refuse_calls
+from sparsejac.device.recording import refuse_calls, refuse_decisions
 from sparsejac.device.ways import Found, Guards, Repeat, Ways
 from sparsejac.errors import InputError
 from sparsejac.location import user_location
@@ -37,6 +38,9 @@ class DevicePlan:
     plan : Plan
         The same on the host: it follows f, and knows pattern and strategy.
     device : int
+    format : {"csr", "csc", "coo"}
+    dtype : dtype
+        In which x, the entries, and what lies between them, are kept on the device: float64 or float32.
 
     Notes
     -----
@@ -45,15 +49,17 @@ class DevicePlan:
     where a decision came out otherwise, and a later call, or `settle`, raises.
     """
 
-    def __init__(self, plan: Plan, device: int, format: Format) -> None:
+    def __init__(self, plan: Plan, device: int, format: Format, dtype: np.dtype[Any] = DOUBLE) -> None:
         self._plan = plan
         self._device = device
         self._format = format
+        self._dtype = dtype
         self._repeat: Repeat | None = None
-        self._ways = Ways(plan, format)
+        self._ways = Ways(plan, format, dtype)
         with self._here():
-            self._known = operands_on_device("prepare", plan._defaults)
+            self._known = operands_on_device("prepare", plan._defaults, dtype)
             refuse_calls(plan._variants.first.engine)
+            refuse_decisions(plan._variants.first.engine, dtype)
             _check_given(plan)
 
     def __call__(
@@ -214,6 +220,11 @@ class DevicePlan:
         return self._plan.num_variants
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the entries."""
+        return self._dtype
+
+    @property
     def device(self) -> int:
         """The number of the device."""
         return self._device
@@ -225,7 +236,7 @@ class DevicePlan:
 
     def source(self) -> str:
         """The CUDA text that the strategy in use runs."""
-        return evaluator(self._plan._variants.first.engine).recording("data").module.source
+        return evaluator(self._plan._variants.first.engine, self._dtype).recording("data").module.source
 
     def why(self, i: int | tuple[Any, ...], j: int | tuple[Any, ...]) -> Any:
         """The operations through which output i depends on unknown j; see `Plan.why`."""
@@ -244,7 +255,8 @@ class DevicePlan:
         if self._ways.deferred is not None:
             self._ways.deferred.ask()
         defaults = self._plan._defaults
-        point = point_of("plan", defaults, (x, *args), kwargs, self._device, self._known, batch=batch)
+        given = (x, *args)
+        point = point_of("plan", defaults, given, kwargs, self._device, self._known, self._dtype, batch=batch)
         if point.inputs != self._plan._inputs:
             raise InputError(
                 f"plan: x has shape {point.inputs}, the plan was made for {self._plan._inputs}\n  {user_location()}\n"
@@ -257,18 +269,19 @@ class DevicePlan:
 
     def _checked(self, out: Any, shape: tuple[int, ...]) -> Any:
         if out is None:
-            with managed(8 * int(np.prod(shape)), "the entries"):
-                return cupy().empty(shape)
-        if not isinstance(out, cupy().ndarray) or out.shape != shape or out.dtype != np.float64:
+            with managed(self._dtype.itemsize * int(np.prod(shape)), "the entries"):
+                return cupy().empty(shape, dtype=self._dtype)
+        if not isinstance(out, cupy().ndarray) or out.shape != shape or out.dtype != self._dtype:
             what = f"a {type(out).__name__} of shape {getattr(out, 'shape', None)}"
             raise InputError(
-                f"plan.values: out is {what}, dtype {getattr(out, 'dtype', None)}; the entries have shape {shape}\n  "
-                f"{user_location()}\n  Cure: out=cupy.empty({shape})."
+                f"plan.values: out is {what}, dtype {getattr(out, 'dtype', None)}; the entries have shape {shape} "
+                f"and dtype {self._dtype}\n  {user_location()}\n  Cure: out=cupy.empty({shape}, {self._dtype.name!r})."
             )
         if not out.flags.c_contiguous or int(out.device.id) != self._device:
             raise InputError(
                 f"plan.values: out is not contiguous, or on device {out.device.id} and not {self._device}\n  "
-                f"{user_location()}\n  Cure: with cupy.cuda.Device({self._device}): out=cupy.empty({shape})."
+                f"{user_location()}\n  Cure: with cupy.cuda.Device({self._device}): out=cupy.empty({shape}, "
+                f"{self._dtype.name!r})."
             )
         return out
 

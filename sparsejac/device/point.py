@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sparsejac.arguments import check_argnums_given, check_container, described, operands
-from sparsejac.device.arrays import as_cupy, device_of, mapped, on_host, refuse_host
+from sparsejac.device.arrays import DOUBLE, as_cupy, device_of, mapped, on_host, refuse_host
 from sparsejac.device.driver import cupy, here, managed
 from sparsejac.errors import InputError, InputTypeError
 from sparsejac.kept import Kept
@@ -72,7 +72,7 @@ class Point:
 
     def bound(self) -> Bound:
         """The same on the host, to follow f."""
-        x = cupy().asnumpy(self.numbers[0])
+        x = cupy().asnumpy(self.numbers[0]).astype(np.float64, copy=False)
         args, kwargs = mapped(self.args, on_host), mapped(self.kwargs, on_host)
         return Bound(self.signature, x, self.inputs, args, kwargs, frozen=False)
 
@@ -84,6 +84,7 @@ def point_of(
     kwargs: Mapping[str, Any] | None,
     device: int,
     known: Sequence[Any],
+    dtype: np.dtype[Any] = DOUBLE,
     *,
     batch: bool = False,
 ) -> Point:
@@ -100,6 +101,8 @@ def point_of(
         Where everything has to be; it is the current one.
     known : sequence of array
         The operands of `defaults` on the device.
+    dtype : dtype
+        In which numbers are kept there.
     batch : bool
     """
     signature = defaults.signature
@@ -108,7 +111,7 @@ def point_of(
         args = args + defaults.args[len(args) :]
     check_argnums_given(call, positions, len(args))
     kwargs = defaults.kwargs if kwargs is None else dict(kwargs)
-    inputs, leaves = _unknowns(call, signature, args)
+    inputs, leaves = _unknowns(call, signature, args, dtype)
     points = _count(call, inputs) if batch else None
     further: dict[str | int, Any] = {k: a for k, a in enumerate(args) if k not in positions}
     further.update(kwargs)
@@ -116,63 +119,66 @@ def point_of(
     stand_ins: dict[int, Any] = {}
 
     def stand_in(array: Any) -> Any:
-        there = as_cupy(call, "an argument", array)
+        there = as_cupy(call, "an argument", array, dtype)
         made = np.broadcast_to(np.float64(0.0), there.shape)
         stand_ins[id(made)] = (made, there)
         return made
 
     described_as = {key: mapped(value, stand_in) for key, value in further.items()}
-    numbers = [_operand(call, value, given, stand_ins) for value in operands(described_as)]
+    numbers = [_operand(call, value, given, stand_ins, dtype) for value in operands(described_as)]
     _check_places(call, [*leaves, *numbers], device)
     if points is not None:
         inputs = each_leaf(inputs, lambda leaf: Leaf(leaf.shape[1:], is_number=len(leaf.shape) == 1))
-    x = _side_by_side(leaves, points)
+    x = _side_by_side(leaves, points, dtype)
     return Point(signature, inputs, [x, *numbers], described(described_as), args, kwargs, points)
 
 
-def _unknowns(call: str, signature: Signature, args: tuple[Any, ...]) -> tuple[Structure, list[Any]]:
+def _unknowns(
+    call: str, signature: Signature, args: tuple[Any, ...], dtype: np.dtype[Any] = DOUBLE
+) -> tuple[Structure, list[Any]]:
     """The structure of x, and its arrays."""
     structures, leaves = [], []
     for k in signature.positions:
         name = "x" if signature.argnums == 0 else f"argument {k}"
-        structure, found = flatten(args[k], partial(_leaf, call), name, partial(check_container, call))
+        structure, found = flatten(args[k], partial(_leaf, call, dtype), name, partial(check_container, call))
         structures.append(structure)
         leaves += found
     return tuple_of(structures) if isinstance(signature.argnums, tuple) else structures[0], leaves
 
 
-def _leaf(call: str, path: str, value: Any) -> tuple[Leaf, Any]:
+def _leaf(call: str, dtype: np.dtype[Any], path: str, value: Any) -> tuple[Leaf, Any]:
     if is_on_device(value):
-        array = as_cupy(call, path, value)
+        array = as_cupy(call, path, value, dtype)
         return Leaf(array.shape), array
     refuse_host(call, path, value)
     number = float(value)
-    return Leaf((), is_number=not isinstance(value, np.ndarray)), on_device(number)
+    return Leaf((), is_number=not isinstance(value, np.ndarray)), on_device(number, dtype)
 
 
-def on_device(number: float) -> Any:
+def on_device(number: float, dtype: np.dtype[Any] = DOUBLE) -> Any:
     """A number as an array of one, on the current device; nobody writes into it."""
-    return _NUMBERS.get((here(), float(number).hex()), lambda: cupy().full(1, float(number)))
+    key = (here(), float(number).hex(), dtype.name)
+    return _NUMBERS.get(key, lambda: cupy().full(1, float(number), dtype=dtype))
 
 
-def operands_on_device(call: str, bound: Bound) -> list[Any]:
+def operands_on_device(call: str, bound: Bound, dtype: np.dtype[Any] = DOUBLE) -> list[Any]:
     """The operands of a call of `prepare` on the current device."""
-    with managed(8 * sum(np.size(value) for value in bound.operands), "the arguments of f"):
+    with managed(dtype.itemsize * sum(np.size(value) for value in bound.operands), "the arguments of f"):
         return [
-            cupy().asarray(value).reshape(-1) if isinstance(value, np.ndarray) else on_device(value)
+            cupy().asarray(value, dtype=dtype).reshape(-1) if isinstance(value, np.ndarray) else on_device(value, dtype)
             for value in bound.operands
         ]
 
 
-def _operand(call: str, value: Any, given: dict[int, Any], stand_ins: dict[int, Any]) -> Any:
+def _operand(call: str, value: Any, given: dict[int, Any], stand_ins: dict[int, Any], dtype: np.dtype[Any]) -> Any:
     if id(value) in stand_ins:
         return stand_ins[id(value)][1].reshape(-1)
     if not isinstance(value, np.ndarray):
-        return on_device(value)
+        return on_device(value, dtype)
     if id(value) in given:
         return given[id(value)]
     refuse_host(call, "an argument of f", value)
-    return on_device(float(value))
+    return on_device(float(value), dtype)
 
 
 def _check_places(call: str, arrays: list[Any], device: int) -> None:
@@ -195,12 +201,12 @@ def _count(call: str, inputs: Structure) -> int:
     return counts.pop()
 
 
-def _side_by_side(leaves: list[Any], points: int | None) -> Any:
+def _side_by_side(leaves: list[Any], points: int | None, dtype: np.dtype[Any] = DOUBLE) -> Any:
     """All arrays of x as one: of a batch, row by row."""
     if len(leaves) == 1:
         return leaves[0].reshape(-1)
     if not leaves:
-        return cupy().empty(0)
+        return cupy().empty(0, dtype=dtype)
     if points is None:
         return cupy().concatenate([leaf.reshape(-1) for leaf in leaves])
     rows = [leaf.reshape(points, prod(leaf.shape[1:])) for leaf in leaves]

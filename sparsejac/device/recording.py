@@ -13,6 +13,7 @@ from kernels.cuda import Module, Recorder, print_module
 from kernels.entry import Evaluation
 from kernels.products import copy_invocation
 from kernels.step import Schedule
+from sparsejac.device.arrays import DOUBLE
 from sparsejac.device.passes import recorded
 from sparsejac.engine import Engine
 from sparsejac.errors import DeviceError
@@ -26,6 +27,9 @@ Kind = Literal["value", "value_aux", "data", "both", "whole", "whole_both"]
 sums each entry on its own."""
 
 RUN = "run"
+
+_EXACT = 2.0**24
+"""Whole numbers below are float32, and nothing else is rounded to them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,18 +57,28 @@ class Recording:
     checks_finite: bool
 
 
-def record(engine: Engine, kind: Kind, *, batched: bool = False) -> Recording:
+def record(engine: Engine, kind: Kind, dtype: np.dtype[Any] = DOUBLE, *, batched: bool = False) -> Recording:
     """Record what an engine evaluates, at one point or, `batched`, at many by each launch.
+
+    Parameters
+    ----------
+    engine : Engine
+    kind : str
+    dtype : dtype
+        Of numbers in memory.
+    batched : bool
 
     Raises
     ------
     DeviceError
-        If f calls a library that runs on the host only.
+        If f calls a library that runs on the host only, or float32 cannot tell its decisions apart.
     """
     refuse_calls(engine)
+    refuse_decisions(engine, dtype)
+    made = _Printing(dtype, batched=batched)
     if kind in ("value", "value_aux"):
-        return _record_value(engine, with_aux=kind == "value_aux", batched=batched)
-    return _record_entries(engine, kind, batched=batched)
+        return _record_value(engine, made, with_aux=kind == "value_aux")
+    return _record_entries(engine, kind, made)
 
 
 def refuse_calls(engine: Engine) -> None:
@@ -85,7 +99,31 @@ def refuse_calls(engine: Engine) -> None:
     )
 
 
-def _record_value(engine: Engine, *, with_aux: bool, batched: bool) -> Recording:
+def refuse_decisions(engine: Engine, dtype: np.dtype[Any]) -> None:
+    """Refuse outcomes of decisions that float32 rounds: another one might be rounded to the same.
+
+    Raises
+    ------
+    DeviceError
+    """
+    for guard in () if dtype == DOUBLE else engine.schedule.guards:
+        expected = np.asarray(guard.expected, dtype=np.float64)
+        if (np.abs(expected) >= _EXACT).any() or (np.isfinite(expected) & (expected != np.rint(expected))).any():
+            raise DeviceError(
+                "prepare: dtype=float32, and f decides on numbers that float32 does not hold exactly (indices beyond "
+                f"2**24, or fractions)\n  {user_location()}\n  Cure: leave dtype= out."
+            )
+
+
+@dataclass(frozen=True)
+class _Printing:
+    """How an evaluation is printed."""
+
+    dtype: np.dtype[Any]
+    batched: bool
+
+
+def _record_value(engine: Engine, made: _Printing, *, with_aux: bool) -> Recording:
     schedule = engine.schedule
     inputs, buffers = _stand_ins(schedule)
     out = np.empty(schedule.sizes[schedule.output])
@@ -100,10 +138,10 @@ def _record_value(engine: Engine, *, with_aux: bool, batched: bool) -> Recording
         copies.append(copy_invocation(buffers[schedule.aux], outs[1]))
         wanted.append(schedule.aux)
     tasks = [*Recorder(schedule).value_invocations(buffers, schedule.needed(wanted)), *copies]
-    return _printed(tasks, inputs, outs, schedule, buffers, checks_finite=False, batched=batched)
+    return _printed(tasks, inputs, outs, schedule, buffers, made, checks_finite=False)
 
 
-def _record_entries(engine: Engine, kind: Kind, *, batched: bool) -> Recording:
+def _record_entries(engine: Engine, kind: Kind, printing: _Printing) -> Recording:
     is_whole = kind in ("whole", "whole_both")
     parts = None if is_whole else engine.parts_for(engine.strategy)
     schedule = engine.schedule if parts is None else parts.schedule
@@ -126,7 +164,7 @@ def _record_entries(engine: Engine, kind: Kind, *, batched: bool) -> Recording:
         more, value = _value_beside(engine, inputs, buffers, has_values=has_values)
         tasks, outs = [*tasks, *more], [out, value]
     checks = prepared is not None and (not prepared.entrywise or engine.branches)
-    made = _printed(tasks, [*inputs, *settled], outs, schedule, buffers, checks_finite=checks, batched=batched)
+    made = _printed(tasks, [*inputs, *settled], outs, schedule, buffers, printing, checks_finite=checks)
     return replace(made, parts=parts, prepared=prepared if settled else None)
 
 
@@ -149,14 +187,15 @@ def _printed(
     outs: Sequence[Floats],
     schedule: Schedule,
     buffers: Sequence[Floats],
+    printing: _Printing,
     *,
     checks_finite: bool,
-    batched: bool,
 ) -> Recording:
     out, *further = outs
     guards = [(buffers[g.buffer], np.ascontiguousarray(g.expected).reshape(-1)) for g in schedule.guards]
     evaluation = Evaluation(tasks, [*inputs, *further], out, guards, checks_finite)
-    module = print_module({RUN: evaluation}, batched=batched)
+    dtype: Any = printing.dtype.name
+    module = print_module({RUN: evaluation}, dtype=dtype, batched=printing.batched)
     return Recording(module, tuple(map(len, further)), None, None, checks_finite)
 
 

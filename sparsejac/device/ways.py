@@ -9,6 +9,7 @@ from weakref import ref
 
 import numpy as np
 
+from sparsejac.device.arrays import DOUBLE
 from sparsejac.device.constants import Constants
 from sparsejac.device.deferred import Deferred
 from sparsejac.device.driver import cupy, managed
@@ -43,11 +44,14 @@ class Ways:
     plan : Plan
         Which follows f where no known way holds.
     format : {"csr", "csc", "coo"}
+    dtype : dtype
+        Of all numbers on the device.
     """
 
-    def __init__(self, plan: Plan, format: Format) -> None:
+    def __init__(self, plan: Plan, format: Format, dtype: np.dtype[Any] = DOUBLE) -> None:
         self._plan = plan
         self._format = format
+        self._dtype = dtype
         self._lock = RLock()
         self._held: dict[int, _Held] = {}
         self._last: Variant | None = None
@@ -121,7 +125,7 @@ class Ways:
             if found is None:
                 known = set(map(id, self._plan._variants.known)) | {id(variant)}
                 self._held = {key: held for key, held in self._held.items() if key in known}
-                found = self._held[id(variant)] = _Held(variant, self._format)
+                found = self._held[id(variant)] = _Held(variant, self._format, self._dtype)
             return found
 
     def _fitting(self, point: Point) -> list[Variant]:
@@ -168,17 +172,18 @@ class Ways:
         if not any(out is None for out in outs):
             return outs
         shapes = [(size,) if points is None else (points, size) for size in sizes]
-        with managed(8 * sum(sizes) * (points or 1), "the results"):
-            return [cupy().empty(shape) if out is None else out for out, shape in zip(outs, shapes, strict=True)]
+        with managed(self._dtype.itemsize * sum(sizes) * (points or 1), "the results"):
+            pairs = zip(outs, shapes, strict=True)
+            return [cupy().empty(shape, dtype=self._dtype) if out is None else out for out, shape in pairs]
 
 
 class _Held:
     """What a way through f has on the device."""
 
-    def __init__(self, variant: Variant, format: Format) -> None:
+    def __init__(self, variant: Variant, format: Format, dtype: np.dtype[Any]) -> None:
         self.variant = variant
-        self.evaluator: Evaluator = evaluator(variant.engine)
-        self.constants = Constants(variant.traced.constants)
+        self.evaluator: Evaluator = evaluator(variant.engine, dtype)
+        self.constants = Constants(variant.traced.constants, dtype)
         self.blocks = DeviceBlocks(variant.blocks, format)
 
 

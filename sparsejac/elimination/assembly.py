@@ -35,6 +35,8 @@ class Placed:
     buffer : int
     address : Address
     adds : bool
+    late : bool
+        Whether it is added at points where other terms of the sweep are stored at a later one along the last dimension.
     """
 
     box: Box
@@ -42,6 +44,7 @@ class Placed:
     buffer: int
     address: Address
     adds: bool
+    late: bool = False
 
     def over(self, points: Address) -> Placed:
         """The same at some of its points."""
@@ -143,9 +146,7 @@ class _Builder:
         return kernel, tuple(self.loads[k] for k in kept)
 
 
-def kernel_of(
-    placed: Sequence[Placed], inlined: Inlined | None = None
-) -> tuple[Kernel, tuple[Access, ...]]:
+def kernel_of(placed: Sequence[Placed], inlined: Inlined | None = None) -> tuple[Kernel, tuple[Access, ...]]:
     """The kernel of terms over one box, and its loads: an output for each place, the sum of the terms that go there.
 
     Parameters
@@ -172,6 +173,7 @@ def sweep_of(placed: Sequence[Placed], inlined: Inlined | None = None) -> Sweep:
         box,
         tuple(Access(load.buffer, address) for load, address in zip(loads, merged, strict=False)),
         tuple(Store(Access(t.buffer, m), t.adds) for t, m in zip(stores, merged[len(loads) :], strict=True)),
+        by_rows=any(term.late for term in placed),
     )
 
 

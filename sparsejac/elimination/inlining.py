@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+import numpy as np
+
 from kernels.address import Affine
 from kernels.kernel import KernelBuilder
 from kernels.step import Access, Launch, Schedule
@@ -116,7 +118,7 @@ def _writers(schedule: Schedule, readers: Sequence[_Reader]) -> list[list[Launch
 
 def _made(launches: Sequence[Launch], schedule: Schedule) -> Made | None:
     """What launches store that fill a buffer together; None where they sum much, or where places are left out."""
-    found = []
+    found: list[tuple[Affine, tuple[Factor, ...]]] = []
     for launch in launches:
         summed = prod(launch.box[len(launch.box) - launch.reduced :])
         if launch.indptr is not None or launch.loop or not 0 < summed <= SHORT:
@@ -124,9 +126,17 @@ def _made(launches: Sequence[Launch], schedule: Schedule) -> Made | None:
         if not isinstance(launch.store.address, Affine):
             return None
         found.append((launch.store.address, (_written_out(launch, summed),)))
-    if sum(launch.rows for launch in launches) != schedule.sizes[launches[0].store.buffer]:
-        return None
-    return tuple(found)
+    size = schedule.sizes[launches[0].store.buffer]
+    is_whole = sum(launch.rows for launch in launches) == size
+    return tuple(found) if is_whole and (len(found) == 1 or _tile(found, size)) else None
+
+
+def _tile(parts: Sequence[tuple[Affine, object]], size: int) -> bool:
+    """Whether addresses lead to each place of a buffer."""
+    met = np.zeros(size, dtype=np.bool_)
+    for address, _ in parts:
+        met[address.table()] = True
+    return bool(met.all())
 
 
 def _written_out(launch: Launch, summed: int) -> Factor:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine, Table
-from sparsejac.elimination.assembly import Placed, grouped
+from kernels.sweep import row_room
+from sparsejac.elimination.assembly import Placed, grouped, kernel_of
 from sparsejac.elimination.demands import factors_over, listed
 from sparsejac.elimination.expansion import Term
 from sparsejac.elimination.regular_places import regular
@@ -103,6 +104,8 @@ def _settle(group: list[Placed], touched: Touched) -> tuple[list[Placed], bool]:
         unset |= adds[key] and (is_first or not np.all(before))
     turns = (_in_turn(order, touched) for order in (group, group[::-1])) if unset and not repeated else ()
     found = next((turn for turn in turns if turn is not None), None)
+    if found is None and unset:
+        found = _by_rows(group, touched)
     if counts is not None:
         np.logical_or(touched, counts, out=touched)
     else:
@@ -129,6 +132,34 @@ def _in_turn(group: list[Placed], touched: Touched) -> list[Placed] | None:
             return None
         _put(owners, term, points)
     return [replace(term, adds=adds[term.address.key]) for term in group]
+
+
+def _by_rows(group: list[Placed], touched: Touched) -> list[Placed] | None:
+    """Terms of which some are stored, and others added to what is stored in the same row of points; None if none are.
+
+    A row are the points along the last dimension.
+    """
+    box = group[0].box
+    if len(box) < 2 or box[-1] > row_room(kernel_of(group)[0]):
+        return None
+    owners = np.full(len(touched), -1, dtype=index_dtype(prod(box[:-1])))
+    rows = np.repeat(np.arange(prod(box[:-1]), dtype=owners.dtype), box[-1])
+    stored: dict[object, bool] = {}
+    for term in {term.address.key: term for term in group}.values():
+        is_free = (_at(owners, term) == -1).all() and not _at(touched, term).any()
+        stored[term.address.key] = bool(is_free) and _is_distinct(term, len(touched))
+        if stored[term.address.key]:
+            _put(owners, term, rows)
+    added = [term for term in group if not stored[term.address.key]]
+    if len(added) == len(group) or not all((_at(owners, term).reshape(-1) == rows).all() for term in added):
+        return None
+    kept = [term for term in group if stored[term.address.key]]
+    return [*(replace(t, adds=False) for t in kept), *(replace(t, adds=True, late=True) for t in added)]
+
+
+def _is_distinct(term: Placed, entries: int) -> bool:
+    """Whether no two points of a term go to one place."""
+    return not _repeats(term) or not _count(term, np.zeros(entries, dtype=np.uint8))
 
 
 def _repeats(term: Placed) -> bool:

@@ -13,17 +13,22 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine
+from kernels.executor import Executor
 from kernels.kernel import Kernel, KernelBuilder, lean
 from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Access, Schedule
 from kernels.sweep import Store, Sweep
 from sparsejac.addressing import c_strides
+from sparsejac.backend import estimate_sweeps
 from sparsejac.bits import same_arrays
 
 FloatArray = npt.NDArray[np.float64]
 
 LEAST = 256
 """Points from which a sweep is looked at."""
+
+LONG = 0.05
+"""Seconds of the interpreter from which compiled code is worth its compilation: it runs once."""
 
 SAVED = 0.75
 """Cost of a point afterwards, over that before, from which it pays."""
@@ -173,11 +178,18 @@ class Keeper:
     ----------
     settled : Settled
     schedule : Schedule
+
+    Attributes
+    ----------
+    compiled : Executor, optional
+        What takes the place of the interpreter where that would need long, once it is there.
     """
 
     def __init__(self, settled: Settled, schedule: Schedule) -> None:
+        self.compiled: Executor | None = None
         self._settled = settled
-        self._executor = NumpyExecutor(schedule)
+        self._interpreter = NumpyExecutor(schedule)
+        self._is_long = estimate_sweeps(settled.sweeps) > LONG
         read = {load.buffer for sweep in settled.sweeps for load in sweep.loads}
         self._operands = tuple(k for k, buffer in enumerate(schedule.inputs) if buffer in read)
         self._buffers = [schedule.inputs[k] for k in self._operands]
@@ -204,5 +216,6 @@ class Keeper:
         for number, array in zip(self._buffers, constants, strict=True):
             buffers[number] = array
         buffers[buffer] = np.empty(self._settled.size)
-        self._executor.sweep(self._settled.sweeps, buffers)
+        executor = self.compiled if self.compiled is not None and self._is_long else self._interpreter
+        executor.sweep(self._settled.sweeps, buffers)
         return buffers[buffer]

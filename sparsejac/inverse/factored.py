@@ -18,11 +18,10 @@ class _Piece(ABC):
 
     Attributes
     ----------
-    start : int
-        The number of the first one.
+    numbers : range
     """
 
-    start: int
+    numbers: range
 
     @abstractmethod
     def solve(self, state: Floats) -> Floats:
@@ -41,7 +40,7 @@ class _Piece(ABC):
 class _One(_Piece):
     """A lump with a factor of its own."""
 
-    start: int
+    numbers: range
     stage: Stage
     factor: Factor
     coupling: Any
@@ -73,7 +72,7 @@ class _One(_Piece):
 class _Several(_Piece):
     """Bands first to last of a cascade."""
 
-    start: int
+    numbers: range
     eliminated: Eliminated
     first: int
     last: int
@@ -149,13 +148,19 @@ def factorized(stages: Stages, data: Floats, *, compiled: bool) -> Factored:
     pieces: list[_Piece] = []
     for cascade in stages.cascades if compiled else ():
         eliminated = cascade.eliminated(data)
-        pieces += [_Several(cascade.start + a, eliminated, a, b) for a, b in eliminated.accepted()]
-    done = {piece.start + k for piece in pieces if isinstance(piece, _Several) for k in range(piece.last - piece.first)}
+        pieces += [
+            _Several(range(cascade.start + a, cascade.start + b), eliminated, a, b) for a, b in eliminated.accepted()
+        ]
+    done = {k for piece in pieces for k in piece.numbers}
+    if len(done) == len(stages.stages):
+        return Factored(stages, pieces)
     factors = _factors(stages, data, done, compiled=compiled)
     for k, factor in factors.items():
         coupling = stages.stages[k].coupling
-        pieces.append(_One(k, stages.stages[k], factor, None if coupling is None else coupling.matrix(data)))
-    return Factored(stages, sorted(pieces, key=lambda piece: piece.start))
+        pieces.append(
+            _One(range(k, k + 1), stages.stages[k], factor, None if coupling is None else coupling.matrix(data))
+        )
+    return Factored(stages, sorted(pieces, key=lambda piece: piece.numbers.start))
 
 
 def _factors(stages: Stages, data: Floats, done: Collection[int], *, compiled: bool) -> dict[int, Factor]:

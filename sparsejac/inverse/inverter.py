@@ -176,9 +176,9 @@ class Inverter:
         NotFiniteError
         """
         found = None if self._rolled is None else self._rolled.run(inputs, constants)
-        if found is None:
-            found = self._evaluated(inputs, constants, check=check)
-        data, made = found
+        if found is not None:
+            return Lines(*found)
+        data, made = self._evaluated(inputs, constants, check=check)
         if not np.isfinite(data).all():
             row = int(np.searchsorted(self.engine.pattern.indptr, np.argmin(np.isfinite(data)), side="right")) - 1
             raise NotFiniteError(row, float(made[row]))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.entry import Entry, Evaluation, Invocation, Table
+from kernels.entry import DONE, Entry, Evaluation, Invocation, Table, stand_in
 from kernels.executor import allocate
 from kernels.threads import WORK_PER_PIECE, num_threads
 from sparsejac.engine import Engine
@@ -40,9 +40,8 @@ class _Workspace:
     Parameters
     ----------
     buffers : list of array
-    data : array
     calls : list of (callable, array)
-        Each takes `data`, x and a table.
+        Each takes an array for the entries, x and a table; the last one tells whether all entries are finite.
     tables : list of Table
         Keeps what the tables speak of.
     constants : sequence of array, optional
@@ -50,7 +49,6 @@ class _Workspace:
     """
 
     buffers: list[Floats]
-    data: Floats
     calls: list[tuple[Any, Any]]
     tables: list[Table]
     constants: Sequence[Floats] | None = None
@@ -88,14 +86,14 @@ class Rolled:
             for buffer, k in zip(self._inputs[len(inputs) :], self._order, strict=True):
                 buffers[buffer][:] = constants[k]
             workspace.constants = constants
-        x = buffers[self._inputs[0]]
+        x, data, outcome = buffers[self._inputs[0]], np.empty(self._engine.pattern.nnz), DONE
         for function, table in workspace.calls:
-            function(workspace.data, x, table)
+            outcome = function(data, x, table)
         guards = self._engine.schedule.guards
         holds = all(np.array_equal(buffers[g.buffer], g.expected, equal_nan=True) for g in guards)
-        found = workspace.data.copy(), buffers[self._engine.schedule.output].copy()
+        found = data, buffers[self._engine.schedule.output].copy()
         self._workspaces.give(workspace)
-        return found if holds and np.isfinite(found[0]).all() else None
+        return found if holds and outcome == DONE else None
 
     @property
     def calls(self) -> int:
@@ -106,18 +104,18 @@ class Rolled:
 
     def _make(self) -> _Workspace:
         buffers = allocate(self._engine.schedule)
-        data = np.empty(self._engine.pattern.nnz)
+        data = stand_in(self._engine.pattern.nnz)
         invocations = self._prepared.invocations(buffers, self._executor, data)
         assert invocations is not None
         x = buffers[self._inputs[0]]
         calls, tables, entries = [], [], dict[str, Entry]()
         for start, stop in turns([invocation.source.whole for invocation in invocations]):
-            evaluation = Evaluation(invocations[start:stop], [x], data)
+            evaluation = Evaluation(invocations[start:stop], [x], data, checks_finite=stop == len(invocations))
             entry = Entry(evaluation)
             entry = entries.setdefault(entry.source.whole, entry)
             tables.append(entry.table(evaluation))
             calls.append((entry.function, tables[-1].numbers))
-        return _Workspace(buffers, data, calls, tables)
+        return _Workspace(buffers, calls, tables)
 
 
 def rolled(engine: Engine, order: tuple[int, ...]) -> Rolled | None:

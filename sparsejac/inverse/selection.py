@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from sparsejac.inverse.liveness import Liveness
 from sparsejac.inverse.lumps import Lump, pattern_of, steps_between, walked
 from sparsejac.inverse.matching import Unmatched
 from sparsejac.inverse.signatures import signature_of
-from sparsejac.inverse.solvers.choice import CALL, choices
+from sparsejac.inverse.solvers.choice import CALL, CALLS, CASCADE, choices
 from sparsejac.inverse.solvers.form import Square
 
 Ints = npt.NDArray[np.int64]
@@ -91,12 +92,18 @@ class Selection:
     @property
     def seconds(self) -> float:
         """Predicted for the chain."""
-        return sum(stretch.seconds for stretch in self.stretches)
+        return total_seconds(self.stretches)
 
     @property
     def finest_seconds(self) -> float:
         """Predicted for the finest chain."""
-        return sum(stretch.seconds for stretch in self.finest)
+        return total_seconds(self.finest)
+
+
+def total_seconds(stretches: Sequence[Stretch]) -> float:
+    """Predicted for a chain; each stretch of cascades is one."""
+    cascades = sum(form == CASCADE for form, _ in groupby(stretch.form for stretch in stretches))
+    return sum(stretch.seconds for stretch in stretches) + CALLS * cascades
 
 
 class StructurallySingularError(Exception):
@@ -164,17 +171,17 @@ def select(liveness: Liveness, times: Sequence[int], lumps: LumpsName = "auto") 
         if len(merged) == len(stretches):
             break
         stretches = merged
-    seconds = sum(stretch.seconds for stretch in stretches)
+    seconds = total_seconds(stretches)
     whole = _whole(stretches, seconds if lumps == "auto" else math.inf, known)
     chosen = stretches
-    if whole is not None and whole.seconds < seconds:
+    if whole is not None and total_seconds([whole]) < seconds:
         chosen = [whole]
     if lumps == "finest":
         chosen = finest
     if lumps == "one":
         end = finest[-1].stop
         chosen = [whole or Stretch(-1, end, finest[-1].slots, None, math.inf, "", count=len(finest))]
-    return Selection(tuple(chosen), tuple(finest), None if whole is None else whole.seconds)
+    return Selection(tuple(chosen), tuple(finest), None if whole is None else total_seconds([whole]))
 
 
 def _finest(liveness: Liveness, times: Sequence[int], known: _Known) -> list[Stretch]:

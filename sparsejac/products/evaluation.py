@@ -38,7 +38,7 @@ def evaluate(
 
 def value_engine(program: Program, backend: BackendName) -> Engine:
     """An engine that is asked for values only: zeros of constants do not shape it."""
-    return engine_for(program, {"backend": backend}, values_only=True)
+    return engine_for(program, {"backend": backend}, values_only=True, roll=True)
 
 
 def pushed_once(program: Program, seeds: int | None) -> Template:

@@ -20,7 +20,7 @@ from sparsejac.arguments import check_argnums_given
 from sparsejac.errors import InputError
 from sparsejac.location import user_location
 from sparsejac.products.vectors import count_of, parts_of
-from sparsejac.program import Load, Node, Piece
+from sparsejac.program import Graph, Load, Node, Piece
 from sparsejac.signature import Signature, pair_of
 from sparsejac.structure import Leaf, Structure, flatten, leaves_of, offsets_of, tuple_of, unflatten
 from sparsejac.tracing.conversion import as_value, wrap
@@ -56,12 +56,12 @@ class Inner:
         for k in signature.positions:
             placed[k] = chosen[k]
         self.is_nested = _depth() > 0
-        with _deeper():
-            returned = signature.f(*placed, **kwargs)
         self.aux: Any = None
-        if signature.has_aux:
-            returned, self.aux = pair_of(returned)
-        self.output, self.result = outputs(trace, returned)
+        with _deeper(), _moving(trace.graph, self.source):
+            returned = signature.f(*placed, **kwargs)
+            if signature.has_aux:
+                returned, self.aux = pair_of(returned)
+            self.output, self.result = outputs(trace, returned)
 
     @property
     def value(self) -> Any:
@@ -218,6 +218,18 @@ def _deeper() -> Iterator[None]:
         yield
     finally:
         _RUNNING.depth -= 1
+
+
+@contextmanager
+def _moving(graph: Graph, source: Node) -> Iterator[None]:
+    """Let the graph know what is differentiated, though it may not depend on its own x."""
+    is_outermost = not graph.moving
+    graph.moving.add(source.index)
+    try:
+        yield
+    finally:
+        if is_outermost:
+            graph.moving.clear()
 
 
 def inner(

@@ -20,6 +20,7 @@ from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.plan import Plan
 from sparsejac.products.hessian_programs import deriving
 from sparsejac.purity import check_purity
+from sparsejac.residence import reaches_device
 from sparsejac.signature import Bound, Signature
 from sparsejac.structure import Leaf, leaves_of
 from sparsejac.symmetric import mirrored
@@ -29,6 +30,7 @@ Floats = npt.NDArray[np.float64]
 _NONE: dict[str, Any] = {}
 
 
+@reaches_device
 def prepare_nlp(
     f: Callable[..., Any],
     g: Callable[..., Any],
@@ -117,7 +119,8 @@ class NLP:
         options: dict[str, Any],
         hessian_options: dict[str, Any],
     ) -> None:
-        self._f, self._g, self._args, self._kwargs, self._hessian_options = f, g, args, kwargs, hessian_options
+        self._f, self._g, self._args, self._kwargs = f, g, args, kwargs
+        self._options, self._hessian_options = options, hessian_options
         self._start = self._point(np.array(x, dtype=np.float64))
         bound = self._bound(self._start)
         self._variants = Variants(bound, options)
@@ -218,6 +221,10 @@ class NLP:
         signature = Signature(call, lambda x, weights: self._both(x), derived=deriving(call, "lower", 1))
         bound = signature.bind(call, (self._start, np.ones(self.shape[0] + 1)), _NONE)
         return Plan(bound, "csr", self._hessian_options)
+
+    def _first_derivatives(self) -> Plan:
+        """A plan of the joint Jacobian: the gradient of f is its first row."""
+        return Plan(self._bound(self._start), "csr", self._options)
 
     def _both(self, x: Any) -> Any:
         return {

@@ -155,7 +155,8 @@ def gather_facts(schedule: Schedule, sparsity: Sparsity) -> Facts:
         active_size=sum(schedule.sizes[b] for b in active_buffers(schedule)),
         seed_width=seed_width(schedule),
         heaviest=max((k.points * (k.linearized.weight + 2 * len(k.loads) + 1) for k in launches), default=0),
-        issued=sum((k.linearized if k.active else k.kernel).weight * issued(k.points) for k in launches),
+        issued=sum((k.linearized if k.active else k.kernel).weight * issued(k.points) for k in launches)
+        + sum(k.kernel.weight * k.points * _LANES for k in launches if k.loop),
         scattered=sum(jumps(k.loads[j].address) for k in launches for j in k.active),
     )
 

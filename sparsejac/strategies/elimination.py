@@ -25,7 +25,7 @@ from kernels.products import zero_invocation
 from kernels.step import Access, Schedule
 from kernels.sweep import Sweep
 from sparsejac.addressing import contiguous
-from sparsejac.backend import estimate_kernel
+from sparsejac.backend import estimate_sweeps
 from sparsejac.elimination.assembly import Placed, grouped, kernel_of, sweep_of
 from sparsejac.elimination.expansion import Expanded, Stored, Term, expanded
 from sparsejac.elimination.inlining import inlined_groups
@@ -228,7 +228,7 @@ class Elimination(Outline):
         kept, inlined = inlined_groups(groups, self.lowered.schedule)
         sweeps = tuple(sweep_of(group, inlined) for group in kept)
         launches = self.lowered.schedule.needed(load.buffer for sweep in sweeps for load in sweep.loads)
-        interpreted = sum(estimate_kernel(sweep.kernel, sweep.points) for sweep in sweeps)
+        interpreted = estimate_sweeps(sweeps)
         scatter: tuple[Sweep, ...] = ()
         more: tuple[int, ...] = ()
         if regional is not None:
@@ -312,13 +312,27 @@ class _Sweeps(Prepared):
     ) -> list[Invocation] | None:
         """As of `Prepared`."""
         workspace = self._make_workspace()
-        found = executor.value_invocations(buffers, self.launches) if self.launches else []
-        if self.zeroed:
-            found.append(zero_invocation(out))
+        found = self._before(buffers, executor, out)
         found += executor.sweep_invocations(self.sweeps, [*buffers, out, *workspace, *self.stand_ins])
         if self.products is not None:
             found += self.products.invocations(workspace[0], workspace[-1] if self.scatter else out)
         return found + executor.sweep_invocations(self.scatter, [*buffers, out, *workspace])
+
+    def checked_invocations(
+        self, buffers: Sequence[FloatArray], executor: NumbaExecutor, out: FloatArray, flag: FloatArray
+    ) -> list[Invocation] | None:
+        """As of `Prepared`: sweeps tell, products do not."""
+        if self.products is not None or self.scatter:
+            return None
+        arrays = [*buffers, out, *self._make_workspace(), *self.stand_ins]
+        swept = executor.sweep_invocations(self.sweeps, arrays, checked=len(buffers), flag=flag)
+        return self._before(buffers, executor, out) + swept
+
+    def _before(self, buffers: Sequence[FloatArray], executor: NumbaExecutor, out: FloatArray) -> list[Invocation]:
+        """What is done before anything is swept."""
+        read = None if self.computes_values else frozenset(load.buffer for sweep in self.sweeps for load in sweep.loads)
+        found = executor.value_invocations(buffers, self.launches, read) if self.launches else []
+        return [*found, zero_invocation(out)] if self.zeroed else found
 
 
 def stored_groups(stored: Sequence[Stored]) -> list[list[Placed]]:

@@ -2,9 +2,10 @@
 
 All numbers live in one pool: the ones of dx/dx, a zero, the local partials of all launches, then the running Jacobians
 that come from products. The symbolic phase finds once, for each entry of a running Jacobian, the pairs of pool
-slots whose products it sums; a run is then a sequence of ragged sums. Where a launch loads only from x, its
-partials are its rows: nothing is multiplied, they are read where they lie. Partials that are known to be zero take
-part in nothing, so that not even an infinity makes an entry of them.
+slots whose products it sums; a run is then a sequence of ragged sums. Where a launch loads only from x, or rows that
+are ones of dx/dx, its partials are its rows: nothing is multiplied, they are read where they lie. A launch that copies
+has the rows of what it copies. Partials that are known to be zero take part in nothing, so that not even an infinity
+makes an entry of them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy.typing as npt
 
 from kernels.entry import Invocation
 from kernels.executor import Executor
-from kernels.products import gather, gather_invocation, slot_sums, slot_sums_invocation
+from kernels.products import copy_runs_invocation, gather, gather_invocation, slot_sums, slot_sums_invocation
 from kernels.step import Launch, Schedule
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
 from sparsejac.sparsity import (
@@ -78,8 +79,21 @@ class Collection:
         if self.slots is None:
             return []
         if self.sums is None:
-            return [gather_invocation(pool, self.slots, out)]
+            return [_gather(pool, self.slots, out)]
         return [slot_sums_invocation(self.sums, self.slots, pool, out)]
+
+
+def _gather(pool: FloatArray, slots: IndexArray, out: FloatArray) -> Invocation:
+    """Slots that mostly follow each other are copied run by run."""
+    begins = np.flatnonzero(np.diff(slots, prepend=-2) != 1).astype(slots.dtype)
+    if len(begins) * SHORTEST_RUN > len(slots):
+        return gather_invocation(pool, slots, out)
+    bounds = np.append(begins, len(slots)).astype(slots.dtype)
+    return copy_runs_invocation(pool, bounds, slots[begins], out)
+
+
+SHORTEST_RUN = 32
+"""Slots in a run, on average, from which it is copied as one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +134,7 @@ class _Identity(Prepared):
 
     def _make_workspace(self) -> tuple[FloatArray, list[FloatArray]]:
         """Make a pool, with views of it for the local partials of each launch."""
-        pool = np.empty(self.size)
+        pool = np.zeros(self.size)
         pool[: self.x_size] = 1.0
         pool[self.x_size] = 0.0
         return pool, [self._view(pool, region) for region in self.regions]
@@ -175,8 +189,11 @@ class _Symbolic:
         for launch, (first, _, _), mask in zip(schedule.launches, self.regions, masks, strict=True):
             if not launch.active:
                 continue
-            if not loads_x_only(launch, schedule):
-                self._multiply(launch, first, mask)
+            if mask is None and _copies(launch):
+                self._share(launch)
+            elif not loads_x_only(launch, schedule):
+                if not self._read_through(launch, first, mask):
+                    self._multiply(launch, first, mask)
             elif mask is not None:
                 self._pick_partials(launch, first, mask)
             else:
@@ -205,6 +222,45 @@ class _Symbolic:
         kept = mask.reshape(-1)
         indptr, columns = keep_terms(point_bounds(launch) * len(launch.active), columns, kept)
         self._append(launch, merge(indptr, columns, running.size), np.flatnonzero(kept) + first, None)
+
+    def _share(self, launch: Launch) -> None:
+        """Rows of a launch that copies numbers: those of the numbers that it loads."""
+        load = launch.loads[launch.active[0]]
+        given, own = self.running.rows(load.buffer), self.running.rows(launch.store.buffer)
+        for of_load, of_store in zip(given, own, strict=True):
+            of_store[launch.store.address.table()] = of_load[load.address.table()]
+
+    def _read_through(self, launch: Launch, first: int, mask: Mask | None) -> bool:
+        """Rows of a launch that loads ones of dx/dx, and rows without entries: its partials, where these lie in ranges.
+
+        Returns
+        -------
+        bool
+            False, with nothing done, where the launch loads something else.
+        """
+        running, active = self.running, launch.active
+        for buffer in {launch.loads[k].buffer for k in active}:
+            starts, lengths = running.rows(buffer)
+            if lengths.max(initial=0) > 1 or (starts[lengths == 1] >= running.size).any():
+                return False
+        places = [(running.rows(launch.loads[k].buffer), launch.loads[k].address.table()) for k in active]
+        columns = np.stack([starts[table] for (starts, _), table in places], axis=1).reshape(-1)
+        kept = np.stack([lengths[table] == 1 for (_, lengths), table in places], axis=1)
+        kept = (kept if mask is None else kept & mask).reshape(-1)
+        bounds = point_bounds(launch) * len(active)
+        before = np.concatenate([[0], np.cumsum(kept)])[bounds]
+        numbers = np.flatnonzero(kept)
+        some = np.flatnonzero(np.diff(before))
+        begins, ends = numbers[before[some]], numbers[before[some + 1] - 1] + 1
+        indptr, terms = keep_terms(bounds, columns, kept)
+        if (ends - begins != np.diff(before)[some]).any() or merge(indptr, terms, running.size).sums is not None:
+            return False
+        running.columns[first : first + len(columns)] = columns
+        starts, lengths = running.rows(launch.store.buffer)
+        stores = launch.store.address.table()
+        lengths[stores] = np.diff(before)
+        starts[stores[some]] = first + begins
+        return True
 
     def _multiply(self, launch: Launch, first: int, mask: Mask | None) -> None:
         """Rows of a launch that loads from running Jacobians: pairs of a partial and an entry of a row it loads."""
@@ -275,6 +331,15 @@ class _Symbolic:
         at[~known] = len(sums) - 1
         bounds, terms = expand(np.asarray(sums, dtype=np.int64)[at], lengths[at].astype(np.int64))
         return Collection(np.append(slots, self.zero).astype(slots.dtype)[terms], bounds)
+
+
+def _copies(launch: Launch) -> bool:
+    """Whether each row is one number that is loaded, times one."""
+    kernel = launch.linearized
+    if len(launch.active) != 1 or launch.reduced or launch.indptr is not None or kernel.outputs[1] < kernel.loads:
+        return False
+    made = kernel.instructions[kernel.outputs[1] - kernel.loads]
+    return made.operation is None and made.literal == 1.0
 
 
 def _numbers(first: int, count: int) -> IndexArray:

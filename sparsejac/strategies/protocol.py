@@ -76,6 +76,12 @@ class Prepared(ABC):
         `buffers` and `out` are those of the calls, or stand in for them.
         """
 
+    def checked_invocations(
+        self, buffers: Sequence[FloatArray], executor: NumbaExecutor, out: FloatArray, flag: FloatArray
+    ) -> list[Invocation] | None:
+        """`invocations` that set `flag` to 1.0 where an entry is not finite; None where they cannot tell."""
+        return None
+
     def further(self, inputs: Sequence[FloatArray]) -> tuple[FloatArray, ...]:
         """What stands in the place of `stand_ins` in a run: numbers that hang on the constants among the inputs alone.
 

@@ -34,8 +34,9 @@ depends on x."""
 STAND_INS: dict[tuple[str, str], Callable[[Any], Any]] = {}
 """(module, name) of a compiled type -> function from an object that f captured to what stands for it while f runs."""
 
-MODULES: dict[tuple[str, str], Callable[[Any], Any]] = {}
-"""(module, "") -> function from the module to what stands for it, under the names that f has for it."""
+MODULES: dict[tuple[str, str], Callable[[Any], dict[int, Any]]] = {}
+"""(module, "") -> function from the module to what stands for it, and for functions of it, by identity, under the names
+that f has for them."""
 
 REFUSALS: dict[Any, tuple[str, str]] = {}
 """NumPy function or ufunc, or (module, name), that is not followed -> (why, what to write instead)."""

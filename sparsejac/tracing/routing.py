@@ -89,7 +89,7 @@ def _place_routes() -> None:
     for (name, _), make in MODULES.items():
         whole = sys.modules.get(name)
         if whole is not None and id(whole) not in _MADE:
-            _MADE[id(whole)] = make(whole)
+            _MADE.update(make(whole))
     for module in _KNOWN.names.values():
         module.names.update(module.routes)
     for place, route in _KNOWN.attributes:

@@ -215,8 +215,9 @@ class Storage:
         if not self._log:
             return
         base = self._base()
-        pieces = _disjoint(self.size, ([base] if base else []) + self._log)
-        self.node = self.trace.graph.join(self.size, pieces)
+        pieces = ([base] if base else []) + self._log
+        is_fixed = not self.trace.graph.is_differentiated(pieces[0].load.node)
+        self.node = self.trace.graph.join(self.size, _disjoint(self.size, pieces, is_fixed=is_fixed))
         self.plain = None
         self._log.clear()
 
@@ -230,9 +231,9 @@ class Storage:
         return Piece(whole, Load(self.trace.constant(np.asarray(self.plain, dtype=np.float64)), whole))
 
 
-def _disjoint(size: int, pieces: list[Piece]) -> tuple[Piece, ...]:
-    """Pieces without the points that later ones overwrite; a whole base that is not active stays as it is."""
-    if len(pieces) == 1 or (len(pieces) == 2 and not pieces[0].load.node.active and covers(pieces[0].store, size)):
+def _disjoint(size: int, pieces: list[Piece], *, is_fixed: bool) -> tuple[Piece, ...]:
+    """Pieces without the points that later ones overwrite; a whole base that nothing moves stays as it is."""
+    if len(pieces) == 1 or (len(pieces) == 2 and is_fixed and covers(pieces[0].store, size)):
         return tuple(pieces)
     if len(pieces) <= _MOST_COMPARED:
         try:

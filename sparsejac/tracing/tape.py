@@ -35,6 +35,9 @@ _ABSORBED = -4
 _ADD = CODES["add"]
 _SHORTEST_CHAIN = 8
 _FEW = 16
+_DEEP = 32
+"""Levels from which single constants of a segment are put into one vector: a deep chain has nothing but these."""
+
 _REMEMBERED = 1000
 
 Ints = npt.NDArray[np.int64]
@@ -77,6 +80,8 @@ class ScalarTape:
         self._place_of = np.empty(0, dtype=np.int64)
         # Terms of the sums that absorbed a row, for rows that someone asks for later all the same.
         self._absorbed: dict[int, Ints] = {}
+        # The vector of all constants, with its first place and step, while a deep segment is rolled.
+        self._pool: tuple[Node, int, int] | None = None
 
     @property
     def count(self) -> int:
@@ -185,7 +190,7 @@ class ScalarTape:
         while waiting:
             row = waiting.pop()
             code, *operands = self._rows[5 * row : 5 * row + 4]
-            if code == _ELEMENT and self.graph.nodes[operands[0]].active:
+            if code == _ELEMENT and self.graph.is_differentiated(self.graph.nodes[operands[0]]):
                 return True
             rules = PRIMITIVES[_NAMES[code]].partials if code >= 0 else ()
             further = {operand for operand, rule in zip(operands, rules, strict=False) if rule is not None} - seen
@@ -244,8 +249,12 @@ class ScalarTape:
         chains = segment.chains()
         for head, terms in chains.items():
             self._absorb(segment, head, terms)
-        for rows in segment.levels(chains):
+        levels = segment.levels(chains)
+        if len(levels) >= _DEEP and self.constants:
+            self._pool = self._constant_node(np.array(self.constants))
+        for rows in levels:
             self._roll_level(segment, rows, chains)
+        self._pool = None
 
     def _make_room(self, count: int) -> None:
         """Lengthen the columns of places, by half at least: a loop may ask for vectors in each of its turns."""
@@ -348,6 +357,9 @@ class ScalarTape:
         """An operand whose scalars all come from one node (or are all constants)."""
         source = int(self._node_of[scalars[0]])
         places = self._place_of[scalars]
+        if source == _CONSTANT and self._pool is not None and len(scalars) == 1:
+            node, start, step = self._pool
+            return Load(node, _single(start + step * int(places[0])))
         if source == _CONSTANT:
             node, start, step = self._constant_node(np.array([self.constants[p] for p in places]))
             return Load(node, Affine((len(scalars),), start, (step,)))

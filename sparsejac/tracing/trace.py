@@ -27,6 +27,9 @@ Floats = npt.NDArray[np.float64]
 _array = np.array
 """NumPy's own also while f runs: it is called for each constant, and a route looks at the caller."""
 
+_ALONE = 0.25
+"""Share of nodes among numbers from which these are computed one by one: chains of scalars."""
+
 _SHARED = 64
 """Length of arrays for which it is looked whether they were captured before."""
 
@@ -184,10 +187,13 @@ class Trace:
         return np.array(float(number))
 
     def is_active(self, number: Real) -> bool:
-        """Whether a number depends differentiably on x: not where it was rounded, compared, or stopped."""
+        """Whether a number depends differentiably on x: not where it was rounded, compared, or stopped.
+
+        Inside a function that is differentiated itself, its x counts, too.
+        """
         if isinstance(number, Scalar):
             return self.tape.is_active(number.row)
-        return isinstance(number, Vector) and number.node.active
+        return isinstance(number, Vector) and self.graph.is_differentiated(number.node)
 
     def peek(self, number: Real) -> Floats:
         """The value of a number, for showing it to a person."""
@@ -213,8 +219,11 @@ class Trace:
             return False
         rows = np.array(self.unchecked, dtype=np.int64)
         nodes, places = self.tape.located(rows)
-        values = np.empty(len(rows))
-        for node in np.unique(nodes):
+        values, distinct = np.empty(len(rows)), np.unique(nodes)
+        if len(distinct) > _ALONE * len(rows):
+            values[:] = [self.tape.value(row) for row in rows.tolist()]
+            distinct = distinct[:0]
+        for node in distinct:
             here = nodes == node
             values[here] = self.node_values(self.graph.nodes[int(node)])[places[here]]
         return any(self.tape.is_born(int(row)) for row in rows[~np.isfinite(values)])

@@ -109,7 +109,7 @@ def test_sections_print_figures_and_write_them(tmp_path: Path, capsys: pytest.Ca
     assert "box_27" in capsys.readouterr().out
     threads, files = json.loads(file.read_text(encoding="utf-8"))["cases"]
     same = [figure for figure in threads["figures"] if "the greedy colors" in figure["name"]]
-    assert len(same) == 3
+    assert len(same) == 6
     assert all(figure["met"] is True for figure in same)
     natural = [row for row in files["tables"][0]["rows"] if row[1:3] == ["column", "natural"]]
     assert [row[4] for row in natural] == [3]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,14 @@ from bench.__main__ import main
 from bench.device import command, figures, timing
 from coloring.checker import check
 from emulated_cupy import pretended as pretended
+
+TABLE = {
+    *("read and written", "fused multiply-adds", figures.BYTES, figures.ARITHMETIC, figures.CALL),
+    *("times faster than the processor, all cores", "set-up and first Jacobian, cold", "of which NVRTC"),
+    *("set-up and first Jacobian, warm", "coloring, times faster than one thread"),
+    *("colors, of those of the sequential greedy", "first Jacobian, cold", "first Jacobian, all compiled"),
+}
+"""What has to be measured, beside asdex where JAX sees a GPU."""
 
 
 def test_without_a_device(capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,19 +37,29 @@ def test_without_a_device(capsys: pytest.CaptureFixture[str]) -> None:
 def test_it_runs_to_its_end(pretended: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All figures at tiny sizes; times mean nothing here, counts do."""
     monkeypatch.setattr(timing, "REPEATS", 2)
-    monkeypatch.setattr(command, "QUICK", {"nnz": 600, "unknowns": 100, "coloring": 500, "copy": 8000})
+    sizes = {"nnz": 600, "unknowns": 100, "coloring": 500, "copy": 8000, "blocks": 2, "turns": 2}
+    assert sizes.keys() == command.QUICK.keys() == command.FULL.keys()
+    monkeypatch.setattr(command, "QUICK", sizes)
+    monkeypatch.setattr(figures, "SMALL", 60)
+    monkeypatch.setattr(command, "_CACHES", ("CUPY_CACHE_DIR",))
+    monkeypatch.setenv("CUPY_CACHE_DIR", "as before")
     monkeypatch.setattr(timing.host_seconds, "__defaults__", (2,))
     monkeypatch.setattr(timing.seconds, "__defaults__", (2,))
     shown, file = io.StringIO(), tmp_path / "gpu.json"
     assert command.run(Console(file=shown, width=120), quick=True, file=file) == 0
     rows = json.loads(file.read_text())["rows"]
-    families = {row["name"] for row in rows if row["figure"] == "part of the copy's bandwidth"}
-    assert families == set(figures.COVERED)
+    by_figure: dict[str, list[Any]] = {}
     for row in rows:
-        if row["figure"] == "part of the copy's bandwidth":
-            beside = row["beside"]
-            assert beside["bytes"] >= 8 * (beside["nnz"] + beside["unknowns"])
-    assert {"a call of the plan", "coloring, times faster than one thread"} <= {row["figure"] for row in rows}
+        by_figure.setdefault(row["figure"], []).append(row)
+    assert {row["name"] for row in by_figure[figures.BYTES]} == set(figures.COVERED)
+    for memory, arithmetic in zip(by_figure[figures.BYTES], by_figure[figures.ARITHMETIC], strict=True):
+        assert memory["name"] == arithmetic["name"]
+        assert [memory["bar"], arithmetic["bar"]].count(None) == 1  # that of the tighter limit
+        assert memory["beside"]["bytes"] >= 8 * (memory["beside"]["nnz"] + memory["beside"]["unknowns"])
+    assert set(by_figure) >= TABLE
+    assert max(row["beside"]["launches"] for row in by_figure[figures.CALL]) > 1
+    assert "asdex: skipped" in shown.getvalue() or figures.AGAINST_JAX in by_figure
+    assert os.environ["CUPY_CACHE_DIR"] == "as before"
     assert "written to" in shown.getvalue()
 
 

@@ -33,7 +33,7 @@ TOOLS, OPTIMA = _read("counts.csv"), _read("optima.csv")
 MET = {
     "column": (124, 122),
     "row": (125, 124),
-    "star": (61, 58),
+    "star": (61, 60),
     "acyclic": (71, 70),
     "star_bicoloring": (86, 86),
     "acyclic_bicoloring": (83, 83),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coloring import as_pattern, check, color, parallel
+from coloring import as_pattern, check, color, parallel, transposition
 from coloring.algorithms import partial_distance_2
 from coloring.bipartite import BipartiteGraph
 from coloring.transposition import transpose
@@ -20,9 +20,11 @@ THREADS = (1, 2, 3, 8)
 
 @pytest.fixture(autouse=True)
 def patterns_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let two threads share patterns of any size, and the compiled path."""
+    """Let two threads share patterns of any size, by the compiled path and with buckets of four columns."""
     for module in ("parallel", "bipartite", "compiled", "algorithms.partial_distance_2"):
         monkeypatch.setattr(f"coloring.{module}.SMALL", -1)
+    monkeypatch.setattr(transposition, "CACHED", -1)
+    monkeypatch.setattr(transposition, "BITS", 2)
 
 
 def periodic_line(n: int) -> Any:
@@ -119,8 +121,14 @@ def test_near_diagonal_patterns(data: st.DataObject) -> None:
             np.testing.assert_array_equal(found, greedy)
 
 
+@pytest.mark.parametrize(("bits", "most"), [(0, 10**6), (2, 1024), (2, 3), (17, 1024)])
 @pytest.mark.parametrize("threads", THREADS)
-def test_transposition_is_that_of_one_thread(families: ModuleType, threads: int) -> None:
+def test_transposition_is_that_of_one_thread(
+    families: ModuleType, threads: int, bits: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transposition, "BITS", bits)
+    monkeypatch.setattr(transposition, "MOST_BUCKETS", most)
+    monkeypatch.setattr("coloring.bipartite.SMALL", 10**9)  # NumPy's way beside it
     for name, source in patterns(families).items():
         pattern = as_pattern(source)
         graph = BipartiteGraph(pattern, vertices_are_columns=True)
@@ -136,13 +144,46 @@ def test_wrong_numbers_of_threads_are_refused(threads: Any) -> None:
         colored(np.eye(3, dtype=bool), True, threads)
 
 
-def test_what_goes_wrong_in_a_thread_is_raised(families: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*arguments: Any) -> None:
-        raise MemoryError("in a thread")
+def broken(*arguments: Any) -> Any:
+    raise MemoryError("in a thread")
 
-    monkeypatch.setattr(parallel, "fill", broken)
-    with pytest.raises(MemoryError, match="in a thread"):
-        colored(families.band(300, 300, 1, 1), True, 2)
+
+def test_what_goes_wrong_in_a_thread_is_raised(families: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "fillers", lambda *arguments: (broken, lambda first, last: 0))
+    monkeypatch.setattr(parallel, "settle", broken)
+    for pattern in (families.band(300, 300, 1, 1), families.random_rectangle(90, 400, 1500, 4)):
+        with pytest.raises(MemoryError, match="in a thread"):
+            colored(pattern, True, 2)
+
+
+@pytest.mark.parametrize("name", ["five_point_20x30", "random_60x80"])
+@pytest.mark.parametrize("idle", ["the other thread", "this thread"])
+def test_either_thread_may_do_all_of_the_transposition(
+    name: str, idle: str, families: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which one does how much is chance, and changes nothing."""
+    source = (
+        families.stencil("five_point", (20, 30))
+        if name.startswith("five")
+        else families.random_rectangle(60, 80, 500, 3)
+    )
+    follow = parallel._follow
+
+    def one_sided(progress: Any, tasks: Any, instead: Any, take: Any) -> Any:
+        if idle == "this thread":
+            for _, task in tasks:
+                task.result()
+        else:
+            for bounds, task in reversed(tasks):
+                if task.cancel():
+                    instead(*bounds)
+        return follow(progress, tasks, instead, take)
+
+    monkeypatch.setattr(parallel, "_follow", one_sided)
+    graph, found, greedy = colored(source, True, 2)
+    np.testing.assert_array_equal(found, greedy)
+    alone = BipartiteGraph(as_pattern(source), vertices_are_columns=True)
+    np.testing.assert_array_equal(graph.vertex_nets, alone.vertex_nets)
 
 
 def test_color_takes_threads(build: Any) -> None:

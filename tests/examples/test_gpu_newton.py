@@ -26,6 +26,32 @@ def test_bratu_converges(pretended: Any, capsys: pytest.CaptureFixture[str]) -> 
     assert "power flow" not in printed
 
 
+def test_products_stay_on_the_device(pretended: Any) -> None:
+    """Newton-Krylov: of an iteration the residual's size comes back; x, structure and values are never copied."""
+    iterates = gpu_newton.newton_krylov(pretended, gpu_newton.bratu, pretended.zeros(49), 1e-11)
+    next(iterates)
+    next(iterates)
+    counts.reset()
+    found = list(iterates)
+    assert len(found) >= 2
+    assert (counts.to_host, counts.to_device) == (len(found), 0)
+
+
+def test_the_power_flow_stays_on_the_device(pretended: Any) -> None:
+    """The same with the sparse matrix and a direct solver: beside it one word, whether all entries are finite."""
+    f, x = gpu_newton.power_flow("case9")
+    plan = gpu_newton.prepare(f, pretended.asarray(x))
+    solve = pretended.modules["cupyx.scipy.sparse.linalg"].spsolve
+    iterates = gpu_newton.newton(pretended, plan, solve, pretended.asarray(x), 1e-10)
+    next(iterates)
+    next(iterates)
+    counts.reset()
+    found = list(iterates)
+    assert len(found) >= 2
+    assert counts.to_device == 0
+    assert counts.bytes_to_host <= 16 * len(found)
+
+
 def test_one_number_an_iteration_comes_back(pretended: Any) -> None:
     """Newton's method with plans: the residual's size, and nothing else."""
 

@@ -176,7 +176,7 @@ def test_loops_over_slots_are_those_that_python_runs(loop: Callable[..., None]) 
         if "indptr" in kinds:
             tables[0] = np.array([0, 3, 3, 8, 12], dtype=dtype)
         length = 4 if "indptr" in kinds else 12
-        given = [rng.normal(size=12) for _ in range(sources)]
+        given = [rng.normal(size=24) for _ in range(sources)]
         signature = products._signature(tuple(np.dtype(dtype).itemsize for _ in kinds), sources)
         results = []
         for function in (native.compile_native(products._source(loop, signature)), loop):

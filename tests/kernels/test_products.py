@@ -3,7 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from emulated import run_all_ways
 from kernels import product_loops, products
+from kernels.cuda import print_module
+from kernels.entry import Entry, Evaluation
 
 DTYPES = pytest.mark.parametrize("dtype", [np.int32, np.int64])
 
@@ -87,3 +90,21 @@ def test_long_calls_are_compiled_and_cut_between_threads(monkeypatch):
         found.append(products.slot_sums(indptr, slots, source, np.empty(300_000)))
     expected = source[slots].reshape(-1, 3)
     assert found[0].tolist() == found[1].tolist() == (expected[:, 0] + expected[:, 1] + expected[:, 2]).tolist()
+
+
+@DTYPES
+def test_runs_are_copied_as_their_slots_are_gathered(dtype):
+    source, out = np.arange(9.0) / 7, np.full(8, np.nan)
+    indptr, slots = np.array([0, 4, 4, 5, 8], dtype), np.array([5, 2, 0, 1], dtype)
+    call = products.copy_runs_invocation(source, indptr, slots, out)
+    product_loops.copy_runs(*call.arguments)
+    assert out.tolist() == source[[5, 6, 7, 8, 0, 1, 2, 3]].tolist()
+    for way in ("cuda", "compiled"):
+        given, target = np.empty(9), np.empty(8)
+        evaluation = Evaluation([products.copy_runs_invocation(given, indptr, slots, target)], [given], target)
+        if way == "compiled":
+            entry, found = Entry(evaluation), np.empty(8)
+            entry.function(found, source, entry.table(evaluation).numbers)
+        else:
+            found = run_all_ways(print_module({"run": evaluation}), {"run": [source]})["run"].out
+        assert found.tolist() == out.tolist()

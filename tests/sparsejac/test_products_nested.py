@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import special
 
 import sparsejac
 from oracles import complex_step, differences
@@ -160,6 +161,63 @@ def test_newton_steps_inside() -> None:
         return t
 
     assert gradient(root, 8.0) == pytest.approx(1.0 / 12.0, rel=1e-10)
+
+
+def in_place(x: Any) -> Any:
+    """Slices that overlap are written one after the other."""
+    y = 3.0 * x
+    y[1:] -= x[:-1] ** 2
+    y[:-1] += np.sin(x[1:])
+    return y
+
+
+def written(x: Any) -> Any:
+    y = np.ones(4)
+    y[...] = x
+    y[1:] = x[:-1] * x[1:]
+    y[::2] *= 3.0
+    y[2] = x[0] * y[3]
+    return y
+
+
+def by_a_library(x: Any) -> Any:
+    return special.jv(1, x) * x + special.ndtr(x)
+
+
+def in_single_precision(x: Any) -> Any:
+    return np.stack([x.astype(np.float32)[1:] * x[:-1], 2.0 * x[:-1].astype(np.float32).astype(np.float64)])
+
+
+def scalar_by_scalar(x: Any) -> Any:
+    y = [v * v for v in x]
+    y[1] += y[0] * special.erfcx(x[2])
+    return np.array([y[1], y[0], y[3] * y[2]])
+
+
+@pytest.mark.parametrize("f", [in_place, written, by_a_library, in_single_precision, scalar_by_scalar])
+def test_the_outer_x_need_not_move_the_inner_one(f: Any) -> None:
+    """At an argument that is not differentiated, and at a constant: all that f does to its x is still followed."""
+    J = sparse_jacobian(f, X).toarray()
+    w = np.linspace(-1.0, 2.0, len(J))
+    back = lambda y: np.reshape(y, np.shape(f(X)))  # noqa: E731
+    for arguments in ((X, V), (V,)):
+        first = (lambda given: given[0]) if len(arguments) == 2 else (lambda given: X)
+        pushed = lambda *given: jvp(f, first(given), given[-1])[1].ravel()  # noqa: B023, E731
+        pulled = lambda *given: vjp(f, first(given))[1](back(given[-1]))  # noqa: B023, E731
+        dense = lambda *given: jacfwd(f, first(given)).reshape(J.shape) @ given[-1]  # noqa: B023, E731
+        for g, vector, matrix in ((pushed, V, J), (pulled, w, J.T), (dense, V, J)):
+            value, found = sparsejac.value_and_jacobian(g, *arguments[:-1], vector, argnums=len(arguments) - 1)
+            np.testing.assert_allclose(value, matrix @ vector, rtol=1e-12, atol=1e-14)
+            np.testing.assert_allclose(found.toarray(), matrix, rtol=1e-12, atol=1e-14)
+
+
+def test_what_is_refused_for_x_is_refused_for_the_inner_one() -> None:
+    """Integers would cut a derivative, wherever it is taken."""
+    for f in (lambda x: x.astype(int) * x, lambda x: special.gammainc(x, 2.0)):
+        with pytest.raises(sparsejac.UntraceableError):
+            sparse_jacobian(f, X)
+        with pytest.raises(sparsejac.UntraceableError):
+            sparse_jacobian(lambda v: jvp(f, X, v)[1], V)  # noqa: B023
 
 
 def test_errors_inside() -> None:

@@ -22,6 +22,7 @@ class Pointer:
     def copy_to_host_async(self, place: Any, size: int, stream: Stream | None = None) -> None:
         """Copy when someone waits."""
         counts.to_host += 1
+        counts.bytes_to_host += size
         stream = stream or current_stream()
         source = self._array.reshape(-1).view(np.uint8)[:size]
         address = int(getattr(place, "value", place))
@@ -107,6 +108,7 @@ class ndarray:
     def get(self, stream: Stream | None = None, order: str = "C", out: Any = None, blocking: bool = True) -> Any:
         """A copy on the host, when all that was asked for is done."""
         counts.to_host += 1
+        counts.bytes_to_host += self.nbytes
         (stream or current_stream()).synchronize()
         return self.memory.copy()
 

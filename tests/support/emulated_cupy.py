@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from emulated_arrays import computed, memory_of, ndarray
+from emulated_dense import lu_factor, lu_solve, solve_triangular
 from emulated_kernels import RawKernel as RawKernel
 from emulated_kernels import RawModule as RawModule
 from emulated_machine import (
@@ -40,7 +41,6 @@ from emulated_machine import (
     settings,
 )
 from emulated_machine import Settings as Settings
-from emulated_dense import lu_factor, lu_solve, solve_triangular
 from emulated_sparse import (
     LinearOperator,
     SuperLU,
@@ -115,6 +115,13 @@ def _stack(parts: Any, axis: int = 0) -> ndarray:
     return ndarray(memory=allocated(np.stack([memory_of(part) for part in parts], axis)))
 
 
+def _scattering(name: str) -> Callable[..., Any]:
+    def scatter(a: Any, slices: Any, value: Any) -> None:
+        raise AttributeError(f"{type(a).__name__!r} object has no attribute {name!r}")
+
+    return scatter
+
+
 def _device_count() -> int:
     if settings.failure is not None:
         raise settings.failure
@@ -181,6 +188,7 @@ def modules() -> dict[str, ModuleType]:
     cuda.memory.OutOfMemoryError = OutOfMemoryError
     cuda.compiler.CompileException = CompileException
     made |= {"cupy.cuda.runtime": cuda.runtime, "cupy.cuda.memory": cuda.memory, "cupy.cuda.compiler": cuda.compiler}
+    vars(made["cupyx"]).update({name: _scattering(name) for name in ("scatter_add", "scatter_max", "scatter_min")})
     sparse, linalg = made["cupyx.scipy.sparse"], made["cupyx.scipy.sparse.linalg"]
     vars(sparse).update(csr_matrix=csr_matrix, csc_matrix=csc_matrix, coo_matrix=coo_matrix, linalg=linalg)
     vars(linalg).update(LinearOperator=LinearOperator, SuperLU=SuperLU, spsolve=spsolve, gmres=gmres, cg=cg)

@@ -27,6 +27,7 @@ class Counts:
     allocations: int = 0
     synchronisations: int = 0
     to_host: int = 0
+    bytes_to_host: int = 0
     to_device: int = 0
     launches: int = 0
     captures: int = 0

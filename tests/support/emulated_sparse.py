@@ -153,6 +153,10 @@ def gmres(operator: Any, b: ndarray, x0: Any = None, rtol: float = 1e-5, **optio
     return _by_products(host_gmres, operator, b, {"rtol": rtol, **options})
 
 
-def cg(operator: Any, b: ndarray, x0: Any = None, tol: float = 1e-5, **options: Any) -> tuple[ndarray, int]:
+def cg(operator: Any, b: ndarray, x0: Any = None, rtol: float = 1e-5, **options: Any) -> tuple[ndarray, int]:
     """Solve by products with a positive definite operator alone."""
-    return _by_products(host_cg, operator, b, {"rtol": tol, **options})
+    return _by_products(host_cg, operator, b, {"rtol": rtol, **options})
+
+
+for _kind in (csr_matrix, csc_matrix, coo_matrix):
+    _kind.__module__ = f"cupyx.scipy.sparse._{_kind.format}"

@@ -100,9 +100,11 @@ def compare_plan(program: FuzzProgram, strategy: Any) -> None:
 
 
 def plain(f: Callable[[Array], Any], x: Array) -> Any:
-    """The value of NumPy, which must be finite."""
+    """The value of NumPy, which must be finite; what NumPy announces to refuse, it is taken to refuse."""
     try:
-        value = f(x.copy())
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)
+            value = f(x.copy())
     except Exception as error:
         raise NotJudgedError(f"NumPy raises {type(error).__name__}") from error
     if not np.isfinite(np.asarray(value, dtype=np.float64)).all():

@@ -81,11 +81,14 @@ def structure_of_blocks(form: SmallBlocks) -> Structure:
         size = batch.places.shape[1]
         block, inside = np.divmod(batch.into, size * size)
         batches.append(Batch(batch.level, batch.places, batch.entries, block, *np.divmod(inside, size)))
-    sides: list[list[Coupled]] = [[], []]
-    for side, found in zip(form._couplings or ((), ()), sides, strict=True):
-        for (entries, rows, columns, _), places in zip(side, form.level_rows, strict=True):
-            found.append(Coupled(places[rows], columns, entries))
-    return Structure(form.ordering, batches, *sides, form.levels)
+    down, up = (_coupled(form, side) for side in form.couplings or ((), ()))
+    return Structure(form.ordering, batches, down, up, form.levels)
+
+
+def _coupled(form: SmallBlocks, side: Any) -> list[Coupled]:
+    """The couplings of each level; none where no blocks are coupled."""
+    parts = zip(side, form.level_rows, strict=bool(side))
+    return [Coupled(places[rows], columns, entries) for (entries, rows, columns, _), places in parts]
 
 
 def structure_of_dense(form: Dense) -> Structure:

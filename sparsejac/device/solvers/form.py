@@ -1,4 +1,4 @@
-"""Ways to invert the matrices of lumps on a device, one for each form of the host; several lumps of one form at once."""
+"""Ways to invert the matrices of lumps on a device, one for each form of the host; all lumps of one form together."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class DeviceFactor(ABC):
 
     @abstractmethod
     def flips_and_log(self) -> tuple[Any, Any]:
-        """Of the determinant, on the device: a number that is odd if it is negative; logarithm of its absolute value."""
+        """Of the determinant, on the device: a number that is odd if it is negative, and the logarithm of its size."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,8 @@
 """Text of compiled functions for bands in a row: LDU of many at once, and substitution through one after the other.
 
 A band lies in memory row by row, and bands one behind the other, with as many rows of zeros before and behind all of
-them as there are diagonals on a side. `Shape.main` is the place of the main diagonal in a row. All functions go along the
-rows in a *direction* s, 1 for down and -1 for up; what a row has in columns before its own, seen along it, is
+them as there are diagonals on a side. `Shape.main` is the place of the main diagonal in a row. All functions go along
+the rows in a *direction*, 1 for down and -1 for up; what a row has in columns before its own, seen along it, is
 eliminated: A = L D U, L and U with ones on their diagonals. In the places of A's entries then stand those of L and U,
 and 1 / D.
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from kernels.source import Source, read_only
 
@@ -49,17 +49,17 @@ class Shape:
     width: int
     sides: str
 
-    @property
+    @cached_property
     def two_sided(self) -> bool:
         """Whether there are entries on both sides."""
         return self.sides == "both"
 
-    @property
+    @cached_property
     def row(self) -> int:
         """Numbers in a row."""
         return 2 * self.width + 1 if self.two_sided else self.width + 1
 
-    @property
+    @cached_property
     def main(self) -> int:
         """The place of the main diagonal in a row."""
         return 0 if self.sides == "upper" else self.width
@@ -88,11 +88,14 @@ _READ, _WRITTEN = read_only("float64"), "float64[::1]"
 def elimination(shape: Shape) -> Source:
     """``eliminate(start, stop, size, band, facts)``: bands start to stop, in place."""
     lines = ["done = start"]
-    if shape.two_sided:  # the rows of others do not wait for each other
-        lines += [f"while done + {2 * ABREAST} <= stop:"]
+    # Rows of one band wait for each other, those of others do not. Wide ones have enough to do, and long texts.
+    counts = () if not shape.two_sided else (ABREAST, 2) if shape.width <= 2 else (2,)
+    for count in counts:
+        lines += [f"while done + {2 * count} <= stop:"]
         for odd in (0, 1):
-            lines += _indented(_eliminated(shape, [f"done + {2 * k + odd}" for k in range(ABREAST)], f"{odd}"))
-        lines += [f"    done += {2 * ABREAST}"]
+            bands = [f"done + {2 * k + odd}" for k in range(count)]
+            lines += _indented(_eliminated(shape, bands, f"{count}{'ab'[odd]}"))
+        lines += [f"    done += {2 * count}"]
     lines += ["for last in range(np.uint64(done), np.uint64(stop)):"]
     lines += _indented(_eliminated(shape, ["np.int64(last)"], "x"))
     signature = f"void(int64, int64, int64, {_WRITTEN}, {_WRITTEN})"

@@ -173,7 +173,7 @@ class SmallBlocks(Form):
         block = np.repeat(np.arange(len(sizes)), sizes)
         inside = block[ordered.rows] == block[ordered.columns]
         self.batches = tuple(_batches(ordered, form, levels, block, np.flatnonzero(inside)))
-        self._couplings = self._coupled(ordered, levels[block], np.flatnonzero(~inside))
+        self.couplings = self._coupled(ordered, levels[block], np.flatnonzero(~inside))
 
     def _coupled(self, ordered: Square, level: Ints, entries: Ints) -> Any:
         """For each level which entries couple its rows to others, and its columns."""
@@ -203,11 +203,11 @@ class SmallBlocks(Form):
             self._check(batch, found)
             solved.append(found)
         coupling = None
-        if self._couplings is not None:
+        if self.couplings is not None:
             size = self.pattern.size
             coupling = tuple(
                 [_SPARSE.csr_array((entries[e], (i, j)), shape=(rows, size)) for e, i, j, rows in side]
-                for side in self._couplings
+                for side in self.couplings
             )
         factor = _Substituted(self.ordering, self.batches, tuple(solved), coupling, self.levels, self.level_rows)
         return self._conditioned(factor, entries)

@@ -1,14 +1,16 @@
 """Bands in a row, each on the whole state: compiled code factorizes all of them by one call, and solves by another.
 
-Rows are not exchanged. A band for which partial pivoting would do so, whose pivots differ much in size, or whose numbers
-are extreme, is *refused*: it is inverted by a form of its own, and the others go on before and behind it.
+Rows are not exchanged. A band for which partial pivoting would do so, whose pivots differ much in size, or whose
+numbers are extreme, is *refused*: it is inverted by a form of its own, and the others go on before and behind it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from itertools import pairwise
+from weakref import finalize
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +30,11 @@ from sparsejac.inverse.solvers.form import SUSPICIOUS, Floats, Ints, Ordering, s
 
 WIDEST = 4
 """Diagonals on a side up to which rows are eliminated by code of our own; LAPACK is as fast for more."""
+
+_NONE = np.zeros(0, dtype=np.intp)
+
+_LARGE = 2**18
+"""Bytes from which memory is used again."""
 
 _ADDITIONS = 6
 """Work of a division among additions."""
@@ -57,6 +64,8 @@ class Cascade:
     places : array of int, or (int, int)
         Where the entries go, in the memory that `band_text` tells of. A pair: those of each band stand side by side
         there too, so many behind the beginning of its first row.
+    spare : list of array
+        Memory of bands that nobody needs any more: to ask the system for new one costs more than to fill it.
     """
 
     start: int
@@ -64,23 +73,24 @@ class Cascade:
     shape: Shape
     entries: Ints | slice
     places: Ints | tuple[int, int]
+    spare: list[Floats] = field(default_factory=list)
 
-    @property
+    @cached_property
     def stop(self) -> int:
         """The stage behind the last one."""
         return self.start + len(self.forms)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Rows of each band."""
         return self.forms[0].pattern.size
 
-    @property
+    @cached_property
     def ordering(self) -> Ordering:
         """In which all of them are bands."""
         return self.forms[0].ordering
 
-    @property
+    @cached_property
     def _room(self) -> int:
         """Numbers before the first band, and behind the last one."""
         return self.shape.width * self.shape.row
@@ -96,24 +106,38 @@ class Cascade:
         band, facts = self._filled(data[self.entries]), np.empty((len(self.forms), FACTS))
         rows = len(self.forms) * self.size
         pieces = split(len(self.forms), rows * (_ADDITIONS + self.shape.row * self.shape.width), align=2)
-        run_pieces(_compiled(elimination(self.shape)), pieces, (self.size, band, facts.reshape(-1)))
+        run_pieces(_eliminate(self.shape), pieces, (self.size, band, facts.reshape(-1)))
         small, large, exchanges = facts.T
-        refused = np.flatnonzero(~((small > SUSPICIOUS * large) & (exchanges == 0.0)))
-        rows_of = band[self._room : -self._room].reshape(len(self.forms), -1)
-        rows_of[refused] = 0.0  # other bands may read what stands before and behind them, to multiply it by zero
-        return Eliminated(self, band, refused)
+        good = (small > SUSPICIOUS * large) & (exchanges == 0.0)
+        refused = _NONE if good.all() else np.flatnonzero(~good)
+        if len(refused):  # other bands read what stands before and behind them, to multiply it by zero
+            band[self._room : -self._room].reshape(len(self.forms), -1)[refused] = 0.0
+        found = Eliminated(self, band, refused)
+        if band.nbytes >= _LARGE:
+            finalize(found, self._take_back, band).atexit = False
+        return found
+
+    def _take_back(self, band: Floats) -> None:
+        if not self.spare:
+            self.spare.append(band)
+
+    def _memory(self, size: int) -> Floats:
+        try:
+            return self.spare.pop()
+        except IndexError:
+            return np.empty(size)
 
     def _filled(self, entries: Floats) -> Floats:
         count, whole = len(self.forms), self.size * self.shape.row
+        band = self._memory(count * whole + 2 * self._room)
         if isinstance(self.places, tuple):
-            band = np.empty(count * whole + 2 * self._room)
             band[: self._room] = band[-self._room :] = 0.0
             bands = band[self._room : -self._room].reshape(count, whole)
             first, last = self.places
             bands[:, first:last] = entries.reshape(count, last - first)
             bands[:, :first] = bands[:, last:] = 0.0
             return band
-        band = np.zeros(count * whole + 2 * self._room)
+        band[:] = 0.0
         band[self.places] = entries
         return band
 
@@ -137,7 +161,7 @@ class Eliminated:
     def accepted(self) -> list[tuple[int, int]]:
         """Stretches of bands without a refused one."""
         ends = [-1, *self.refused.tolist(), len(self.cascade.forms)]
-        return [(a + 1, b) for a, b in zip(ends, ends[1:], strict=False) if a + 1 < b]
+        return [(a + 1, b) for a, b in pairwise(ends) if a + 1 < b]
 
     def solve(self, start: int, stop: int, state: Floats) -> Floats:
         """A state, shape (size,) or (size, count), through the bands from the last one to the first."""
@@ -153,11 +177,11 @@ class Eliminated:
         x = np.array(state, order="C") if order is None else state[order]
         given = (start, stop, size, self.band, x)
         if x.ndim == 1:
-            _compiled(substitution(shape, transposed=transposed))(*given)
+            _substitute(shape, transposed)(*given)
         else:
             work = x.size * (stop - start) * shape.row
             pieces = split(x.shape[1], work, align=8)
-            run_pieces(_compiled(substitution_of_many(shape, transposed=transposed)), pieces, given)
+            run_pieces(_substitute_many(shape, transposed), pieces, given)
         if order is None:
             return x
         found = np.empty_like(x)
@@ -172,8 +196,24 @@ class Eliminated:
         return sign, -log
 
 
-def _compiled(source: Source) -> Any:
-    return load("kernels.module").compile_source(source)
+@cache
+def _eliminate(shape: Shape) -> Callable[..., None]:
+    return _compiled(elimination(shape))
+
+
+@cache
+def _substitute(shape: Shape, transposed: bool) -> Callable[..., None]:
+    return _compiled(substitution(shape, transposed=transposed))
+
+
+@cache
+def _substitute_many(shape: Shape, transposed: bool) -> Callable[..., None]:
+    return _compiled(substitution_of_many(shape, transposed=transposed))
+
+
+def _compiled(source: Source) -> Callable[..., None]:
+    found: Callable[..., None] = load("kernels.module").compile_source(source)
+    return found
 
 
 def cascade_of(start: int, forms: Sequence[Banded], shape: Shape, entries: Sequence[Ints | slice]) -> Cascade:
@@ -207,6 +247,6 @@ def _places(form: Banded, shape: Shape) -> Ints:
 def _joined(entries: Sequence[Ints | slice]) -> Ints | slice:
     """Numbers of several bands, as a slice where they follow each other."""
     slices = [one for one in entries if isinstance(one, slice)]
-    if len(slices) == len(entries) and all(a.stop == b.start for a, b in zip(slices, slices[1:], strict=False)):
+    if len(slices) == len(entries) and all(a.stop == b.start for a, b in pairwise(slices)):
         return slice(slices[0].start, slices[-1].stop)
     return np.concatenate([np.arange(e.start, e.stop) if isinstance(e, slice) else e for e in entries])

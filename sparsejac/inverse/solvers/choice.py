@@ -20,6 +20,12 @@ from sparsejac.inverse.solvers.sparse import Sparse
 CALL = 6e-6
 """Seconds of one solve that do not depend on its size."""
 
+CASCADE = "cascade"
+"""The name of what is cheap among its like, and costs `CALLS` once."""
+
+CALLS = 25e-6
+"""Seconds of a cascade that do not depend on how many bands there are in it."""
+
 _DENSEST = 2500
 """Rows of the largest matrix that is kept dense."""
 
@@ -87,8 +93,9 @@ _THIN = 40
 
 
 def _band(pattern: Square, ordering: Ordering, widths: tuple[int, int], *, whole: bool) -> Choice:
-    seconds = cascade_seconds if whole and max(widths) <= WIDEST else banded_seconds
-    return Choice("band", seconds(pattern.size, *widths), lambda: Banded(pattern, ordering))
+    if whole and 0 < max(widths) <= WIDEST:
+        return Choice(CASCADE, cascade_seconds(pattern.size, *widths), lambda: Banded(pattern, ordering))
+    return Choice("band", banded_seconds(pattern.size, *widths), lambda: Banded(pattern, ordering))
 
 
 def _of_blocks(pattern: Square, form: BlockForm) -> list[Choice]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,10 @@ PATTERNS: dict[str, Matrix] = {
     "band": sp.csr_array(sp.diags_array([1.0, 1.0, 1.0], offsets=[0, 1, 2], shape=(40, 41))),
     "five points": stencil(23, 17, star=True),
     "nine points": stencil(19, 21),
+    "27 points": stencil(7, 6, 8),
+    "seven points": stencil(7, 9, 8, star=True),
+    "two unknowns a point": sp.kron(stencil(12, 13), np.ones((2, 2)), format="csr"),
+    "two fields": sp.kron(np.ones((2, 2)), stencil(12, 13, star=True), format="csr"),
     "five points, permuted": permuted(stencil(23, 17, star=True)),
     "nine points, permuted": permuted(stencil(19, 21)),
     "27 points, permuted": permuted(stencil(7, 6, 8)),
@@ -94,19 +99,36 @@ def test_lines_are_colored(cupy: Any, name: str, problem: Any) -> None:
 
 @pytest.mark.parametrize("name", PATTERNS)
 def test_few_colors(cupy: Any, name: str) -> None:
-    """No more than a tenth above what the sequential greedy algorithm needs in natural order (for few colors: one)."""
+    """No more than a tenth above what the sequential greedy algorithm needs in natural order."""
     matrix = PATTERNS[name]
     found = device.color(uploaded(cupy, matrix))
     sequential = coloring.color(matrix, order="natural").num_colors
-    assert found.num_colors <= max(1.1 * sequential, sequential + 1)
+    assert found.num_colors <= 1.1 * sequential
 
 
-@pytest.mark.parametrize(("name", "number"), [("band", 3), ("nine points", 9), ("diagonal", 1), ("dense", 130)])
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        *(("band", 3), ("five points", 5), ("nine points", 9), ("27 points", 27), ("seven points", 7)),
+        *(("two unknowns a point", 18), ("two fields", 10), ("diagonal", 1), ("dense", 130)),
+    ],
+)
 def test_known_numbers(cupy: Any, name: str, number: int) -> None:
     """Bands and stencils on boxes meet the bound; a diagonal is one color, a dense row asks for all."""
     found = device.color(uploaded(cupy, PATTERNS[name]))
     assert found.num_colors == found.lower_bound == number
     assert (found.rounds == 0) == (name != "dense")
+
+
+@pytest.mark.parametrize("problem", ["column", "star"])
+def test_what_a_sample_does_not_show(cupy: Any, problem: Any) -> None:
+    """One entry far from all others, where no sample looks: residues of the grid are not taken on trust."""
+    grid = sp.lil_array(stencil(31, 37, star=True))
+    grid[40, 1000] = grid[1000, 40] = 1.0
+    found = device.color(uploaded(cupy, grid), problem)
+    assert found.rounds > 0
+    assert check(sp.csr_array(grid), cupy.asnumpy(found.colors), problem) is None
+    assert device.color(uploaded(cupy, stencil(31, 37, star=True)), problem).rounds == 0
 
 
 def test_collisions_are_counted(cupy: Any) -> None:
@@ -132,10 +154,23 @@ def test_passes_never_need_more_colors(cupy: Any) -> None:
     assert numbers[0] > numbers[-1] > 64
 
 
+def tree(size: int) -> Matrix:
+    """Each vertex hangs on an earlier one."""
+    above = np.random.default_rng(0).integers(np.maximum(np.arange(1, size), 1))
+    below = np.arange(1, size)
+    ends = np.concatenate([above, below]), np.concatenate([below, above])
+    return sp.csr_array(sp.coo_array((np.ones(2 * len(above)), ends), shape=(size, size)))
+
+
 SYMMETRIC: dict[str, Matrix] = {
     "path": stencil(30),
     "five points": stencil(9, 11, star=True),
-    "nine points, permuted": permuted(stencil(8, 9)),
+    "nine points": stencil(11, 12),
+    "nine points, permuted": permuted(stencil(11, 12)),
+    "27 points": stencil(5, 6, 7),
+    "27 points, permuted": permuted(stencil(5, 6, 7)),
+    "scattered": scattered(150, 150, 2) + scattered(150, 150, 2).T + sp.eye_array(150),
+    "tree": tree(200),
     "arrow": sp.csr_array(np.eye(40) + np.outer(np.eye(40)[0], np.ones(40)) + np.outer(np.ones(40), np.eye(40)[0])),
     "complete": sp.csr_array(np.ones((70, 70))),
     "diagonal": sp.csr_array(np.eye(5)),
@@ -147,19 +182,27 @@ SYMMETRIC: dict[str, Matrix] = {
 
 @pytest.mark.parametrize("name", SYMMETRIC)
 def test_star_colorings(cupy: Any, name: str) -> None:
-    """The checker of the host walks all paths on four vertices."""
+    """The checker of the host walks all paths on four vertices. Colors: at most a tenth above the sequential ones."""
     matrix = sp.csr_array(SYMMETRIC[name])
     matrix.eliminate_zeros()
     found = device.color(uploaded(cupy, matrix), "star")
     assert check(matrix, cupy.asnumpy(found.colors), "star") is None
     sequential = coloring.color(matrix, "star", order="natural").num_colors
-    assert found.num_colors <= max(1.6 * sequential, sequential + 2)
+    assert found.num_colors <= 1.1 * sequential
     assert found.lower_bound <= found.num_colors
 
 
-@pytest.mark.parametrize(("name", "number"), [("complete", 70), ("diagonal", 1), ("nothing", 0)])
+def test_star_colorings_pass_by_pass(cupy: Any) -> None:
+    """The best of all passes is kept: more of them never take more colors, and some save some."""
+    pattern = uploaded(cupy, SYMMETRIC["scattered"])
+    numbers = [device.color(pattern, "star", passes=p).num_colors for p in (0, 1, 2, 4)]
+    assert numbers == sorted(numbers, reverse=True)
+    assert numbers[0] > numbers[-1]
+
+
+@pytest.mark.parametrize(("name", "number"), [("complete", 70), ("diagonal", 1), ("nothing", 0), ("arrow", 2)])
 def test_known_star_numbers(cupy: Any, name: str, number: int) -> None:
-    """A complete graph needs all colors, a graph without edges one."""
+    """A complete graph needs all colors, a graph without edges one, an arrow two."""
     assert device.color(uploaded(cupy, SYMMETRIC[name]), "star").num_colors == number
 
 
@@ -212,24 +255,28 @@ def test_without_cupy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the race check knows Linux alone")
 @pytest.mark.parametrize(
-    ("right", "wrong"),
+    ("right", "wrong", "races"),
     [
-        ("RELAXED_STORE(once + net, 0);", "once[net] = 0;"),
-        ("atomicOr(used + net, 1ull << color);", "used[net] |= 1ull << color;"),
-        ("later[atomicAdd(counts + 1, 1u)] = vertex;", "later[counts[1]++] = vertex;"),
-        ("keeps = !loses(", "keeps = false && !loses("),
-        ("colors[vertex] = color;", "colors[vertex + 1] = color;"),
+        ("RELAXED_STORE(once + net, 0);", "once[net] = 0;", True),
+        ("atomicOr(used + net, 1ull << color);", "used[net] |= 1ull << color;", True),
+        ("later[atomicAdd(counts + 1, 1u)] = vertex;", "later[counts[1]++] = vertex;", True),
+        ("keeps = !loses(", "keeps = true || loses(", False),
+        ("colors[vertex] = color;", "colors[vertex + 1] = color;", True),
     ],
 )
-def test_races_of_threads_are_seen(right: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_races_of_threads_are_seen(right: str, wrong: str, races: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """All colorings of these tests were watched: what breaks a rule of the text is seen, or colors nothing."""
     broken = launching.text("lines.cu").replace(right, wrong)
     assert broken != launching.text("lines.cu")
     monkeypatch.setattr(launching, "text", lambda file: broken)
-    with emulated() as cupy, pytest.raises((MemoryAccessError, AssertionError)):
-        matrix = PATTERNS["scattered, more columns"]
+    matrix = scattered(60, 110, 40)  # more colors than a window has
+
+    def is_valid(cupy: Any) -> bool:
         found = device.color(uploaded(cupy, matrix), passes=1)
-        assert check(matrix, cupy.asnumpy(found.colors), "column") is None
+        return check(matrix, cupy.asnumpy(found.colors), "column") is None
+
+    with emulated() as cupy, pytest.raises(MemoryAccessError) if races else nullcontext():
+        assert not is_valid(cupy)
 
 
 @pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])

@@ -1,4 +1,4 @@
-"""What threads do to each other's memory is seen: each sort of race, places outside of arrays; and nothing is made up."""
+"""What threads do to each other's memory is seen: each sort of race, places outside of arrays; what is right passes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ extern "C" __global__ void {name}(const double *a, double *b, int *flags, const 
 }}
 """
 PLAIN = {
-    "two threads store at one place": ("b[t / 2] = a[t];", r"b, number \d+: thread \d+ .* writes 8 bytes, and thread \d+"),
+    "two threads store at one place": (
+        "b[t / 2] = a[t];",
+        r"b, number \d+: thread \d+ .* writes 8 bytes, and thread",
+    ),
     "a thread reads what another stores": ("b[t] = b[(t + 1) % n];", r"b, number \d+: .*(reads.*writes|writes.*reads)"),
     "an atomic and a plain store": (
         "if (t % 2) atomicAdd(flags, 1); else if (t == 4) flags[0] = 1;",

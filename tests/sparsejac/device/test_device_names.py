@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -14,19 +16,27 @@ from emulated_cupy import cupy as cupy
 
 X = np.linspace(0.1, 1.0, 6)
 C = np.arange(6.0)
+INDEX = np.array([0, 1, 1, 3, 5, 3])
 cp: Any = None
+cpx: Any = None
 captured: Any = None
+matrix: Any = None
+exp: Any = None
+scatter_add: Any = None
 
 
 @pytest.fixture
 def names(cupy: Any) -> Iterator[Any]:
     """`cp` and an array on the device, as global names of this file."""
-    global cp, captured
-    cp, captured = cupy, cupy.asarray(C)
+    global cp, cpx, captured, matrix, exp, scatter_add
+    cp, cpx, captured = cupy, sys.modules["cupyx"], cupy.asarray(C)
+    exp, scatter_add = cupy.exp, cpx.scatter_add
+    parts = (cupy.asarray(np.ones(3)), cupy.asarray(np.array([5, 0, 2])), cupy.asarray(np.array([0, 2, 2, 3])))
+    matrix = cpx.scipy.sparse.csr_matrix(parts, shape=(3, 6))
+    before = cp, cpx, captured, matrix, exp, scatter_add
     yield cupy
-    assert cp is cupy
-    assert isinstance(captured, cupy.ndarray)
-    cp = captured = None
+    assert all(map(is_, before, (cp, cpx, captured, matrix, exp, scatter_add)))
+    cp = cpx = captured = matrix = exp = scatter_add = None
 
 
 def with_cupy(x: Any) -> Any:
@@ -87,18 +97,92 @@ def test_captured_arrays_are_constants(names: Any) -> None:
     np.testing.assert_allclose(after[2, 2], 2.0 * np.exp(X[2]) * X[1], rtol=1e-14)
 
 
+def scattered(x: Any) -> Any:
+    y, z = cp.zeros(6), cp.full(6, -1.0)
+    cp.add.at(y, INDEX, x)
+    cpx.scatter_add(y, INDEX, cp.exp(x))
+    cpx.scatter_max(z, INDEX, x)
+    cpx.scatter_min(y, slice(1), 0.5 * x[:1])
+    return y + z
+
+
+def scattered_on_the_host(x: Any) -> Any:
+    y, z = np.zeros(6), np.full(6, -1.0)
+    np.add.at(y, INDEX, x)
+    np.add.at(y, INDEX, np.exp(x))
+    np.maximum.at(z, INDEX, x)
+    np.minimum.at(y, slice(1), 0.5 * x[:1])
+    return y + z
+
+
+def bound(x: Any) -> Any:
+    y = cp.zeros(6)
+    scatter_add(y, INDEX, exp(x))
+    return cpx.rsqrt(y + 1.0)
+
+
+def bound_on_the_host(x: Any) -> Any:
+    y = np.zeros(6)
+    np.add.at(y, INDEX, np.exp(x))
+    return 1.0 / np.sqrt(y + 1.0)
+
+
+def multiplied(x: Any) -> Any:
+    return matrix @ (x * x) + cp.linalg.norm(x)
+
+
+def multiplied_on_the_host(x: Any) -> Any:
+    return np.array([[1.0, 0, 0, 0, 0, 1], [0.0] * 6, [0.0, 0, 1, 0, 0, 0]]) @ (x * x) + np.linalg.norm(x)
+
+
+PAIRS = [(scattered, scattered_on_the_host), (bound, bound_on_the_host), (multiplied, multiplied_on_the_host)]
+
+
+@pytest.mark.parametrize(("f", "twin"), PAIRS)
+def test_what_cupy_calls_otherwise(names: Any, f: Any, twin: Any) -> None:
+    """Scatters of cupyx, functions under names of their own, matrices on the device; x there, and on the host."""
+    expected = sj.sparse_jacobian(twin, X)
+    for x in (X, names.asarray(X)):
+        found = sj.sparse_jacobian(f, x)
+        found = found if x is X else found.get()
+        assert found.nnz == expected.nnz
+        np.testing.assert_allclose(found.toarray(), expected.toarray(), rtol=1e-14)
+
+
+def test_special_functions_by_the_whole_name(names: Any) -> None:
+    """On the host, where they are followed; on the device they are refused."""
+    found = sj.sparse_jacobian(lambda x: cpx.scipy.special.erf(x), X).diagonal()
+    np.testing.assert_allclose(found, 2.0 / np.sqrt(np.pi) * np.exp(-(X**2)), rtol=1e-14)
+    with pytest.raises(sj.DeviceError, match=r"f calls scipy.special.erf, which runs on the host only"):
+        sj.sparse_jacobian(lambda x: cpx.scipy.special.erf(x), names.asarray(X))
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda x: cp.cuda.Device(0) and x, r"cupy.cuda(.|\n)*Cure: choose devices and streams outside f"),
+        (lambda x: cp.ElementwiseKernel("", "", "", "")(x), r"cupy.ElementwiseKernel(.|\n)*Cure: write it"),
+        (lambda x: cpx.no_such_thing(x), r"cupyx.no_such_thing(.|\n)*Cure: write it"),
+        (lambda x: cpx.scipy.no_such_thing(x), r"cupyx.scipy.no_such_thing(.|\n)*Cure: write it"),
+    ],
+)
+def test_what_has_no_twin(names: Any, f: Any, message: str) -> None:
+    with pytest.raises(sj.UntraceableError, match=message):
+        sj.sparse_jacobian(f, names.asarray(X))
+
+
 def test_what_numpy_has_not(names: Any) -> None:
     with pytest.raises(sj.UntraceableError, match=r"cupy.RawKernel: f is followed on the host(.|\n)*Cure: write it"):
         sj.sparse_jacobian(lambda x: cp.RawKernel(x), names.asarray(X))
 
 
 def test_other_threads_see_cupy(names: Any) -> None:
-    """While f is followed in one thread, the name leads to CuPy in all others."""
+    """While f is followed in one thread, its names lead to CuPy in all others."""
     seen: list[Any] = []
 
     def f(x: Any) -> Any:
         def look() -> None:
-            seen.append(cp.asarray(C))
+            seen.append(exp(cp.asarray(C)))
 
         thread = threading.Thread(target=look)
         thread.start()

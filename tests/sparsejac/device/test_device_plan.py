@@ -389,7 +389,7 @@ def test_wrong_arguments(cupy: Any) -> None:
         plan(there, np.ones(5))
     with pytest.raises(InputTypeError, match="argument 1 is a NumPy array on the host"):
         prepare(lambda x, c: c * x, there, np.ones(6))
-    with pytest.raises(InputError, match=r"out is a ndarray of shape \(3,\)(.|\n)*cupy.empty\(\(10,\)\)"):
+    with pytest.raises(InputError, match=r"out is a ndarray of shape \(3,\)(.|\n)*cupy.empty\(\(10,\), 'float64'\)"):
         plan.values(there, out=cupy.empty(3))
     with pytest.raises(InputError, match="out is a ndarray"):
         plan.values(there, out=np.empty(10))

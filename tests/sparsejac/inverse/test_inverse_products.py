@@ -311,5 +311,5 @@ def test_explanations_tell_lumps_widths_and_the_choice() -> None:
     assert told.whole_seconds is not None
     case = next(case for case in CASES if case.name == "rings")
     text = str(linearize_inverse(case.f, case.x, lumps="finest").explain())
-    assert "dense LU" in text
+    assert "banded LU (2 below, 2 above)" in text  # a ring whose two halves are folded together
     assert "7 of them at 3 cuts" in text

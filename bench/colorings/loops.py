@@ -1,0 +1,117 @@
+"""Plain loops with the memory accesses of a greedy coloring in natural order, without its decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+# Columns of a bucket, as a power of two.
+BITS = 13
+
+
+def same_accesses(pattern: Any) -> Callable[[], None]:
+    """Count the entries of each column, bring them into columns, then read and write a word of each one's row.
+
+    Where columns are scattered, the entries are dealt out to buckets of columns first. All arrays are new each time, as
+    those of a coloring are.
+    """
+    from coloring.transposition import is_scattered
+
+    indptr, indices = pattern.indptr.view(np.uint32), pattern.indices.view(np.uint32)
+    rows, columns = pattern.shape
+    sorting = _by_buckets if is_scattered(pattern) else _straight
+
+    def run() -> None:
+        pointers, places = np.empty(columns + 1, np.uint32), np.zeros(columns, np.uint32)
+        owners = np.empty(len(indices), np.uint32)
+        sorting(indptr, indices, pointers, places, owners)
+        _compiled(visit)(pointers, owners, np.zeros(rows, np.uint32), np.empty(columns, np.int32))
+
+    return run
+
+
+@cache
+def _compiled(loop: Callable[..., None]) -> Callable[..., None]:
+    import numba
+
+    machine: Callable[..., None] = numba.njit(nogil=True)(loop)
+    return machine
+
+
+def _straight(indptr: Any, indices: Any, pointers: Any, places: Any, owners: Any) -> None:
+    _compiled(count)(indices, pointers, places)
+    _compiled(fill)(indptr, indices, places, owners)
+
+
+def _by_buckets(indptr: Any, indices: Any, pointers: Any, places: Any, owners: Any) -> None:
+    begins = np.zeros((len(places) >> BITS) + 2, np.uint32)
+    _compiled(tally)(indices, np.uint32(BITS), begins[1:])
+    np.cumsum(begins, out=begins)
+    offsets, dealt = np.empty(len(indices), np.uint16), np.empty_like(owners)
+    _compiled(deal)(indptr, indices, np.uint32(BITS), begins.copy(), offsets, dealt)
+    for bucket in range(len(begins) - 1):
+        mine = slice(begins[bucket], begins[bucket + 1])
+        first, last = bucket << BITS, min((bucket + 1) << BITS, len(places))
+        _compiled(count)(offsets[mine], pointers[first : last + 1], places[first:last])
+        _compiled(settle)(offsets[mine], dealt[mine], places[first:last], owners[mine])
+
+
+def count(indices: Any, pointers: Any, places: Any) -> None:
+    """Count the entries of each column, and find where it begins."""
+    for k in range(len(indices)):
+        places[indices[k]] += 1
+    begin = places[0] - places[0]
+    for column in range(len(places)):
+        size = places[column]
+        pointers[column] = places[column] = begin
+        begin += size
+    pointers[len(places)] = begin
+
+
+def fill(indptr: Any, indices: Any, places: Any, owners: Any) -> None:
+    """Write the number of its row to the column of each entry."""
+    for row in range(len(indptr) - 1):
+        for k in range(indptr[row], indptr[row + 1]):
+            column = indices[k]
+            owners[places[column]] = row
+            places[column] += 1
+
+
+def tally(indices: Any, shift: Any, sizes: Any) -> None:
+    """Count the entries of each bucket."""
+    for k in range(len(indices)):
+        sizes[indices[k] >> shift] += 1
+
+
+def deal(indptr: Any, indices: Any, shift: Any, places: Any, offsets: Any, owners: Any) -> None:
+    """Write each entry to its bucket."""
+    for row in range(len(indptr) - 1):
+        for k in range(indptr[row], indptr[row + 1]):
+            column = indices[k]
+            bucket = column >> shift
+            place = places[bucket]
+            places[bucket] += 1
+            offsets[place] = column
+            owners[place] = row
+
+
+def settle(offsets: Any, dealt: Any, places: Any, owners: Any) -> None:
+    """Write the entries of a bucket to their columns."""
+    for k in range(len(offsets)):
+        column = offsets[k]
+        owners[places[column]] = dealt[k]
+        places[column] += 1
+
+
+def visit(pointers: Any, owners: Any, used: Any, colors: Any) -> None:
+    """Read and write a word for each entry, column by column."""
+    for column in range(len(colors)):
+        taken = used[0] & 0
+        for k in range(pointers[column], pointers[column + 1]):
+            taken |= used[owners[k]]
+        colors[column] = taken & 1
+        for k in range(pointers[column], pointers[column + 1]):
+            used[owners[k]] |= 1

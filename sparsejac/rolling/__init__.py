@@ -1,0 +1,1 @@
+"""Chains of small nodes that repeat themselves become loops: see `sparsejac.rolling.program`."""

@@ -1,0 +1,437 @@
+"""Chains of scalars as loops: the same bits, the same derivatives, and launches whose number does not grow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernels import NumbaExecutor, NumpyExecutor, Schedule, allocate, allocate_rows
+from sparsejac import engines, gradient, jacobian, jvp, prepare, sparse_jacobian, vjp
+from sparsejac.fusion import lower
+from sparsejac.rolling import turns
+from sparsejac.rolling.program import rolled
+from sparsejac.tracing.run import Traced, run
+
+Floats = npt.NDArray[np.float64]
+F = Callable[[Any], Any]
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Loops from three turns on."""
+    with monkeypatch.context() as patch:
+        lower_thresholds(patch)
+        yield
+    engines.clear()
+
+
+def lower_thresholds(patch: pytest.MonkeyPatch) -> None:
+    """Roll what has three turns."""
+    engines.clear()
+    patch.setattr(turns, "LEAST_TURNS", 3)
+    patch.setattr(turns, "LEAST_MAPS", 3)
+    patch.setattr("sparsejac.rolling.program.LEAST_MAPS", 3)
+    patch.setattr("sparsejac.tracing.tape._DEEP", 3)
+
+
+def recursion(x: Any) -> Any:
+    """One carried number."""
+    s = x[0]
+    for i in range(1, len(x)):
+        s = s + 0.01 * x[i] * math.cos(s)
+    return np.array([s])
+
+
+def verlet(x: Any) -> Any:
+    """Two carried numbers, of which one step needs the other's new one."""
+    q, p, seen = x[0], x[1], []
+    for i in range(2, len(x)):
+        p = p - 0.1 * math.sin(q) * x[i]
+        q = q + 0.1 * p
+        seen.append(q * p)
+    return np.array([q, p, seen[len(seen) // 2]])
+
+
+def runge_kutta(x: Any) -> Any:
+    """The same function four times in each turn."""
+
+    def slope(s: Any, a: Any) -> Any:
+        return a * math.sin(s) + 0.3
+
+    s, found = x[0], []
+    for i in range(1, len(x)):
+        first = slope(s, x[i])
+        second = slope(s + 0.05 * first, x[i])
+        third = slope(s + 0.05 * second, x[i])
+        s = s + 0.1 / 6 * (first + 2 * second + 2 * third + slope(s + 0.1 * third, x[i]))
+        found.append(s)
+    return np.array(found[::3])
+
+
+def thomas(x: Any) -> Any:
+    """Two carried numbers forward, one backward."""
+    n = len(x) // 3
+    low, high, right = x[:n], x[n : 2 * n], x[2 * n :]
+    c, d = [high[0] / 4.0], [right[0] / 4.0]
+    for i in range(1, n):
+        pivot = 4.0 + low[i] - c[-1] * high[i]
+        c.append(high[i] / pivot)
+        d.append((right[i] - d[-1] * high[i]) / pivot)
+    y = [d[-1]]
+    for i in range(n - 2, -1, -1):
+        y.append(d[i] - c[i] * y[-1])
+    return np.array(y[::-1])
+
+
+def horner(x: Any) -> Any:
+    """Constants that differ from turn to turn."""
+    r = 0.5 * x[0]
+    for k in range(1, 2 * len(x)):
+        r = r * x[0] + math.sqrt(k) / len(x)
+    return np.array([r, r * x[1]])
+
+
+def fibonacci(x: Any) -> Any:
+    """Numbers that change places, and one that lies two turns back."""
+    a, b = x[0], x[1]
+    for i in range(2, len(x)):
+        a, b = b, a * x[i] + 0.5 * b
+    return np.array([a, b])
+
+
+def table(x: Any) -> Any:
+    """Unknowns in an order without a rule."""
+    order, s = np.random.default_rng(4).permutation(len(x)), x[0]
+    for i in order:
+        s = 0.9 * s + x[i] * x[i]
+    return np.array([s, s + x[0]])
+
+
+def branches(x: Any) -> Any:
+    """A choice by values in each turn, which is not seen."""
+    s = x[0]
+    for i in range(1, len(x)):
+        s = np.where(s > 0.4, s * x[i], s + 0.3 * x[i])
+    return np.array([s])
+
+
+def decided(x: Any) -> Any:
+    """Decisions in each turn."""
+    s = x[0]
+    for i in range(1, len(x)):
+        s = 0.7 * s + x[i]
+        if s < -100.0:
+            s = -s
+    return np.array([s, 2.0 * s])
+
+
+def independent(x: Any) -> Any:
+    """Two chains of other depths, one after the other, and what follows on both."""
+    s, r, n = x[0], x[1], len(x)
+    for i in range(2, n):
+        s = s + 0.1 * math.sin(s * x[i])
+    for i in range(2, n):
+        r = (r + x[i]) / (1.0 + r * r)
+    return np.array([s, r, s * r]) * np.exp(x[:3])
+
+
+CASES: list[F] = [
+    recursion,
+    verlet,
+    runge_kutta,
+    thomas,
+    horner,
+    fibonacci,
+    table,
+    branches,
+    decided,
+    independent,
+]
+
+
+def at(n: int, seed: int = 0) -> Floats:
+    """Unknowns."""
+    return np.random.default_rng(seed).uniform(0.2, 0.9, n)
+
+
+def stepped(f: F, x: Floats) -> Floats:
+    """The dense Jacobian by complex steps of f as it stands, its functions NumPy's; without comparisons."""
+    columns = []
+    for j in range(len(x)):
+        z = x.astype(np.complex128)
+        z[j] += 1e-30j
+        columns.append(np.asarray(complex_f(f)(z)).imag / 1e-30)
+    return np.array(columns).T
+
+
+class _ComplexMath:
+    """The functions of `math` for complex numbers."""
+
+    sin, cos, sqrt = np.sin, np.cos, np.sqrt
+
+
+def complex_f(f: F) -> F:
+    """The same function with other mathematics."""
+    return type(f)(f.__code__, {**f.__globals__, "math": _ComplexMath}, f.__name__, f.__defaults__, f.__closure__)
+
+
+def differences(f: F, x: Floats) -> Floats:
+    """The dense Jacobian by central differences."""
+    steps = 1e-6 * np.eye(len(x))
+    return np.array([(np.asarray(f(x + h)) - np.asarray(f(x - h))) / 2e-6 for h in steps]).T
+
+
+def buffers_of(schedule: Schedule, traced: Traced, x: Floats) -> list[Floats]:
+    """Buffers with inputs and constants."""
+    found = allocate(schedule)
+    for buffer, array in zip(schedule.inputs, [x, *traced.constants], strict=True):
+        found[buffer] = array
+    return found
+
+
+@pytest.mark.parametrize("f", CASES)
+@pytest.mark.parametrize("n", [3, 7, 60])
+@pytest.mark.usefixtures("short")
+def test_values_and_products_are_those_of_straight_lines(f: F, n: int) -> None:
+    """Both executors, with one seed and with three; values to the last bit where the interpreter runs both."""
+    x = at(n)
+    traced = run(f, [x], 0)
+    flat, schedule = lower(traced.program).schedule, lower(traced.program, roll=True).schedule
+    rng = np.random.default_rng(1)
+    found = []
+    for executor, its in (
+        (NumpyExecutor(flat), flat),
+        (NumpyExecutor(schedule), schedule),
+        (NumbaExecutor(schedule), schedule),
+    ):
+        buffers = buffers_of(its, traced, x)
+        executor.values(buffers)
+        found.append([buffers[its.output].copy()])
+        for seeds in (1, 3):
+            rng = np.random.default_rng(seeds)
+            rows = allocate_rows(its, seeds)
+            rows[its.x][:] = rng.normal(size=(n, seeds))
+            executor.forward(buffers, rows, seeds)
+            found[-1].append(np.array(rows[its.output]))
+            rows = allocate_rows(its, seeds)
+            rows[its.output][:] = rng.normal(size=(its.sizes[its.output], seeds))
+            executor.reverse(buffers, rows, seeds)
+            found[-1].append(np.array(rows[its.x]))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_array_equal(found[1][0], np.asarray(f(x)))
+    for other in found[1:]:
+        for got, expected in zip(other, found[0], strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("f", CASES)
+@pytest.mark.parametrize("n", [3, 30])
+@pytest.mark.usefixtures("short")
+def test_jacobians_are_those_of_differences(f: F, n: int) -> None:
+    """Each strategy that goes through loops, and the ones that do not, on both backends."""
+    x = at(n, 3)
+    traced = run(f, [x], 0)
+    expected = differences(f, x) if f in (branches, decided) else stepped(f, x)
+    tolerance = 1e-7 if f in (branches, decided) else 1e-12
+    for strategy in ("auto", "forward", "reverse", "bidirectional", "identity"):
+        for backend in ("numpy", "numba") if strategy != "identity" else ("numpy",):
+            plan = prepare(f, x, strategy=strategy, backend=backend)
+            for _ in range(2):
+                found = plan(x)
+                np.testing.assert_allclose(found.toarray(), expected, rtol=tolerance, atol=tolerance)
+    assert traced.program.output.size == expected.shape[0]
+
+
+@pytest.mark.parametrize("f", [*CASES[:7], CASES[8], CASES[9]])
+def test_launches_do_not_grow(f: F) -> None:
+    """Ten times as many turns are as many launches."""
+    counts = [len(lower(run(f, [at(n)], 0).program, roll=True).schedule.launches) for n in (300, 3000)]
+    assert counts[0] == counts[1] < 40
+
+
+def test_number_of_launches_of_one_chain() -> None:
+    """The first turn by itself, a loop, and the result."""
+    schedule = lower(run(recursion, [at(500)], 0).program, roll=True).schedule
+    assert [launch.points for launch in schedule.launches] == [1, 498, 1]
+    assert [bool(launch.loop) for launch in schedule.launches] == [False, True, False]
+
+
+def test_what_no_turn_waits_for_is_no_loop() -> None:
+    """What is made of each turn's result is computed for all turns at once."""
+
+    def f(x: Any) -> Any:
+        s, found = x[0], []
+        for i in range(1, len(x)):
+            s = 0.5 * s + x[i] * x[i]
+            found.append(np.exp(s) * x[i])
+        return np.array(found)
+
+    schedule = lower(run(f, [at(400)], 0).program, roll=True).schedule
+    exponential = [
+        k for k in schedule.launches if any(i.operation and i.operation.name == "exp" for i in k.kernel.instructions)
+    ]
+    assert max(k.points for k in exponential) > 300
+    assert not any(k.loop for k in exponential)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 40])
+def test_short_loops_stay_straight_lines(n: int) -> None:
+    """Below the thresholds nothing is rolled."""
+
+    def f(x: Any) -> Any:
+        s = 0.25
+        for value in x:
+            s = s * value + 1.0
+        return np.array([s, 1.0]) * 2.0
+
+    program = run(f, [at(n)], 0).program
+    assert not rolled(program).loops
+    np.testing.assert_allclose(sparse_jacobian(f, at(n)).toarray(), stepped(f, at(n)).reshape(2, n), rtol=1e-13)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite_is_computed_without_loops(bad: float) -> None:
+    """An infinite number spoils what depends on it, and nothing else."""
+
+    def f(x: Any) -> Any:
+        s, r = x[0], x[1]
+        for i in range(2, len(x) - 2):
+            s = s + 0.1 * math.sin(s) * x[i]
+            r = 0.5 * r + x[i]
+        return np.array([s, r, x[-1] * x[-2]])
+
+    x = at(120)
+    x[-2] = bad
+    plan = prepare(f, x, backend="numba")
+    found = plan(x).toarray()
+    clean = prepare(f, at(120))(at(120)).toarray()
+    np.testing.assert_allclose(found[:2], clean[:2], rtol=1e-12)
+    assert found[2, -1] == bad or (np.isnan(bad) and np.isnan(found[2, -1]))
+    assert found[2, -2] == x[-1]
+
+
+def test_linear_chains_are_constant() -> None:
+    """A chain with constant coefficients has one Jacobian for all x, and says so."""
+
+    def f(x: Any) -> Any:
+        s = x[0]
+        for i in range(1, len(x)):
+            s = 0.75 * s + 0.5 * x[i]
+        return np.array([s, 3.0 * s])
+
+    x = at(200)
+    plan = prepare(f, x)
+    expected = np.array([0.5 * 0.75 ** (199 - i) for i in range(200)])
+    expected[0] *= 2.0
+    np.testing.assert_allclose(plan(x).toarray(), [expected, 3.0 * expected], rtol=1e-12)
+    assert "linear" in str(plan.explain(color=False))
+
+
+def test_products_and_gradients_go_through_loops() -> None:
+    """Tangents and cotangents are Programs, whose chains are rolled too."""
+    x, n = at(400), 400
+    dense = sparse_jacobian(verlet, x).toarray()
+    rng = np.random.default_rng(2)
+    v, w = rng.normal(size=n), rng.normal(size=3)
+    np.testing.assert_allclose(jvp(verlet, x, v)[1], dense @ v, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(vjp(verlet, x)[1](w), w @ dense, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(gradient(lambda z: verlet(z)[0], x), dense[0], rtol=1e-11, atol=1e-12)
+
+
+def test_new_constants_need_nothing_new() -> None:
+    """Numbers that f captured are operands: the same loops serve others."""
+
+    def make(c: Floats) -> F:
+        def f(x: Any) -> Any:
+            s = x[0]
+            for i in range(1, len(x)):
+                s = s * x[i] + c[i]
+            return np.array([s])
+
+        return f
+
+    x = at(150)
+    for seed in (1, 2):
+        f = make(at(150, seed))
+        np.testing.assert_allclose(jacobian(f)(x).toarray(), stepped(f, x), rtol=1e-11)
+
+
+OPERATIONS: list[Callable[[Any, Any, Any], Any]] = [
+    lambda a, b, c: a + 0.3 * b,
+    lambda a, b, c: a * b,
+    lambda a, b, c: a - c,
+    lambda a, b, c: np.sin(a) * c,
+    lambda a, b, c: a / (2.0 + b * b),
+    lambda a, b, c: np.exp(-a * a) + b,
+    lambda a, b, c: 0.5 * a,
+    lambda a, b, c: c * c + a,
+]
+
+
+@st.composite
+def recurrences(draw: st.DrawFn) -> tuple[F, int]:
+    """A function of some carried numbers, a random body, and some results; and how many unknowns it has."""
+    carried, length = draw(st.integers(1, 3)), draw(st.integers(0, 60))
+    one = st.tuples(st.integers(0, len(OPERATIONS) - 1), st.integers(0, 9), st.integers(0, 9), st.integers(0, 3))
+    body = draw(st.lists(one, min_size=1, max_size=6))
+    updates = draw(st.lists(st.integers(0, 9), min_size=carried, max_size=carried))
+    asked = draw(st.sampled_from(["last", "all", "some"]))
+    backwards, constants = draw(st.booleans()), draw(st.booleans())
+
+    def f(x: Any) -> Any:
+        state = [x[k] for k in range(carried)]
+        found: list[Any] = []
+        turns_ = range(length - 1, -1, -1) if backwards else range(length)
+        for t in turns_:
+            outside = [x[t], x[0], 0.1 * t if constants else 0.25, x[(7 * t) % len(x)]]
+            values = list(state)
+            for operation, a, b, c in body:
+                left, right = values[a % len(values)], values[b % len(values)]
+                values.append(OPERATIONS[operation](left, right, outside[c]))
+            state = [np.tanh(values[u % len(values)]) if u > 6 else 0.5 * values[-1 - u % len(values)] for u in updates]
+            if asked == "all" or (asked == "some" and t % 5 == 0):
+                found.append(values[-1])
+        return np.array([*state, *found])
+
+    return f, max(length, carried, 1)
+
+
+@given(recurrences())
+@settings(max_examples=60, deadline=None)
+def test_random_recurrences(case: tuple[F, int]) -> None:
+    """Values are Python's, derivatives those of complex steps, by vectors carried forward and back."""
+    f, n = case
+    x = at(n, 5)
+    with pytest.MonkeyPatch.context() as patch:
+        lower_thresholds(patch)
+        value, expected = np.asarray(f(x)), stepped(f, x)
+        traced = run(f, [x], 0)
+        schedule = lower(traced.program, roll=True).schedule
+        buffers = buffers_of(schedule, traced, x)
+        NumpyExecutor(schedule).values(buffers)
+        np.testing.assert_allclose(buffers[schedule.output], value, rtol=1e-15, atol=0)
+        for strategy in ("forward", "reverse"):
+            found = prepare(f, x, strategy=strategy, backend="numpy")(x).toarray()
+            np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13)
+    engines.clear()
+
+
+@given(recurrences())
+@settings(max_examples=12, deadline=None)
+def test_random_recurrences_compiled(case: tuple[F, int]) -> None:
+    """The same in compiled code, where the cost model chooses."""
+    f, n = case
+    x = at(n, 6)
+    with pytest.MonkeyPatch.context() as patch:
+        lower_thresholds(patch)
+        plan = prepare(f, x, backend="numba")
+        np.testing.assert_allclose(plan(x).toarray(), stepped(f, x), rtol=1e-11, atol=1e-13)
+        np.testing.assert_allclose(plan.value_and_jacobian(x)[0], np.asarray(f(x)), rtol=1e-13, atol=1e-15)
+    engines.clear()
