@@ -21,6 +21,9 @@ DEVICE ?= cpu
 CUDA ?= 12
 IS_GPU = $(filter gpu,$(DEVICE))
 READY = $(if $(IS_GPU),cuda$(CUDA),ready)
+# Where nvidia-smi lists no GPU, nothing is installed for one.
+NO_GPU := $(if $(IS_GPU),$(if $(shell nvidia-smi --list-gpus 2>/dev/null),,none))
+SKIP = @echo "make $@ DEVICE=gpu: skipped, nvidia-smi lists no GPU (see docs/gpu.md); make $@ runs on the processor"
 
 # make test: worker processes (0: none), and further arguments of pytest.
 WORKERS ?= 2
@@ -39,15 +42,20 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
 
 .PHONY: demo
-demo: .venv-demo/$(READY) ## AC power flow on a real grid; CASE=case118 ARGS='--no-plot' choose; DEVICE=gpu CUDA=12
-	.venv-demo/bin/python docs/examples/$(if $(IS_GPU),gpu_newton,power_flow).py $(DEMO_OPTIONS)
+demo: $(if $(NO_GPU),,.venv-demo/$(READY)) ## AC power flow on a real grid; CASE=case118 ARGS='--no-plot' choose; DEVICE=gpu CUDA=12
+	$(if $(NO_GPU),$(SKIP),.venv-demo/bin/python docs/examples/$(if $(IS_GPU),gpu_newton,power_flow).py $(DEMO_OPTIONS))
 
 .PHONY: test
 test: lint types layers pytest ## everything that CI checks
 
 .PHONY: pytest
-pytest: .venv-test/ready ## tests, doctests and coverage only; WORKERS=0 PYTEST_ARGS='-k name' choose
+pytest: .venv-test/$(if $(NO_GPU),ready,$(READY)) ## tests, doctests and coverage only; WORKERS=0 PYTEST_ARGS='-k name' choose
 	$(TEST)/python -m pytest -n $(WORKERS) $(COVERAGE) $(PYTEST_ARGS)
+
+.PHONY: sanitize
+sanitize: $(if $(NO_GPU),,.venv-test/$(READY)) ## compute-sanitizer over the tests on a GPU: DEVICE=gpu CUDA=12
+	$(if $(NO_GPU),$(SKIP),for tool in memcheck racecheck; do compute-sanitizer --tool $$tool --error-exitcode 1 \
+		$(TEST)/python -m pytest -k 'gpu and not emulated' tests/sparsejac/device tests/coloring/device; done)
 
 .PHONY: lint
 lint: .venv-test/ready ## ruff: rules and format
@@ -68,8 +76,8 @@ layers: .venv-test/ready ## import-linter: layers and circles
 	$(TEST)/lint-imports --no-cache
 
 .PHONY: bench
-bench: .venv-bench/$(READY) ## benchmarks as a table and JSON; ARGS='...' choose; DEVICE=gpu CUDA=12
-	.venv-bench/bin/python -m bench $(if $(IS_GPU),--device gpu) $(ARGS)
+bench: $(if $(NO_GPU),,.venv-bench/$(READY)) ## benchmarks as a table and JSON; ARGS='...' choose; DEVICE=gpu CUDA=12
+	$(if $(NO_GPU),$(SKIP),.venv-bench/bin/python -m bench $(if $(IS_GPU),--device gpu) $(ARGS))
 
 .PHONY: fuzz
 fuzz: .venv-test/ready ## random programs against NumPy; ARGS='--count 20000 --seed 1 --jobs 2' choose

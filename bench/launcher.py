@@ -15,6 +15,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 CACHE_VARIABLE = "SPARSEJAC_CACHE_DIR"
 THREADS_VARIABLE = "SPARSEJAC_NUM_THREADS"
+BYTECODE_VARIABLE = "PYTHONDONTWRITEBYTECODE"
+"""Not handed on: an installed package has its bytecode, and to compile the text again takes longer than an import."""
+
 IMPORTS = ("numpy", "scipy.sparse", "sparsejac", "numba")
 """What most measurements import before their clock starts."""
 
@@ -94,6 +97,7 @@ class Launcher:
 
     def _start(self, files: list[str], cache: str) -> None:
         environment = {**os.environ, CACHE_VARIABLE: cache}
+        environment.pop(BYTECODE_VARIABLE, None)
         if self.threads is not None:
             environment[THREADS_VARIABLE] = str(self.threads)
         command = [sys.executable, "-m", "bench.worker", *files]

@@ -169,7 +169,8 @@ def fillers(
 
     def forward(first: int, last: int) -> int:
         nonlocal complete
-        complete = compiled(fill_columns)(first, last, complete, *entries, unsigned(places), unsigned(pointers), rows)
+        arrays = (unsigned(places), unsigned(pointers), rows)
+        complete = int(compiled(fill_columns)(first, last, complete, *entries, *arrays))
         return complete
 
     def backward(first: int, last: int) -> int:

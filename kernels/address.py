@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from math import prod
 from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
+
+from kernels.records import dataclass
 
 Index = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 Integer = TypeVar("Integer", np.int32, np.int64)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from kernels.lazy import load
 from kernels.memory import describe, maker
+from kernels.records import dataclass
 from kernels.source import Source, read_only
 
 FloatArray = npt.NDArray[np.float64]

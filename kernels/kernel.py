@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from kernels.operation import Operation
+from kernels.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from kernels.source import Source, read_only
 
 LoopVariant = Literal["value", "forward", "reverse"]
 
-_BLOCK, _ROOM = 64, 1 << 12
-"""Turns whose partial derivatives are computed at once, and numbers that there is room for."""
+_BLOCK, _LEAST, _ROOM = 64, 8, 1 << 12
+"""Turns whose partial derivatives are computed at once, at most and at least, and numbers that there is room for."""
 
 
 def print_loop(shape: LoopShape, variant: LoopVariant) -> Source:
@@ -67,55 +67,35 @@ def _value(shape: LoopShape) -> list[str]:
     """All values, turn by turn."""
     before = {load: maker for load, maker, turns in shape.made if turns}
     carried = sorted(set(before.values()))
-    lines = [f"c{maker} = b{shape.accesses[k].slot}[{_place(shape, k, 'np.uint64(0)')}]" for k, maker in _first(before)]
+    firsts = {maker: load for load, maker in reversed(before.items())}
+    lines = [f"c{m} = b{shape.accesses[k].slot}[{_place(shape, k, 'np.uint64(0)')}]" for m, k in firsts.items()]
     lines.append("for i in range(np.uint64(0), n0):")
-    kernel = shape.values
-    inside = expression_lines(
-        kernel,
-        kernel.outputs,
-        [a.slot for a in shape.accesses],
-        [_place(shape, k, "i") for k in range(len(shape.accesses))],
-    )
-    # Each line that loads begins with the name of the access: see `expression_lines`.
-    taken = {f"v{k} = ": f"v{k} = c{maker}" for k, maker in before.items()}
-    inside = [next((new for old, new in taken.items() if _loads(line, old)), line) for line in inside]
+    kernel, places = shape.values, [_place(shape, k, "i") for k in range(len(shape.accesses))]
+    inside = [f"v{k} = c{maker}" for k, maker in before.items()]
+    found = expression_lines(kernel, kernel.outputs, [a.slot for a in shape.accesses], places)
+    inside += [line for line in found if not line.startswith(tuple(f"v{k} = b" for k in before))]
     for number, (part, output) in enumerate(zip(shape.parts, kernel.outputs, strict=True)):
         inside.append(f"b{shape.accesses[part.store].slot}[{_place(shape, part.store, 'i')}] = v{output}")
         inside += [f"c{number} = v{output}"] if number in carried else []
-    return lines + [f"    {line}" for line in inside]
-
-
-def _first(before: dict[int, int]) -> list[tuple[int, int]]:
-    """For each part whose result of the turn before is taken, one access that loads it."""
-    found: dict[int, int] = {}
-    for load, maker in before.items():
-        found.setdefault(maker, load)
-    return [(load, maker) for maker, load in found.items()]
-
-
-def _loads(line: str, beginning: str) -> bool:
-    return line.startswith(f"{beginning}b")
+    return lines + _indented(inside)
 
 
 def _forward(shape: LoopShape) -> list[str]:
     """All values, and then tangents, turn by turn."""
-    lines = _value(shape)
-    columns = _columns(shape)
-    if not columns:
-        return lines
-    return lines + _in_blocks(shape, "block", [*_turns("i = first + r"), *_indented(_push(shape))])
+    if not _columns(shape):
+        return _value(shape)
+    return _value(shape) + _room(shape) + _in_blocks(shape, _push(shape))
 
 
 def _push(shape: LoopShape) -> list[str]:
-    size, columns, lines = _size(shape), _columns(shape), []
+    lines = []
     for number, part in enumerate(shape.parts):
         if not part.active:
             continue
         terms = []
         for j in part.active:
             k = part.loads[j]
-            lines += [f"p{number}_{j} = block[r + np.uint64({size * columns[number, j]})]"]
-            lines += [f"a{number}_{j} = {_place(shape, k, 'i')}"]
+            lines += [f"p{number}_{j} = {_partial(shape, number, j)}", f"a{number}_{j} = {_place(shape, k, 'i')}"]
             terms.append(f"p{number}_{j} * d{shape.accesses[k].slot}[a{number}_{j}, s]")
         lines.append(f"w{number} = {_place(shape, part.store, 'i')}")
         lines.append("for s in range(np.uint64(seeds)):")
@@ -127,22 +107,20 @@ def _reverse(shape: LoopShape) -> list[str]:
     """Adjoints, the last turn first; `start` and `stop` are seeds."""
     if not _columns(shape):
         return ["return"]
-    one = _carry(shape)
-    many = _in_blocks(shape, "block", [*_turns("i = last - ONE - r"), *_indented(_pull(shape))], backward=True)
-    room, *many = many
-    return [room, "if stop - start == 1:", *_indented(one), "else:", *_indented(many)]
+    many = _in_blocks(shape, _pull(shape), backward=True)
+    return [*_room(shape), "if stop - start == 1:", *_indented(_carry(shape)), "else:", *_indented(many)]
 
 
 def _pull(shape: LoopShape) -> list[str]:
     """Add to the adjoints of the loads of a turn, one after the other."""
-    size, columns, lines = _size(shape), _columns(shape), []
+    lines = []
     for number, part in reversed(list(enumerate(shape.parts))):
         if not part.active:
             continue
         lines.append(f"w{number} = {_place(shape, part.store, 'i')}")
         for j in part.active:
             k = part.loads[j]
-            lines.append(f"p{number}_{j} = block[i - first + np.uint64({size * columns[number, j]})]")
+            lines.append(f"p{number}_{j} = {_partial(shape, number, j)}")
             lines.append(f"a{number}_{j} = {_place(shape, k, 'i')}")
             lines.append("for s in range(np.uint64(start), np.uint64(stop)):")
             term = f"p{number}_{j} * d{shape.accesses[part.store].slot}[w{number}, s]"
@@ -157,10 +135,7 @@ def _carry(shape: LoopShape) -> list[str]:
     ones = [(number, j) for number in sorted(active) for j in shape.parts[number].active]
     carried = sorted({made[k][0] for k in _loaded(shape, ones) if made.get(k, (0, 0))[1]} & active)
     lines = ["e = np.uint64(start)", *(f"g{maker} = 0.0" for maker in carried)]
-    _, *blocks = _in_blocks(
-        shape, "block", [*_turns("i = last - ONE - r"), *_indented(_carry_turn(shape, made, carried))], backward=True
-    )
-    lines += blocks
+    lines += _in_blocks(shape, _carry_turn(shape, made, carried), backward=True)
     for maker in carried:
         k = next(k for k, (m, turns) in made.items() if (m, turns) == (maker, 1))
         lines.append(f"d{shape.accesses[k].slot}[{_place(shape, k, 'np.uint64(0)')}, e] += g{maker}")
@@ -172,7 +147,6 @@ def _loaded(shape: LoopShape, ones: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def _carry_turn(shape: LoopShape, made: dict[int, tuple[int, int]], carried: Sequence[int]) -> list[str]:
-    size, columns = _size(shape), _columns(shape)
     # What is added to the adjoint of a part: in its own turn, and in the turn before.
     now: dict[int, list[str]] = {}
     ahead: dict[int, list[str]] = {}
@@ -185,7 +159,7 @@ def _carry_turn(shape: LoopShape, made: dict[int, tuple[int, int]], carried: Seq
         lines.append(f"y{number} = {' + '.join(terms)}")
         for j in part.active:
             k, name = part.loads[j], f"t{number}_{j}"
-            lines.append(f"{name} = block[i - first + np.uint64({size * columns[number, j]})] * y{number}")
+            lines.append(f"{name} = {_partial(shape, number, j)} * y{number}")
             maker, turns = made.get(k, (-1, 0))
             if maker >= 0 and shape.parts[maker].active:
                 (ahead if turns else now).setdefault(maker, []).append(name)
@@ -201,31 +175,50 @@ def _columns(shape: LoopShape) -> dict[tuple[int, int], int]:
 
 
 def _size(shape: LoopShape) -> int:
-    """Turns of a block."""
-    return min(_BLOCK, max(_ROOM // max(len(_columns(shape)), 1), 1))
+    """Turns of a block; 0 where a turn has so many partial derivatives that they are used at once."""
+    size = min(_BLOCK, _ROOM // max(len(_columns(shape)), 1))
+    return size if size >= _LEAST else 0
 
 
-def _turns(turn: str) -> list[str]:
-    return ["for r in range(np.uint64(0), last - first):", f"    {turn}"]
+def _room(shape: LoopShape) -> list[str]:
+    """A place for the partial derivatives of a block."""
+    size = _size(shape)
+    return [f"block = np.empty({size * len(_columns(shape))})"] if size else []
 
 
-def _in_blocks(shape: LoopShape, room: str, inside: Sequence[str], *, backward: bool = False) -> list[str]:
-    """Some turns at a time: all their partial derivatives, then what is done with them."""
-    size, kernel = _size(shape), shape.partials
-    number = "count - 1 - c" if backward else "c"
-    lines = [
-        f"{room} = np.empty({size * len(_columns(shape))})",
+def _partial(shape: LoopShape, part: int, load: int) -> str:
+    """The partial derivative of a part by a load, in turn i."""
+    size, column = _size(shape), _columns(shape)[part, load]
+    return f"block[i - first + np.uint64({size * column})]" if size else f"v{shape.partials.outputs[column]}"
+
+
+def _in_blocks(shape: LoopShape, inside: Sequence[str], *, backward: bool = False) -> list[str]:
+    """Some turns at a time: all their partial derivatives, then what is done with them in each turn."""
+    size = _size(shape)
+    if not size:
+        turn = "i = n0 - ONE - r" if backward else "i = r"
+        lines = [turn, *_derivatives(shape, "i"), *inside]
+        return ["for r in range(np.uint64(0), n0):", *_indented(lines)]
+    results = [
+        f"block[j - first + np.uint64({size * column})] = v{o}" for column, o in enumerate(shape.partials.outputs)
+    ]
+    return [
         f"count = (np.int64(n0) + {size - 1}) // {size}",
         "for c in range(count):",
-        f"    first = np.uint64({number}) * np.uint64({size})",
+        f"    first = np.uint64({'count - 1 - c' if backward else 'c'}) * np.uint64({size})",
         f"    last = min(first + np.uint64({size}), n0)",
         "    for j in range(first, last):",
+        *_indented(_indented([*_derivatives(shape, "j"), *results])),
+        "    for r in range(np.uint64(0), last - first):",
+        f"        i = {'last - ONE - r' if backward else 'first + r'}",
+        *_indented(_indented(inside)),
     ]
-    places = [_place(shape, k, "j") for k in range(len(shape.accesses))]
-    found = expression_lines(kernel, kernel.outputs, [a.slot for a in shape.accesses], places)
-    found += [f"{room}[j - first + np.uint64({size * column})] = v{o}" for column, o in enumerate(kernel.outputs)]
-    lines += [f"        {line}" for line in found]
-    return lines + [f"    {line}" for line in inside]
+
+
+def _derivatives(shape: LoopShape, turn: str) -> list[str]:
+    """The partial derivatives of a turn."""
+    kernel, places = shape.partials, [_place(shape, k, turn) for k in range(len(shape.accesses))]
+    return expression_lines(kernel, kernel.outputs, [a.slot for a in shape.accesses], places)
 
 
 def _indented(lines: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ values alone: nobody differentiates what comes of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from math import prod
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from kernels.address import Address, Affine, Index, Table
 from kernels.kernel import Kernel
+from kernels.records import dataclass
 from kernels.shape import Kind, Unsigned, kind_of, pad, unsigned
 from kernels.step import Access
 

@@ -34,9 +34,7 @@ class Segment:
     loops: tuple[Merged, ...]
 
 
-def segments_of(
-    schedule: Schedule, chosen: Set[int] | None = None, read: Iterable[int] = ()
-) -> tuple[Segment, ...]:
+def segments_of(schedule: Schedule, chosen: Set[int] | None = None, read: Iterable[int] = ()) -> tuple[Segment, ...]:
     """The launches of a schedule, merged; buffers that only merged launches would read stay what they are.
 
     Parameters
@@ -166,17 +164,39 @@ def _grouped(launches: Sequence[Launch]) -> list[_Group]:
     writers: dict[int, list[int]] = {}
     for launch in _numbers_first(launches):
         first = max((k for load in launch.loads for k in writers.get(load.buffer, ())), default=0)
-        place = next((k for k in range(first, len(groups)) if _fits(groups[k], k, launch, writers)), len(groups))
-        if place == len(groups):
+        place = next((k for k in range(first, len(groups)) if _fits(groups[k], k, launch, writers)), None)
+        if place is None:
+            place = _postponed(groups, range(first), launch, writers)
+        if place is None:
+            place = len(groups)
             groups.append(_Group(launch))
         groups[place].add(launch)
         writers.setdefault(launch.store.buffer, []).append(place)
-    return groups
+    return [group for group in groups if group.results]
+
+
+def _postponed(groups: list[_Group], earlier: range, launch: Launch, writers: dict[int, list[int]]) -> int | None:
+    """The new place of a group that may as well run last, and then together with a launch."""
+    for k in earlier:
+        group = groups[k]
+        if not _fits(group, k, launch, writers):
+            continue
+        made = {store.buffer for store, _ in group.results}
+        if any(buffer in made for later in groups[k + 1 :] for buffer, _ in later.loads):
+            continue
+        for buffer in made:
+            writers[buffer] = [len(groups) if place == k else place for place in writers[buffer]]
+        groups[k] = _Group(group.like)
+        groups.append(group)
+        return len(groups) - 1
+    return None
 
 
 def _fits(group: _Group, k: int, launch: Launch, writers: dict[int, list[int]]) -> bool:
     """Whether a launch may run in the loop of group number k, and gains by that."""
     like = group.like
+    if not group.results:
+        return False
     if like.box != launch.box or like.row_box != launch.row_box or not _same_ranges(like.indptr, launch.indptr):
         return False
     inside = [load for load in launch.loads if k in writers.get(load.buffer, ())]

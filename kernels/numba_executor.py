@@ -14,12 +14,12 @@ from kernels.calls import CallRunner
 from kernels.checks import check_schedule
 from kernels.entry import Invocation
 from kernels.executor import Executor, Rows, allocate_partials, rows_of
+from kernels.kernel import Kernel
 from kernels.loop_printer import LoopVariant, print_loop
 from kernels.loops import LoweredLoop, lower_loop
 from kernels.merged import Merged, lower_merged
 from kernels.merged_printer import print_merged
 from kernels.merging import segments_of
-from kernels.kernel import Kernel
 from kernels.module import compile_source
 from kernels.numba_printer import HEADER, VARIANTS, Task, Variant, print_launch
 from kernels.shape import LoweredLaunch, active_slots, lower
@@ -82,7 +82,10 @@ class NumbaExecutor(Executor):
         for position, loops in self._merged:
             self._calls.before(position, buffers)
             for loop in loops:
-                loop.run_rows(loop.arguments(buffers))
+                if loop.work < 2 * WORK_PER_PIECE:
+                    loop.function(0, loop.length, *loop.arguments(buffers))
+                else:
+                    loop.run_rows(loop.arguments(buffers))
         self._calls.after_all(buffers)
 
     @cached_property
@@ -180,7 +183,9 @@ class NumbaExecutor(Executor):
             then one loop.
         """
         if read is not None and not (self.schedule.has_loops or self.schedule.calls):
-            codes = [_merged_code(merged) for part in segments_of(self.schedule, launches, read) for merged in part.loops]
+            codes = [
+                _merged_code(merged) for part in segments_of(self.schedule, launches, read) for merged in part.loops
+            ]
             return [code.invocation(code.arguments(buffers)) for code in codes]
         chosen = [code for code in self._codes("value") if launches is None or code.position in launches]
         return [launch.invocation(launch.arguments(buffers)) for launch in chosen]

@@ -7,7 +7,7 @@ stride is 1, 0 or anything else is shape, because loops over neighbouring places
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from kernels.address import Address, Affine, Index
 from kernels.kernel import Kernel
+from kernels.records import dataclass
 from kernels.step import Launch
 
 Kind = Literal["unit", "still", "strided", "table32", "table64"]

@@ -6,7 +6,6 @@ All buffers are flat float64 arrays. Launches that need each other's results tur
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from kernels.address import Address
 from kernels.kernel import Kernel
+from kernels.records import dataclass
 
 Index = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 

@@ -6,7 +6,7 @@ differentiates it: it writes entries of Jacobians.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from kernels.address import Address, Affine, Index
 from kernels.kernel import Kernel
+from kernels.records import dataclass
 from kernels.shape import AccessShape, Kind, Unsigned, kind_of, numbers_of, pad, unsigned
 from kernels.step import Access
 
@@ -37,8 +38,8 @@ class Store:
 class Sweep:
     """A kernel run at each point of a box, point after point in C order, at each point result after result.
 
-    Results that are stored are stored before any is added to the same place. No two of them go to one place. Results may
-    be stored to buffers that are not loaded from, only.
+    Results that are stored are stored before any is added to the same place. No two of them go to one place. Results
+    may be stored to buffers that are not loaded from, only.
 
     Parameters
     ----------
@@ -198,7 +199,9 @@ def lower_sweep(sweep: Sweep) -> LoweredSweep:
     geometry = np.array(numbers, dtype=np.int64).view(np.uint64)
     adds = tuple(store.adds for store in sweep.stores)
     block, by_rows = _block(sweep, addresses[len(sweep.loads) :]), sweep.by_rows or _is_split(sweep)
-    kernel, still = sweep.kernel, by_rows and _is_still(sweep)
+    kernel, kinds = sweep.kernel, [place.access.kind for place in places[len(sweep.loads) :]]
+    added = {kind for kind, store in zip(kinds, sweep.stores, strict=True) if store.adds}
+    still = by_rows and added == {"still"} and _is_apart([store.access for store in sweep.stores if store.adds])
     shape = SweepShape(kernel.digest, len(box), tuple(places), adds, len(leading), bits, block, by_rows, still, kernel)
     return LoweredSweep(shape, geometry, _interleaved(leading, wide=wide), slots, box[0])
 
@@ -261,19 +264,14 @@ def columns(kernel: Kernel) -> dict[int, tuple[int, bool]]:
     return found
 
 
-def _is_still(sweep: Sweep) -> bool:
-    """Whether results are added to places that stay as they are along the innermost dimension, no two to one."""
-    added = [store.access for store in sweep.stores if store.adds]
-    affine = [access.address for access in added if isinstance(access.address, Affine)]
-    if len(affine) < len(added) or not added or not sweep.box:
-        return False
-    steps = {address.strides for address in affine}  # equal ones lead to different places at each point
-    places = {(access.buffer, access.address.key) for access in added}
-    return len(steps) == 1 and affine[0].strides[-1] == 0 and len(places) == len(added)
+def _is_apart(accesses: list[Access]) -> bool:
+    """Whether affine accesses lead to different places at each point: equal strides do."""
+    steps = {access.address.strides for access in accesses if isinstance(access.address, Affine)}
+    return len(steps) == 1 and len({(access.buffer, access.address.key) for access in accesses}) == len(accesses)
 
 
 def _is_split(sweep: Sweep) -> bool:
-    """Whether what is added is better done once a row is stored: it keeps the loop that stores from being vectorised."""
+    """Whether results are better added once a row is stored: they keep the loop that stores from being vectorised."""
     adds = [output for output, store in zip(sweep.kernel.outputs, sweep.stores, strict=True) if store.adds]
     if len(sweep.box) < 2 or not adds or len(adds) == len(sweep.stores) or sweep.box[-1] >= _BLOCK:
         return False

@@ -7,7 +7,6 @@ stretch of them that stays in the processor's cache is read for nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy.typing as npt
 from kernels import product_loops
 from kernels.address import Index
 from kernels.products import compiled
+from kernels.records import dataclass
 from kernels.shape import Unsigned, unsigned
 from kernels.threads import WORK_PER_PIECE, run_pieces, split
 
@@ -174,5 +174,6 @@ def _written(numbers: FloatArray, period: int, breaks: Index) -> Tiles | None:
         pieces.append((add(numbers[done:]), done, len(numbers) - done))
     if used > most or not pieces:
         return None
-    kind = np.int32 if len(numbers) <= np.iinfo(np.int32).max else np.int64
-    return Tiles(np.concatenate(source), np.array(pieces, dtype=kind).reshape(-1), len(numbers))
+    table = np.array(pieces, dtype=np.int64).reshape(-1)
+    is_short = len(numbers) <= np.iinfo(np.int32).max
+    return Tiles(np.concatenate(source), table.astype(np.int32) if is_short else table, len(numbers))

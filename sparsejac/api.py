@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kernels.lazy import Lazy
+from kernels.records import dataclass
 from sparsejac.arguments import as_pattern
 from sparsejac.blocks import Blocks
 from sparsejac.engine import Engine

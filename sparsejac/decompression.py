@@ -8,7 +8,7 @@ decompression is a gather. Wide compressed matrices are computed and read in chu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from kernels.entry import Invocation
 from kernels.products import gather, gather_invocation, place, place_invocation
+from kernels.records import dataclass
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
 
 Side = Literal["column", "row"]

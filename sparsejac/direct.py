@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kernels.records import dataclass
 from sparsejac.arguments import is_operand
 from sparsejac.decisions import DecisionError
 from sparsejac.engine import Engine

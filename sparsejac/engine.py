@@ -253,10 +253,10 @@ class Engine(Candidates):
             entries = parts.constant_entries(inputs) if parts is not None and parts.linear and not read else None
             if entries is None:
                 return self._write(inputs, out, read, check)
-            if self.form is None:
+            if self.form is None and parts is not None:
                 parts.put(entries, out)
             else:
-                out[...] = entries[self.form.sources]
+                out[...] = entries if self.form is None else entries[self.form.sources]
             return []
         given = inputs if parts is None else parts.completed(inputs)
         if given is None:

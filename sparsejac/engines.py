@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.lazy import Lazy
+from kernels.records import dataclass
 from sparsejac.addressing import remembering
 from sparsejac.candidates import ROLLING
 from sparsejac.engine import Engine

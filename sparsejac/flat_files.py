@@ -16,12 +16,14 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from kernels.records import dataclass
 
 _MARK = b"sparsejac flat 1"
 _START = struct.Struct("<16sQI")

@@ -7,16 +7,21 @@ than a stated number of operations for each of its elements; everything else bec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import prod
 
 from kernels.address import Address, Affine, Table
+from kernels.lazy import Lazy
 from kernels.merged import cuts_of
+from kernels.records import dataclass
 from kernels.step import Access, Call, Guard, Schedule
 from sparsejac.addressing import composed, contiguous, covers
 from sparsejac.launches import Root, in_turns, launch_of
 from sparsejac.program import Load, Node, Program, is_zero
-from sparsejac.rolling.program import Rolled, rolled
+
+ROLLING = Lazy("sparsejac.rolling.program")
+Homes = Mapping[int, tuple[Node, int]]
+"""Where maps are stored: see `sparsejac.rolling.program.Rolled`."""
 
 RECOMPUTATION = 32
 """Weight of an operation (see `Operation.weight`) that may be repeated for each element of a shared node."""
@@ -32,6 +37,13 @@ LARGEST_OF_VALUES = 500
 
 LIGHT = 2
 """Weight of what is computed at places in no order rather than there where it is: more costs more than a number read."""
+
+HEAVY, ELEMENTARY = 8, 16
+"""Weight of what is computed apart from the sums that it goes into, several times and once: sums are no work for
+vector instructions, as they add one number after the other."""
+
+MOST_STORED = 1 << 20
+"""Numbers up to which that is so: larger vectors take longer to be written and read again."""
 
 
 def schedule(program: Program) -> Schedule:
@@ -78,14 +90,17 @@ def lower(program: Program, *, roll: bool = False, values_only: bool = False) ->
     values_only : bool
         Whether nobody asks for derivatives of the launches: they have none then, and may be longer.
     """
-    found = rolled(program) if roll else Rolled(program)
-    lowering = _Lowering(found, values_only=values_only)
+    if roll:
+        found = ROLLING.rolled(program)
+        lowering = _Lowering(found.program, found.homes, found.loops, values_only=values_only)
+    else:
+        lowering = _Lowering(program, values_only=values_only)
     return Lowered(program, lowering.schedule(), lowering.buffers)
 
 
 def unfused(program: Program) -> tuple[Schedule, tuple[Node, ...]]:
     """The launches that compute a Program with a buffer for every node, and the node of each launch."""
-    lowering = _Lowering(Rolled(program), fuse=False)
+    lowering = _Lowering(program, fuse=False)
     made = lowering.schedule()
     return made, tuple(growing.root.node for growing in reversed(lowering.roots))
 
@@ -115,9 +130,17 @@ class _Demands:
 class _Lowering:
     """Decides on the nodes from the output to the inputs: when one is met, all its readers are known."""
 
-    def __init__(self, found: Rolled, *, fuse: bool = True, values_only: bool = False) -> None:
-        self.program = program = found.program
-        self.homes, self.loops = found.homes, found.loops
+    def __init__(
+        self,
+        program: Program,
+        homes: Homes | None = None,
+        loops: Mapping[int, int] | None = None,
+        *,
+        fuse: bool = True,
+        values_only: bool = False,
+    ) -> None:
+        self.program = program
+        self.homes, self.loops = homes or {}, loops or {}
         self.fuse = fuse
         self.values_only = values_only
         self.largest = LARGEST_OF_VALUES if values_only else LARGEST_KERNEL
@@ -228,8 +251,14 @@ class _Lowering:
         return again <= 0 or node.primitive.operation.weight * again <= RECOMPUTATION * node.size
 
     def _is_light(self, node: Node, readings: list[tuple[_Growing, Address]]) -> bool:
-        """Whether little is computed and read where a node is read at places in no order, if it is so at many."""
+        """Whether little is computed where no vector instructions are: in sums, and at places in no order, if many."""
         points = sum(address.points for _, address in readings if isinstance(address, Table) and not _in_runs(address))
+        slow = [address.points for reader, address in readings if reader.root.is_sum or _is_spread(address)]
+        again = sum(slow) > node.size
+        assert node.primitive is not None
+        work = self.work[node.index] if again else node.primitive.operation.weight
+        if slow and work >= (HEAVY if again else ELEMENTARY) and node.size <= MOST_STORED:
+            return False
         if 2 * points < node.size:
             return True
         once = sum(address.points for _, address in readings) <= node.size
@@ -271,6 +300,11 @@ def reads(program: Program, work: Mapping[int, int]) -> dict[int, int]:
         else:
             found[node.index] = int(node.size > 1)
     return found
+
+
+def _is_spread(address: Address) -> bool:
+    """Whether one place is read along a whole dimension."""
+    return isinstance(address, Affine) and any(n > 1 and s == 0 for n, s in zip(address.box, address.strides, strict=True))
 
 
 def _in_runs(table: Table) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from kernels.address import Address, Affine, Index, Table
 from kernels.kernel import Kernel, KernelBuilder
 from kernels.operation import Operation
+from kernels.records import dataclass
 from kernels.step import Access, Launch
 from sparsejac.addressing import collapse, composed
 from sparsejac.partials import differentiable_loads, linearized
@@ -52,6 +52,11 @@ class Root:
     buffer: int
     reduced: int = 0
     loop: int = 0
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether points are added up."""
+        return bool(self.reduced) or self.indptr is not None
 
     @property
     def indptr(self) -> Index | None:

@@ -9,7 +9,6 @@ import inspect
 import linecache
 import sys
 import sysconfig
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
@@ -18,6 +17,8 @@ from typing import Any
 
 import numpy as np
 import scipy
+
+from kernels.records import dataclass
 
 _LIBRARIES = tuple(
     f"{Path(origin).resolve().parent}/"

@@ -7,17 +7,18 @@ results that somebody reads, pulled back, whichever are fewer. A chain with one 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kernels.records import dataclass
 from kernels.step import Launch, Schedule
 
 Ints = npt.NDArray[np.int64]
 Masks = Sequence[npt.NDArray[np.bool_] | None]
 
+_Step = tuple[list[int], list[int], list[tuple[list[int], list[int], list[bool] | None]]]
+_NONE: Ints = np.empty(0, dtype=np.int64)
 _CHUNK = 1 << 22
 """Bits that are unpacked at once."""
 
@@ -117,8 +118,8 @@ class _Turns:
     def _sets(self, forward: bool) -> dict[int, list[int]]:
         """For each place of each buffer the set of numbers that it depends on, or of results that depend on it."""
         sets: dict[int, list[int]] = {}
-        for buffer, stored in self.own.items():
-            sets[buffer] = [0] * len(stored)
+        for buffer, own in self.own.items():
+            sets[buffer] = [0] * len(own)
         for buffer, places in self.given:
             sets.setdefault(buffer, [0] * (1 + int(places[-1])))
         number = 0
@@ -127,24 +128,11 @@ class _Turns:
             for place in places.tolist():
                 target[place] |= 1 << number
                 number += 1
-        steps = list(self._steps(sets))
-        turns = range(self.turns) if forward else range(self.turns - 1, -1, -1)
-        for turn in turns:
-            for at, stored, loads in steps if forward else reversed(steps):
-                if forward:
-                    total = 0
-                    for source, places, live in loads:
-                        if live is None or live[turn]:
-                            total |= source[places[turn]]
-                    at[stored[turn]] = total
-                else:
-                    total = at[stored[turn]]
-                    for source, places, live in loads:
-                        if live is None or live[turn]:
-                            source[places[turn]] |= total
+        carry = _push if forward else _pull
+        carry(list(self._steps(sets)), self.turns)
         return sets
 
-    def _steps(self, sets: dict[int, list[int]]) -> Iterator[tuple[list[int], list[int], list[tuple[Any, ...]]]]:
+    def _steps(self, sets: dict[int, list[int]]) -> Iterator[_Step]:
         """For each launch the sets and places of its store, and those of its active loads."""
         for launch, mask in self.pairs:
             loads = [
@@ -155,7 +143,26 @@ class _Turns:
             yield sets[launch.store.buffer], launch.store.address.table().tolist(), loads
 
 
-_NONE: Ints = np.empty(0, dtype=np.int64)
+def _push(steps: Sequence[_Step], turns: int) -> None:
+    """From what is read to what is stored, turn by turn."""
+    for turn in range(turns):
+        for at, stored, loads in steps:
+            total = 0
+            for source, places, live in loads:
+                if live is None or live[turn]:
+                    total |= source[places[turn]]
+            at[stored[turn]] = total
+
+
+def _pull(steps: Sequence[_Step], turns: int) -> None:
+    """From what is stored to what is read, the last turn first."""
+    for turn in range(turns - 1, -1, -1):
+        for at, stored, loads in reversed(steps):
+            total = at[stored[turn]]
+            if total:
+                for source, places, live in loads:
+                    if live is None or live[turn]:
+                        source[places[turn]] |= total
 
 
 def _read(launch: Launch) -> list[tuple[int, list[int]]]:

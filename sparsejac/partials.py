@@ -5,9 +5,8 @@ Griewank & Walther, Evaluating Derivatives, 2nd ed. 2008, section 3.2: one backw
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from kernels.kernel import Instruction, Kernel, KernelBuilder
+from kernels.records import dataclass
 from sparsejac.primitives import PRIMITIVES, Primitive, Term
 
 

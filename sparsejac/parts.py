@@ -7,7 +7,7 @@ and each evaluation first finds the entries that go with its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from operator import is_
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import numpy as np
 from kernels.entry import Invocation
 from kernels.executor import Executor, allocate
 from kernels.products import add_at, add_at_invocation, copy_invocation
+from kernels.records import dataclass
 from kernels.step import Schedule
 from kernels.tiles import Tiles, put, tiled
 from sparsejac.backend import Backend

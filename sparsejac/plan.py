@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.lazy import load
+from kernels.records import dataclass
 from sparsejac.addressing import following_twice
 from sparsejac.direct import Direct
 from sparsejac.engine import Engine

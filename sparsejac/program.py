@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import prod
 from typing import Any, Literal, Protocol
 
@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Index, identity
+from kernels.records import dataclass
 from sparsejac.location import NOWHERE, Site, user_site
 from sparsejac.primitives import PRIMITIVES, Primitive
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from kernels.address import Address, Affine
+from kernels.records import dataclass
 from sparsejac.addressing import Box, composed, contiguous, covers
 from sparsejac.boxes import Ranges, SplitError, UnalignedError, cells, contains, full, inside, merged, overlap, upright
 from sparsejac.location import Site

@@ -7,7 +7,6 @@ the union of the rows of these patterns that its points load.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,10 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from kernels.address import Address, Affine, Table
+from kernels.lazy import Lazy
+from kernels.records import dataclass
 from kernels.step import Access, Launch, Schedule
 from kernels.symbolic import RowPool
-from sparsejac.loop_patterns import reached_through
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
 
 Live = tuple[npt.NDArray[np.bool_] | None, ...]
@@ -28,6 +28,8 @@ _SPARSE_SHARE = 0.1
 
 COMPILED_FROM = 1_000_000
 """Rows loaded by a launch from which compiled loops go through them."""
+
+LOOPS = Lazy("sparsejac.loop_patterns")
 
 _INT32_MAX = np.iinfo(np.int32).max
 
@@ -297,7 +299,7 @@ def _sole_writer(schedule: Schedule) -> int | None:
 
 def _detect_loop(schedule: Schedule, step: range, masks: Live, running: RunningRows) -> int:
     """Patterns of the results of a loop that somebody reads; the number of rows that they were put together from."""
-    found = reached_through(schedule, step, masks)
+    found = LOOPS.reached_through(schedule, step, masks)
     count, rows = len(found.places), None
     for buffer, (results, places) in found.sources.items():
         indptr = np.searchsorted(results, np.arange(count + 1))

@@ -10,13 +10,15 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from itertools import accumulate
 from math import prod
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from kernels.records import dataclass
 
 T = TypeVar("T")
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
+from kernels import product_loops
 from kernels.entry import Invocation
 from kernels.products import (
+    compiled,
     gather,
     gather_invocation,
     pair_products,
@@ -18,6 +20,7 @@ from kernels.products import (
     slot_sums,
     slot_sums_invocation,
 )
+from kernels.records import dataclass
 from sparsejac.pattern import IndexArray
 
 FloatArray = npt.NDArray[np.float64]
@@ -56,6 +59,18 @@ class Sums:
             pair_products(self.left, self.right, done, done, out)
         else:
             pair_sums(self.indptr, self.left, self.right, done, done, out)
+
+    def compile(self) -> None:
+        """Compile the loop of `run`, which then serves however little there is to do."""
+        loops: dict[tuple[bool, bool], Callable[..., None]] = {
+            (False, False): product_loops.pair_sums,
+            (False, True): product_loops.pair_products,
+            (True, False): product_loops.slot_sums,
+            (True, True): product_loops.gather,
+        }
+        loop = loops[self.right is None, self.indptr is None]
+        tables = [table for table in (self.indptr, self.left, self.right) if table is not None]
+        compiled(loop, tuple(table.dtype.itemsize for table in tables), 1 if self.right is None else 2)
 
     def invocation(self, pool: FloatArray, out: FloatArray) -> Invocation:
         """`run` for an entry."""

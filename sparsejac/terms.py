@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from kernels.records import dataclass
 from sparsejac.pattern import IndexArray, index_dtype
 
 _SPREAD = 8

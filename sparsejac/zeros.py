@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from typing import Any
@@ -23,6 +22,7 @@ import numpy.typing as npt
 from kernels.address import Address, Table
 from kernels.kernel import Kernel
 from kernels.operation import Operation
+from kernels.records import dataclass
 from kernels.step import Access, Launch, Schedule
 from sparsejac.sparsity import Live, point_bounds
 

@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 
 # Entries up to which Python's integers as sets of colors answer sooner than numba is imported.
 SMALL = 50_000
-# All bits of a word of 32.
-FULL_32 = np.uint64(0xFFFFFFFF)
 
 
 class Nets(Protocol):
@@ -123,10 +121,8 @@ def natural(graph: BipartiteGraph) -> Colors:
     """
     n = graph.num_vertices
     untouched = graph.vertices_are_columns and not graph.is_transposed and n > 0
-    if untouched and not is_scattered(graph.pattern):
-        arrays = (unsigned(graph.pattern.indptr), unsigned(graph.pattern.indices))
-        if pays(color_columns, graph.entries, SMALL, arrays[1:]):
-            return _from_rows(graph, *arrays)
+    if untouched and not is_scattered(graph.pattern) and pays(color_columns, graph.entries, SMALL):
+        return _from_rows(graph, unsigned(graph.pattern.indptr), unsigned(graph.pattern.indices))
     ptr, nets = graph.vertex_ptr, graph.vertex_nets
     if not pays(color_range, graph.entries, SMALL, (unsigned(ptr), unsigned(nets))):
         return first_fit(graph, np.arange(n, dtype=graph.dtype))
@@ -138,9 +134,9 @@ def natural(graph: BipartiteGraph) -> Colors:
 def _from_rows(graph: BipartiteGraph, indptr: npt.NDArray[Any], indices: npt.NDArray[Any]) -> Colors:
     """Color columns and bring the pattern into columns, in one go."""
     n, dtype = graph.num_vertices, indices.dtype
-    pointers, rows = np.empty(n + 1, dtype), np.empty(len(indices), dtype)
+    pointers, places, rows = np.empty(n + 1, dtype), np.zeros(n, dtype), np.empty(len(indices), dtype)
     used, colors = np.zeros(graph.num_nets, np.uint32), np.empty(n, np.int32)
-    done = compiled(color_columns)(indptr, indices, FULL_32, pointers, np.zeros(n, dtype), rows, used, colors)
+    done = compiled(color_columns)(indptr, indices, pointers, places, rows, used, colors)
     graph.adopt_transposed(pointers.view(graph.dtype), rows.view(graph.dtype))
     if done == n:
         return colors
@@ -279,7 +275,7 @@ def advance(progress: Progress, stop: int) -> None:
     """Color up to a place of the order."""
     vertices = (unsigned(progress.vertex_ptr), unsigned(progress.vertex_nets))
     while progress.done < stop and progress.lists is None:
-        last = (np.uint64(np.iinfo(progress.used.dtype).max), progress.used, progress.colors)
+        last = (progress.used, progress.colors)
         if progress.order is None:
             progress.done = compiled(color_range)(progress.done, stop, *vertices, *last)
         else:
@@ -290,8 +286,8 @@ def advance(progress: Progress, stop: int) -> None:
     if progress.done < stop:
         assert progress.lists is not None
         order = np.arange(stop, dtype=progress.vertex_nets.dtype) if progress.order is None else progress.order[:stop]
-        which = (progress.wanted, unsigned(progress.graph.net_ptr), unsigned(order), progress.given, progress.done)
-        compiled(color_beyond_word)(*vertices, *which, progress.used, *progress.lists, progress.colors)
+        state = (unsigned(order), progress.given, progress.done, progress.used, *progress.lists, progress.colors)
+        compiled(color_beyond_word)(*vertices, progress.wanted, unsigned(progress.graph.net_ptr), *state)
         progress.done = stop
 
 

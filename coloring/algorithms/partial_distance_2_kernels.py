@@ -35,73 +35,66 @@ def color_within_word(
     order: Index,
     given: int,
     done: int,
-    full: np.uint64,
     used: Words,
     colors: Ints32,
 ) -> int:
     """Color from place `done` of the order on until a vertex finds all colors of a word taken; return its place.
 
     The first vertices of the order, as many as `given`, have a color already. Net i holds its colors as bits in
-    ``used[i]``, and in a partial problem those of wanted entries in ``used[num_nets + i]``; all bits set are `full`.
-    Modifies `used` and `colors`.
+    ``used[i]``, and in a partial problem those of wanted entries in ``used[num_nets + i]``. Modifies `used` and
+    `colors`.
     """
-    bits = 8 * used.itemsize
     for position in range(done, len(order)):
         vertex = order[position]
         begin, end = vertex_ptr[vertex], vertex_ptr[vertex + 1]
         if position < given:
-            if colors[vertex] >= bits:
-                return position
-            lowest = ONE << np.uint64(colors[vertex])
+            lowest = ONE << np.uint64(colors[vertex]) if colors[vertex] < 64 else np.uint64(0)
         else:
-            taken = np.uint64(0)
+            taken = used.dtype.type(0)
             for k in range(begin, end):
                 asked = vertex_nets[k]
                 if wanted is not None and not wanted[k]:
                     asked += num_nets
                 taken |= used[asked]
-            if taken == full:
-                return position
-            lowest = ~taken & (taken + ONE)
+            lowest = ~np.uint64(taken) & (np.uint64(taken) + ONE)
+        bit = used.dtype.type(lowest)
+        if bit == 0:
+            return position  # the color is none of the word
+        if position >= given:
             colors[vertex] = PLACES[(lowest * DE_BRUIJN) >> SHIFT]
         for k in range(begin, end):
-            used[vertex_nets[k]] |= lowest
+            used[vertex_nets[k]] |= bit
             if wanted is not None and wanted[k]:
-                used[num_nets + vertex_nets[k]] |= lowest
+                used[num_nets + vertex_nets[k]] |= bit
     return len(order)
 
 
-def color_range(
-    first: int, last: int, vertex_ptr: Index, vertex_nets: Index, full: np.uint64, used: Words, colors: Ints32
-) -> int:
+def color_range(first: int, last: int, vertex_ptr: Index, vertex_nets: Index, used: Words, colors: Ints32) -> int:
     """Color a range of vertices in natural order, all of whose entries are wanted, as `color_within_word` does."""
     start = vertex_ptr[first]
     for vertex in range(first, last):
         stop = vertex_ptr[vertex + 1]
-        taken = np.uint64(0)
+        taken = used.dtype.type(0)
         for k in range(start, stop):
             taken |= used[vertex_nets[k]]
-        if taken == full:
-            return vertex
-        lowest = ~taken & (taken + ONE)
+        lowest = ~np.uint64(taken) & (np.uint64(taken) + ONE)
+        bit = used.dtype.type(lowest)
+        if bit == 0:
+            return vertex  # the lowest bit that is left is none of the word
         for k in range(start, stop):
-            used[vertex_nets[k]] |= lowest
+            used[vertex_nets[k]] |= bit
         colors[vertex] = PLACES[(lowest * DE_BRUIJN) >> SHIFT]
         start = stop
     return last
 
 
 def color_columns(
-    indptr: Index,
-    indices: Index,
-    full: np.uint64,
-    pointers: Index,
-    places: Index,
-    rows: Index,
-    used: Words,
-    colors: Ints32,
+    indptr: Index, indices: Index, pointers: Index, places: Index, rows: Index, used: Words, colors: Ints32
 ) -> int:
-    """Bring a pattern into columns and color them in natural order, as `color_range` does; `places` is all zero."""
+    """Bring a pattern into columns and color them in natural order, as `color_range` does.
+
+    Modifies `pointers` and all that follow; `places` is all zero.
+    """
     for k in range(len(indices)):
         places[indices[k]] += 1
     begin = places[0] - places[0]
@@ -115,7 +108,7 @@ def color_columns(
             column = indices[k]
             rows[places[column]] = row
             places[column] += 1
-    return color_range(0, len(colors), pointers, rows, full, used, colors)
+    return color_range(0, len(colors), pointers, rows, used, colors)
 
 
 def color_beyond_word(

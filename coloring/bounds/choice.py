@@ -18,7 +18,7 @@ from coloring.bounds.patches import SIZES, among, near_vertices, raise_by_search
 from coloring.bounds.peeling import peel
 from coloring.demand import Colors
 from coloring.graphs import Graph, build_graph
-from coloring.pattern import Pattern, PatternLike, as_pattern
+from coloring.pattern import Index, Pattern, PatternLike, as_pattern
 from coloring.problems import Problem, ProblemName, as_problem
 from coloring.search import as_instance
 
@@ -76,15 +76,20 @@ def bound_later(problem: Problem, graph: Graph, colors: Colors) -> Bound:
     """Bound the colors when the bound is first read, from arrays that nobody else writes to."""
     pattern = graph.pattern
     if isinstance(graph, BipartiteGraph) and graph.is_transposed:
-        # The same graph, whose vertices and nets have changed places in a pattern of our own.
-        mine = Pattern(graph.pointers, graph.rows_of_columns, (pattern.shape[1], pattern.shape[0]))
-        return DeferredBound(partial(_bound_graph, problem, mine, not graph.vertices_are_columns, colors))
+        arrays = (graph.pointers, graph.rows_of_columns)
+        return DeferredBound(
+            partial(_bound_columns, problem, arrays, pattern.shape, graph.vertices_are_columns, colors)
+        )
     mine = Pattern(pattern.indptr.copy(), pattern.indices.copy(), pattern.shape)
     return DeferredBound(partial(_bound_pattern, problem, mine, colors))
 
 
-def _bound_graph(problem: Problem, pattern: Pattern, vertices_are_columns: bool, colors: Colors) -> Bound:
-    return bound_colors(problem, BipartiteGraph(pattern, vertices_are_columns), _count(colors))
+def _bound_columns(
+    problem: Problem, arrays: tuple[Index, Index], shape: tuple[int, int], vertices_are_columns: bool, colors: Colors
+) -> Bound:
+    """Bound the colors of a graph whose pattern is given by columns: rows and columns change places."""
+    graph = BipartiteGraph(Pattern(*arrays, (shape[1], shape[0])), not vertices_are_columns)
+    return bound_colors(problem, graph, _count(colors))
 
 
 def _bound_pattern(problem: Problem, pattern: Pattern, colors: Colors) -> Bound:

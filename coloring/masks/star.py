@@ -128,7 +128,7 @@ def _dive(partial: Partial, turns: int, work: int) -> bool | None:
     while left:
         vertex = min(left, key=partial.scores.__getitem__)
         del left[vertex]
-        untried, log = ~partial.barred[vertex] & everything & ((2 << used) - 1), []
+        untried, log = ~partial.barred[vertex] & everything & ((2 << used) - 1), Log()
         while True:
             while not untried:
                 left[vertex] = None

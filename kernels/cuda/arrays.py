@@ -42,7 +42,7 @@ class Arrays:
         numbers = []
         for array in arrays:
             if id(array) not in self._roots:
-                if array.base is not None and array.base.size != array.size:
+                if isinstance(array.base, np.ndarray) and array.base.size != array.size:
                     raise ValueError(f"print_module: an {role} is a view of {array.base.size} numbers; give it whole")
                 self._roots[id(array)] = self._add(role, array.size, keep=array)
             number = self._roots[id(array)]

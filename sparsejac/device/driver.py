@@ -13,7 +13,7 @@ from sparsejac.location import user_location
 _CURES = (
     (
         "cudaErrorInsufficientDriver",
-        "the NVIDIA driver is older than CuPy's CUDA",
+        "the NVIDIA driver is missing, or older than CuPy's CUDA",
         "update the driver, or install CuPy for the CUDA version that `nvidia-smi` shows: sparsejac[cuda12] or "
         "sparsejac[cuda13]",
     ),
@@ -28,13 +28,17 @@ _CURES = (
         "CuPy does not find NVRTC, the compiler of CUDA",
         'install what belongs to this CuPy: pip install "cupy-cuda12x[ctk]", or the CUDA toolkit',
     ),
-    (
-        "Failure finding",
-        "CuPy does not find a library of CUDA (cuBLAS, cuSOLVER or cuSPARSE)",
-        'install what belongs to this CuPy: pip install "cupy-cuda12x[ctk]", or the CUDA toolkit',
+    *(
+        (
+            library,
+            "CuPy does not find the libraries (cuBLAS, cuSOLVER, ...) of the CUDA version that it was made for",
+            'install them with CuPy for the CUDA version that `nvidia-smi` shows: pip install "cupy-cuda12x[ctk]" or '
+            '"cupy-cuda13x[ctk]"',
+        )
+        for library in ("Failure finding", "libcudart", "libcublas", "libcusparse", "libcusolver", "libnvJitLink")
     ),
     (
-        "libcuda",
+        "libcuda.",
         "there is no NVIDIA driver",
         "install the driver; in a container, start it with access to the GPU (--gpus all)",
     ),
@@ -72,12 +76,20 @@ def here() -> tuple[int, int]:
 
 def linalg() -> Any:
     """CuPy's sparse linear algebra."""
-    return load("cupyx.scipy.sparse.linalg")
+    return _part("cupyx.scipy.sparse.linalg")
 
 
 def sparse() -> Any:
     """CuPy's sparse matrices."""
-    return load("cupyx.scipy.sparse")
+    return _part("cupyx.scipy.sparse")
+
+
+def _part(name: str) -> Any:
+    """A module of CuPy, which may look for libraries of its own."""
+    try:
+        return load(name)
+    except ImportError as error:
+        raise told(error, f"{name} cannot be imported") from error
 
 
 def count_devices() -> int:
@@ -136,7 +148,10 @@ def managed(needed: int = 0, what: str = "the plan") -> Iterator[None]:
 def size(count: int) -> str:
     """Bytes for readers.
 
-    >>> size(3_500_000_000), size(12_000)
-    ('3.5 GB', '0.0 GB')
+    >>> size(3_500_000_000), size(12_000), size(800)
+    ('3.5 GB', '12.0 kB', '800 bytes')
     """
-    return f"{count / 1e9:.1f} GB"
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count} bytes"

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from math import gcd, prod
 
@@ -23,6 +23,7 @@ import numpy as np
 
 from kernels.address import Address, Affine, Table, identity
 from kernels.kernel import Kernel, lean
+from kernels.records import dataclass
 from kernels.step import Access
 from sparsejac.addressing import Box, broadcast, c_strides, composed, contiguous, covers, reboxed, table
 from sparsejac.elimination.demands import SHORTEST, Demand, Factor, Frame, factors_over, frames, listed, loaded

@@ -7,14 +7,14 @@ and read again, and what the numbers are made of is loaded once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
 from math import prod
 
 import numpy as np
 
 from kernels.address import Affine
 from kernels.kernel import KernelBuilder
+from kernels.records import dataclass
 from kernels.step import Access, Launch, Schedule
 from sparsejac.addressing import c_strides, composed, covers
 from sparsejac.elimination.assembly import Inlined, Made, Placed, factors_at, kernel_of
@@ -64,7 +64,9 @@ class _Reader:
                 self.loads |= {(load.buffer, load.address.key): load for load in factor.loads}
 
 
-def inlined_groups(groups: Sequence[Sequence[Placed]], schedule: Schedule) -> tuple[list[Sequence[Placed]], Inlined]:
+def inlined_groups(
+    groups: Sequence[Sequence[Placed]], schedule: Schedule, wanted: Iterable[int] = ()
+) -> tuple[list[Sequence[Placed]], Inlined]:
     """Sweeps without those whose results one other sweep alone reads, and what has to be computed instead of loaded.
 
     Parameters
@@ -72,6 +74,8 @@ def inlined_groups(groups: Sequence[Sequence[Placed]], schedule: Schedule) -> tu
     groups : sequence of sequence of Placed
         One sweep each, in their order.
     schedule : Schedule
+    wanted : iterable of int
+        Buffers that others read as well.
 
     Returns
     -------
@@ -80,30 +84,32 @@ def inlined_groups(groups: Sequence[Sequence[Placed]], schedule: Schedule) -> tu
         Of buffers that these groups read without anyone having filled them.
     """
     readers = [_reader(group) for group in groups]
-    found: Inlined = {}
-    wanted = {*(guard.buffer for guard in schedule.guards)}
+    found: dict[int, Made] = {}
+    others_read = {*wanted, *(guard.buffer for guard in schedule.guards)}
     for own in reversed(list(readers)):
-        stored = {term.buffer: ((term.address, term.factors),) for term in own.group}
-        if len(stored) == len(own.group) and all(covers(term.address, prod(term.box)) for term in own.group):
+        stored: dict[int, Made] = {term.buffer: ((term.address, term.factors),) for term in own.group}
+        is_whole = len(stored) == len(own.group) and all(covers(term.address, prod(term.box)) for term in own.group)
+        if is_whole and others_read.isdisjoint(stored):
             others = [reader for reader in readers if reader is not own]
             if _fits(stored, own.points, own.size, others):
                 readers = others
                 found |= _taken(stored, others)
     if not schedule.calls:
         for launches in reversed(_writers(schedule, readers)):
-            made = None if launches[0].store.buffer in wanted else _made(launches, schedule)
+            made = None if launches[0].store.buffer in others_read else _made(launches, schedule)
             size = sum(len(factor.kernel.instructions) for _, factors in made or () for factor in factors)
             buffer = launches[0].store.buffer
             if made is not None and _fits({buffer: made}, sum(launch.rows for launch in launches), size, readers):
                 found |= _taken({buffer: made}, readers)
             else:
-                wanted |= {load.buffer for launch in launches for load in launch.loads}
+                others_read |= {load.buffer for launch in launches for load in launch.loads}
     return [reader.group for reader in readers], found
 
 
 def _reader(group: Sequence[Placed]) -> _Reader:
-    loads = {(load.buffer, load.address.key): load for term in group for f in term.factors for load in f.loads}
-    return _Reader(group, dict(loads), len(kernel_of(group)[0].instructions))
+    read = (load for term in group for factor in term.factors for load in factor.loads)
+    loads: dict[object, Access] = {(load.buffer, load.address.key): load for load in read}
+    return _Reader(group, loads, len(kernel_of(group)[0].instructions))
 
 
 def _writers(schedule: Schedule, readers: Sequence[_Reader]) -> list[list[Launch]]:
@@ -171,7 +177,7 @@ def _fits(made: Inlined, points: int, size: int, readers: Sequence[_Reader]) -> 
     return True
 
 
-def _taken(made: Inlined, readers: Sequence[_Reader]) -> Inlined:
+def _taken(made: dict[int, Made], readers: Sequence[_Reader]) -> dict[int, Made]:
     for reader in readers:
         reader.take_in(made)
     return made

@@ -8,11 +8,11 @@ and loops over rows vectorise.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 
 from kernels.address import Address, Affine
+from kernels.records import dataclass
 from sparsejac.addressing import Box, contiguous
 from sparsejac.boxes import Ranges, contains, grid, merged
 from sparsejac.elimination.demands import Part, part_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine, Table
+from kernels.records import dataclass
 from kernels.sweep import row_room
 from sparsejac.elimination.assembly import Placed, grouped, kernel_of
 from sparsejac.elimination.demands import factors_over, listed

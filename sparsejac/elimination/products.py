@@ -70,6 +70,11 @@ class Products:
         with np.errstate(all="ignore"):
             self.result.run(pool, out)
 
+    def compile(self) -> None:
+        """Compile the loops of `run`."""
+        for step in (*self.steps, self.result):
+            step.compile()
+
     def invocations(self, pool: FloatArray, out: FloatArray) -> list[Invocation]:
         """`run` for an entry."""
         found = [step.invocation(pool, pool[step.first : step.last]) for step in self.steps]

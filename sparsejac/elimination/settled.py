@@ -7,7 +7,7 @@ anything depends on x, and gathered for each point. A kernel written by hand has
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from kernels.address import Address, Affine
 from kernels.executor import Executor
 from kernels.kernel import Kernel, KernelBuilder, lean
 from kernels.numpy_executor import NumpyExecutor
+from kernels.records import dataclass
 from kernels.step import Access, Schedule
 from kernels.sweep import Store, Sweep
 from sparsejac.addressing import c_strides

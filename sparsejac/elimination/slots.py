@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine, Table
+from kernels.records import dataclass
 from kernels.symbolic import locate
 from sparsejac.addressing import is_table_of, recognised
 from sparsejac.pattern import IndexArray, Pattern

@@ -15,6 +15,7 @@ from sparsejac.implicit_functions.newton import Options
 from sparsejac.implicit_functions.nodes import traced_solution
 from sparsejac.implicit_functions.solution import Equations, plain_solution
 from sparsejac.location import definition_of, user_location
+from sparsejac.residence import holds_device_array
 from sparsejac.structure import Leaf, flatten, unflatten
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.trace import current_trace, untraced
@@ -177,6 +178,8 @@ class _Implicit:
     def __call__(self, guess: Any, *params: Any, **options: Any) -> Any:
         """The solution near the guess."""
         trace = current_trace()
+        if trace is None:
+            _check_place(self._equations.call, (guess, *params, *options.values()))
         leaves = _leaves((guess, params))
         objects = [leaf for leaf in leaves if not hasattr(leaf, "dtype")]
         places = [] if trace is None else captured_in(self._equations.f, trace, *objects, *options.values())
@@ -185,6 +188,16 @@ class _Implicit:
                 return plain_solution(self._equations, plain(guess), plain(params), plain(options))
         trace.begin()
         return traced_solution(self._equations, trace, places, guess, params, options)
+
+
+def _check_place(call: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse arrays on a device."""
+    if any(map(holds_device_array, arguments)):
+        raise InputTypeError(
+            f"{call}: an argument is on a device, and equations are solved on the host\n  {user_location()}\n  Cure: "
+            "pass cupy.asnumpy(...) of it. Newton's method on the device: plan = prepare_inverse(f, x, p), and "
+            "x = x + plan.newton_step(x, p)."
+        )
 
 
 def _leaves(obj: Any) -> list[Any]:

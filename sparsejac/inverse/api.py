@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kernels.lazy import load
 from sparsejac.inverse.linearization import Evaluated, InverseLinearization, evaluated
 from sparsejac.inverse.messages import Teller
 from sparsejac.inverse.plan import InversePlan, numbers_of
@@ -82,7 +83,8 @@ def ivjp(
     >>> back(v)
     array([1., 2., 3.])
     """
-    return linearized_inverse("ivjp", f, (x, *args), kwargs, argnums, backend).ivjp
+    inside = _nested("ivjp", f, (x, *args), kwargs, argnums, backend)
+    return (inside or linearized_inverse("ivjp", f, (x, *args), kwargs, argnums, backend)).ivjp
 
 
 @reaches_device
@@ -106,7 +108,8 @@ def ijvp(
     >>> ijvp(f, x)(pull(np.array([1.0, 2.0, 3.0])))
     array([1., 2., 3.])
     """
-    return linearized_inverse("ijvp", f, (x, *args), kwargs, argnums, backend).ijvp
+    inside = _nested("ijvp", f, (x, *args), kwargs, argnums, backend)
+    return (inside or linearized_inverse("ijvp", f, (x, *args), kwargs, argnums, backend)).ijvp
 
 
 @reaches_device
@@ -145,7 +148,8 @@ def linearize_inverse(
     >>> float(sign * np.exp(log)).__round__(12)
     -4.0
     """
-    return linearized_inverse("linearize_inverse", f, (x, *args), kwargs, argnums, backend, lumps)
+    inside = _nested("linearize_inverse", f, (x, *args), kwargs, argnums, backend)
+    return inside or linearized_inverse("linearize_inverse", f, (x, *args), kwargs, argnums, backend, lumps)
 
 
 @reaches_device
@@ -219,6 +223,9 @@ def newton_step(
     >>> newton_step(lambda x: x[0] + x - np.ones(2) * x[0], np.array([3.0, 4.0]), damping=1.0)
     array([-1.5, -2. ])
     """
+    inside = _nested("newton_step", f, (x, *args), kwargs, argnums, backend)
+    if inside is not None:
+        return inside.newton_step(damping)
     if not np.any(damping) and not isinstance(damping, dict):
         return linearized_inverse("newton_step", f, (x, *args), kwargs, argnums, backend).newton_step()
     point = _evaluated("newton_step", f, (x, *args), kwargs, argnums, backend, strict=False)
@@ -340,6 +347,22 @@ def inverse_jacrev(
     return blocks_of(rows_by_units(lin), *lin.structures)
 
 
+def _nested(
+    call: str,
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any] | None,
+    argnums: int | tuple[int, ...],
+    backend: BackendName,
+) -> Any:
+    """The inverse as a part of the function that is being followed; None where there is none."""
+    trace = current_trace()
+    if trace is None:
+        return None
+    check_option(call, "backend", backend, BackendName)
+    return load("sparsejac.inverse.nested").InnerInverse(trace, call, f, args, kwargs, argnums)
+
+
 def linearized_inverse(
     call: str,
     f: Callable[..., Any],
@@ -367,8 +390,9 @@ def _bound(
     if trace is not None:
         raise trace.refusal(
             f"{call} inside a function that is followed",
-            "products with inverses are found at plain numbers",
-            "solve there by np.linalg.solve or scipy.sparse.linalg.spsolve, or call it outside",
+            "it is found at plain numbers",
+            "call it outside; inside, ivjp, ijvp, linearize_inverse and newton_step are followed, and so are "
+            "np.linalg.slogdet and np.linalg.inv of jacfwd(f, x)",
         )
     check_option(call, "backend", backend, BackendName)
     return Signature(call, f, argnums).checked().bind(call, args, _NONE if kwargs is None else kwargs, frozen=frozen)

@@ -24,6 +24,16 @@ _SHOWN = 4
 _DAMPED = "newton_step(..., damping=...) gives a regularised step whatever the rank is"
 
 
+def not_square(call: str, f: Callable[..., Any], rows: int, columns: int) -> InputError:
+    """There are more results than unknowns, or fewer."""
+    return InputError(
+        f"{call}: the Jacobian of f has shape ({rows}, {columns}), and only a square one has an inverse; "
+        f"pseudo-inverses of the steps of f do not compose\n  {definition_of(f)}\n  Cure: solve the "
+        "least-squares problem: scipy.sparse.linalg.lsmr(jacobian_operator(f, x), v), or cg with "
+        "gauss_newton_operator(f, x)."
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Teller:
     """Names numbers of one f.
@@ -47,12 +57,7 @@ class Teller:
 
     def not_square(self, rows: int, columns: int) -> InputError:
         """There are more results than unknowns, or fewer."""
-        return InputError(
-            f"{self.call}: the Jacobian of f has shape ({rows}, {columns}), and only a square one has an inverse; "
-            f"pseudo-inverses of the steps of f do not compose\n  {definition_of(self.f)}\n  Cure: solve the "
-            "least-squares problem: scipy.sparse.linalg.lsmr(jacobian_operator(f, x), v), or cg with "
-            "gauss_newton_operator(f, x)."
-        )
+        return not_square(self.call, self.f, rows, columns)
 
     def singular(self, error: NarrowError | StructurallySingularError | BottleneckError) -> SingularError:
         """J is singular, whatever its numbers are."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from kernels.operation import Operation
+from kernels.records import dataclass
 from sparsejac.primitives.term import OPERATIONS, Term
 
 Rule = Callable[..., Term]

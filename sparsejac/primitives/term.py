@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from kernels.kernel import KernelBuilder
 from kernels.operation import Operation
+from kernels.records import dataclass
 
 OPERATIONS: dict[str, Operation] = {}
 """Operations of all primitives by name, filled as the primitives are declared."""

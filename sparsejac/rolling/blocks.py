@@ -5,10 +5,9 @@ Allen & Kennedy, Automatic translation of Fortran programs to vector form, TOPLA
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from kernels.records import dataclass
 from sparsejac.rolling.columns import Columns, Ints
 from sparsejac.rolling.turns import Turns
 

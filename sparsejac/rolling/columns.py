@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address
+from kernels.records import dataclass
 from sparsejac.program import Node, Program
 
 Ints = npt.NDArray[np.int64]

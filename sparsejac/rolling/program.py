@@ -9,11 +9,12 @@ of those that wait for each other changes places: values stay what they were to 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 
 from kernels.address import Address, Affine
+from kernels.records import dataclass
 from sparsejac.addressing import contiguous, recognised, table
 from sparsejac.primitives import PRIMITIVES
 from sparsejac.program import Decision, Load, Node, Piece, Program

@@ -11,20 +11,22 @@ Rocha, Petoumenos, Franke, Bhatotia & O'Boyle, Loop rolling for code size reduct
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
+from kernels.records import dataclass
 from sparsejac.rolling.columns import Columns, Ints
 
-LEAST_TURNS = 48
-LEAST_MAPS = 96
+LEAST_TURNS = 24
+LEAST_MAPS = 72
 """Shorter loops stay straight lines: these are compiled quickly, and other strategies see through them."""
+
+MOST_MAPS = 1024
+"""Numbers that a turn computes at most: a loop is text to be compiled."""
 
 MOST_BACK = 32
 """Turns that an operand may lie back."""
 
-_LONGEST = 2048
 _GRAMS = (4, 16, 64)
 _TRIED = 12
 _NEAR = 64
@@ -125,7 +127,7 @@ class _Search:
         order = free[np.argsort(hashes[free], kind="stable")]
         ordered = hashes[order]
         steps = np.diff(order)[ordered[1:] == ordered[:-1]]
-        counts = np.bincount(steps[steps <= _LONGEST], minlength=1)
+        counts = np.bincount(steps[steps <= MOST_MAPS], minlength=1)
         best = np.argsort(-counts, kind="stable")[:_TRIED]
         return {int(d) for d in best if d and counts[d] + 1 >= LEAST_TURNS}
 
@@ -164,7 +166,9 @@ class _Search:
             last = first + 2 + int(broken[0]) if broken.size else count
             if last - first >= LEAST_TURNS and (last - first) * period >= LEAST_MAPS:
                 inside = (sorts[first] == 2).reshape(period, -1)
-                yield Turns(start + first * period, period, last - first, inside)
+                turn = columns.nodes[start : start + period]
+                if sum(node.size for node in turn) <= MOST_MAPS:
+                    yield Turns(start + first * period, period, last - first, inside)
                 first = last
             else:
                 first = max(last - 1, first + 1)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from kernels.address import Address, Table
 from kernels.executor import active_buffers
+from kernels.records import dataclass
 from kernels.step import Schedule
 from sparsejac.pattern import IndexArray
 from sparsejac.sparsity import Sparsity

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,9 @@ from kernels.entry import Invocation, stand_in
 from kernels.executor import Executor
 from kernels.kernel import Kernel
 from kernels.lazy import Lazy
+from kernels.numpy_executor import NumpyExecutor
 from kernels.products import zero_invocation
+from kernels.records import dataclass
 from kernels.step import Access, Schedule
 from kernels.sweep import Sweep
 from sparsejac.addressing import contiguous
@@ -225,7 +226,9 @@ class Elimination(Outline):
         *,
         zeroed: bool,
     ) -> Swept:
-        kept, inlined = inlined_groups(groups, self.lowered.schedule)
+        later = () if regional is None else (*regional.sweeps, *regional.scatter)
+        wanted = {self.entries, self.entries + 1, *(load.buffer for sweep in later for load in sweep.loads)}
+        kept, inlined = inlined_groups(groups, self.lowered.schedule, wanted)
         sweeps = tuple(sweep_of(group, inlined) for group in kept)
         launches = self.lowered.schedule.needed(load.buffer for sweep in sweeps for load in sweep.loads)
         interpreted = estimate_sweeps(sweeps)
@@ -269,6 +272,7 @@ class _Sweeps(Prepared):
         self.variants: tuple[Variant, ...] = ("value",) if self.launches else ()
         self.interpreted = swept.interpreted
         self._sizes = swept.sizes
+        self._compiled = False
         self._keeper = Keeper(swept.settled, schedule)
         self.stand_ins = (stand_in(swept.settled.size),) if swept.settled.sweeps else ()
         self.bytes = 8 * (sum(self._sizes) + swept.settled.size) + sum(map(_table_bytes, self.sweeps))
@@ -292,6 +296,9 @@ class _Sweeps(Prepared):
         further = self.further([buffers[b] for b in self.schedule.inputs])
         executor.sweep(self.sweeps, [*buffers, out, *workspace, *further])
         if self.products is not None:
+            if not (self._compiled or isinstance(executor, NumpyExecutor)):
+                self.products.compile()
+                self._compiled = True
             self.products.run(workspace[0], workspace[-1] if self.scatter else out)
         if self.scatter:
             executor.sweep(self.scatter, [*buffers, out, *workspace])

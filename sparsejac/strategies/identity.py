@@ -11,7 +11,6 @@ makes an entry of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +19,7 @@ import numpy.typing as npt
 from kernels.entry import Invocation
 from kernels.executor import Executor
 from kernels.products import copy_runs_invocation, gather, gather_invocation, slot_sums, slot_sums_invocation
+from kernels.records import dataclass
 from kernels.step import Launch, Schedule
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
 from sparsejac.sparsity import (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from kernels.entry import Invocation
 from kernels.executor import Executor
+from kernels.records import dataclass
 from kernels.step import Schedule
 from kernels.sweep import Sweep
 from sparsejac.fusion import Lowered

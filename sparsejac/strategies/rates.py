@@ -11,13 +11,14 @@ import json
 import math
 import platform
 import sys
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
 
 from kernels.cache import read_bundle, write_bundle
+from kernels.records import dataclass
 
 FORMAT = 1
 """Goes up with every change of what a rate means: files of another format are not read."""

@@ -9,7 +9,6 @@ that may be any traced NumPy code. For the inverse matrix, say, X = called(inv, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine
+from kernels.records import dataclass
 from sparsejac.addressing import contiguous
 from sparsejac.location import user_site
 from sparsejac.program import CallRule, Decision, Load, Node, Routine

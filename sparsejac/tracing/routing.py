@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, partial
 from operator import is_
 from types import BuiltinMethodType, FunctionType, MethodType, ModuleType
@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from kernels.records import dataclass
 from sparsejac.location import is_user_file
 from sparsejac.tracing import routes
 from sparsejac.tracing.compiled import stand_in

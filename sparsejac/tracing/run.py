@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine
+from kernels.records import dataclass
 from sparsejac.addressing import c_strides, contiguous
 from sparsejac.errors import SparsejacError, UntraceableError
 from sparsejac.location import NOWHERE, UNKNOWN, definition_of, location_of

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine
+from kernels.records import dataclass
 from sparsejac.addressing import contiguous, reboxed, recognised
 from sparsejac.location import Site, offset_in_call, user_site
 from sparsejac.primitives import PRIMITIVES

@@ -11,13 +11,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kernels.records import dataclass
 from sparsejac.tracing.array import TracedArray, plain_array
 from sparsejac.tracing.reachable import Place, Search
 from sparsejac.tracing.trace import Trace

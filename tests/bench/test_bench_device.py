@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,20 @@ def test_without_a_device(capsys: pytest.CaptureFixture[str]) -> None:
         pytest.skip("there is a GPU")
     assert main(["--device", "gpu"]) == 0
     assert "skipped, no CuPy or no CUDA device" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+@pytest.mark.parametrize("target", ["demo", "bench"])
+def test_make_without_a_gpu(target: str) -> None:
+    """One line, and nothing is installed; with a GPU, CuPy is, and asdex for the benchmarks."""
+    root = Path(__file__).parents[2]
+    command_line = ["make", "--dry-run", target, "DEVICE=gpu", "CUDA=13"]
+    for found, expected in (("", "skipped, nvidia-smi lists no GPU"), ("GPU 0", "cupy-cuda13x")):
+        options = [f"NO_GPU={'' if found else 'none'}"]
+        done = subprocess.run([*command_line, *options], cwd=root, capture_output=True, text=True, check=True)
+        assert expected in done.stdout
+        assert ("pip" in done.stdout) == bool(found)
+        assert ("asdex" in done.stdout) == (bool(found) and target == "bench")
 
 
 def test_it_runs_to_its_end(pretended: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,10 +12,11 @@ from hypothesis import strategies as st
 from kernels.address import Address, Affine, Table
 from kernels.executor import Executor
 from kernels.kernel import KernelBuilder
+from kernels.module import compile_source
 from kernels.numba_executor import NumbaExecutor
 from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Access, Schedule
-from kernels.sweep import Store, Sweep, lower_sweep
+from kernels.sweep import Store, Sweep, lower_sweep, row_room
 from kernels.sweep_printer import print_sweep
 from sparsejac.primitives import PRIMITIVES
 
@@ -174,3 +177,76 @@ def test_distances_between_tables() -> None:
     assert texts[90] == texts[-90] == texts[5000]
     assert [lowered(d).shape.tables for d in texts] == [1] * 6
     assert lowered(3, spoilt=True).shape.tables == 2
+
+
+def rows_then_sums(n: int, m: int, width: int, *, still: bool) -> Sweep:
+    """Entries of a dense matrix in blocks of `width`, and what a row adds to its own diagonal block or to a table's."""
+    box = (n, m)
+    loads = (
+        Access(0, Affine(box, 40, (1, 0))),
+        Access(0, Affine(box, 45, (0, 2))),
+        Access(0, Affine(box, 50, (1, 1))),
+    )
+    line = width * m
+    stored = [Store(Access(1, Affine(box, k, (line, width)))) for k in range(width)]
+    diagonal = Table(box, np.repeat(np.arange(n) * line, m).astype(np.int32))
+    step = line + (width if n <= m else 0)
+    places: list[Address] = [Affine(box, k, (step, 0)) if still else diagonal for k in range(width - 1)]
+    added = [Store(Access(1, place), adds=True) for place in places]
+    kernel = heavy_kernel(width)
+    negative = PRIMITIVES["negative"].operation
+    build = KernelBuilder(3)
+    values = build.replay(kernel, range(3))
+    first = [values[output] for output in kernel.outputs]
+    outputs = [*first, *(build.apply(negative, value) for value in first[: len(added)])]
+    return Sweep(build.build(*outputs), box, loads, (*stored, *added), by_rows=True)
+
+
+def rows_first(sweep: Sweep, buffers: list[np.ndarray]) -> None:
+    """All that is stored, then, point after point, what is added."""
+    for adds in (False, True):
+        chosen = [k for k, store in enumerate(sweep.stores) if store.adds is adds]
+        outputs = tuple(sweep.kernel.outputs[k] for k in chosen)
+        kernel = replace(sweep.kernel, outputs=outputs)
+        plain(replace(sweep, kernel=kernel, stores=tuple(sweep.stores[k] for k in chosen)), buffers)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS, ids=["numpy", "numba"])
+@pytest.mark.parametrize("still", [False, True])
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (3, 5), (5, 3), (2, 130), (2, 2100)])
+def test_rows_are_stored_before_anything_is_added(executor: Executor, still: bool, n: int, m: int) -> None:
+    """Bit by bit, though what a row adds to a place is summed in a register; rows longer than any block included."""
+    sweep = rows_then_sums(n, m, 3, still=still)
+    assert (sweep.box[-1] <= row_room(sweep.kernel)) == (m < 2100)
+    source = np.random.default_rng(4).uniform(1.0, 2.0, 5000)
+    expected, found = ([source, np.full(3 * m * n + 3, 7.0)] for _ in range(2))
+    rows_first(sweep, expected)
+    executor.sweep([sweep], found)
+    np.testing.assert_array_equal(expected[1], found[1])
+
+
+def test_numbers_of_either_sign_share_a_column_of_a_block() -> None:
+    shape = lower_sweep(rows_then_sums(3, 70, 3, still=True)).shape
+    assert shape.block
+    assert shape.still
+    assert print_sweep(shape).text.count("block[i1 - first") == 2  # the last result comes twice
+
+
+@pytest.mark.parametrize("n", [4, 64, 67])
+@pytest.mark.parametrize("adds", [False, True])
+@pytest.mark.parametrize("spoilt", [None, 0, -1])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_sweeps_tell_of_what_is_not_finite(n: int, adds: bool, spoilt: int | None, value: float) -> None:
+    executor, places = NumbaExecutor(NOTHING), np.arange(n, dtype=np.int32) // 2
+    address = Table((n,), places) if adds else Affine((n,), 0, (1,))
+    stores = [Store(Access(1, address), adds=adds), Store(Access(2, Affine((n,), 0, (1,))))]
+    loads = tuple(Access(0, Affine((n,), 0, (1,))) for _ in range(3))
+    sweep = Sweep(heavy_kernel(2), (n,), loads, tuple(stores))
+    source, out, other, flag = np.full(n, 2.0), np.zeros(n), np.zeros(n), np.zeros(1)
+    if spoilt is not None:
+        source[spoilt] = value
+    (call,) = executor.sweep_invocations([sweep], [source, out, other], checked=1, flag=flag)
+    compile_source(call.source)(*call.arguments)
+    assert flag[0] == float(spoilt is not None)
+    (call,) = executor.sweep_invocations([sweep], [source, out, other], checked=3, flag=flag)
+    assert call.source == print_sweep(lower_sweep(sweep).shape)

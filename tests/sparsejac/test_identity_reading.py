@@ -10,9 +10,6 @@ import pytest
 
 from oracles import complex_step
 from sparsejac import prepare, prepare_inverse
-from sparsejac.fusion import schedule
-from sparsejac.sparsity import detect
-from sparsejac.strategies.identity import _lay_out, _Symbolic
 
 
 def padded(x: Any) -> Any:
@@ -58,11 +55,8 @@ def test_chains_of_copies_and_ones_need_no_products() -> None:
 
     inverter = prepare_inverse(chain, np.linspace(0.1, 0.4, 60))._ways[0].inverter
     assert len(inverter.chain.lumps) == 9
-    launches = schedule(inverter.staged.program)
-    found = _Symbolic(launches)
-    assert found.steps == []
-    pattern = detect(launches).pattern
-    assert pattern.nnz == 9 * (3 * 60 - 2)
-    collection = _lay_out(launches, pattern, None).collection
-    assert collection.slots is not None
-    assert collection.sums is None
+    assert inverter.engine.pattern.nnz == 9 * (3 * 60 - 2)
+    prepared = inverter.engine.prepare("identity")
+    assert prepared.steps == ()
+    assert prepared.collection.slots is not None
+    assert prepared.collection.sums is None

@@ -53,6 +53,27 @@ def test_products(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", NUMBERS)
+def test_products_inside_f(number: int) -> None:
+    """At a point that does not depend on x they are linear in tangents, cotangents and factors."""
+    f, x, jacobian = followed(number)
+    if not np.isfinite(jacobian).all():
+        pytest.skip("not finite")
+    rng = np.random.default_rng(number)
+    v, w = rng.normal(size=x.shape), rng.normal(size=np.shape(f(x.copy())))
+    ones = np.ones(x.size)
+    linear: list[tuple[Any, Array, Array]] = [
+        (lambda u: sparsejac.jvp(f, x, 2.0 * u)[1], v, 2.0 * jacobian),
+        (lambda u: sparsejac.vjp(f, x)[1](u), w, jacobian.T),
+        (lambda u: sparsejac.linearize(f, x).jvp(u), v, jacobian),
+        (lambda u: sparsejac.jvp(lambda z: f(z) * np.sum(u), x, v)[1], v, np.outer(jacobian @ v.ravel(), ones)),
+    ]
+    for product, at, expected in linear:
+        found = sparsejac.sparse_jacobian(product, at, strategy="identity", backend="numpy").toarray()
+        scale = 1e-9 * max(1.0, np.abs(expected).max(initial=0.0))
+        np.testing.assert_allclose(found, expected, rtol=1e-8, atol=scale)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
 def test_hessians_are_symmetric_of_themselves(number: int) -> None:
     """Entries above and below the diagonal are computed in different ways: a wrong one shows."""
     f, x, _ = followed(number)

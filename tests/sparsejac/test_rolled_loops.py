@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels import NumbaExecutor, NumpyExecutor, Schedule, allocate, allocate_rows
+from kernels import Executor, NumbaExecutor, NumpyExecutor, Schedule, allocate, allocate_rows
 from sparsejac import engines, gradient, jacobian, jvp, prepare, sparse_jacobian, vjp
 from sparsejac.fusion import lower
 from sparsejac.rolling import turns
@@ -196,64 +196,63 @@ def buffers_of(schedule: Schedule, traced: Traced, x: Floats) -> list[Floats]:
     return found
 
 
+def swept(executor: Executor, schedule: Schedule, traced: Traced, x: Floats) -> list[Floats]:
+    """Value, and products with one vector and with three, forward and back."""
+    buffers = buffers_of(schedule, traced, x)
+    executor.values(buffers)
+    found = [buffers[schedule.output].copy()]
+    for seeds in (1, 3):
+        rng = np.random.default_rng(seeds)
+        rows = allocate_rows(schedule, seeds)
+        rows[schedule.x][:] = rng.normal(size=(len(x), seeds))
+        executor.forward(buffers, rows, seeds)
+        found.append(np.array(rows[schedule.output]))
+        rows = allocate_rows(schedule, seeds)
+        rows[schedule.output][:] = rng.normal(size=(schedule.sizes[schedule.output], seeds))
+        executor.reverse(buffers, rows, seeds)
+        found.append(np.array(rows[schedule.x]))
+    return found
+
+
 @pytest.mark.parametrize("f", CASES)
-@pytest.mark.parametrize("n", [3, 7, 60])
+@pytest.mark.parametrize("n", [3, 7, 50])
 @pytest.mark.usefixtures("short")
 def test_values_and_products_are_those_of_straight_lines(f: F, n: int) -> None:
-    """Both executors, with one seed and with three; values to the last bit where the interpreter runs both."""
+    """Both executors; values to the last bit where the interpreter runs both."""
     x = at(n)
     traced = run(f, [x], 0)
     flat, schedule = lower(traced.program).schedule, lower(traced.program, roll=True).schedule
-    rng = np.random.default_rng(1)
-    found = []
-    for executor, its in (
-        (NumpyExecutor(flat), flat),
-        (NumpyExecutor(schedule), schedule),
-        (NumbaExecutor(schedule), schedule),
-    ):
-        buffers = buffers_of(its, traced, x)
-        executor.values(buffers)
-        found.append([buffers[its.output].copy()])
-        for seeds in (1, 3):
-            rng = np.random.default_rng(seeds)
-            rows = allocate_rows(its, seeds)
-            rows[its.x][:] = rng.normal(size=(n, seeds))
-            executor.forward(buffers, rows, seeds)
-            found[-1].append(np.array(rows[its.output]))
-            rows = allocate_rows(its, seeds)
-            rows[its.output][:] = rng.normal(size=(its.sizes[its.output], seeds))
-            executor.reverse(buffers, rows, seeds)
-            found[-1].append(np.array(rows[its.x]))
-    np.testing.assert_array_equal(found[0][0], found[1][0])
-    np.testing.assert_array_equal(found[1][0], np.asarray(f(x)))
-    for other in found[1:]:
-        for got, expected in zip(other, found[0], strict=True):
-            np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-13)
+    expected = swept(NumpyExecutor(flat), flat, traced, x)
+    found = [swept(NumpyExecutor(schedule), schedule, traced, x)]
+    if n == 50:
+        assert schedule.has_loops
+        found.append(swept(NumbaExecutor(schedule), schedule, traced, x))
+    np.testing.assert_array_equal(found[0][0], expected[0])
+    np.testing.assert_array_equal(found[0][0], np.asarray(f(x)))
+    for others in found:
+        for got, wanted in zip(others, expected, strict=True):
+            np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("f", CASES)
-@pytest.mark.parametrize("n", [3, 30])
 @pytest.mark.usefixtures("short")
-def test_jacobians_are_those_of_differences(f: F, n: int) -> None:
-    """Each strategy that goes through loops, and the ones that do not, on both backends."""
-    x = at(n, 3)
-    traced = run(f, [x], 0)
-    expected = differences(f, x) if f in (branches, decided) else stepped(f, x)
-    tolerance = 1e-7 if f in (branches, decided) else 1e-12
-    for strategy in ("auto", "forward", "reverse", "bidirectional", "identity"):
-        for backend in ("numpy", "numba") if strategy != "identity" else ("numpy",):
-            plan = prepare(f, x, strategy=strategy, backend=backend)
-            for _ in range(2):
-                found = plan(x)
-                np.testing.assert_allclose(found.toarray(), expected, rtol=tolerance, atol=tolerance)
-    assert traced.program.output.size == expected.shape[0]
+def test_jacobians_are_those_of_complex_steps(f: F) -> None:
+    """By vectors carried forward and back, and by what is chosen, compiled."""
+    x = at(30, 3)
+    chosen = f in (branches, decided)
+    expected, tolerance = (differences(f, x), 1e-7) if chosen else (stepped(f, x), 1e-12)
+    for strategy, backend in (("forward", "numpy"), ("reverse", "numpy"), ("auto", "numba")):
+        plan = prepare(f, x, strategy=strategy, backend=backend)
+        for _ in range(2):
+            np.testing.assert_allclose(plan(x).toarray(), expected, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("f", [*CASES[:7], CASES[8], CASES[9]])
+@pytest.mark.parametrize("f", CASES)
 def test_launches_do_not_grow(f: F) -> None:
-    """Ten times as many turns are as many launches."""
-    counts = [len(lower(run(f, [at(n)], 0).program, roll=True).schedule.launches) for n in (300, 3000)]
-    assert counts[0] == counts[1] < 40
+    """Five times as many turns are as many launches, but for what stands around them."""
+    counts = [len(lower(run(f, [at(n)], 0).program, roll=True).schedule.launches) for n in (150, 750)]
+    assert abs(counts[1] - counts[0]) <= 2
+    assert counts[1] < 30
 
 
 def test_number_of_launches_of_one_chain() -> None:
@@ -281,7 +280,7 @@ def test_what_no_turn_waits_for_is_no_loop() -> None:
     assert not any(k.loop for k in exponential)
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 5, 40])
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 20])
 def test_short_loops_stay_straight_lines(n: int) -> None:
     """Below the thresholds nothing is rolled."""
 
@@ -307,11 +306,11 @@ def test_what_is_not_finite_is_computed_without_loops(bad: float) -> None:
             r = 0.5 * r + x[i]
         return np.array([s, r, x[-1] * x[-2]])
 
-    x = at(120)
+    x = at(60)
     x[-2] = bad
-    plan = prepare(f, x, backend="numba")
+    plan = prepare(f, x, backend="numpy", strategy="reverse")
     found = plan(x).toarray()
-    clean = prepare(f, at(120))(at(120)).toarray()
+    clean = plan(at(60)).toarray()
     np.testing.assert_allclose(found[:2], clean[:2], rtol=1e-12)
     assert found[2, -1] == bad or (np.isnan(bad) and np.isnan(found[2, -1]))
     assert found[2, -2] == x[-1]
@@ -336,7 +335,7 @@ def test_linear_chains_are_constant() -> None:
 
 def test_products_and_gradients_go_through_loops() -> None:
     """Tangents and cotangents are Programs, whose chains are rolled too."""
-    x, n = at(400), 400
+    x, n = at(120), 120
     dense = sparse_jacobian(verlet, x).toarray()
     rng = np.random.default_rng(2)
     v, w = rng.normal(size=n), rng.normal(size=3)
@@ -404,7 +403,7 @@ def recurrences(draw: st.DrawFn) -> tuple[F, int]:
 
 
 @given(recurrences())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_random_recurrences(case: tuple[F, int]) -> None:
     """Values are Python's, derivatives those of complex steps, by vectors carried forward and back."""
     f, n = case
@@ -424,7 +423,7 @@ def test_random_recurrences(case: tuple[F, int]) -> None:
 
 
 @given(recurrences())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_random_recurrences_compiled(case: tuple[F, int]) -> None:
     """The same in compiled code, where the cost model chooses."""
     f, n = case

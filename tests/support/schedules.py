@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -22,7 +22,6 @@ LOG = Operation("log", 1, np.log, "np.log({0})", weight=16)
 DIVIDE = Operation("divide", 2, np.divide, "{0} / {1}", weight=4)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class RandomSchedule(Schedule):
     """A schedule that fits on a page when a test fails."""
 

@@ -11,6 +11,12 @@
    On each level of the reduction block j of the rows is the original block min((j + 1) step, blocks) - 1, and it
    touches the original blocks j step and min((j + 1) step, blocks) of the columns, where step is 2 ** level. */
 
+#if WIDTH > 2 && !defined(EMULATED)
+#define ROLLED _Pragma("unroll 1") /* wide blocks would become thousands of instructions */
+#else
+#define ROLLED
+#endif
+
 #define ROW(a, i, j, n, k) (a)[((u64)(i) * (2 * WIDTH) + (j)) * (n) + (k)]
 #define PANEL(i, j) panel[((u64)(i) * (3 * WIDTH) + (j)) * total + at]
 #define LAST(i, j) last[((u64)(i) * (2 * WIDTH) + (j)) * lumps + lump]
@@ -29,13 +35,13 @@ extern "C" __global__ void reduce(const double *rows, double *panel, int *order,
     EACH (k, lumps * rest) {
         const u64 lump = k / rest, p = k % rest, first = lump * blocks + 2 * p, at = lump * pairs + p;
         if (2 * p + 1 == blocks) {
-            for (int i = 0; i < WIDTH; ++i)
-                for (int j = 0; j < 2 * WIDTH; ++j)
+            ROLLED for (int i = 0; i < WIDTH; ++i)
+                ROLLED for (int j = 0; j < 2 * WIDTH; ++j)
                     ROW(next, i, j, lumps * rest, k) = ROW(rows, i, j, many, first);
             continue;
         }
-        for (int i = 0; i < WIDTH; ++i)
-            for (int j = 0; j < WIDTH; ++j) {
+        ROLLED for (int i = 0; i < WIDTH; ++i)
+            ROLLED for (int j = 0; j < WIDTH; ++j) {
                 PANEL(i, j) = ROW(rows, i, j, many, first);
                 PANEL(i, WIDTH + j) = ROW(rows, i, WIDTH + j, many, first);
                 PANEL(i, 2 * WIDTH + j) = 0.0;
@@ -43,10 +49,10 @@ extern "C" __global__ void reduce(const double *rows, double *panel, int *order,
                 PANEL(WIDTH + i, WIDTH + j) = ROW(rows, i, j, many, first + 1);
                 PANEL(WIDTH + i, 2 * WIDTH + j) = ROW(rows, i, WIDTH + j, many, first + 1);
             }
-        for (int c = 0; c < WIDTH; ++c) {
+        ROLLED for (int c = 0; c < WIDTH; ++c) {
             int best = c;
             double most = fabs(PANEL(c, WIDTH + c));
-            for (int i = c + 1; i < 2 * WIDTH; ++i) {
+            ROLLED for (int i = c + 1; i < 2 * WIDTH; ++i) {
                 const double here = fabs(PANEL(i, WIDTH + c));
                 if (here > most) {
                     most = here;
@@ -55,26 +61,26 @@ extern "C" __global__ void reduce(const double *rows, double *panel, int *order,
             }
             order[(u64)c * total + at] = best;
             if (best != c)
-                for (int j = 0; j < 3 * WIDTH; ++j) {
+                ROLLED for (int j = 0; j < 3 * WIDTH; ++j) {
                     const double kept = PANEL(c, j);
                     PANEL(c, j) = PANEL(best, j);
                     PANEL(best, j) = kept;
                 }
             const double pivot = PANEL(c, WIDTH + c);
             pivots[lump * size + (2 * p + 1) * step * WIDTH + c] = pivot;
-            for (int i = c + 1; i < 2 * WIDTH; ++i) {
+            ROLLED for (int i = c + 1; i < 2 * WIDTH; ++i) {
                 const double factor = PANEL(i, WIDTH + c) / pivot;
                 PANEL(i, WIDTH + c) = factor;
-                for (int j = 0; j < WIDTH; ++j) {
+                ROLLED for (int j = 0; j < WIDTH; ++j) {
                     PANEL(i, j) -= factor * PANEL(c, j);
                     PANEL(i, 2 * WIDTH + j) -= factor * PANEL(c, 2 * WIDTH + j);
                 }
-                for (int j = c + 1; j < WIDTH; ++j)
+                ROLLED for (int j = c + 1; j < WIDTH; ++j)
                     PANEL(i, WIDTH + j) -= factor * PANEL(c, WIDTH + j);
             }
         }
-        for (int i = 0; i < WIDTH; ++i)
-            for (int j = 0; j < WIDTH; ++j) {
+        ROLLED for (int i = 0; i < WIDTH; ++i)
+            ROLLED for (int j = 0; j < WIDTH; ++j) {
                 ROW(next, i, j, lumps * rest, k) = PANEL(WIDTH + i, j);
                 ROW(next, i, WIDTH + j, lumps * rest, k) = PANEL(WIDTH + i, 2 * WIDTH + j);
             }
@@ -86,13 +92,13 @@ extern "C" __global__ void finish(const double *rows, double *last, int *order, 
                                   u64 size)
 {
     EACH (lump, lumps) {
-        for (int i = 0; i < WIDTH; ++i)
-            for (int j = 0; j < 2 * WIDTH; ++j)
+        ROLLED for (int i = 0; i < WIDTH; ++i)
+            ROLLED for (int j = 0; j < 2 * WIDTH; ++j)
                 LAST(i, j) = ROW(rows, i, j, lumps, lump);
-        for (int c = 0; c < 2 * WIDTH; ++c) {
+        ROLLED for (int c = 0; c < 2 * WIDTH; ++c) {
             int best = c;
             double most = fabs(LAST(c, c));
-            for (int i = c + 1; i < 2 * WIDTH; ++i) {
+            ROLLED for (int i = c + 1; i < 2 * WIDTH; ++i) {
                 const double here = fabs(LAST(i, c));
                 if (here > most) {
                     most = here;
@@ -101,184 +107,301 @@ extern "C" __global__ void finish(const double *rows, double *last, int *order, 
             }
             order[(u64)c * lumps + lump] = best;
             if (best != c)
-                for (int j = 0; j < 2 * WIDTH; ++j) {
+                ROLLED for (int j = 0; j < 2 * WIDTH; ++j) {
                     const double kept = LAST(c, j);
                     LAST(c, j) = LAST(best, j);
                     LAST(best, j) = kept;
                 }
             const double pivot = LAST(c, c);
             pivots[lump * size + (c < WIDTH ? 0 : (blocks - 1) * WIDTH) + c] = pivot;
-            for (int i = c + 1; i < 2 * WIDTH; ++i) {
+            ROLLED for (int i = c + 1; i < 2 * WIDTH; ++i) {
                 const double factor = LAST(i, c) / pivot;
                 LAST(i, c) = factor;
-                for (int j = c + 1; j < 2 * WIDTH; ++j)
+                ROLLED for (int j = c + 1; j < 2 * WIDTH; ++j)
                     LAST(i, j) -= factor * LAST(c, j);
             }
         }
     }
 }
 
-/* Where row i of a pair stands, and column i of the middle block. */
-#define PLACE(i) (((i) < WIDTH ? lower + upside * WIDTH + (i) : lower + downside * WIDTH + (i) - WIDTH) * count + r)
-#define PAIR                                                                                                           \
-    const u64 p = k / count, r = k % count, at = first + p, middle = (2 * p + 1) * step;                               \
-    const u64 upside = middle - 1, downside = smaller(middle + step, blocks) - 1;
+/* A pair on some level, and one right-hand side of `count` that stand side by side: row i of the pair is row PLACE(i). */
+struct Pair {
+    u64 total, at, upside, downside, lower, count, r, middle, left, right;
+};
 
-/* Of one matrix: reduce right-hand sides, `count` of them side by side, as its rows were. */
-extern "C" __global__ void forward(const double *panel, const int *order, double *f, u64 total, u64 first, u64 pairs,
-                                   u64 blocks, u64 step, u64 lower, u64 count)
+static __device__ __forceinline__ Pair pair_of(u64 total, u64 first, u64 p, u64 blocks, u64 step, u64 lower, u64 count,
+                                               u64 r)
 {
-    EACH (k, pairs * count) {
-        PAIR
-        for (int c = 0; c < WIDTH; ++c) {
-            const int best = order[(u64)c * total + at];
-            const double kept = f[PLACE(c)];
-            f[PLACE(c)] = f[PLACE(best)];
-            f[PLACE(best)] = kept;
-        }
-        for (int c = 0; c < WIDTH; ++c) {
-            const double known = f[PLACE(c)];
-            for (int i = c + 1; i < 2 * WIDTH; ++i)
-                f[PLACE(i)] -= PANEL(i, WIDTH + c) * known;
-        }
+    const u64 middle = (2 * p + 1) * step, end = smaller(middle + step, blocks);
+    return {total, first + p, middle - 1, end - 1, lower, count, r, middle * WIDTH, (middle - step) * WIDTH, end * WIDTH};
+}
+
+#define PLACE(i)                                                                                                       \
+    (((i) < WIDTH ? q.lower + q.upside * WIDTH + (i) : q.lower + q.downside * WIDTH + (i) - WIDTH) * q.count + q.r)
+#define AT(a, i) (a)[(i) * q.count + q.r]
+#define FACTOR(i, j) panel[((u64)(i) * (3 * WIDTH) + (j)) * q.total + q.at]
+
+/* Reduce a right-hand side as the rows were. */
+static __device__ __forceinline__ void go_forward(const double *panel, const int *order, double *f, const Pair &q)
+{
+    ROLLED for (int c = 0; c < WIDTH; ++c) {
+        const int best = order[(u64)c * q.total + q.at];
+        const double kept = f[PLACE(c)];
+        f[PLACE(c)] = f[PLACE(best)];
+        f[PLACE(best)] = kept;
+    }
+    ROLLED for (int c = 0; c < WIDTH; ++c) {
+        const double known = f[PLACE(c)];
+        ROLLED for (int i = c + 1; i < 2 * WIDTH; ++i)
+            f[PLACE(i)] -= FACTOR(i, WIDTH + c) * known;
     }
 }
 
-/* The middle block of unknowns of each pair from those at its sides. */
-extern "C" __global__ void backward(const double *panel, const double *f, double *x, u64 total, u64 first, u64 pairs,
-                                    u64 blocks, u64 step, u64 lower, u64 count)
+/* The middle block of unknowns from those at its sides. */
+static __device__ __forceinline__ void go_backward(const double *panel, const double *f, double *x, const Pair &q)
 {
-    EACH (k, pairs * count) {
-        PAIR
-        const u64 left = (middle - step) * WIDTH, own = middle * WIDTH, right = (downside + 1) * WIDTH;
-        for (int i = WIDTH - 1; i >= 0; --i) {
-            double sum = f[PLACE(i)];
-            for (int j = 0; j < WIDTH; ++j)
-                sum -= PANEL(i, j) * x[(left + j) * count + r];
-            for (int j = 0; j < WIDTH; ++j)
-                sum -= PANEL(i, 2 * WIDTH + j) * x[(right + j) * count + r];
-            for (int j = i + 1; j < WIDTH; ++j)
-                sum -= PANEL(i, WIDTH + j) * x[(own + j) * count + r];
-            x[(own + i) * count + r] = sum / PANEL(i, WIDTH + i);
-        }
+    ROLLED for (int i = WIDTH - 1; i >= 0; --i) {
+        double sum = f[PLACE(i)];
+        ROLLED for (int j = 0; j < WIDTH; ++j)
+            sum -= FACTOR(i, j) * AT(x, q.left + j);
+        ROLLED for (int j = 0; j < WIDTH; ++j)
+            sum -= FACTOR(i, 2 * WIDTH + j) * AT(x, q.right + j);
+        ROLLED for (int j = i + 1; j < WIDTH; ++j)
+            sum -= FACTOR(i, WIDTH + j) * AT(x, q.middle + j);
+        AT(x, q.middle + i) = sum / FACTOR(i, WIDTH + i);
     }
 }
 
-/* Where row i of what is left stands, and column i. */
+/* With the transpose, the upper half of the rows from the equations of the middle block. */
+static __device__ __forceinline__ void go_forward_transposed(const double *panel, const double *w, double *y,
+                                                             const Pair &q)
+{
+    ROLLED for (int c = 0; c < WIDTH; ++c) {
+        double sum = AT(w, q.middle + c);
+        ROLLED for (int i = 0; i < c; ++i)
+            sum -= FACTOR(i, WIDTH + c) * y[PLACE(i)];
+        y[PLACE(c)] = sum / FACTOR(c, WIDTH + c);
+    }
+}
+
+/* ... which the equations of the blocks at the sides are relieved of: block 2 p takes its part from the pairs beside
+   it, of which there are `pairs`. */
+static __device__ __forceinline__ void be_relieved(const double *panel, const double *y, double *w, u64 total, u64 first,
+                                                   u64 pairs, u64 p, u64 blocks, u64 step, u64 lower, u64 count, u64 r)
+{
+    const u64 column = smaller(2 * p * step, blocks) * WIDTH;
+    ROLLED for (int j = 0; j < WIDTH; ++j) {
+        double sum = w[(column + j) * count + r];
+        if (p > 0) {
+            const Pair q = pair_of(total, first, p - 1, blocks, step, lower, count, r);
+            ROLLED for (int i = 0; i < WIDTH; ++i)
+                sum -= FACTOR(i, 2 * WIDTH + j) * y[PLACE(i)];
+        }
+        if (p < pairs) {
+            const Pair q = pair_of(total, first, p, blocks, step, lower, count, r);
+            ROLLED for (int i = 0; i < WIDTH; ++i)
+                sum -= FACTOR(i, j) * y[PLACE(i)];
+        }
+        w[(column + j) * count + r] = sum;
+    }
+}
+
+static __device__ __forceinline__ void go_backward_transposed(const double *panel, const int *order, double *y,
+                                                              const Pair &q)
+{
+    ROLLED for (int c = WIDTH - 1; c >= 0; --c) {
+        double sum = y[PLACE(c)];
+        ROLLED for (int i = c + 1; i < 2 * WIDTH; ++i)
+            sum -= FACTOR(i, WIDTH + c) * y[PLACE(i)];
+        y[PLACE(c)] = sum;
+    }
+    ROLLED for (int c = WIDTH - 1; c >= 0; --c) {
+        const int best = order[(u64)c * q.total + q.at];
+        const double kept = y[PLACE(c)];
+        y[PLACE(c)] = y[PLACE(best)];
+        y[PLACE(best)] = kept;
+    }
+}
+
+/* What is left in the end: where row i stands, and column i. */
 #define LAST_ROW(i)                                                                                                    \
-    (((i) < WIDTH             ? lower + (blocks - 1) * WIDTH + (i)                                                     \
-      : (i) - WIDTH < lower ? (i) - WIDTH                                                                            \
-                              : blocks * WIDTH + (i) - WIDTH) *                                                       \
+    (((i) < WIDTH           ? lower + (blocks - 1) * WIDTH + (i)                                                       \
+      : (i) - WIDTH < lower ? (i) - WIDTH                                                                              \
+                            : blocks * WIDTH + (i) - WIDTH) *                                                          \
          count +                                                                                                       \
      r)
 #define LAST_COLUMN(i) (((i) < WIDTH ? (u64)(i) : (blocks - 1) * WIDTH + (i)) * count + r)
 
-extern "C" __global__ void solve_last(const double *last, const int *order, double *f, double *x, u64 lumps, u64 lump,
-                                      u64 blocks, u64 lower, u64 count)
+static __device__ void solve_last(const double *last, const int *order, double *f, double *x, u64 lumps, u64 lump,
+                                  u64 blocks, u64 lower, u64 count, u64 r)
 {
-    EACH (r, count) {
-        for (u64 c = 0; c < 2 * WIDTH; ++c) {
-            const u64 best = order[c * lumps + lump];
-            const double kept = f[LAST_ROW(c)];
-            f[LAST_ROW(c)] = f[LAST_ROW(best)];
-            f[LAST_ROW(best)] = kept;
-        }
-        for (u64 i = 0; i < 2 * WIDTH; ++i) {
-            double sum = f[LAST_ROW(i)];
-            for (u64 j = 0; j < i; ++j)
-                sum -= LAST(i, j) * x[LAST_COLUMN(j)];
-            x[LAST_COLUMN(i)] = sum;
-        }
-        for (u64 i = 2 * WIDTH; i-- > 0;) {
-            double sum = x[LAST_COLUMN(i)];
-            for (u64 j = i + 1; j < 2 * WIDTH; ++j)
-                sum -= LAST(i, j) * x[LAST_COLUMN(j)];
-            x[LAST_COLUMN(i)] = sum / LAST(i, i);
-        }
+    ROLLED for (u64 c = 0; c < 2 * WIDTH; ++c) {
+        const u64 best = order[c * lumps + lump];
+        const double kept = f[LAST_ROW(c)];
+        f[LAST_ROW(c)] = f[LAST_ROW(best)];
+        f[LAST_ROW(best)] = kept;
+    }
+    ROLLED for (u64 i = 0; i < 2 * WIDTH; ++i) {
+        double sum = f[LAST_ROW(i)];
+        ROLLED for (u64 j = 0; j < i; ++j)
+            sum -= LAST(i, j) * x[LAST_COLUMN(j)];
+        x[LAST_COLUMN(i)] = sum;
+    }
+    ROLLED for (u64 i = 2 * WIDTH; i-- > 0;) {
+        double sum = x[LAST_COLUMN(i)];
+        ROLLED for (u64 j = i + 1; j < 2 * WIDTH; ++j)
+            sum -= LAST(i, j) * x[LAST_COLUMN(j)];
+        x[LAST_COLUMN(i)] = sum / LAST(i, i);
     }
 }
 
 /* The same with the transpose: w stands where columns do, y where rows do. */
-extern "C" __global__ void solve_last_transposed(const double *last, const int *order, const double *w, double *y,
-                                                 u64 lumps, u64 lump, u64 blocks, u64 lower, u64 count)
+static __device__ void solve_last_transposed(const double *last, const int *order, const double *w, double *y, u64 lumps,
+                                             u64 lump, u64 blocks, u64 lower, u64 count, u64 r)
 {
-    EACH (r, count) {
-        for (u64 i = 0; i < 2 * WIDTH; ++i) {
-            double sum = w[LAST_COLUMN(i)];
-            for (u64 j = 0; j < i; ++j)
-                sum -= LAST(j, i) * y[LAST_ROW(j)];
-            y[LAST_ROW(i)] = sum / LAST(i, i);
-        }
-        for (u64 i = 2 * WIDTH; i-- > 0;) {
-            double sum = y[LAST_ROW(i)];
-            for (u64 j = i + 1; j < 2 * WIDTH; ++j)
-                sum -= LAST(j, i) * y[LAST_ROW(j)];
-            y[LAST_ROW(i)] = sum;
-        }
-        for (u64 c = 2 * WIDTH; c-- > 0;) {
-            const u64 best = order[c * lumps + lump];
-            const double kept = y[LAST_ROW(c)];
-            y[LAST_ROW(c)] = y[LAST_ROW(best)];
-            y[LAST_ROW(best)] = kept;
-        }
+    ROLLED for (u64 i = 0; i < 2 * WIDTH; ++i) {
+        double sum = w[LAST_COLUMN(i)];
+        ROLLED for (u64 j = 0; j < i; ++j)
+            sum -= LAST(j, i) * y[LAST_ROW(j)];
+        y[LAST_ROW(i)] = sum / LAST(i, i);
+    }
+    ROLLED for (u64 i = 2 * WIDTH; i-- > 0;) {
+        double sum = y[LAST_ROW(i)];
+        ROLLED for (u64 j = i + 1; j < 2 * WIDTH; ++j)
+            sum -= LAST(j, i) * y[LAST_ROW(j)];
+        y[LAST_ROW(i)] = sum;
+    }
+    ROLLED for (u64 c = 2 * WIDTH; c-- > 0;) {
+        const u64 best = order[c * lumps + lump];
+        const double kept = y[LAST_ROW(c)];
+        y[LAST_ROW(c)] = y[LAST_ROW(best)];
+        y[LAST_ROW(best)] = kept;
     }
 }
 
-/* With the transpose, the upper half of the rows of each pair from the equations of its middle block. */
-extern "C" __global__ void forward_transposed(const double *panel, const double *w, double *y, u64 total, u64 first,
-                                              u64 pairs, u64 blocks, u64 step, u64 lower, u64 count)
+/* Levels with many pairs: a launch each, `count` threads a pair. */
+#define EACH_PAIR                                                                                                      \
+    EACH (k, pairs * count) {                                                                                          \
+        const Pair q = pair_of(lumps * pairs, lump * pairs, k / count, blocks, step, lower, count, k % count);
+
+extern "C" __global__ void forward(const double *panel, const int *order, double *f, u64 lumps, u64 lump, u64 blocks,
+                                   u64 lower, u64 count, u64 pairs, u64 step)
 {
-    EACH (k, pairs * count) {
-        PAIR
-        (void)downside;
-        for (int c = 0; c < WIDTH; ++c) {
-            double sum = w[(middle * WIDTH + c) * count + r];
-            for (int i = 0; i < c; ++i)
-                sum -= PANEL(i, WIDTH + c) * y[PLACE(i)];
-            y[PLACE(c)] = sum / PANEL(c, WIDTH + c);
-        }
+    EACH_PAIR
+        go_forward(panel, order, f, q);
     }
 }
 
-/* ... which the equations of the blocks at the sides are relieved of: each takes its part from the pairs beside it. */
-extern "C" __global__ void relieve(const double *panel, const double *y, double *w, u64 total, u64 first, u64 pairs,
-                                   u64 blocks, u64 step, u64 lower, u64 count)
+extern "C" __global__ void backward(const double *panel, const double *f, double *x, u64 lumps, u64 lump, u64 blocks,
+                                    u64 lower, u64 count, u64 pairs, u64 step)
 {
-    EACH (k, (pairs + 1) * count) {
-        const u64 q = k / count, r = k % count, column = smaller(2 * q * step, blocks) * WIDTH;
-        for (int j = 0; j < WIDTH; ++j) {
-            double sum = w[(column + j) * count + r];
-            if (q > 0) {
-                const u64 at = first + q - 1, row = lower + ((2 * q - 1) * step - 1) * WIDTH;
-                for (int i = 0; i < WIDTH; ++i)
-                    sum -= PANEL(i, 2 * WIDTH + j) * y[(row + i) * count + r];
+    EACH_PAIR
+        go_backward(panel, f, x, q);
+    }
+}
+
+extern "C" __global__ void forward_transposed(const double *panel, const double *w, double *y, u64 lumps, u64 lump,
+                                              u64 blocks, u64 lower, u64 count, u64 pairs, u64 step)
+{
+    EACH_PAIR
+        go_forward_transposed(panel, w, y, q);
+    }
+}
+
+extern "C" __global__ void relieve(const double *panel, const double *y, double *w, u64 lumps, u64 lump, u64 blocks,
+                                   u64 lower, u64 count, u64 pairs, u64 step)
+{
+    EACH (k, (pairs + 1) * count)
+        be_relieved(panel, y, w, lumps * pairs, lump * pairs, pairs, k / count, blocks, step, lower, count, k % count);
+}
+
+extern "C" __global__ void backward_transposed(const double *panel, const int *order, double *y, u64 lumps, u64 lump,
+                                               u64 blocks, u64 lower, u64 count, u64 pairs, u64 step)
+{
+    EACH_PAIR
+        go_backward_transposed(panel, order, y, q);
+    }
+}
+
+/* All further levels, from one with `some` blocks on, and what is left: by one block of threads for each right-hand
+   side. Panels of the levels stand one behind the other. */
+#define PANELS(pairs) (6 * WIDTH * WIDTH * lumps * (pairs))
+#define ORDERS(pairs) (WIDTH * lumps * (pairs))
+#define PAIR_HERE pair_of(lumps *pairs, lump *pairs, p, blocks, step, lower, count, r)
+
+extern "C" __global__ void tail(const double *panel, const int *order, const double *last, const int *last_order,
+                                double *f, double *x, u64 lumps, u64 lump, u64 blocks, u64 lower, u64 count, u64 some,
+                                u64 step)
+{
+    for (u64 r = blockIdx.x; r < count; r += gridDim.x) {
+        u64 levels = 0, left = some;
+        for (; left > 1; ++levels, step *= 2) {
+            const u64 pairs = left / 2;
+            THREADS {
+                OF_BLOCK (p, pairs)
+                    go_forward(panel, order, f, PAIR_HERE);
             }
-            if (q < pairs) {
-                const u64 at = first + q, row = lower + ((2 * q + 1) * step - 1) * WIDTH;
-                for (int i = 0; i < WIDTH; ++i)
-                    sum -= PANEL(i, j) * y[(row + i) * count + r];
+            BARRIER;
+            panel += PANELS(pairs);
+            order += ORDERS(pairs);
+            left -= pairs;
+        }
+        THREADS {
+            if (threadIdx.x == 0)
+                solve_last(last, last_order, f, x, lumps, lump, blocks, lower, count, r);
+        }
+        BARRIER;
+        for (; levels > 0; --levels) {
+            step /= 2;
+            const u64 before = ((some - 1) >> (levels - 1)) + 1, pairs = before / 2;
+            panel -= PANELS(pairs);
+            order -= ORDERS(pairs);
+            THREADS {
+                OF_BLOCK (p, pairs)
+                    go_backward(panel, f, x, PAIR_HERE);
             }
-            w[(column + j) * count + r] = sum;
+            BARRIER;
         }
     }
 }
 
-extern "C" __global__ void backward_transposed(const double *panel, const int *order, double *y, u64 total, u64 first,
-                                               u64 pairs, u64 blocks, u64 step, u64 lower, u64 count)
+extern "C" __global__ void tail_transposed(const double *panel, const int *order, const double *last,
+                                           const int *last_order, double *w, double *y, u64 lumps, u64 lump, u64 blocks,
+                                           u64 lower, u64 count, u64 some, u64 step)
 {
-    EACH (k, pairs * count) {
-        PAIR
-        for (int c = WIDTH - 1; c >= 0; --c) {
-            double sum = y[PLACE(c)];
-            for (int i = c + 1; i < 2 * WIDTH; ++i)
-                sum -= PANEL(i, WIDTH + c) * y[PLACE(i)];
-            y[PLACE(c)] = sum;
+    for (u64 r = blockIdx.x; r < count; r += gridDim.x) {
+        u64 levels = 0, left = some;
+        for (; left > 1; ++levels, step *= 2) {
+            const u64 pairs = left / 2;
+            THREADS {
+                OF_BLOCK (p, pairs)
+                    go_forward_transposed(panel, w, y, PAIR_HERE);
+            }
+            BARRIER;
+            THREADS {
+                OF_BLOCK (p, pairs + 1)
+                    be_relieved(panel, y, w, lumps * pairs, lump * pairs, pairs, p, blocks, step, lower, count, r);
+            }
+            BARRIER;
+            panel += PANELS(pairs);
+            order += ORDERS(pairs);
+            left -= pairs;
         }
-        for (int c = WIDTH - 1; c >= 0; --c) {
-            const int best = order[(u64)c * total + at];
-            const double kept = y[PLACE(c)];
-            y[PLACE(c)] = y[PLACE(best)];
-            y[PLACE(best)] = kept;
+        THREADS {
+            if (threadIdx.x == 0)
+                solve_last_transposed(last, last_order, w, y, lumps, lump, blocks, lower, count, r);
+        }
+        BARRIER;
+        for (; levels > 0; --levels) {
+            step /= 2;
+            const u64 before = ((some - 1) >> (levels - 1)) + 1, pairs = before / 2;
+            panel -= PANELS(pairs);
+            order -= ORDERS(pairs);
+            THREADS {
+                OF_BLOCK (p, pairs)
+                    go_backward_transposed(panel, order, y, PAIR_HERE);
+            }
+            BARRIER;
         }
     }
 }

@@ -9,8 +9,8 @@ linear systems, SIAM PPSC 1997.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from sparsejac.device.driver import cupy, managed
 from sparsejac.device.solvers.form import DeviceFactor, DeviceForm, Factors, Places, extremes_of, flips_and_log, odd
-from sparsejac.device.solvers.launching import text
+from sparsejac.device.solvers.launching import THREADS, text
 from sparsejac.inverse.solvers.banded import Banded
 from sparsejac.inverse.solvers.form import parity
 
@@ -26,6 +26,9 @@ Ints = npt.NDArray[np.int64]
 
 WIDEST = 16
 """Diagonals beside the main one up to which a thread eliminates a block."""
+
+ONE_BLOCK = 512
+"""Pairs, times right-hand sides, from which on all further levels are one launch: of a block for each of these."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,10 @@ class Layout:
         last = count * blocks * 2 * width**2 + (i * (2 * width) + j) * count + lumps
         return np.where(inside, ordinary, last)
 
+    def starts(self, count: int) -> list[int]:
+        """How many pairs, of some matrices, stand before those of each level."""
+        return list(accumulate((count * level.pairs for level in self.levels), initial=0))[:-1]
+
     @property
     def parity(self) -> float:
         """Sign of the permutation from rows to the columns that they are the pivots of, but for exchanges."""
@@ -144,19 +151,18 @@ class Bands(DeviceForm):
             given[self._places] = data[entries.reshape(-1)]
             pivots = module.empty((count, layout.padded))
             rows, last = given[: count * layout.blocks * 2 * width**2], given[count * layout.blocks * 2 * width**2 :]
-            panels = []
-            for level in layout.levels:
+            pairs = sum(level.pairs for level in layout.levels) * count
+            panels, orders = module.empty(6 * width**2 * pairs), module.empty(width * pairs, dtype=np.int32)
+            for level, here in zip(layout.levels, layout.starts(count), strict=True):
                 rest = level.blocks - level.pairs
-                panel = module.empty(6 * width**2 * count * level.pairs)
-                order = module.empty(width * count * level.pairs, dtype=np.int32)
                 further = module.empty(2 * width**2 * count * rest)
+                given = (rows, panels[6 * width**2 * here :], orders[width * here :], further, pivots)
                 sizes = (count, level.blocks, level.step, layout.padded)
-                kernels.launch("reduce", count * rest, rows, panel, order, further, pivots, *sizes)
-                panels.append((panel, order))
+                kernels.launch("reduce", count * rest, *given, *sizes)
                 rows = further
             exchanged, last = module.empty(2 * width * count, dtype=np.int32), last.copy()
             kernels.launch("finish", count, rows, last, exchanged, pivots, count, layout.blocks, layout.padded)
-        made = [_Band(self, k, panels, (last, exchanged), pivots[k]) for k in range(count)]
+        made = [_Band(self, k, (panels, orders), (last, exchanged), pivots[k]) for k in range(count)]
         return Factors(made, extremes_of(pivots[:, : layout.size]))
 
 
@@ -164,44 +170,51 @@ class Bands(DeviceForm):
 class _Band(DeviceFactor):
     form: Bands
     lump: int
-    panels: Sequence[tuple[Any, Any]]
+    panels: tuple[Any, Any]
     last: tuple[Any, Any]
     pivots: Any
 
     def solve(self, b: Any) -> Any:
-        form, layout = self.form, self.form.layout
+        form, size = self.form, self.form.layout.size
         f, x, count = self._started(form.ordering.by_rows(b))
-        kernels = text("bands.cu", layout.width)
-        for (panel, order), level in zip(self.panels, layout.levels, strict=True):
-            kernels.launch("forward", level.pairs * count, panel, order, f, *self._sizes(level, count))
-        kernels.launch("solve_last", count, *self.last, f, x, *self._last_sizes(count))
-        for (panel, _), level in zip(self.panels[::-1], layout.levels[::-1], strict=True):
-            kernels.launch("backward", level.pairs * count, panel, f, x, *self._sizes(level, count))
-        return form.ordering.from_columns(x[: layout.size].reshape(b.shape))
+        levels = self._levels(count)
+        for panel, order, pairs, step in levels:
+            self._launch("forward", pairs, (panel, order, f), count, step)
+        self._tail("tail", f, x, count, len(levels))
+        for panel, _, pairs, step in levels[::-1]:
+            self._launch("backward", pairs, (panel, f, x), count, step)
+        return form.ordering.from_columns(x[:size].reshape(b.shape))
 
     def solve_transposed(self, b: Any) -> Any:
-        form, layout = self.form, self.form.layout
+        form, size = self.form, self.form.layout.size
         w, y, count = self._started(form.ordering.by_columns(b))
-        kernels = text("bands.cu", layout.width)
-        for (panel, _), level in zip(self.panels, layout.levels, strict=True):
-            sizes = self._sizes(level, count)
-            kernels.launch("forward_transposed", level.pairs * count, panel, w, y, *sizes)
-            kernels.launch("relieve", (level.pairs + 1) * count, panel, y, w, *sizes)
-        kernels.launch("solve_last_transposed", count, *self.last, w, y, *self._last_sizes(count))
-        for (panel, order), level in zip(self.panels[::-1], layout.levels[::-1], strict=True):
-            kernels.launch("backward_transposed", level.pairs * count, panel, order, y, *self._sizes(level, count))
-        return form.ordering.from_rows(y[: layout.size].reshape(b.shape))
+        levels = self._levels(count)
+        for panel, _, pairs, step in levels:
+            self._launch("forward_transposed", pairs, (panel, w, y), count, step)
+            self._launch("relieve", pairs, (panel, y, w), count, step)
+        self._tail("tail_transposed", w, y, count, len(levels))
+        for panel, order, pairs, step in levels[::-1]:
+            self._launch("backward_transposed", pairs, (panel, order, y), count, step)
+        return form.ordering.from_rows(y[:size].reshape(b.shape))
 
     def flips_and_log(self) -> tuple[Any, Any]:
-        layout, flips = self.form.layout, self.form.flips
-        for order in (*(order for _, order in self.panels), self.last[1]):
-            by_column = order.reshape(-1, self.form.count, order.size // max(self._columns(order) * self.form.count, 1))
-            places = cupy().arange(by_column.shape[0], dtype=np.int32).reshape(-1, 1)
-            flips = flips + (by_column[:, self.lump] != places).sum()
+        layout, many, flips = self.form.layout, self.form.count, self.form.flips
+        parts = [(order, layout.width, pairs) for _, order, pairs, _ in self._all_levels()]
+        for order, columns, pairs in (*parts, (self.last[1], 2 * layout.width, 1)):
+            chosen = order[: columns * many * pairs].reshape(columns, many, pairs)[:, self.lump]
+            flips = flips + (chosen != cupy().arange(columns, dtype=np.int32).reshape(-1, 1)).sum()
         return flips_and_log(self.pivots[: layout.size], flips)
 
-    def _columns(self, order: Any) -> int:
-        return self.form.layout.width * (2 if order is self.last[1] else 1)
+    def _all_levels(self) -> list[tuple[Any, Any, int, int]]:
+        """Of each level what is in the panels from there on, and how many pairs there are, so many blocks apart."""
+        layout = self.form.layout
+        (panels, orders), width = self.panels, layout.width
+        starts = zip(layout.levels, layout.starts(self.form.count), strict=True)
+        return [(panels[6 * width**2 * a :], orders[width * a :], one.pairs, one.step) for one, a in starts]
+
+    def _levels(self, count: int) -> list[tuple[Any, Any, int, int]]:
+        """The levels that are a launch each."""
+        return [level for level in self._all_levels() if level[2] * count > ONE_BLOCK]
 
     def _started(self, b: Any) -> tuple[Any, Any, int]:
         """Right-hand sides with the rows that fill the last block up, room for the unknowns, and how many there are."""
@@ -211,11 +224,18 @@ class _Band(DeviceFactor):
             given[: len(b)] = b.reshape(len(b), count)
             return given, cupy().empty((padded, count)), count
 
-    def _sizes(self, level: Level, count: int) -> tuple[int, ...]:
-        layout, pairs = self.form.layout, level.pairs
-        total, first = self.form.count * pairs, self.lump * pairs
-        return total, first, pairs, layout.blocks, level.step, layout.lower, count
+    def _launch(self, name: str, pairs: int, arrays: tuple[Any, ...], count: int, step: int) -> None:
+        threads = (pairs + (name == "relieve")) * count
+        text("bands.cu", self.form.layout.width).launch(name, threads, *arrays, *self._sizes(count), pairs, step)
 
-    def _last_sizes(self, count: int) -> tuple[int, ...]:
-        layout = self.form.layout
-        return self.form.count, self.lump, layout.blocks, layout.lower, count
+    def _tail(self, name: str, given: Any, found: Any, count: int, level: int) -> None:
+        """All levels from one on, and what is left in the end."""
+        layout, many = self.form.layout, self.form.count
+        blocks, step = -(-layout.blocks // 2**level), 2**level
+        start = [*layout.starts(many), len(self.panels[1]) // layout.width][level]
+        panels = self.panels[0][6 * layout.width**2 * start :], self.panels[1][layout.width * start :]
+        arrays = (*panels, *self.last, given, found)
+        text("bands.cu", layout.width).launch(name, count * THREADS, *arrays, *self._sizes(count), blocks, step)
+
+    def _sizes(self, count: int) -> tuple[int, ...]:
+        return self.form.count, self.lump, self.form.layout.blocks, self.form.layout.lower, count

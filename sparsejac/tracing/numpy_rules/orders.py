@@ -7,13 +7,13 @@ stand next to each other in it: as long as these come out the same, a sort would
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kernels.records import dataclass
 from sparsejac.addressing import composed, recognised
 from sparsejac.tracing.casting import peek
 from sparsejac.tracing.conversion import as_value

@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 
 from emulated import emulator
-from kernels.cuda import Device, Evaluation, print_module
+from kernels import Access, Affine, KernelBuilder
+from kernels.cuda import Device, Evaluation, print_module, waves
 from kernels.cuda.racecheck import MemoryAccessError, RaceChecker
+from kernels.cuda.recorder import Task
 from kernels.products import gather_invocation
+from kernels.sweep import Store, Sweep
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the race check knows Linux alone")
 
@@ -156,6 +159,40 @@ def test_printed_modules_are_watched() -> None:
     broken = replace(module, source=module.source.replace("    BARRIER;\n", ""))
     with pytest.raises(MemoryAccessError, match="with no barrier in between"):
         Device(broken, RaceChecker(), block=32).run("run", [np.arange(5.0)], out)
+
+
+def test_steps_in_one_launch_that_need_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the printer keeps apart would be seen if it did not."""
+    emulator()
+    n = 5000
+    x, middle, out = np.zeros(n), np.zeros(n), np.zeros(n)
+    back = np.arange(n, dtype=np.int32)[::-1].copy()
+    evaluation = Evaluation([gather_invocation(x, back, middle), gather_invocation(middle, back, out)], [x], out)
+    apart = print_module({"run": evaluation})
+    assert len(apart.runs["run"].dispatches) == 2
+    Device(apart, RaceChecker(), block=64).run("run", [np.arange(float(n))], out)
+    monkeypatch.setattr(waves, "conflict", lambda first, second: False)
+    together = print_module({"run": evaluation})
+    assert len(together.runs["run"].dispatches) == 1
+    with pytest.raises(MemoryAccessError, match="with no barrier in between"):
+        Device(together, RaceChecker(), block=64).run("run", [np.arange(float(n))], out)
+
+
+def test_rows_that_threads_pass_on_to_each_other() -> None:
+    """Shared memory between the threads of a block: without the barrier, one reads what another one writes."""
+    emulator()
+    n = 300
+    k = KernelBuilder(1)
+    stores = [Store(Access(1, Affine((n,), place, (2,)))) for place in range(2)]
+    sweep = Sweep(k.build(0, 0), (n,), (Access(0, Affine((n,), 0, (1,))),), tuple(stores))
+    x, out = np.zeros(n), np.zeros(2 * n)
+    module = print_module({"run": Evaluation([Task(sweep, "value", [x, out])], [x], out)})
+    assert "__shared__" in module.source
+    Device(module, RaceChecker(7), block=256).run("run", [np.arange(float(n))], out)
+    assert out.tolist() == np.repeat(np.arange(float(n)), 2).tolist()
+    broken = replace(module, source=module.source.replace("BARRIER;", "", 1))
+    with pytest.raises(MemoryAccessError, match=r"shared memory, byte \d+: .* with no barrier in between"):
+        Device(broken, RaceChecker(), block=256).run("run", [np.arange(float(n))], out)
 
 
 def test_other_systems(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from emulated_cupy import counts
 from emulated_cupy import pretended as pretended
 from gpu_sources import check_source
 from kernels.cuda import nvrtc
-from sparsejac import InputError, prepare, sparse_jacobian
+from sparsejac import InputError, jacobian_operator, prepare, sparse_jacobian
 from sparsejac.device import deferred
 from sparsejac.device.driver import count_devices, told
 from sparsejac.errors import DeviceError
@@ -182,7 +182,8 @@ def test_no_room(pretended: Any) -> None:
     plan = prepare(lambda x: np.exp(x.reshape(-1, 3).sum(axis=1)) * x[:10_000], x, strategy="identity")
     machine.settings.memory = 50_000
     with pytest.raises(
-        DeviceError, match=r"no room for the (entries|results), which needs 0\.0 GB(.|\n)*free_all_blocks"
+        DeviceError,
+        match=r"no room for the (entries|results), which needs 320\.0 kB; 50\.0 kB of(.|\n)*free_all_blocks",
     ):
         plan.values(x)
     with pytest.raises(DeviceError, match=r"no room for the plan, which needs(.|\n)*plan.explain\(\) tells"):
@@ -196,11 +197,13 @@ def test_no_room(pretended: Any) -> None:
     [
         (
             "cudaErrorInsufficientDriver: CUDA driver version is insufficient",
-            r"driver is older(.|\n)*update the driver",
+            r"driver is missing, or older(.|\n)*update the driver",
         ),
         ("cudaErrorNoDevice: no CUDA-capable device is detected", r"no CUDA device(.|\n)*nvidia-smi"),
         ("CuPy failed to load libnvrtc.so.12: OSError", r"NVRTC, the compiler of CUDA(.|\n)*\[ctk\]"),
         ("libcuda.so.1: cannot open shared object file", r"no NVIDIA driver(.|\n)*--gpus all"),
+        ("libcudart.so.12: cannot open shared object file", r"CUDA version that it was made for(.|\n)*cupy-cuda13x"),
+        ('Failure finding "libcublasLt.so.13 or libcublasLt.so.12"', r"made for(.|\n)*`nvidia-smi` shows"),
         ("CUDA_ERROR_NO_BINARY_FOR_GPU: no kernel image", r"for other devices"),
         ("something else", r"what failed \(RuntimeError: something else\)(.|\n)*show_config"),
     ],
@@ -219,7 +222,7 @@ def test_errors_of_cuda_are_told(pretended: Any, monkeypatch: pytest.MonkeyPatch
         raise machine.CUDARuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient")
 
     monkeypatch.setattr(machine.RawModule, "compile", fails)
-    with pytest.raises(DeviceError, match="driver is older than CuPy's CUDA"):
+    with pytest.raises(DeviceError, match="or older than CuPy's CUDA"):
         prepare(lambda x: x[1:] ** 4 * x[:-1], x).values(x)
     monkeypatch.undo()
 
@@ -239,6 +242,15 @@ def test_without_cupy(pretended: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert count_devices() == 0
     with pytest.raises(DeviceError, match=r"CuPy cannot be imported(.|\n)*sparsejac\[cuda12\]"):
         prepare(f, x)
+    machine.load.cache_clear()
+
+
+def test_parts_of_cupy_that_cannot_be_loaded(pretended: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CuPy is there, and not what its solvers need."""
+    monkeypatch.setitem(sys.modules, "cupyx.scipy.sparse.linalg", None)
+    machine.load.cache_clear()
+    with pytest.raises(DeviceError, match=r"cupyx.scipy.sparse.linalg cannot be imported(.|\n)*show_config"):
+        jacobian_operator(f, pretended.asarray(X))
     machine.load.cache_clear()
 
 

@@ -12,6 +12,7 @@ from emulated_cupy import cupy as cupy
 from emulated_cupy import pretended as pretended
 from gpu_sources import check_source
 from sparsejac.device.inverse_stages import _FORMS
+from sparsejac.device.solvers import bands
 from sparsejac.device.solvers.bands import WIDEST, Layout
 from sparsejac.device.solvers.launching import source
 from sparsejac.inverse.matching import Unmatched, block_form
@@ -75,9 +76,16 @@ def check(cupy: Any, form: Form, entries: Any) -> Any:
 
 
 @pytest.mark.parametrize("widths", [(1, 1), (0, 1), (2, 0), (2, 1), (1, 4)])
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 11, 16, 33])
-def test_bands(cupy: Any, widths: tuple[int, int], size: int) -> None:
-    """One matrix and several, with rows that have to be exchanged, in orders of rows and columns of their own."""
+@pytest.mark.parametrize(
+    ("size", "one_block"),
+    [*((n, 0) for n in (1, 3, 5, 16, 33)), *((n, 7) for n in (6, 11, 33)), *((n, 512) for n in (2, 4, 16, 33))],
+)
+def test_bands(cupy: Any, widths: tuple[int, int], size: int, one_block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One matrix and several, with rows that have to be exchanged, in orders of rows and columns of their own.
+
+    All levels by launches of their own, some of them, and none.
+    """
+    monkeypatch.setattr(bands, "ONE_BLOCK", one_block)
     pattern = square(banded(size, *widths))
     for count in (1, 3):
         entries = RNG.uniform(0.2, 0.6, (count, pattern.nnz)) * RNG.choice([-1.0, 1.0], (count, pattern.nnz))
@@ -117,9 +125,10 @@ def test_a_layout_has_a_place_for_each_entry(size: int, lower: int) -> None:
     assert blocks == sorted(blocks, reverse=True)
 
 
-def test_a_band_costs_launches_that_grow_with_the_logarithm(pretended: Any) -> None:
-    """Of all matrices together where they are factorized."""
+def test_a_band_costs_launches_that_grow_with_the_logarithm(pretended: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all matrices together where they are factorized; the levels with few pairs are one launch of a solution."""
     launched = []
+    monkeypatch.setattr(bands, "ONE_BLOCK", 8)
     for size in (64, 128, 256):
         pattern = square(banded(size, 1, 1))
         entries = np.where(pattern.rows == pattern.columns, 4.0, 1.0) * np.ones((5, 1))

@@ -82,3 +82,19 @@ def test_products_of_plans_stay_there(pretended: Any) -> None:
     assert (counts.to_host, counts.to_device, counts.synchronisations, counts.compilations) == (0, 0, 0, 0)
     for scale, tangent in zip((1.0, 2.0), found, strict=True):
         np.testing.assert_allclose(tangent.get(), complex_step(f, scale * X) @ B, rtol=1e-13)
+
+
+def test_implicit_functions_are_of_the_host(cupy: Any) -> None:
+    """Both alone and inside f a refusal that says what to do; what it says works."""
+    equations = lambda x, p: x**3 + x - p  # noqa: E731
+    root, p = sj.implicit(equations), np.array([2.0, 10.0])
+    for arguments in ((cupy.ones(2), cupy.asarray(p)), (np.ones(2), cupy.asarray(p)), (cupy.ones(2), p)):
+        with pytest.raises(sj.InputTypeError, match=r"implicit: an argument is on a device(.|\n)*prepare_inverse"):
+            root(*arguments)
+    with pytest.raises(sj.DeviceError, match=r"f calls .*the solution of .*runs on the host only(.|\n)*cupy.asnumpy"):
+        sj.sparse_jacobian(lambda p: root(np.ones(2), p) * p, cupy.asarray(p))
+    x, there = cupy.ones(2), cupy.asarray(p)
+    plan = sj.prepare_inverse(equations, x, there)
+    for _ in range(8):
+        x = x + plan.newton_step(x, there)
+    np.testing.assert_allclose(cupy.asnumpy(x), [1.0, 2.0], rtol=1e-14)

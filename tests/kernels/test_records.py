@@ -1,0 +1,135 @@
+"""Records are the standard library's dataclasses, made in another way: the two are compared member by member."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+import pickle
+from typing import Any
+
+import pytest
+
+from kernels import records
+
+WAYS = (dataclasses.dataclass, records.dataclass)
+
+
+def made(way: Any, **options: Any) -> type:
+    class Base:
+        first: int
+        second: Any = 2
+        third: list[int] = dataclasses.field(default_factory=list)
+        hidden: Any = dataclasses.field(default=7, repr=False, compare=False)
+        late: int = dataclasses.field(init=False, default=5)
+        unset: int = dataclasses.field(init=False, repr=False, compare=False)
+
+        def __post_init__(self) -> None:
+            object.__setattr__(self, "seen", self.first)
+
+    Base.__qualname__ = "Base"
+    return way(**options)(Base)
+
+
+def outcome(run: Any) -> Any:
+    try:
+        return run()
+    except (TypeError, AttributeError) as error:
+        return type(error).__name__
+
+
+@pytest.mark.parametrize("options", [{"frozen": f, "eq": e} for f in (False, True) for e in (False, True)])
+def test_members_are_those_of_dataclasses(options: dict[str, Any]) -> None:
+    standard, own = (made(way, **options) for way in WAYS)
+
+    def told(cls: Any) -> list[Any]:
+        one, two = cls(1, third=[3]), cls(1, second=2, third=[3], hidden=8)
+        return [
+            outcome(lambda: cls()),
+            outcome(lambda: cls(1, 2, [], 4, 5)),
+            (one.first, one.second, one.third, one.hidden, one.late, one.seen, cls(1).third is cls(1).third),
+            (one == one, one == two, one != two, one == 1, one == cls(2)),
+            outcome(lambda: hash(cls(1, third=())) == hash(cls(1, third=()))),
+            outcome(lambda: setattr(one, "first", 3)),
+            outcome(lambda: setattr(one, "other", 3)),
+            outcome(lambda: delattr(one, "second")),
+            [f.name for f in dataclasses.fields(cls)],
+            dataclasses.replace(two, first=9).first,
+            list(inspect.signature(cls).parameters),
+            cls.__match_args__,
+        ]
+
+    assert told(own) == told(standard)
+
+
+def test_texts_are_those_of_dataclasses() -> None:
+    assert [repr(made(way, eq=False)(1)).partition("(")[0] for way in WAYS] == ["Base", "Base"]
+    texts = []
+    for way in WAYS:
+        cls = way(frozen=True)(type("Two", (), {"__annotations__": {"a": int, "b": str}, "__doc__": "Two."}))
+        texts.append(repr(cls(1, "x")))
+    assert texts[0] == texts[1]
+
+
+def test_what_a_class_says_itself_stays() -> None:
+    @records.dataclass(frozen=True)
+    class Own:
+        number: int
+
+        def __repr__(self) -> str:
+            return "mine"
+
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        def __hash__(self) -> int:
+            return 3
+
+    assert (repr(Own(1)), Own(1) == Own(2), hash(Own(5))) == ("mine", True, 3)
+
+
+def test_records_are_derived_from() -> None:
+    @records.dataclass(frozen=True)
+    class Root:
+        number: int
+
+    @records.dataclass(frozen=True)
+    class Branch(Root):
+        name: str = "b"
+
+    class Plain(Branch):
+        pass
+
+    branch, plain = Branch(1), Plain(2, "p")
+    assert (branch.number, branch.name, plain.number, plain.name) == (1, "b", 2, "p")
+    assert branch != Root(1)
+    object.__setattr__(plain, "free", 1)
+    plain.other = 2  # type: ignore[attr-defined]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        plain.number = 3  # type: ignore[misc]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        branch.other = 3  # type: ignore[attr-defined]
+
+
+@records.dataclass(frozen=True)
+class Sent:
+    """Found again by its name."""
+
+    number: int
+    names: tuple[str, ...] = ()
+
+
+def test_records_are_copied_and_pickled() -> None:
+    sent = Sent(3, ("a",))
+    assert copy.copy(sent) == copy.deepcopy(sent) == pickle.loads(pickle.dumps(sent)) == sent
+
+
+def test_one_field_is_compared_as_what_it_is() -> None:
+    @records.dataclass(frozen=True)
+    class One:
+        number: Any
+
+    nan = float("nan")
+    assert One(nan) == One(nan)
+    assert One(1) != One(2)
+    assert hash(One("a")) == hash(One("a"))
