@@ -23,7 +23,7 @@ IS_GPU = $(filter gpu,$(DEVICE))
 READY = $(if $(IS_GPU),cuda$(CUDA),ready)
 # Where nvidia-smi lists no GPU, nothing is installed for one.
 NO_GPU := $(if $(IS_GPU),$(if $(shell nvidia-smi --list-gpus 2>/dev/null),,none))
-SKIP = @echo "make $@ DEVICE=gpu: skipped, nvidia-smi lists no GPU (see docs/gpu.md); make $@ runs on the processor"
+SKIP = @echo "make $@ DEVICE=gpu: skipped, nvidia-smi lists no GPU (see docs/gpu.md)"
 
 # make test: worker processes (0: none), and further arguments of pytest.
 WORKERS ?= 2
@@ -54,7 +54,7 @@ pytest: .venv-test/$(if $(NO_GPU),ready,$(READY)) ## tests, doctests and coverag
 
 .PHONY: sanitize
 sanitize: $(if $(NO_GPU),,.venv-test/$(READY)) ## compute-sanitizer over the tests on a GPU: DEVICE=gpu CUDA=12
-	$(if $(NO_GPU),$(SKIP),for tool in memcheck racecheck; do compute-sanitizer --tool $$tool --error-exitcode 1 \
+	$(if $(IS_GPU),,$(error make sanitize: give DEVICE=gpu))$(if $(NO_GPU),$(SKIP),for tool in memcheck racecheck; do compute-sanitizer --tool $$tool --error-exitcode 1 \
 		$(TEST)/python -m pytest -k 'gpu and not emulated' tests/sparsejac/device tests/coloring/device; done)
 
 .PHONY: lint

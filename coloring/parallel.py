@@ -30,6 +30,7 @@ from coloring.algorithms.partial_distance_2 import Progress, advance
 from coloring.bipartite import BipartiteGraph
 from coloring.compiled import SMALL
 from coloring.demand import Colors
+from coloring.distinct import distinct
 from coloring.pattern import Index, Pattern
 from coloring.transposition import distribute, even_groups, even_shares, fillers, settle
 
@@ -160,6 +161,6 @@ def follows_rows(pattern: Pattern) -> bool:
     """
     last = pattern.shape[0] - 1
     half = min(int(np.searchsorted(pattern.indptr, pattern.nnz // 2)), last)
-    rows = np.unique(np.linspace(half, last, SAMPLE).astype(np.int64))
+    rows = distinct(np.linspace(half, last, SAMPLE).astype(np.int64))
     rows = rows[pattern.indptr[rows] < pattern.indptr[rows + 1]]
     return int(pattern.indices[pattern.indptr[rows]].min(initial=pattern.shape[1])) >= SHARE * pattern.shape[1]

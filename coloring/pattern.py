@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, cast
@@ -274,7 +275,8 @@ def _as_array(values: Any) -> npt.NDArray[Any]:
 
 def refuse_masked(values: Any, name: str, call: str) -> None:
     """Refuse a masked array, of which NumPy would take the values under the mask."""
-    if isinstance(values, np.ma.MaskedArray):
+    masked = sys.modules.get("numpy.ma")  # there are none before it is imported, which takes some milliseconds
+    if masked is not None and isinstance(values, masked.MaskedArray):
         raise ValueError(f"{call}: got a masked array as {name}; pass an ordinary one, for example its `compressed()`")
 
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from coloring.adjacency import AdjacencyGraph
 from coloring.compiled import Ints, run
 from coloring.demand import NEUTRAL, Colors, Demand, wanted_entries
+from coloring.distinct import distinct
 from coloring.pattern import Index
 from coloring.problems import PROBLEMS
 
@@ -142,7 +143,7 @@ def _cover(needed: Mask, first: Colors, second: Colors) -> None:
     """Mark more colors as needed, until each pair has one that is: those in few open pairs are given up first."""
     count = len(needed)
     open_pairs = ~(needed[first] | needed[second])
-    codes = np.unique(first[open_pairs].astype(np.int64) * count + second[open_pairs])
+    codes = distinct(first[open_pairs].astype(np.int64) * count + second[open_pairs])
     ones, others = np.divmod(codes, count)
     starts = np.searchsorted(ones, np.arange(count + 1)).tolist()
     for color in np.argsort(np.diff(starts), kind="stable").tolist():

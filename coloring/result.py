@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import numpy.typing as npt
 
+from coloring.distinct import distinct
 from coloring.problems import PROBLEMS, ProblemName
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def _ranks(numbers: npt.NDArray[np.integer]) -> Colors:
     """Number the distinct numbers by size; without a sort, unless they are far apart."""
     highest = int(numbers.max(initial=-1))
     if highest > 8 * len(numbers):
-        return cast("Colors", np.unique(numbers, return_inverse=True)[1].astype(np.int32))
+        return cast("Colors", np.searchsorted(distinct(numbers), numbers).astype(np.int32))
     used = np.zeros(highest + 1, dtype=bool)
     used[numbers] = True
     if used.all():

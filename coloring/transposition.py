@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coloring.compiled import Ints, compiled, unsigned
+from coloring.distinct import distinct
 from coloring.pattern import Index, Pattern
 
 # Columns of a bucket, as a power of two: their counters stay in the fastest cache. More of them where there would be
@@ -40,7 +41,7 @@ def is_scattered(pattern: Pattern) -> bool:
     """
     if pattern.nnz <= max(CACHED, 0):
         return False
-    rows = np.unique(np.linspace(0, max(pattern.shape[0] - 2, 0), SAMPLE).astype(np.int64))
+    rows = distinct(np.linspace(0, max(pattern.shape[0] - 2, 0), SAMPLE).astype(np.int64))
     begins = pattern.indptr[np.minimum(np.stack((rows, rows + 1)), pattern.shape[0] - 1)]
     first, second = pattern.indices[np.minimum(begins, pattern.nnz - 1)]
     return bool(np.median(np.abs(first - second)) > 1 << BITS)

@@ -10,6 +10,7 @@ import numpy as np
 
 from coloring.adjacency import AdjacencyGraph
 from coloring.demand import EVERYTHING, Colors, Demand, given_colors, wanted_entries
+from coloring.distinct import distinct
 from coloring.problems import PROBLEMS
 from coloring.result import numbered
 
@@ -63,9 +64,9 @@ class TwoSided:
             return colors
         result = colors.copy()
         for lines in (self.lines(side) for side in (0, 1)):
-            names = np.unique(self.given[lines][self.given[lines] >= 0])
+            names = distinct(self.given[lines][self.given[lines] >= 0])
             count = int(colors[lines].max(initial=-1)) + 1
-            others = np.setdiff1d(np.arange(count + len(names)), names)
+            others = np.setdiff1d(np.arange(count + len(names)), names, assume_unique=True)
             names = np.concatenate([names, others, [-1]])  # the last is that of -1
             result[lines] = names[colors[lines]]
         return result

@@ -205,7 +205,7 @@ def _jumps(table: Table, rows: int) -> set[int] | None:
 def _in_cells(address: Address, cuts: Sequence[int], *, by_rows: bool) -> list[Address]:
     """An address in each cell: affine if it is so in all of them."""
     cells = list(pairwise(cuts))
-    if isinstance(address, Affine) or not by_rows or len(cells) == 1:
+    if isinstance(address, Affine) or not by_rows or len(cells) == 1 or not address.points:
         return [address] * len(cells)
     places = address.places.reshape(address.box)
     low, high = max(cells, key=lambda cell: cell[1] - cell[0])

@@ -18,6 +18,12 @@ LARGEST = 600
 STREAMS = 32
 """Buffers that a loop reads and writes; of more, the first are out of the cache before they are met again."""
 
+MOST_LAUNCHES = 256
+"""Of more launches each runs by itself: those of deep programs have one text for many, which merged ones have not."""
+
+NEAR = 8
+"""Groups with something in common that a launch may join; the last ones."""
+
 
 @dataclass(frozen=True, eq=False)
 class Segment:
@@ -70,6 +76,7 @@ class _Group:
     numbers: dict[_Key, int] = field(default_factory=dict)
     values: list[Access | Instruction] = field(default_factory=list)
     loads: dict[tuple[int, object], int] = field(default_factory=dict)
+    launches: list[Launch] = field(default_factory=list)
     results: list[tuple[Access, int]] = field(default_factory=list)
     streams: set[int] = field(default_factory=set)
     # Buffers that one launch of the loop writes, with the address and the value.
@@ -92,6 +99,7 @@ class _Group:
         self.values += trial.values
         self.loads |= trial.loads
         self.streams |= _streams(launch)
+        self.launches.append(launch)
         self.results.append((launch.store, value))
         self.made[launch.store.buffer] = launch.store.address.key, value
 
@@ -159,62 +167,133 @@ class _Trial:
 
 def _grouped(launches: Sequence[Launch]) -> list[_Group]:
     """Each launch in the first group that it may join and has something in common with, or in one of its own."""
-    groups: list[_Group] = []
-    # Where buffers are written: the groups, by number, once for each launch.
-    writers: dict[int, list[int]] = {}
-    for launch in _numbers_first(launches):
-        first = max((k for load in launch.loads for k in writers.get(load.buffer, ())), default=0)
-        place = next((k for k in range(first, len(groups)) if _fits(groups[k], k, launch, writers)), None)
-        if place is None:
-            place = _postponed(groups, range(first), launch, writers)
-        if place is None:
-            place = len(groups)
-            groups.append(_Group(launch))
-        groups[place].add(launch)
-        writers.setdefault(launch.store.buffer, []).append(place)
-    return [group for group in groups if group.results]
+    fixed = _overwritten(launches)
+    grouping = _Grouping(fixed)
+    for launch in _numbers_first(launches, fixed):
+        grouping.take(launch, merge=len(launches) <= MOST_LAUNCHES and launch.store.buffer not in fixed)
+    return [group for group in grouping.groups if group.results]
 
 
-def _postponed(groups: list[_Group], earlier: range, launch: Launch, writers: dict[int, list[int]]) -> int | None:
-    """The new place of a group that may as well run last, and then together with a launch."""
-    for k in earlier:
-        group = groups[k]
-        if not _fits(group, k, launch, writers):
-            continue
+class _Grouping:
+    """Groups in the order in which they run.
+
+    Parameters
+    ----------
+    fixed : set of int
+        Buffers whose writers keep their order.
+
+    Attributes
+    ----------
+    groups : list of _Group
+    writers : dict
+        For each buffer the groups that write it, by number, once for each launch.
+    readers : dict
+        For each buffer the last group that reads it.
+    alike : dict
+        The groups in which something is read, or a number computed.
+    """
+
+    def __init__(self, fixed: Set[int]) -> None:
+        self.fixed = fixed
+        self.groups: list[_Group] = []
+        self.writers: dict[int, list[int]] = {}
+        self.readers: dict[int, int] = {}
+        self.alike: dict[object, list[int]] = {}
+
+    def take(self, launch: Launch, *, merge: bool) -> None:
+        """Put a launch into a group."""
+        place = self._place(launch) if merge else None
+        if place is None:
+            place = len(self.groups)
+            self.groups.append(_Group(launch))
+        self.groups[place].add(launch)
+        self.writers.setdefault(launch.store.buffer, []).append(place)
+        self._note(launch, place)
+
+    def _note(self, launch: Launch, place: int) -> None:
+        for load in launch.loads:
+            self.readers[load.buffer] = max(place, self.readers.get(load.buffer, 0))
+        for key in _keys(launch):
+            known = self.alike.setdefault(key, [])
+            if not known or known[-1] != place:
+                known.append(place)
+
+    def _place(self, launch: Launch) -> int | None:
+        """The group that a launch joins, if there is one."""
+        first = max((k for load in launch.loads for k in self.writers.get(load.buffer, ())), default=0)
+        near = {k for key in _keys(launch) for k in self.alike.get(key, ())[-NEAR:]}
+        near |= {k for load in launch.loads for k in self.writers.get(load.buffer, ())[-NEAR:]}
+        fitting = [k for k in sorted(near) if self._fits(k, launch)]
+        place = next((k for k in fitting if k >= first), None)
+        return place if place is not None else next((self._postpone(k) for k in fitting if self._may_wait(k)), None)
+
+    def _may_wait(self, k: int) -> bool:
+        """Whether a group may as well run last: no later one reads what it writes."""
+        group = self.groups[k]
         made = {store.buffer for store, _ in group.results}
-        if any(buffer in made for later in groups[k + 1 :] for buffer, _ in later.loads):
-            continue
-        for buffer in made:
-            writers[buffer] = [len(groups) if place == k else place for place in writers[buffer]]
-        groups[k] = _Group(group.like)
-        groups.append(group)
-        return len(groups) - 1
-    return None
+        touched = made | {buffer for buffer, _ in group.loads}
+        return touched.isdisjoint(self.fixed) and all(self.readers.get(buffer, 0) <= k for buffer in made)
 
+    def _postpone(self, k: int) -> int:
+        """Make a group the last one."""
+        group, place = self.groups[k], len(self.groups)
+        self.groups[k] = _Group(group.like)
+        self.groups.append(group)
+        for store, _ in group.results:
+            self.writers[store.buffer] = [place if one == k else one for one in self.writers[store.buffer]]
+        for launch in group.launches:
+            self._note(launch, place)
+        return place
 
-def _fits(group: _Group, k: int, launch: Launch, writers: dict[int, list[int]]) -> bool:
-    """Whether a launch may run in the loop of group number k, and gains by that."""
-    like = group.like
-    if not group.results:
-        return False
-    if like.box != launch.box or like.row_box != launch.row_box or not _same_ranges(like.indptr, launch.indptr):
-        return False
-    inside = [load for load in launch.loads if k in writers.get(load.buffer, ())]
-    at_points = like.box == like.row_box and like.indptr is None
-    for load in inside:
-        if not at_points or len(writers[load.buffer]) > 1 or group.made[load.buffer][0] != load.address.key:
+    def _fits(self, k: int, launch: Launch) -> bool:
+        """Whether a launch may run in the loop of a group, and gains by that."""
+        group, like = self.groups[k], self.groups[k].like
+        if not group.results or like.box != launch.box or like.row_box != launch.row_box:
             return False
-    gain = group.gain(launch)
-    return gain > 0 or (gain == 0 and launch.points == 1)
+        if not _same_ranges(like.indptr, launch.indptr):
+            return False
+        at_points = like.box == like.row_box and like.indptr is None
+        for load in launch.loads:
+            writers = self.writers.get(load.buffer, ())
+            if k in writers and not (at_points and writers == [k] and group.made[load.buffer][0] == load.address.key):
+                return False
+        gain = group.gain(launch)
+        return gain > 0 or (gain == 0 and launch.points == 1)
 
 
-def _numbers_first(launches: Sequence[Launch]) -> list[Launch]:
+def _keys(launch: Launch) -> list[object]:
+    """What groups are alike by: vectors that are read, or that a number is computed."""
+    moving: list[object] = [(load.buffer, load.address.key) for load in launch.loads if _moves(load.address)]
+    return [*moving, launch.box] if launch.points == 1 else moving
+
+
+def _overwritten(launches: Sequence[Launch]) -> set[int]:
+    """The buffers in which a launch writes over what another one wrote, or has read."""
+    writers: dict[int, list[Launch]] = {}
+    early: set[int] = set()
+    read: set[int] = set()
+    for launch in launches:
+        early.update(load.buffer for load in launch.loads)
+        writers.setdefault(launch.store.buffer, []).append(launch)
+        if launch.store.buffer in early:
+            read.add(launch.store.buffer)
+    return read | {buffer for buffer, several in writers.items() if len(several) > 1 and _overlap(several)}
+
+
+def _overlap(launches: Sequence[Launch]) -> bool:
+    """Whether some place is stored to more than once."""
+    places = np.concatenate([launch.store.address.table() for launch in launches])
+    return bool(len(places)) and int(np.bincount(places).max()) > 1
+
+
+def _numbers_first(launches: Sequence[Launch], fixed: Set[int]) -> list[Launch]:
     """The launches with those in front that compute one number from no vector that is made here."""
     late: list[Launch] = []
     early: list[Launch] = []
     made_late: set[int] = set()
     for launch in launches:
-        is_early = launch.points == 1 and not any(load.buffer in made_late for load in launch.loads)
+        is_early = launch.points == 1 and launch.store.buffer not in fixed
+        is_early &= not any(load.buffer in made_late for load in launch.loads)
         (early if is_early else late).append(launch)
         if not is_early:
             made_late.add(launch.store.buffer)

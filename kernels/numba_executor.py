@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,7 @@ from kernels.checks import check_schedule
 from kernels.entry import Invocation
 from kernels.executor import Executor, Rows, allocate_partials, rows_of
 from kernels.kernel import Kernel
-from kernels.loop_printer import LoopVariant, print_loop
-from kernels.loops import LoweredLoop, lower_loop
+from kernels.lazy import Lazy
 from kernels.merged import Merged, lower_merged
 from kernels.merged_printer import print_merged
 from kernels.merging import segments_of
@@ -28,6 +27,13 @@ from kernels.step import Launch, Schedule
 from kernels.sweep import Sweep, lower_sweep
 from kernels.sweep_printer import print_sweep
 from kernels.threads import WORK_PER_PIECE, run_pieces, split
+
+if TYPE_CHECKING:
+    from kernels.loop_printer import LoopVariant
+    from kernels.loops import LoweredLoop
+
+# Few schedules have loops.
+LOOPS, LOOP_PRINTER = Lazy("kernels.loops"), Lazy("kernels.loop_printer")
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -50,7 +56,7 @@ class NumbaExecutor(Executor):
         check_schedule(schedule)
         self.schedule = schedule
         self._lowered = [None if launch.loop else lower(launch) for launch in schedule.launches]
-        self._loops = {step.start: lower_loop(launches) for step, launches in _loops(schedule)}
+        self._loops = {step.start: LOOPS.lower_loop(launches) for step, launches in _loops(schedule)}
         self._compiled: dict[Variant, list[_Compiled]] = {}
         self._sweeps: dict[int, _SweepCode] = {}
         self._printed: dict[object, Source] = {}
@@ -103,7 +109,8 @@ class NumbaExecutor(Executor):
             if code.work < 2 * WORK_PER_PIECE:
                 code.function(0, code.lowered.length, *code.arguments(buffers))
             else:
-                run_pieces(code.function, split(code.lowered.length, code.work), code.arguments(buffers))
+                pieces = split(code.lowered.length, code.work, code.lowered.shape.block or 1)
+                run_pieces(code.function, pieces, code.arguments(buffers))
 
     def sweep_invocations(
         self,
@@ -301,7 +308,7 @@ def source_text(schedule: Schedule, *variants: Variant, sweeps: Sequence[Sweep] 
                 texts[print_launch(lower(launch).shape, variant if launch.active else "value").text] = None
         for step, launches in _loops(schedule):
             if variant != "partials":
-                texts[_loop_code(lower_loop(launches), launches, variant, step.start).source.text] = None
+                texts[_loop_code(LOOPS.lower_loop(launches), launches, variant, step.start).source.text] = None
     texts |= dict.fromkeys(print_sweep(lower_sweep(sweep).shape).text for sweep in sweeps)
     return HEADER + "".join(text.removeprefix(HEADER) for text in texts)
 
@@ -319,7 +326,7 @@ def _loop_code(lowered: LoweredLoop, launches: Sequence[Launch], variant: Varian
         "reverse" if variant == "reverse" else "forward" if variant == "forward" and active else "value"
     )
     return _Code(
-        print_loop(shape, chosen),
+        LOOP_PRINTER.print_loop(shape, chosen),
         (lowered.geometry,),
         lowered.tables,
         lowered.slots,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,15 @@ import numpy.typing as npt
 from kernels.calls import CallRunner
 from kernels.executor import Executor, Rows, allocate_partials, rows_of
 from kernels.interpreter import Interpreter
-from kernels.loop_runner import LoopRunner
+from kernels.lazy import Lazy
 from kernels.step import Launch, Schedule
 from kernels.sweep import Store, Sweep
 from kernels.views import view_of
 
+if TYPE_CHECKING:
+    from kernels.loop_runner import LoopRunner
+
+LOOP_RUNNER = Lazy("kernels.loop_runner")
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -46,7 +50,7 @@ class NumpyExecutor(Executor):
         self.schedule = schedule
         self._launches = [_LaunchRunner(launch) for launch in schedule.launches]
         self._loops = {
-            step.start: LoopRunner(schedule.launches[step.start : step.stop])
+            step.start: LOOP_RUNNER.LoopRunner(schedule.launches[step.start : step.stop])
             for step in schedule.steps
             if schedule.launches[step.start].loop
         }

@@ -117,7 +117,8 @@ class SweepShape:
     adds : tuple of bool
         For each store whether it is added.
     tables : int
-        Index tables that lead; they are interleaved to one, the numbers of a point side by side.
+        Index tables that lead; they are interleaved to one, the numbers of a point side by side. Where blocks are cut
+        from a box of one dimension, this is so block by block, and the tables of loads come first, one after the other.
     bits : int
         32 or 64, of all tables.
     block : int
@@ -141,6 +142,11 @@ class SweepShape:
     by_rows: bool
     still: bool
     kernel: Kernel
+
+    @property
+    def in_blocks(self) -> bool:
+        """Whether tables are interleaved block by block."""
+        return self.block > 0 and self.dims == 1
 
     @property
     def loads(self) -> tuple[PlaceShape, ...]:
@@ -194,7 +200,7 @@ def lower_sweep(sweep: Sweep) -> LoweredSweep:
     places, numbers = _place_shapes(addresses, shapes), list(box)
     for k, place in enumerate(places):
         numbers += numbers_of(addresses[k]) if place.leader == k else [place.distance] if place.is_far else []
-    leading = [table for k, table in tables.items() if places[k].leader == k]
+    leading = {k: table for k, table in tables.items() if places[k].leader == k}
     places = [replace(place, distance=0) if place.is_far else place for place in places]
     geometry = np.array(numbers, dtype=np.int64).view(np.uint64)
     adds = tuple(store.adds for store in sweep.stores)
@@ -203,7 +209,11 @@ def lower_sweep(sweep: Sweep) -> LoweredSweep:
     added = {kind for kind, store in zip(kinds, sweep.stores, strict=True) if store.adds}
     still = by_rows and added == {"still"} and _is_apart([store.access for store in sweep.stores if store.adds])
     shape = SweepShape(kernel.digest, len(box), tuple(places), adds, len(leading), bits, block, by_rows, still, kernel)
-    return LoweredSweep(shape, geometry, _interleaved(leading, wide=wide), slots, box[0])
+    table = _interleaved(list(leading.values()), wide=wide)
+    if shape.in_blocks:
+        loaded = sum(k < len(sweep.loads) for k in leading)
+        table = _interleaved_in_blocks(list(leading.values()), loaded, shape.block, wide=wide)
+    return LoweredSweep(shape, geometry, table, slots, box[0])
 
 
 _TABLE: dict[int, Kind] = {32: "table32", 64: "table64"}
@@ -325,3 +335,21 @@ def _interleaved(tables: list[Index], *, wide: bool) -> Unsigned:
     for k, table in enumerate(tables):
         block.reshape(length, len(tables))[:, k] = table
     return unsigned(block)
+
+
+def _interleaved_in_blocks(tables: list[Index], loaded: int, block: int, *, wide: bool) -> Unsigned:
+    """For each block the numbers of the first tables, which are read by vectors, then those of the others by points."""
+    length = len(tables[0]) if tables else 0
+    count = -(-length // block)
+    found: Index = np.zeros((count, len(tables), block), np.int64 if wide else np.int32)
+    part = np.zeros(count * block, found.dtype)
+    others = found[:, loaded:].reshape(count, block, len(tables) - loaded)
+    for k, table in enumerate(tables):
+        part[:length] = table
+        if k < loaded:
+            found[:, k] = part.reshape(count, block)
+        else:
+            others[:, :, k - loaded] = part.reshape(count, block)
+    if loaded < len(tables):
+        found[:, loaded:] = others.reshape(count, len(tables) - loaded, block)
+    return unsigned(found.reshape(-1))

@@ -229,16 +229,34 @@ class _Names:
 def _leaders(shape: SweepShape, names: _Names, chosen: Iterable[int]) -> list[str]:
     """Places of the loads and stores that those chosen are relative to."""
     needed = {shape.places[k].leader for k in chosen}
-    found, tables = [], 0
-    for k, place in enumerate(shape.places):
-        is_table = place.leader == k and place.access.kind.startswith("table")
-        if k in needed:
-            where = f"q[{names.point} + np.uint64({tables})]" if is_table else _affine(k, place, names)
-            found.append(f"{names.place}{k} = {where}")
-        tables += is_table
-    has_tables = any(shape.places[k].access.kind.startswith("table") for k in needed)
-    start = [f"{names.point} = ({names.number}) * np.uint64({shape.tables})"] if has_tables else []
+    tables = [k for k, place in enumerate(shape.places) if place.leader == k and place.access.kind.startswith("table")]
+    found = []
+    for k in sorted(needed):
+        where = f"q[{_tabled(shape, names, tables, k)}]" if k in tables else _affine(k, shape.places[k], names)
+        found.append(f"{names.place}{k} = {where}")
+    start = _number_of(shape, names, tables) if needed.intersection(tables) else []
     return start + found
+
+
+def _number_of(shape: SweepShape, names: _Names, tables: Sequence[int]) -> list[str]:
+    """Where the tables say what there is to say of a point."""
+    if not shape.in_blocks:
+        return [f"{names.point} = ({names.number}) * np.uint64({shape.tables})"]
+    loaded = sum(k < shape.kernel.loads for k in tables)
+    found = [f"{names.point} = first * np.uint64({shape.tables}) + ({names.index(0)} - first)"]
+    after = f"first * np.uint64({shape.tables}) + np.uint64({loaded * shape.block})"
+    return [*found, f"{names.point}s = {after} + ({names.index(0)} - first) * np.uint64({shape.tables - loaded})"]
+
+
+def _tabled(shape: SweepShape, names: _Names, tables: Sequence[int], k: int) -> str:
+    """The place of a number of a table."""
+    number = tables.index(k)
+    if not shape.in_blocks:
+        return f"{names.point} + np.uint64({number})"
+    loaded = sum(other < shape.kernel.loads for other in tables)
+    if number < loaded:
+        return f"{names.point} + np.uint64({number * shape.block})"
+    return f"{names.point}s + np.uint64({number - loaded})"
 
 
 def _relative(prefix: str, k: int, place: PlaceShape) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[np.float64]
 Workspace = tuple[list[FloatArray], npt.NDArray[np.int64], Table]
 
-MOST_CALLS = 64
+MOST_CALLS = 256
 """Longer runs stay one call for each launch: their text would take longer to compile than it saves."""
 
 

@@ -36,11 +36,11 @@ LARGEST_OF_VALUES = 500
 """The same where nobody takes derivatives of the kernel, which are several times as long."""
 
 LIGHT = 2
-"""Weight of what is computed at places in no order rather than there where it is: more costs more than a number read."""
+"""Weight of what is computed anew at places in no order: more costs more than to read a number there."""
 
 HEAVY, ELEMENTARY = 8, 16
-"""Weight of what is computed apart from the sums that it goes into, several times and once: sums are no work for
-vector instructions, as they add one number after the other."""
+"""Weight of what is computed apart from the loops that read it, if several times there, and if once in a sum: sums
+add one number after the other, and short dimensions along which numbers are repeated are no work for vectors either."""
 
 MOST_STORED = 1 << 20
 """Numbers up to which that is so: larger vectors take longer to be written and read again."""
@@ -246,23 +246,27 @@ class _Lowering:
         again = sum(prod(reader.root.box) for reader, _ in readings) - node.size
         if self.work[node.index] * again > REPEATED_CHAIN * node.size:
             return False
-        if self.values_only and not self._is_light(node, readings):
+        if self.values_only and (self._is_faster_apart(node, readings) or not self._is_light(node, readings)):
             return False
         return again <= 0 or node.primitive.operation.weight * again <= RECOMPUTATION * node.size
 
     def _is_light(self, node: Node, readings: list[tuple[_Growing, Address]]) -> bool:
-        """Whether little is computed where no vector instructions are: in sums, and at places in no order, if many."""
+        """Whether little is computed and read where a node is read at places in no order, if it is so at many."""
         points = sum(address.points for _, address in readings if isinstance(address, Table) and not _in_runs(address))
-        slow = [address.points for reader, address in readings if reader.root.is_sum or _is_spread(address)]
-        again = sum(slow) > node.size
-        assert node.primitive is not None
-        work = self.work[node.index] if again else node.primitive.operation.weight
-        if slow and work >= (HEAVY if again else ELEMENTARY) and node.size <= MOST_STORED:
-            return False
         if 2 * points < node.size:
             return True
         once = sum(address.points for _, address in readings) <= node.size
         return self.work[node.index] <= LIGHT and self.reads[node.index] <= 1 + once
+
+    def _is_faster_apart(self, node: Node, readings: list[tuple[_Growing, Address]]) -> bool:
+        """Whether much is computed where vector instructions are of no use: in sums, or again along a dimension."""
+        assert node.primitive is not None
+        slow = [address.points for reader, address in readings if reader.root.is_sum or _is_spread(address)]
+        if not slow or node.size > MOST_STORED:
+            return False
+        if sum(slow) > node.size:
+            return self.work[node.index] >= HEAVY
+        return node.primitive.operation.weight >= ELEMENTARY
 
     def _demand(self, node: Node, reader: _Growing, address: Address) -> None:
         self.demands.setdefault(node.index, _Demands()).add(reader, address)
@@ -304,7 +308,9 @@ def reads(program: Program, work: Mapping[int, int]) -> dict[int, int]:
 
 def _is_spread(address: Address) -> bool:
     """Whether one place is read along a whole dimension."""
-    return isinstance(address, Affine) and any(n > 1 and s == 0 for n, s in zip(address.box, address.strides, strict=True))
+    return isinstance(address, Affine) and any(
+        n > 1 and s == 0 for n, s in zip(address.box, address.strides, strict=True)
+    )
 
 
 def _in_runs(table: Table) -> bool:

@@ -116,7 +116,7 @@ def _push(
     operands = [_term(builder, value_of[o]) for o in instruction.operands]
     merged = _merged_operands(primitive, instruction.operands)
     for k, operand in enumerate(instruction.operands):
-        rule = primitive.partials[k]
+        rule = primitive.equal if _are_equal(primitive, instruction.operands) else primitive.partials[k]
         if rule is None or operand not in needed or merged[k] == 0:
             continue
         if primitive.name == "select":
@@ -135,6 +135,8 @@ def _both(guard: Term | None, condition: Term) -> Term:
 
 def _merged_operands(primitive: Primitive, operands: tuple[int, ...]) -> list[int]:
     """How often the partial by each operand counts: equal operands of a symmetric primitive merge into the first."""
+    if _are_equal(primitive, operands):
+        return [1] + [0] * (len(operands) - 1)
     counts = [1] * len(operands)
     for group in primitive.operation.symmetries:
         for position, k in enumerate(group):
@@ -143,6 +145,11 @@ def _merged_operands(primitive: Primitive, operands: tuple[int, ...]) -> list[in
                 counts[first] += 1
                 counts[k] = 0
     return counts
+
+
+def _are_equal(primitive: Primitive, operands: tuple[int, ...]) -> bool:
+    """Whether there is a rule for all operands together, and they are one and the same."""
+    return primitive.equal is not None and len(set(operands)) == 1
 
 
 def _collect(adjoints: dict[int, _Adjoint], operand: int, share: _Adjoint) -> None:

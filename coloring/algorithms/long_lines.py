@@ -13,6 +13,7 @@ from coloring.algorithms.star_bicoloring_kernels import WAITING
 from coloring.algorithms.vertex_cover import opposed, undecided
 from coloring.compiled import Ints, run, unsigned
 from coloring.demand import NEUTRAL, Colors
+from coloring.distinct import distinct
 from coloring.two_sided import TwoSided
 
 # Lengths worth a trial: so many, each smaller by this factor; and where the longest lines of both sides are at least
@@ -62,7 +63,7 @@ def _estimates(problem: TwoSided, side: int) -> list[tuple[int, int]]:
     longest = int(problem.degrees[problem.lines(1 - side)].max(initial=0))
     if longest < LEAST:
         return []
-    rungs = np.unique([int(2 / STEP**k) for k in range(1 + int(np.log(longest / 2) / -np.log(STEP)))])
+    rungs = distinct(np.array([int(2 / STEP**k) for k in range(1 + int(np.log(longest / 2) / -np.log(STEP)))]))
     rungs = rungs[rungs < longest]
     passed = np.searchsorted(rungs, problem.degrees).astype(np.int8)
     counts, most = np.zeros(len(rungs) + 1, dtype=np.int64), np.zeros(len(rungs) + 1, dtype=np.int64)
@@ -78,6 +79,8 @@ def _most_beyond(start: int, stop: int, ptr: Ints, neighbors: Ints, passed: Ints
             counts[passed[neighbors[k]]] += 1
         total = 0
         for rung in range(len(most) - 1, -1, -1):
-            total += counts[rung]
-            counts[rung] = 0
-            most[rung] = max(most[rung], total)
+            if counts[rung]:
+                total += counts[rung]
+                counts[rung] = 0
+            if total > most[rung]:
+                most[rung] = total

@@ -39,6 +39,7 @@ from coloring.algorithms.vertex_cover import by_classes, in_order, minimal, one_
 from coloring.bipartite import BipartiteGraph
 from coloring.compiled import run
 from coloring.demand import EVERYTHING, Colors, Demand
+from coloring.distinct import distinct
 from coloring.orders import smallest_last
 from coloring.pattern import Index, Pattern
 from coloring.postprocessing_two_sided import drop_needless_colors
@@ -179,7 +180,7 @@ def _check_fixed(problem: TwoSided, colors: Colors) -> None:
 
 def num_colors(problem: TwoSided, colors: Colors) -> int:
     """Count the colors of both sides."""
-    return sum(len(np.unique(mine[mine >= 0])) for mine in (colors[problem.lines(side)] for side in (0, 1)))
+    return sum(len(distinct(mine[mine >= 0])) for mine in (colors[problem.lines(side)] for side in (0, 1)))
 
 
 def in_dtype_of(graph: AdjacencyGraph, order: Index) -> Index:

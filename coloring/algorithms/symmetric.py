@@ -11,6 +11,7 @@ from coloring.adjacency import AdjacencyGraph
 from coloring.algorithms import partial_distance_2
 from coloring.bipartite import BipartiteGraph
 from coloring.demand import Colors, Demand, given_colors
+from coloring.distinct import distinct
 from coloring.pattern import Index
 from coloring.postprocessing import WantedEntries, count_used, drop_unread
 
@@ -56,7 +57,7 @@ def _colored(graph: AdjacencyGraph, order: Index, given: Colors, paint: Paint, e
         return given
     n = graph.num_vertices
     # No vertex needs a color of n or more: given ones are numbered from n on meanwhile, for tables to stay short.
-    high = np.unique(given[given >= n])
+    high = distinct(given[given >= n])
     colors = np.where(given < n, given, n + np.searchsorted(high, given)).astype(np.int32)
     wrong = paint(graph, np.concatenate([order[first], order[~first]]), colors)
     if wrong >= 0:

@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from coloring.device import grids, lines, star
-from coloring.device.launching import load_cupy
+from coloring.device.launching import Program, load_cupy
 
 DeviceProblem = Literal["column", "row", "star"]
 
@@ -70,7 +70,8 @@ def color(pattern: Any, problem: DeviceProblem = "column", *, seed: int = 0, pas
     Raises
     ------
     ValueError
-        If the arrays are no pattern, too long for 32 bits, or not symmetric where they have to be.
+        If the arrays are no pattern (each entry is looked at), on two devices, too long for 32 bits, or not symmetric
+        where they have to be.
 
     Notes
     -----
@@ -84,6 +85,14 @@ def color(pattern: Any, problem: DeviceProblem = "column", *, seed: int = 0, pas
         names = ", ".join(map(repr, get_args(DeviceProblem)))
         raise ValueError(f"coloring.device.color: problem={problem!r}; choose one of {names}")
     indptr, indices, shape = _triple(pattern)
+    with load_cupy().cuda.Device(int(indptr.device.id)):
+        _check(indptr, indices, shape)
+        return _colored(indptr, indices, shape, problem, seed, passes)
+
+
+def _colored(
+    indptr: Any, indices: Any, shape: tuple[int, int], problem: DeviceProblem, seed: int, passes: int
+) -> DeviceColoring:
     if problem == "star":
         colors, rounds = star.color(indptr, indices, shape, seed, passes)
         bound = 0
@@ -117,10 +126,41 @@ def _triple(pattern: Any) -> tuple[Any, Any, tuple[int, int]]:
         raise ValueError(f"coloring.device.color: indptr has length {len(indptr)}, and the shape asks for {rows + 1}")
     if max(len(indices), rows, columns) > _MOST:
         raise ValueError("coloring.device.color: more than 2**31 - 1 entries; color on the host by coloring.color")
-    return _narrow(cupy, indptr), _narrow(cupy, indices), (rows, columns)
+    places = [int(array.device.id) for array in (indptr, indices)]
+    if places[0] != places[1]:
+        raise ValueError(
+            f"coloring.device.color: indptr is on device {places[0]}, and indices are on device {places[1]}; copy them "
+            "to one"
+        )
+    with cupy.cuda.Device(places[0]):
+        return _narrow(cupy, indptr), _narrow(cupy, indices), (rows, columns)
+
+
+_WRONG = {
+    1: "indptr does not rise from 0 to the number of indices",
+    2: "an index is outside of the matrix",
+    4: "the indices of a row do not rise: call sum_duplicates() of the matrix, which sorts them",
+}
+"""Bit of `lines.cu` -> what is wrong."""
+
+
+def _check(indptr: Any, indices: Any, shape: tuple[int, int]) -> None:
+    """Look at each entry, on the device: what is wrong there would lead out of its memory."""
+    found = load_cupy().zeros(1, dtype=np.uint32)
+    numbers = (np.int32(len(indices)), np.int32(shape[1]))
+    Program("lines.cu").launch("wrong", shape[0], *numbers, indptr, indices, found)
+    bits = int(found.get()[0]) if shape[0] else int(len(indices) > 0)
+    for bit, what in _WRONG.items():
+        if bits & bit:
+            raise ValueError(f"coloring.device.color: these arrays are no pattern of shape {shape}: {what}")
 
 
 def _narrow(cupy: Any, array: Any) -> Any:
+    """By 32 bits; what they cannot hold would become another index."""
+    if array.dtype != np.int32 and len(array) and not 0 <= int(array.min()) <= int(array.max()) <= _MOST:
+        raise ValueError(
+            "coloring.device.color: these arrays are no pattern: an index is negative, or beyond 2**31 - 1"
+        )
     return cupy.ascontiguousarray(array.astype(np.int32, copy=False))
 
 

@@ -12,6 +12,31 @@
 #define OPEN -1
 #define FULL 64
 
+/* What may be wrong with index arrays. */
+#define WRONG_ENDS 1
+#define OUTSIDE 2
+#define NOT_RISING 4
+
+/* Whether index arrays are a pattern by rows; nothing beyond their ends is read. */
+extern "C" __global__ void wrong(const u64 rows, const int entries, const int columns, const int *indptr,
+                                 const int *indices, u32 *found)
+{
+    EACH(row, rows) {
+        const int start = indptr[row], end = indptr[row + 1];
+        u32 bits = 0;
+        if (start < 0 || end < start || end > entries || (row == 0 && start) || (row + 1 == rows && end != entries)) {
+            atomicOr(found, (u32)WRONG_ENDS);
+            continue;
+        }
+        for (int k = start; k < end; ++k) {
+            bits |= indices[k] < 0 || indices[k] >= columns ? OUTSIDE : 0;
+            bits |= k > start && indices[k] <= indices[k - 1] ? NOT_RISING : 0;
+        }
+        if (bits)
+            atomicOr(found, bits);
+    }
+}
+
 
 /* The nets of each vertex from the vertices of each net: sizes, then places. */
 extern "C" __global__ void count_nets(const u64 entries, const int *vertices, u32 *sizes)

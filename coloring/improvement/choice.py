@@ -9,6 +9,7 @@ import numpy as np
 from coloring.algorithms import partial_distance_2
 from coloring.bipartite import BipartiteGraph
 from coloring.demand import Colors
+from coloring.distinct import distinct
 from coloring.graphs import Graph
 from coloring.improvement.backtracking import backtrack
 from coloring.improvement.ejection import descend, fits
@@ -118,7 +119,7 @@ def _by_sets(problem: Problem) -> bool:
 def _count(colors: Colors, graph: Graph, problem: Problem) -> int:
     """Count the colors; equal ones of a row and a column are two."""
     parts = np.split(colors, [graph.pattern.shape[0]]) if problem.two_sided else [colors]
-    return sum(len(np.unique(part[part >= 0])) for part in parts)
+    return sum(len(distinct(part[part >= 0])) for part in parts)
 
 
 def _best_side(graph: Graph, colors: Colors, enough: int, work: int, seed: int) -> tuple[Colors, int]:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coloring.bipartite import BipartiteGraph
+from coloring.distinct import distinct
 from coloring.graphs import Graph
 from coloring.pattern import Index
 from coloring.problems import Problem
@@ -136,7 +137,7 @@ def _pairs(net_ptr: npt.NDArray[Any], net_vertices: npt.NDArray[Any]) -> Ints64:
 
 def _proper(pairs: Ints64, n: int) -> Instance:
     """Make a graph of pairs in both directions: drop loops and repetitions."""
-    keys = np.unique(pairs[0, pairs[0] != pairs[1]] * n + pairs[1, pairs[0] != pairs[1]])
+    keys = distinct(pairs[0, pairs[0] != pairs[1]] * n + pairs[1, pairs[0] != pairs[1]])
     ptr = np.searchsorted(keys, np.arange(n + 1) * n)
     return Instance(ptr.astype(np.int64), keys % max(n, 1), -1, PROPER)
 

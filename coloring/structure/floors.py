@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from coloring.bounds import Bound
 from coloring.bounds.bound import witnessed
+from coloring.distinct import distinct
 from coloring.pattern import Index
 from coloring.problems import Problem
 from coloring.structure.forms import Profile
@@ -79,7 +80,7 @@ def _closed_neighborhood(profile: Profile) -> Bound:
     inside = [at for at in rows[:8].tolist() if at not in _row(profile, at)]
     if not inside:
         return bound
-    witness = np.union1d(_row(profile, inside[0]), inside[0]).astype(profile.pattern.indices.dtype)
+    witness = distinct(np.append(_row(profile, inside[0]), inside[0]).astype(profile.pattern.indices.dtype))
     return stated(len(witness), f"vertex {inside[0]} and its neighbours", witness)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coloring.demand import Colors
+from coloring.distinct import distinct
 from coloring.pattern import Index, Pattern
 from coloring.structure import kernels
 from coloring.structure.kernels import machine
@@ -154,7 +155,7 @@ def row_ranges(pattern: Pattern) -> Iterator[tuple[int, int]]:
             yield 0, rows
         return
     cuts = np.searchsorted(pattern.indptr, np.arange(CHUNK, pattern.nnz, CHUNK))
-    edges = np.unique(np.concatenate(([0], np.minimum(cuts, rows), [rows]))).tolist()
+    edges = distinct(np.concatenate(([0], np.minimum(cuts, rows), [rows]))).tolist()
     yield from pairwise(edges)
 
 

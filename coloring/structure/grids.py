@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from coloring.distinct import distinct
 from coloring.pattern import Pattern
 from coloring.structure import kernels
 from coloring.structure.forms import chunks
@@ -93,7 +94,7 @@ def grids(pattern: Pattern) -> Iterator[Grid]:
     if n != pattern.shape[1] or not pattern.nnz:
         return
     sample = draw_sample(pattern)
-    distances = np.unique(sample.columns - sample.rows)
+    distances = distinct(sample.columns - sample.rows)
     if len(distances) > max(VARIETY * len(sample.rows), FEW):
         return
     rest: list[Grid] = []
@@ -182,8 +183,8 @@ def guess_sides(sample: Sample, fields: int, by_point: bool) -> list[tuple[int, 
     variety = _count_distinct(((steps + points) * fields + kinds) * fields + others, 2 * points * fields**2)
     if variety > EXCESS * fields * len(sample.rows) / sample.num_rows:
         return []
-    values = np.unique(np.abs(steps))
-    values = np.unique(np.minimum(values, points - values))
+    values = distinct(np.abs(steps))
+    values = distinct(np.minimum(values, points - values))
     if len(values) > 200:
         return []
     strides = _strides(values[values > 1], points)
@@ -199,7 +200,7 @@ def guess_sides(sample: Sample, fields: int, by_point: bool) -> list[tuple[int, 
 def _count_distinct(values: Ints, highest: int) -> int:
     """Count the distinct values, in a table where that is as long as they are many."""
     if highest > 8 * len(values):
-        return len(np.unique(values))
+        return len(distinct(values))
     seen = np.zeros(highest, dtype=np.bool_)
     seen[values] = True
     return int(np.count_nonzero(seen))
@@ -211,7 +212,7 @@ def _strides(values: Ints, points: int) -> list[int]:
         return []
     near = (values[:, None, None] + np.arange(-3, 4)[:, None]) // np.arange(1, 4)
     exact = (values[:, None, None] + np.arange(-3, 4)[:, None]) % np.arange(1, 4) == 0
-    some = np.unique(near[exact])
+    some = distinct(near[exact])
     some = some[(some > 1) & (some < points)]
     return cast("list[int]", some[points % some == 0].tolist())
 

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coloring.demand import Colors
+from coloring.distinct import distinct_rows
 from coloring.structure.stencils import Box, Offset, Stencil
 
 Array: TypeAlias = npt.NDArray[np.int64]
@@ -170,7 +171,7 @@ def conflicts(
         lengths, rings = np.array(sides), np.array(closed)
         found = found[((np.abs(found[:, 2:]) < lengths) | rings).all(axis=1)]
         found[:, 2:] = np.where(rings, found[:, 2:] % lengths, found[:, 2:])
-    found = np.unique(found[(found[:, 0] < found[:, 1]) | (found[:, 2:] != 0).any(axis=1)], axis=0)
+    found = distinct_rows(found[(found[:, 0] < found[:, 1]) | (found[:, 2:] != 0).any(axis=1)])
     kept: Differences = {}
     for f, g, *offset in found.tolist():
         kept.setdefault((f, g), []).append(tuple(offset))

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from coloring.distinct import multiplicities
 from coloring.graphs import build_graph
 from coloring.incremental import extended
 from coloring.pattern import Pattern
@@ -75,7 +76,7 @@ def _repaired(
 def _looks_regular(pattern: Pattern) -> bool:
     """Whether most distances from the diagonal come often in a sample of rows."""
     sample = draw_sample(pattern)
-    _, numbers = np.unique(sample.columns - sample.rows, return_counts=True)
+    numbers = multiplicities(sample.columns - sample.rows)
     return bool(numbers[numbers >= OFTEN].sum() >= SHARE * len(sample.rows))
 
 

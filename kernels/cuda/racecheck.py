@@ -27,6 +27,9 @@ _WATCHED = ("-O0", "-DCHECKED", "-fsanitize=thread", "-c")
 _RUNTIME = Path(__file__).with_name("racecheck.cpp")
 _MOST = 16
 _MOST_KNOWN = 4096
+
+FENCE = 4096
+"""Bytes around an array."""
 _KINDS = {1: "race", 2: "outside", 3: "unwritten"}
 _SIGNATURE = r"__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s*)?{}\s*\(([^)]*)\)"
 
@@ -68,9 +71,9 @@ class RaceChecker:
     -----
     Two threads race if both touch a word of memory, one of them stores, not both by atomic or relaxed operations, and
     no barrier of their block stands between them: whether the outcome depends on it is not asked. An array is all
-    memory that was allocated together; what begins more than a few numbers behind its end may belong to another array
-    of the same launch, and is then not seen to be outside. Shared memory has to be written in a block before it is read
-    there.
+    memory that was allocated together. Around those that were allocated here or fenced (`KnownArrays.fenced`) nobody
+    has a place; what lies further out may belong to another array of the same launch, and is then not seen to be
+    outside. Shared memory has to be written in a block before it is read there.
 
     Raises
     ------
@@ -101,11 +104,11 @@ class RaceChecker:
 
     def upload(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """A copy."""
-        return np.array(array)
+        return self.known.fenced(array)
 
     def zeros(self, size: int, dtype: str) -> npt.NDArray[Any]:
         """Zeros."""
-        return np.zeros(size, dtype)
+        return self.known.fenced(np.zeros(size, dtype))
 
     def pointer(self, array: npt.NDArray[Any], offset: int) -> np.uint64:
         """The address of a place."""
@@ -176,17 +179,28 @@ class KnownArrays:
     def __init__(self) -> None:
         self._known: dict[int, tuple[int, int, Any]] = {}
         self._sorted: list[int] | None = None
+        self._fenced: dict[int, tuple[int, int, Any]] = {}
+
+    def fenced(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """A copy with memory around it that belongs to nobody."""
+        memory = np.full(array.nbytes + 2 * FENCE, 0xA5, dtype=np.uint8)
+        self._fenced[memory.ctypes.data] = (array.nbytes, array.itemsize, ref(memory))
+        copied = memory[FENCE : FENCE + array.nbytes].view(array.dtype).reshape(array.shape)
+        copied[...] = array
+        return copied
 
     def add(self, array: npt.NDArray[Any]) -> None:
         """All memory that an array is a part of."""
         while isinstance(array.base, np.ndarray):
             array = array.base
-        start = array.ctypes.data
+        size, itemsize, memory = self._fenced.get(array.ctypes.data, (0, 0, None))
+        is_fenced = memory is not None and memory() is array
+        start = array.ctypes.data + FENCE * is_fenced
         if start not in self._known:
             self._sorted = None
             if len(self._known) > _MOST_KNOWN:
-                self._known = {k: entry for k, entry in self._known.items() if entry[2]() is not None}
-        self._known[start] = (array.nbytes, array.itemsize, ref(array))
+                self._known, self._fenced = _alive(self._known), _alive(self._fenced)
+        self._known[start] = (size, itemsize, memory) if is_fenced else (array.nbytes, array.itemsize, ref(array))
 
     def find(self, address: int, name: str) -> _Array | None:
         """The memory in which an address lies; None if it is gone, or was never known."""
@@ -201,6 +215,10 @@ class KnownArrays:
             del self._known[self._sorted.pop(place)]  # gone, and its memory may be that of another one
             place -= 1
         return None
+
+
+def _alive(entries: dict[int, tuple[int, int, Any]]) -> dict[int, tuple[int, int, Any]]:
+    return {start: entry for start, entry in entries.items() if entry[2]() is not None}
 
 
 def _pointers(source: str, name: str) -> tuple[tuple[int, str], ...]:

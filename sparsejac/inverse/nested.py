@@ -1,11 +1,11 @@
-"""Products with inverses inside a function that is being followed: solutions of linear equations, as implicit functions.
+"""Products with inverses inside a function that is being followed: linear equations, solved as implicit functions.
 
 s = J(x)⁻¹ v is the solution of J(x) s - v = 0, and a function of v and of all that J depends on; its derivative is
 
     ds = J⁻¹ (dv - dJ s)
 
-So nothing new has to be differentiated: `implicit` solves the equations, whose left side is a product with J as others
-are inside f. The whole J is factorized there, not lump by lump.
+So nothing new has to be differentiated: the equations are solved as those of `implicit` are, and their left side is a
+product with J like others inside f. The whole J is factorized there, not lump by lump.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from sparsejac.errors import InputError
-from sparsejac.implicit_functions.api import implicit
+from kernels.lazy import Lazy
+from sparsejac.errors import InputError, SingularError
+from sparsejac.implicit_functions.api import _Implicit
+from sparsejac.implicit_functions.newton import Options
 from sparsejac.inverse.messages import not_square
 from sparsejac.location import user_location
 from sparsejac.products.api import linearize
@@ -25,6 +28,13 @@ from sparsejac.products.vectors import count_of, parts_of
 from sparsejac.signature import Signature
 from sparsejac.structure import Leaf, Structure, flatten, leaves_of, unflatten
 from sparsejac.tracing.trace import Trace
+
+Floats = npt.NDArray[np.float64]
+
+_LINALG = Lazy("scipy.sparse.linalg")
+
+_OPTIONS = Options(tolerance=1e-3, max_iterations=50)
+"""The equations are linear: the second step only corrects what the first one has rounded."""
 
 
 class InnerInverse:
@@ -100,7 +110,26 @@ class InnerInverse:
             return _combined(right, lambda a, b: a - b, left(lin, s), v)
 
         equations.__name__ = f"{self._call} of {getattr(f, '__name__', type(f).__name__)}"
-        return implicit(equations)(unflatten(unknowns, _zeros(unknowns, count)), v, *args)
+        call = self._call
+
+        def solver(fun: Any, guess: Floats) -> Floats:
+            return guess + _divided(call, fun.jacobian(guess), -fun(guess))
+
+        solution = _Implicit(call, equations, equations, solver, _OPTIONS)
+        return solution(unflatten(unknowns, _zeros(unknowns, count)), v, *args)
+
+
+def _divided(call: str, matrix: Any, right: Floats) -> Floats:
+    try:
+        found: Floats = _LINALG.splu(matrix.tocsc()).solve(right)
+    except RuntimeError as error:
+        if "singular" not in str(error):
+            raise
+        raise SingularError(
+            f"{call}: the Jacobian of f is singular at this x\n  {user_location()}\n  Cure: make f invertible there; "
+            "newton_step(..., damping=...) gives a regularised step whatever the rank is."
+        ) from None
+    return found
 
 
 def _zeros(structure: Structure, count: int | None) -> Iterator[Any]:

@@ -55,7 +55,15 @@ for _count in PRODUCTS:
         weight=_count - 1,
         symmetries=(tuple(range(_count)),),
     )
-elementwise("divide", np.divide, "{0} / {1}", lambda y, a, b: 1.0 / b, lambda y, a, b: -(y / b), weight=4)
+elementwise(
+    "divide",
+    np.divide,
+    "{0} / {1}",
+    lambda y, a, b: 1.0 / b,
+    lambda y, a, b: -(y / b),
+    weight=4,
+    equal=lambda y, a, b: (1.0 - y) / b,
+)
 elementwise("reciprocal", np.reciprocal, "1.0 / {0}", lambda y, x: -(y * y), weight=4)
 elementwise("square", np.square, "{0} * {0}", lambda y, x: 2.0 * x)
 # Within an ulp of NumPy's power, at a tenth of its price.

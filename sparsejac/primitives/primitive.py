@@ -25,6 +25,9 @@ class Primitive:
         For each operand the rule of the partial derivative by it, written on terms ``rule(y, x0, x1, ...)``. None
         where the derivative is zero wherever it exists (comparisons, rounding): the operand then adds nothing
         to the sparsity pattern.
+    equal : callable, optional
+        The rule of the partial derivative by all operands together where they are one and the same, if that is less
+        work than to add the others up.
     chooses : bool
         Whether an operand has no part in the value where the partial by it is zero: what is infinite or NaN behind it
         must not reach the result then.
@@ -33,6 +36,7 @@ class Primitive:
     operation: Operation
     partials: tuple[Rule | None, ...]
     chooses: bool = False
+    equal: Rule | None = None
 
     @property
     def name(self) -> str:
@@ -51,11 +55,12 @@ def elementwise(
     weight: int = 1,
     symmetries: tuple[tuple[int, ...], ...] = (),
     chooses: bool = False,
+    equal: Rule | None = None,
 ) -> Primitive:
     """Declare an elementwise primitive; one operand for each of `partials`."""
     if name in _REGISTRY:
         raise ValueError(f"elementwise({name!r}): the name is taken already")
     operation = Operation(name, len(partials), evaluate, code, weight, symmetries)
     OPERATIONS[name] = operation
-    _REGISTRY[name] = Primitive(operation, partials, chooses)
+    _REGISTRY[name] = Primitive(operation, partials, chooses, equal)
     return _REGISTRY[name]

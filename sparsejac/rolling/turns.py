@@ -109,13 +109,15 @@ class _Search:
 
     def _periods(self) -> set[int]:
         """Distances after which neighbouring maps come again, the most frequent ones."""
-        columns = self.columns
-        own = np.arange(len(columns.nodes))[:, None]
-        back = np.where((columns.positions >= 0) & (own - columns.positions <= _NEAR), own - columns.positions, -1)
+        columns, positions = self.columns, self.columns.positions
+        back = np.arange(len(columns.nodes))[:, None] - positions
+        owners = np.where(positions >= 0, self.owners[positions], columns.sources)
+        known = (positions < 0) | (owners < 0)  # another vector, or a column of a loop
+        marks = np.where(known, owners * 2 + 1, np.where(back <= _NEAR, back * 2, 0))
         words = columns.operations.astype(np.uint64)
         with np.errstate(over="ignore"):
-            for k in range(back.shape[1]):
-                words = words * _FACTOR + back[:, k].astype(np.uint64)
+            for k in range(marks.shape[1]):
+                words = words * _FACTOR + marks[:, k].astype(np.uint64)
             words ^= words >> np.uint64(29)
             found: set[int] = set()
             for length in _GRAMS:

@@ -270,20 +270,23 @@ class ScalarTape:
         operations = [(code, site) for code, *_, site in rows if code >= 0]
         if len(set(operations)) < len(operations):
             return False
-        before = self.graph.site
         for row, (code, *operands, site) in enumerate(rows, start):
             if code == _ELEMENT:
                 self._node_of[row], self._place_of[row], _ = operands
             elif code == _CONSTANT:
                 self._node_of[row], self._place_of[row] = _CONSTANT, operands[0]
             else:
-                primitive = PRIMITIVES[_NAMES[code]]
-                self.graph.site = self._places[site]
-                read = [self._place_of_one(operand) for operand in operands[: len(primitive.partials)]]
-                loads = tuple([Load(node, _single(place)) for node, place in read])
-                self._node_of[row] = self.graph.map(primitive, (1,), loads).index
-        self.graph.site = before
+                self._roll_alone(row, code, operands, site)
         return True
+
+    def _roll_alone(self, row: int, code: int, operands: Sequence[int], site: int) -> None:
+        """A node for one row."""
+        primitive = PRIMITIVES[_NAMES[code]]
+        before, self.graph.site = self.graph.site, self._places[site]
+        read = [self._place_of_one(operand) for operand in operands[: len(primitive.partials)]]
+        loads = tuple([Load(node, _single(place)) for node, place in read])
+        self._node_of[row] = self.graph.map(primitive, (1,), loads).index
+        self.graph.site = before
 
     def _place_leaves(self, segment: _Segment) -> None:
         first, second = segment.operands[:2]
@@ -309,7 +312,12 @@ class ScalarTape:
     def _roll_level(self, segment: _Segment, rows: Ints, chains: dict[int, Ints]) -> None:
         """Group the rows of one level by operation, site and the sources of their operands."""
         if len(rows) == 1:
-            self._roll_group(segment, rows, chains)
+            row = int(rows[0])
+            if segment.code[row] == _CHAIN:
+                self._roll_group(segment, rows, chains)
+            else:
+                operands = [int(column[row]) for column in segment.operands]
+                self._roll_alone(segment.start + row, int(segment.code[row]), operands, int(segment.site[row]))
             return
         code = segment.code[rows]
         arity = np.where(code >= 0, _ARITIES[code], 0)
@@ -372,6 +380,9 @@ class ScalarTape:
             self._restore(np.array([scalar]))
             source = int(self._node_of[scalar])
         place = int(self._place_of[scalar])
+        if source == _CONSTANT and self._pool is not None:
+            node, start, step = self._pool
+            return node, start + step * place
         if source == _CONSTANT:
             node, place, _ = self._constant_node(np.array([self.constants[place]]))
             return node, place

@@ -13,6 +13,8 @@ from sparsejac.transforms.builder import Box, Builder
 
 def multiplicities(primitive: Primitive, loads: Sequence[Load]) -> list[int]:
     """How often the partial by each operand counts: equal operands of a symmetric primitive merge into the first."""
+    if _are_equal(primitive, loads):
+        return [1] + [0] * (len(loads) - 1)
     counts = [1] * len(loads)
     for group in primitive.operation.symmetries:
         for position, k in enumerate(group):
@@ -23,8 +25,13 @@ def multiplicities(primitive: Primitive, loads: Sequence[Load]) -> list[int]:
     return counts
 
 
+def _are_equal(primitive: Primitive, loads: Sequence[Load]) -> bool:
+    """Whether there is a rule for all operands together, and they are one and the same."""
+    return primitive.equal is not None and all(load.key == loads[0].key for load in loads)
+
+
 def partial(builder: Builder, box: Box, primitive: Primitive, k: int, value: Load, *loads: Load) -> Load:
-    """The partial derivative by operand k, over a box.
+    """The partial derivative by operand k, over a box; by all of them where `multiplicities` has merged them.
 
     Parameters
     ----------
@@ -37,7 +44,7 @@ def partial(builder: Builder, box: Box, primitive: Primitive, k: int, value: Loa
     *loads : Load
         Its operands.
     """
-    kernel = _kernel(primitive.name, k)
+    kernel = _kernel(primitive.name, None if _are_equal(primitive, loads) else k)
     values = [value, *loads]
     for instruction in kernel.instructions:
         if instruction.operation is None:
@@ -48,10 +55,10 @@ def partial(builder: Builder, box: Box, primitive: Primitive, k: int, value: Loa
 
 
 @lru_cache(maxsize=1024)
-def _kernel(name: str, k: int) -> Kernel:
+def _kernel(name: str, k: int | None) -> Kernel:
     """The partial as an expression of the result and the operands."""
     primitive = PRIMITIVES[name]
-    rule = primitive.partials[k]
+    rule = primitive.equal if k is None else primitive.partials[k]
     assert rule is not None
     builder = KernelBuilder(len(primitive.partials) + 1)
     terms = [Term(builder, number) for number in range(builder.loads)]

@@ -129,9 +129,8 @@ class _Pushing:
         term = self._term(node, primitive, 0, 1, guarded=False)
         assert term is not None
         axes = axes if self.seeds is None else (*axes, len(axes))
-        value = Load(self.builder.owned(wide, term.value), contiguous(wide))
-        turned = Load(value.node, permuted(value.address, axes))
-        return _Tangent(self.builder.owned(wide, self.builder.map("add", wide, value, turned)), None)
+        turned = Load(term.value.node, permuted(term.value.address, axes))
+        return _Tangent(self.builder.owned(wide, self.builder.map("add", wide, term.value, turned)), None)
 
     def _term(self, node: Node, primitive: Primitive, k: int, count: int, guarded: bool) -> _Term | None:
         box, wide = node.box, self._wide(node.box)

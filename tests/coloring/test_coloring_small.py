@@ -227,6 +227,11 @@ i = np.arange(n)
 dense = np.abs(i[:, None] - i) <= 2
 colorings = [coloring.color(dense, problem) for problem in ("column", "row")]
 assert [c.num_colors for c in colorings] == [5, 5]
+scattered = coloring.from_edges([(v, v * v * k % n) for v in range(n) for k in (1, 3, 7)], n)
+for problem in ("column", "star", "acyclic", "star_bicoloring"):
+    coloring.color(scattered, problem)
+slow = [name for name in ("numpy.ma", "numpy.random") if name in sys.modules]  # some milliseconds each
+assert not slow, slow
 coloring.decompression_plan(dense, colorings[0]).decompress(coloring.compress(dense, colorings[0]))
 heavy = [name for name in ("numba", "networkx", "scipy", "matplotlib") if name in sys.modules]
 print(*heavy)

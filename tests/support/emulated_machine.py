@@ -228,7 +228,7 @@ def allocated(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if array.nbytes > settings.memory:
         raise OutOfMemoryError(f"Out of memory allocating {array.nbytes} bytes")
     counts.allocations += 1
-    return array
+    return KNOWN.fenced(array)
 
 
 class Pinned(np.ndarray[Any, Any]):

@@ -10,8 +10,11 @@ Where both sides have entries, every other band is eliminated upwards. So the se
 first one of the next go in the same direction, and are made in one pass: two recurrences that do not wait for each
 other. Triangular bands take one substitution each, all in one direction; several are made in one pass.
 
-Rows are eliminated as they stand. Of each band it is told whether partial pivoting would have left them there, that is
-whether no entry of L is larger than one.
+Rows are eliminated as they stand. Of each band it is told whether pivoting would have left them there: with partial
+pivoting, no entry of L is larger than one; with threshold pivoting, than the inverse of the threshold.
+
+Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed. 2002, sections 9.5 and 9.6: the backward error is small
+where |L| |U| is; in a tridiagonal matrix U has the upper diagonal of A, so that one large factor does not meet another.
 """
 
 from __future__ import annotations
@@ -24,6 +27,9 @@ from kernels.source import Source, read_only
 
 LEAST, MOST = 1e-290, 1e290
 """Sizes of pivots, and of entries of U, between which their reciprocals are exact to rounding."""
+
+LARGEST = {1: 10.0}
+"""The largest entry of L by width, as for a threshold of 0.1; one for wider bands."""
 
 ABREAST = 4
 """Bands that are eliminated at a time, and triangular ones that are substituted in one pass."""
@@ -136,7 +142,7 @@ def _row_eliminated(shape: Shape, lane: str, way: str) -> list[str]:
         lines += [f"a{_sign(t - m)}{lane} -= a{_sign(-m)}{lane} * u{t}_{m}_{lane}" for t in above]
     lines += [f"r{lane} = 1.0 / a{_sign(0)}{lane}", f"d{lane} = abs(a{_sign(0)}{lane})"]
     lines += [f"v{t}{lane} = a{_sign(t)}{lane} * r{lane}" for t in above]
-    most = "1.0" if shape.two_sided else repr(MOST)
+    most = repr(LARGEST.get(width, 1.0) if shape.two_sided else MOST)
     good = [f"d{lane} >= {LEAST!r}", f"d{lane} <= {MOST!r}"]
     good += [f"abs(l{m}{lane}) <= {most}" for m in range(1, width + 1)]
     good += [f"abs(v{t}{lane}) <= {MOST!r}" for t in above]

@@ -236,13 +236,60 @@ def test_what_is_no_pattern(cupy: Any) -> None:
         device.color(uploaded(cupy, np.array([[1, 1, 1], [0, 1, 0], [0, 0, 1]])), "star")
 
 
+@pytest.mark.parametrize(
+    ("indptr", "indices", "what"),
+    [
+        ([0, 2, 1, 3], [0, 1, 2], "indptr does not rise from 0"),
+        ([1, 2, 2, 3], [0, 1, 2], "indptr does not rise from 0"),
+        ([0, 1, 2, 9], [0, 1, 2], "to the number of indices"),
+        ([0, 1, 2, -3], [0, 1, 2], "indptr does not rise"),
+        ([0, 1, 2, 3], [0, 4, 2], r"no pattern of shape \(3, 4\): an index is outside"),
+        ([0, 1, 2, 3], [0, -1, 2], "an index is outside"),
+        ([0, 2, 2, 3], [1, 0, 2], r"do not rise: call sum_duplicates\(\)"),
+        ([0, 2, 2, 3], [1, 1, 2], "do not rise"),
+    ],
+)
+def test_arrays_that_are_no_pattern(cupy: Any, indptr: list[int], indices: list[int], what: str) -> None:
+    """They would lead out of the device's memory: nothing beyond their ends is read to find this out."""
+    arrays = (cupy.asarray(np.array(part, np.int32)) for part in (indptr, indices))
+    with pytest.raises(ValueError, match=what):
+        device.color((*arrays, (3, 4)))
+    with pytest.raises(ValueError, match="indptr does not rise from 0 to the number of indices"):
+        device.color((cupy.asarray(np.zeros(1, np.int32)), cupy.asarray(np.zeros(2, np.int32)), (0, 4)))
+
+
+def test_indices_of_64_bits(cupy: Any) -> None:
+    """They are taken as they are, and none of them wraps around."""
+    indptr, indices, shape = uploaded(cupy, PATTERNS["scattered"])
+    wide = device.color((indptr.astype(np.int64), indices.astype(np.uint64), shape))
+    expected = device.color((indptr, indices, shape))
+    np.testing.assert_array_equal(cupy.asnumpy(wide.colors), cupy.asnumpy(expected.colors))
+    for wrong in (2**32 + 1, -1, 2**31):
+        far = cupy.asarray(np.array([0, wrong, 2], np.int64))
+        with pytest.raises(ValueError, match=r"an index is negative, or beyond 2\*\*31 - 1"):
+            device.color((cupy.asarray(np.array([0, 1, 2, 3])), far, (3, 4)))
+
+
+def test_the_device_of_the_pattern() -> None:
+    """Whatever the current one is; two of them are refused."""
+    with emulated() as cupy:
+        with cupy.cuda.Device(1):
+            there = uploaded(cupy, PATTERNS["scattered"])
+        found = device.color(there)
+        assert found.colors.device.id == 1
+        assert check(PATTERNS["scattered"], cupy.asnumpy(found.colors), "column") is None
+        here = uploaded(cupy, PATTERNS["scattered"])
+        with pytest.raises(ValueError, match="indptr is on device 0, and indices are on device 1; copy them to one"):
+            device.color((here[0], there[1], there[2]))
+
+
 def test_only_counts_come_to_the_host() -> None:
     """Neither the pattern nor the colors: one read of two numbers a round, and some of as many as there are colors."""
     with emulated() as cupy:
         pattern = uploaded(cupy, PATTERNS["scattered"])
         counts.reset()
         found = device.color(pattern, passes=0)
-        assert counts.to_host <= found.rounds + 6
+        assert counts.to_host <= found.rounds + 7
         assert counts.to_device == 0
 
 

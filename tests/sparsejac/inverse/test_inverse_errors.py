@@ -13,14 +13,12 @@ from sparsejac import (
     InputError,
     InputTypeError,
     SingularError,
-    UntraceableError,
     ijvp,
     ivjp,
     linearize_inverse,
     newton_step,
     prepare_inverse,
     slogdet,
-    sparse_jacobian,
 )
 
 
@@ -158,10 +156,3 @@ def test_bad_arguments() -> None:
     message(lambda: inverse.ivjp(np.ones(3) * 1j), InputTypeError)
     plan = prepare_inverse(np.sin, x)
     assert "made for (3,)" in message(lambda: plan(np.ones(4)), InputError)
-
-
-def test_inside_a_traced_function_it_is_refused() -> None:
-    def outer(x: Any) -> Any:
-        return ivjp(np.sin, x)(x)
-
-    assert "ivjp inside a function" in message(lambda: sparse_jacobian(outer, np.ones(3)), UntraceableError)
