@@ -30,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if tool.missing:
             console.print(f"{name} is skipped: {tool.missing}", style="yellow", highlight=False)
     results = []
-    with tempfile.TemporaryDirectory(prefix="bench-coloring-") as folder:
+    with tempfile.TemporaryDirectory(prefix="bench-coloring-") as scratch:
+        folder = str(options.patterns or scratch)
         for name in options.section or [name for name in SECTIONS if name != "files" or options.matrix]:
             results.append(run_section(console, name, folder, options))
             show(console, results[-1])
@@ -43,6 +44,7 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--section", action="append", choices=list(SECTIONS), help="only this one; may be given again")
     parser.add_argument("--most", type=float, default=1e7, help="entries of the largest (default: %(default)g)")
     parser.add_argument("--matrix", type=Path, nargs="+", default=[], metavar="FILE.mtx", help="Matrix Market files")
+    parser.add_argument("--patterns", type=Path, metavar="FOLDER", help="keep generated patterns there for other runs")
     add_options(parser)
     return parser.parse_args(arguments)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import field
 from functools import cached_property
 from math import prod
@@ -151,6 +152,23 @@ class Table:
 
 
 Address = Affine | Table
+
+
+_ROWS = 1 << 13
+
+
+def interleave(tables: Sequence[npt.NDArray[Any]], out: npt.NDArray[Any]) -> None:
+    """Write tables as the columns of `out`, a few thousand rows at a time, so that each row is in the cache once.
+
+    >>> rows = np.empty((2, 2), np.int32)
+    >>> interleave([np.array([1, 2]), np.array([3, 4])], rows)
+    >>> rows.tolist()
+    [[1, 3], [2, 4]]
+    """
+    for start in range(0, len(out), _ROWS):
+        rows = out[start : start + _ROWS]
+        for k, table in enumerate(tables):
+            rows[:, k] = table[start : start + _ROWS]
 
 
 def probe(numbers: npt.NDArray[Any]) -> tuple[int, ...]:

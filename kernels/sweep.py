@@ -341,7 +341,8 @@ def _interleaved_in_blocks(tables: list[Index], loaded: int, block: int, *, wide
     """For each block the numbers of the first tables, which are read by vectors, then those of the others by points."""
     length = len(tables[0]) if tables else 0
     count = -(-length // block)
-    found: Index = np.zeros((count, len(tables), block), np.int64 if wide else np.int32)
+    shape = count, len(tables), block
+    found: Index = np.zeros(shape, np.int64) if wide else np.zeros(shape, np.int32)
     part = np.zeros(count * block, found.dtype)
     others = found[:, loaded:].reshape(count, block, len(tables) - loaded)
     for k, table in enumerate(tables):

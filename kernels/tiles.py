@@ -89,10 +89,8 @@ def tiled(numbers: FloatArray) -> Tiles | None:
         return None
     breaks = _breaks(bits, near)
     far = _far_period(breaks, near)
-    if far is not None:
-        others = _breaks(bits, far)
-        near, breaks = (far, others) if 2 * len(others) < len(breaks) else (near, breaks)
-    return _written(numbers, near, breaks)
+    found = None if far is None else _written(numbers, far, _breaks(bits, far))
+    return _written(numbers, near, breaks) if found is None else found
 
 
 def put(tiles: Tiles, out: FloatArray) -> None:

@@ -292,7 +292,7 @@ def _composed(inner: Address, outer: Address) -> Address:
         if len(inner.box) == 1 and inner.offset == 0 and inner.strides == (1,):
             return outer
         if isinstance(outer, Table) and len(inner.box) == 1:
-            kind = np.int32 if _is_narrow(inner) and outer.places.dtype == np.int32 else np.int64
+            kind = np.int32 if _isnarrow(inner) and outer.places.dtype == np.int32 else np.int64
             stepped = np.multiply(outer.places, inner.strides[0], dtype=kind)
             return table(outer.box, np.add(stepped, inner.offset, out=stepped), owned=True)
     places = _places_at(inner, outer)
@@ -302,22 +302,22 @@ def _composed(inner: Address, outer: Address) -> Address:
 def _places_at(inner: Address, outer: Address) -> npt.NDArray[Any]:
     """The places of `inner` at the points that `outer` leads to."""
     if isinstance(outer, Affine) and outer.points and min(outer.strides, default=0) >= 0:
-        places = np.ascontiguousarray(_narrow(inner))
+        places = np.ascontiguousarray(narrow(inner))
         reach = outer.offset + sum(s * (n - 1) for s, n in zip(outer.strides, outer.box, strict=True))
         if reach < len(places):
             strides = tuple(s * places.itemsize for s in outer.strides)
             return np.ndarray(outer.box, places.dtype, places, outer.offset * places.itemsize, strides)
-    return take(_narrow(inner), _narrow(outer))
+    return take(narrow(inner), narrow(outer))
 
 
-def _narrow(address: Address) -> npt.NDArray[Any]:
+def narrow(address: Address) -> npt.NDArray[Any]:
     """All places, in int32 where they fit."""
     if isinstance(address, Table):
         return address.places
-    return address.table_in(np.int32) if _is_narrow(address) else address.table()
+    return address.table_in(np.int32) if _isnarrow(address) else address.table()
 
 
-def _is_narrow(address: Address) -> bool:
+def _isnarrow(address: Address) -> bool:
     low, high = span(address)
     return low >= 0 and high <= _INT32_MAX
 

@@ -139,9 +139,15 @@ class Engine(Candidates):
     def _flattened(self) -> Engine:
         assert self.lowered is not None
         lowered = lower(self.lowered.program)
-        known, changing = self._known, self._changing
-        backend, pattern, schedule = self.backend.name, self.computed, lowered.schedule
-        made = Engine(schedule, backend=backend, pattern=pattern, known=known, changing=changing, lowered=lowered)
+        made = Engine(
+            lowered.schedule,
+            self.requested,
+            backend=self.backend.name,
+            pattern=self.computed,
+            known=self._known,
+            changing=self._changing,
+            lowered=lowered,
+        )
         made.pattern_checked = True
         return made
 

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from kernels.lazy import Lazy
 from kernels.records import dataclass
+from kernels.step import Schedule
 from sparsejac.addressing import remembering
-from sparsejac.candidates import ROLLING
+from sparsejac.candidates import MOST_LAUNCHES, ROLLING
 from sparsejac.engine import Engine
 from sparsejac.fusion import Lowered, lower
 from sparsejac.pattern import Pattern
@@ -30,6 +31,9 @@ T = TypeVar("T")
 
 CAPACITY = 64
 """Number of engines kept; the one that was not used for longest goes first."""
+
+_ASIDE = 20
+"""Points outside of loops, for one inside, from which loops are left out if a few straight lines do as well."""
 
 MEMORY = 2**30
 """Bytes that all kept engines together may hold; the one used last stays however large it is."""
@@ -133,9 +137,18 @@ def _lower(program: Program, *, roll: bool, values_only: bool) -> _Structure:
     with remembering():
         written = program if values_only else _written_out(program)
         lowered = lower(in_pieces(written), roll=roll, values_only=values_only)
+        if roll and not values_only and _are_aside(lowered.schedule):
+            flat = lower(in_pieces(written))
+            lowered = flat if len(flat.schedule.launches) <= MOST_LAUNCHES else lowered
     if not lowered.schedule.calls:  # what these stand for may be told by places in this process's memory
-        follows(lowered.schedule, "lowered", program.digest)
+        follows(lowered.schedule, "lowered", program.digest, roll, values_only)
     return _Structure(lowered, relevant_inputs(lowered.schedule))
+
+
+def _are_aside(schedule: Schedule) -> bool:
+    """Whether loops are little of what is done: strategies that do not go through them may be better for the rest."""
+    inside = sum(launch.points for launch in schedule.launches if launch.loop)
+    return 0 < _ASIDE * inside < sum(launch.points for launch in schedule.launches)
 
 
 def _kept(cache: OrderedDict[tuple[object, ...], T], key: tuple[object, ...], make: Callable[[], T]) -> T:

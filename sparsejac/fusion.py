@@ -12,9 +12,9 @@ from math import prod
 
 from kernels.address import Address, Affine, Table
 from kernels.lazy import Lazy
-from kernels.merged import cuts_of
 from kernels.records import dataclass
 from kernels.step import Access, Call, Guard, Schedule
+from kernels.stretches import cuts_of
 from sparsejac.addressing import composed, contiguous, covers
 from sparsejac.launches import Root, in_turns, launch_of
 from sparsejac.program import Load, Node, Program, is_zero

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from operator import is_
 from typing import TYPE_CHECKING, Any
 
@@ -208,13 +208,15 @@ class Parts:
             return None
         entries, array = known.entries, np.ndarray
         shape, nnz, dtype = (size,), entries.shape, entries.dtype
+        tiles = known.tiles if self.backend.name == "numba" else None
+        run = partial(self.put, entries) if tiles is None else partial(put, tiles)
 
         def write(x: Any, out: Any) -> bool:
             if type(x) is not array or type(out) is not array or x.shape != shape or out.shape != nnz:
                 return False
             if x.dtype != dtype or out.dtype != dtype or not out.flags.carray:
                 return False
-            self.put(entries, out)
+            run(out)
             return True
 
         return write

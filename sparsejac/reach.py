@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from kernels.address import Address, Affine, Table
 from kernels.step import Access, Call, Launch, Schedule
-from sparsejac.sparsity import Live, expand, point_bounds
+from sparsejac.row_pieces import point_bounds
+from sparsejac.sparsity import Live, expand
 
 Ints = npt.NDArray[Any]
 

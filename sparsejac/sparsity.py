@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from kernels.address import Address, Affine, Table
+from kernels.address import Address, Affine, Table, interleave
 from kernels.lazy import Lazy
 from kernels.records import dataclass
 from kernels.step import Access, Launch, Schedule
 from kernels.symbolic import RowPool
+from sparsejac.addressing import covers, narrow
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
+from sparsejac.row_pieces import point_bounds, row_pieces, slimmed, stretch
 
 Live = tuple[npt.NDArray[np.bool_] | None, ...]
 """For each launch, which local partials, shape (points, active), may be other than zero; None where all may."""
@@ -29,7 +31,10 @@ _SPARSE_SHARE = 0.1
 COMPILED_FROM = 1_000_000
 """Rows loaded by a launch from which compiled loops go through them."""
 
-LOOPS = Lazy("sparsejac.loop_patterns")
+MOST_ROOM = 1 << 28
+"""Slots for rows that are set aside before it is known how many there are."""
+
+LOOPS = Lazy("sparsejac.rolling.patterns")
 
 _INT32_MAX = np.iinfo(np.int32).max
 
@@ -64,13 +69,15 @@ class RunningRows:
     schedule : Schedule
     reserved : int
         Slots kept free behind the identity, for a use of the caller's own.
+    room : int
+        Slots that may be needed behind these: memory that nobody writes to costs nothing, but to copy rows does.
     """
 
-    def __init__(self, schedule: Schedule, reserved: int = 0) -> None:
+    def __init__(self, schedule: Schedule, reserved: int = 0, room: int = 0) -> None:
         self.schedule = schedule
         self.size = schedule.sizes[schedule.x]
         self.dtype = index_dtype(self.size)
-        columns: npt.NDArray[Any] = np.empty(self.size + reserved, dtype=self.dtype)
+        columns: npt.NDArray[Any] = np.empty(self.size + reserved + room, dtype=self.dtype)
         columns[: self.size] = np.arange(self.size)
         self.pool = RowPool(columns, self.size + reserved, self.size, self.size)
         self.starts: dict[int, npt.NDArray[np.int64]] = {schedule.x: np.arange(self.size)}
@@ -107,10 +114,20 @@ class RunningRows:
         self, launch: Launch, mask: npt.NDArray[np.bool_] | None, *, share: bool
     ) -> tuple[IndexArray, IndexArray, int]:
         """Put the rows of a launch at the end of the pool: begin and end of each, and entries gone through."""
-        bounds = point_bounds(launch) * len(launch.active)
-        begins, ends, entries = self.pool.unite(bounds, *self.terms(launch, mask), share=share)
+        slim = slimmed(launch) if mask is None and share else launch
+        before, *rows = self._numbered(slim)
+        begins, ends, entries = np.empty(slim.rows, self.dtype), np.empty(slim.rows, self.dtype), 0
+        for piece, points, bounds in row_pieces(slim):
+            terms = self._terms(slim, mask, before, points)
+            begins[piece], ends[piece], more = self.pool.unite(bounds, terms, *rows, share=share)
+            entries += more
+        if slim is not launch:
+            begins, ends = (
+                np.broadcast_to(a.reshape(slim.row_box), launch.row_box).reshape(-1) for a in (begins, ends)
+            )
+            entries *= launch.points // slim.points
         starts, lengths = self.rows(launch.store.buffer)
-        places = launch.store.address.table()
+        places = _places(launch.store.address, len(starts))
         starts[places], lengths[places] = begins, ends - begins
         return begins, ends, entries
 
@@ -125,19 +142,39 @@ class RunningRows:
 
     def terms(self, launch: Launch, mask: npt.NDArray[np.bool_] | None) -> tuple[IndexArray, IndexArray, IndexArray]:
         """The rows that the points of a launch load, point by point, numbered; first slot and length of each number."""
-        loads = [launch.loads[k] for k in launch.active]
+        before, starts, lengths = self._numbered(launch)
+        return self._terms(launch, mask, before, (0, launch.points)), starts, lengths
+
+    def _numbered(self, launch: Launch) -> tuple[dict[int, int], IndexArray, IndexArray]:
+        """Numbers of all rows that a launch may load: the first one of each buffer; first slot and length of each."""
         x = self.schedule.x  # its rows come first, where the pool knows them
-        buffers = [x, *sorted({load.buffer for load in loads} - {x})]
-        sizes = [self.schedule.sizes[b] for b in buffers]
-        before = dict(zip(buffers, np.cumsum([0, *sizes]).tolist(), strict=False))
-        places = np.empty((launch.points, len(loads)), dtype=self.dtype)
-        for j, load in enumerate(loads):
-            np.add(load.address.table(), before[load.buffer], out=places[:, j], casting="unsafe")
+        buffers = [x, *sorted({launch.loads[k].buffer for k in launch.active} - {x})]
+        numbers = np.cumsum([0, *(self.schedule.sizes[b] for b in buffers)]).tolist()
+        starts, lengths = (self._behind_each_other([self.rows(b)[part] for b in buffers]) for part in (0, 1))
+        return dict(zip(buffers, numbers, strict=False)), starts, lengths
+
+    def _terms(
+        self, launch: Launch, mask: npt.NDArray[np.bool_] | None, before: dict[int, int], points: tuple[int, int]
+    ) -> IndexArray:
+        """The numbers of the rows that some points load."""
+        first, last = points
+        loads = [launch.loads[k] for k in launch.active]
+        places = np.empty((last - first, len(loads)), dtype=self.dtype)
+        tables = []
+        for load in loads:
+            table = narrow(stretch(load.address, first, last))
+            tables.append(table + self.dtype(before[load.buffer]) if before[load.buffer] else table)
+        interleave(tables, places)
         if mask is not None:
-            places[~mask] = sum(sizes)  # one more row, which is empty
-        starts = np.concatenate([*(self.rows(b)[0] for b in buffers), [0]]).astype(self.dtype)
-        lengths = np.concatenate([*(self.rows(b)[1] for b in buffers), [0]]).astype(self.dtype)
-        return places.reshape(-1), starts, lengths
+            empty = sum(self.schedule.sizes[b] for b in before)  # one more row
+            places[~mask[first:last]] = empty
+        return places.reshape(-1)
+
+    def _behind_each_other(self, parts: list[npt.NDArray[np.int64]]) -> IndexArray:
+        """Numbers of several buffers, with those of an empty row at the end."""
+        joined: IndexArray = np.zeros(sum(map(len, parts)) + 1, dtype=self.dtype)
+        np.concatenate(parts, out=joined[:-1], casting="unsafe")
+        return joined
 
     def rows_behind_each_other(self, begins: IndexArray, ends: IndexArray) -> Pattern:
         """The pattern of rows that nobody shares."""
@@ -157,7 +194,7 @@ class RunningRows:
     def place(self, store: Access, indptr: IndexArray, first: int) -> None:
         """Say that the rows of a launch lie in the pool from slot `first` on."""
         starts, lengths = self.rows(store.buffer)
-        places = store.address.table()
+        places = _places(store.address, len(starts))
         starts[places] = np.add(indptr[:-1], first)
         lengths[places] = np.diff(indptr)
 
@@ -179,7 +216,7 @@ def detect(schedule: Schedule, live: Live | None = None) -> Sparsity:
     live : tuple of (array of bool or None), optional
         For each launch the partials that are not known to be zero.
     """
-    running = RunningRows(schedule)
+    running = RunningRows(schedule, room=min(count_partials(schedule), MOST_ROOM))
     products = stored = 0
     last = _sole_writer(schedule)
     masks = live or (None,) * len(schedule.launches)
@@ -246,20 +283,11 @@ def expand(starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]) -> tup
     return indptr.astype(index_dtype(total)), slots
 
 
-def point_bounds(launch: Launch) -> IndexArray:
-    """Indptr of the points of each row of a launch."""
-    if launch.indptr is not None:
-        return launch.indptr
-    each = launch.points // launch.rows if launch.rows else 0
-    return np.arange(launch.rows + 1, dtype=np.int64) * each
-
-
-def interleave(loads: Iterable[Access], points: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+def interleaved(loads: Iterable[Access], points: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """Places of several loads, shape (points, loads)."""
-    tables = [load.address.table() for load in loads]
+    tables = [narrow(load.address) for load in loads]
     places = np.empty((points, len(tables)), dtype=dtype)
-    for j, table in enumerate(tables):
-        places[:, j] = table
+    interleave(tables, places)
     return places
 
 
@@ -282,6 +310,11 @@ def first_place(address: Address) -> int:
     if address.points == 0:
         return 0
     return address.offset if isinstance(address, Affine) else int(address.places[0])
+
+
+def _places(address: Address, size: int) -> slice | IndexArray:
+    """All places of a buffer of some size that an address leads to, as an index."""
+    return slice(None) if covers(address, size) else address.table()
 
 
 def _sole_writer(schedule: Schedule) -> int | None:
@@ -342,7 +375,7 @@ def _select(launch: Launch, positions: list[int], size: int, mask: npt.NDArray[n
     # Loads that step through a buffer side by side then stand in order in every row, with nothing left to sort.
     ordered = sorted(positions, key=lambda j: first_place(launch.loads[launch.active[j]].address))
     loads = [launch.loads[launch.active[j]] for j in ordered]
-    indices = interleave(loads, launch.points, index_dtype(size, launch.points * len(loads))).reshape(-1)
+    indices = interleaved(loads, launch.points, index_dtype(size, launch.points * len(loads))).reshape(-1)
     indptr = (point_bounds(launch) * len(loads)).astype(indices.dtype)
     if mask is not None:
         indptr, indices = keep_terms(indptr, indices, mask[:, ordered].reshape(-1))

@@ -24,7 +24,8 @@ from kernels.kernel import Kernel
 from kernels.operation import Operation
 from kernels.records import dataclass
 from kernels.step import Access, Launch, Schedule
-from sparsejac.sparsity import Live, point_bounds
+from sparsejac.row_pieces import point_bounds
+from sparsejac.sparsity import Live
 
 VOID, ZERO, NONZERO, UNKNOWN = 0, 1, 2, 3
 """Void is zero but for a NaN where zero met infinity. Other NaNs are not zero, as in a comparison."""

@@ -53,6 +53,11 @@ def counts(tool: str, problem: str, matrices: list[str], folder: str) -> dict[st
     return {"best": best, "wrong": wrong}
 
 
+def prepare(matrix: str, folder: str) -> dict[str, Any]:
+    """Make a pattern, so that others only have to read it."""
+    return {"nnz": len(load(matrix, folder)[1])}
+
+
 def seconds(tool: str, problem: str, method: str, order: str, matrix: str, folder: str, repeat: int) -> dict[str, Any]:
     """Time one way of one tool: the best of some runs; ours with numba imported, and after one that compiles."""
     triple = load(matrix, folder)

@@ -128,7 +128,7 @@ def load(name: str, folder: str) -> Triple:
     if not entries:
         triple: Triple = families().build(name)
         return triple
-    file = Path(folder) / f"{family}-{entries}.npz"
+    file = file_of(name, folder)
     if not file.exists():
         indptr, indices, shape = GENERATORS[family](int(entries))
         made = file.with_suffix(".part.npz")
@@ -137,6 +137,12 @@ def load(name: str, folder: str) -> Triple:
     with np.load(file) as arrays:
         rows, columns = arrays["shape"].tolist()
         return arrays["indptr"], arrays["indices"], (rows, columns)
+
+
+def file_of(name: str, folder: str) -> Path:
+    """Name the file that holds a generated pattern."""
+    family, _, entries = name.partition(":")
+    return Path(folder) / f"{family}-{entries}.npz"
 
 
 def is_symmetric(triple: Triple) -> bool:

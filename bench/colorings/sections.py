@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
 
-from bench.colorings.patterns import families, load, sizes
+from bench.colorings.patterns import families, file_of, load, sizes
 from bench.colorings.tools import TOOLS
 from bench.launcher import Launcher, MeasurementError
 from bench.result import Cell, Figure, Outcome, Table, failed
 
 TASKS = "bench.colorings.measure"
 PROBLEMS = ("column", "row", "star", "acyclic", "star_bicoloring")
+# Seconds to make a pattern: the largest meshes take half a minute on a calm machine.
+MAKING = 600.0
 DATA = Path(__file__).resolve().parents[2] / "tests" / "coloring" / "data"
 
 
@@ -43,8 +45,12 @@ class Settings:
     matrices: tuple[str, ...] = ()
 
     def ask(self, task: str, **arguments: Any) -> dict[str, Any]:
-        """Run a task of `measure` in a process of its own."""
+        """Run a task of `measure` in a process of its own; make its pattern before, which has a limit of its own."""
         preload = ("numpy", "coloring") if task == "small" else ("numpy", "scipy.sparse")
+        matrix = str(arguments.get("matrix", ""))
+        if matrix.partition(":")[2] and not file_of(matrix, self.folder).exists():
+            maker = replace(self.launcher, seconds=max(MAKING, self.launcher.seconds))
+            maker.run(f"{TASKS}:prepare", preload=preload, folder=self.folder, matrix=matrix)
         return self.launcher.run(f"{TASKS}:{task}", preload=preload, folder=self.folder, **arguments).result
 
     def sizes(self, least: float) -> list[int]:

@@ -11,7 +11,7 @@ from math import prod
 
 from kernels.address import Affine, Table
 from kernels.cuda.arrays import Arrays
-from kernels.cuda.expression import operation_lines
+from kernels.cuda.expression import called_name, operation_lines
 from kernels.cuda.module import Argument, Number, Pointer
 from kernels.cuda.nest import INT32_MAX, Axes, Nest, Site, View, interleaved
 from kernels.cuda.staging import TILE, Row, rows_of
@@ -195,6 +195,7 @@ class _Printer:
         last += ["int *__restrict__ where"] if self._tells else []
         parameters = ", ".join([*first, *(f"{p.type}{p.name}" for p in self.parameters.values()), *last])
         inside = "\n".join(lines)
+        functions = frozenset(name for name in functions if re.search(rf"\b{called_name(name)}\(", inside))
         digest = hashlib.blake2b(f"{parameters}{inside}".encode(), digest_size=6).hexdigest()
         name = f"{kind or self.nest.kind}_{digest}"
         text = f"INLINE void {name}({parameters})\n{{\n{inside}\n}}\n"
@@ -407,7 +408,7 @@ def _without_unused(lines: Sequence[str]) -> tuple[list[str], set[str]]:
     return kept[::-1], used
 
 
-_CONSTANT = re.compile(r"\s*const (?:int|i64|u32|u64) (\w+) = ")
+_CONSTANT = re.compile(r"\s*const (?:int|i64|u32|u64|double) (\w+) = ")
 _NAME = re.compile(r"\b[a-z_]\w*")
 
 

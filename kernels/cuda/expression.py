@@ -171,6 +171,16 @@ def symbol(name: str) -> str:
     return PREFIX + _NAMES.get(name, name.rpartition(".")[2])
 
 
+def called_name(name: str) -> str:
+    """What is written where a function is called; `name` is one of those that `operation_lines` gives.
+
+    >>> called_name("elementary.exp"), called_name("called_elementary.exp")
+    ('sparsejac_exp', 'called_sparsejac_exp')
+    """
+    plain = name.removeprefix(CALLED)
+    return symbol(plain) if plain == name else CALLED + symbol(plain)
+
+
 class _Translator:
     """Python expressions of doubles and truth values, all parentheses written."""
 

@@ -18,6 +18,7 @@ from kernels.entry import DONE, Entry, Evaluation, Invocation, Table, stand_in
 from kernels.executor import allocate
 from kernels.threads import WORK_PER_PIECE, num_threads
 from sparsejac.engine import Engine
+from sparsejac.inverse.repetition import slots_of, without_repetition
 from sparsejac.strategies.protocol import Prepared
 from sparsejac.strategies.workspace import Workspaces
 
@@ -107,6 +108,9 @@ class Rolled:
         data = stand_in(self._engine.pattern.nnz)
         invocations = self._prepared.invocations(buffers, self._executor, data)
         assert invocations is not None
+        slots = slots_of(self._prepared)
+        if slots is not None:
+            invocations = without_repetition(self._engine.schedule, invocations, buffers, slots)
         x = buffers[self._inputs[0]]
         calls, tables, entries = [], [], dict[str, Entry]()
         for start, stop in turns([invocation.source.whole for invocation in invocations]):

@@ -337,6 +337,7 @@ class _Sweeps(Prepared):
 
     def _before(self, buffers: Sequence[FloatArray], executor: NumbaExecutor, out: FloatArray) -> list[Invocation]:
         """What is done before anything is swept."""
+        self._keeper.compiled = executor
         read = None if self.computes_values else frozenset(load.buffer for sweep in self.sweeps for load in sweep.loads)
         found = executor.value_invocations(buffers, self.launches, read) if self.launches else []
         return [*found, zero_invocation(out)] if self.zeroed else found

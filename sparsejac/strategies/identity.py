@@ -22,15 +22,15 @@ from kernels.products import copy_runs_invocation, gather, gather_invocation, sl
 from kernels.records import dataclass
 from kernels.step import Launch, Schedule
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
+from sparsejac.row_pieces import point_bounds
 from sparsejac.sparsity import (
     Live,
     RunningRows,
     count_partials,
     expand,
-    interleave,
+    interleaved,
     keep_terms,
     loads_x_only,
-    point_bounds,
 )
 from sparsejac.stored import stored
 from sparsejac.strategies.cost import NO_SEEDS, Facts, Seeds, predict_identity
@@ -117,7 +117,9 @@ class Layout:
     regions: tuple[tuple[int, int, int], ...]
 
 
-class _Identity(Prepared):
+class Identity(Prepared):
+    """The layout, ready to be run."""
+
     entrywise = True
     variants: tuple[Variant, ...] = ("partials",)
     passes = 1
@@ -144,6 +146,7 @@ class _Identity(Prepared):
         return pool[first : first + points * active].reshape(points, active)
 
     def data(self, buffers: Sequence[FloatArray], executor: Executor, out: FloatArray) -> None:
+        """See `Prepared`."""
         in_place = self.collection.first
         pool, views = workspace = self.workspaces.take()
         partials = [
@@ -160,6 +163,7 @@ class _Identity(Prepared):
     def invocations(
         self, buffers: Sequence[FloatArray], executor: NumbaExecutor, out: FloatArray
     ) -> list[Invocation] | None:
+        """See `Prepared`."""
         in_place, (pool, views) = self.collection.first, self._make_workspace()
         partials = [
             out if region[0] == in_place and view.size else view.reshape(-1)
@@ -203,7 +207,7 @@ class _Symbolic:
         """Rows of a launch that loads only from x: the partials themselves, summed where some share an entry."""
         running = self.running
         loads = [launch.loads[k] for k in launch.active]
-        columns = interleave(loads, launch.points, running.dtype).reshape(-1)
+        columns = interleaved(loads, launch.points, running.dtype).reshape(-1)
         indptr = point_bounds(launch) * len(loads)
         running.columns[first : first + len(columns)] = columns
         if launch.store.buffer in self.read:  # entries that only the output needs are summed when they are collected
@@ -218,7 +222,7 @@ class _Symbolic:
     def _pick_partials(self, launch: Launch, first: int, mask: Mask) -> None:
         """As `_place_partials` where some partials are known to be zero: the others are gathered behind them."""
         running = self.running
-        columns = interleave([launch.loads[k] for k in launch.active], launch.points, running.dtype).reshape(-1)
+        columns = interleaved([launch.loads[k] for k in launch.active], launch.points, running.dtype).reshape(-1)
         kept = mask.reshape(-1)
         indptr, columns = keep_terms(point_bounds(launch) * len(launch.active), columns, kept)
         self._append(launch, merge(indptr, columns, running.size), np.flatnonzero(kept) + first, None)
@@ -355,7 +359,7 @@ def _prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, li
         work=count_partials(schedule),
         forms=(Layout, Sums, Collection),
     )
-    return _Identity(layout)
+    return Identity(layout)
 
 
 def _lay_out(schedule: Schedule, pattern: Pattern, live: Live | None) -> Layout:

@@ -15,7 +15,7 @@ _PLACE = "sparsejac.tracing."
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "cupy": ("cupy_names",),
-    "cupyx.scipy.special": ("cupy_names",),
+    "cupyx": ("cupy_names",),
     "numpy.polynomial": ("numpy_rules.polynomial_series",),
     "scipy.cluster": ("scipy_rules.solvers_inside",),
     "scipy.integrate": ("scipy_rules.quadrature", "scipy_rules.solvers_inside"),

@@ -17,6 +17,7 @@ from coloring import PROBLEMS, as_pattern, check, color, to_networkx
 from coloring.algorithms import star
 from coloring.graphs import build_graph
 from coloring.masks import fewest, masks_of
+from coloring.masks import star as star_masks
 from coloring.masks.backtracking import backtrack
 from coloring.masks.neighbors import at_distance_2, members, relabeled
 from coloring.masks.proper import by_saturation, largest_clique
@@ -147,3 +148,72 @@ def test_seeds_and_budgets_of_small_patterns(families: ModuleType) -> None:
         assert check(pattern, found) is None
         assert 7 <= found.num_colors <= 10
     assert color(pattern, "column", budget=20).num_colors == 7  # the optimum, by a SAT solver
+
+
+def star_chromatic_number(near: list[list[int]]) -> int:
+    """Try all colorings with 0, 1, 2 ... colors; each path on four vertices has three."""
+    paths = [
+        (a, b, c, d)
+        for b, around in enumerate(near)
+        for c in around
+        for a in around
+        for d in near[c]
+        if a != c and d != b
+    ]
+    for count in itertools.count():
+        for colors in itertools.product(range(count), repeat=len(near)):
+            proper = all(colors[a] != colors[b] for a, around in enumerate(near) for b in around)
+            if proper and not any(colors[a] == colors[c] and colors[b] == colors[d] for a, b, c, d in paths):
+                return count
+    raise AssertionError
+
+
+@given(graphs(6), st.integers(0, 3))
+@settings(max_examples=80, deadline=None)
+def test_the_search_of_star_colorings_agrees_with_all_colorings(masks: list[int], seed: int) -> None:
+    near = [list(members(mask)) for mask in masks]
+    needed = star_chromatic_number(near)
+    for k in range(max(needed - 1, 0), needed + 2):
+        attempt = star_masks.search(near, k, 100_000, Random(seed))
+        assert attempt.refuted == (k < needed)
+        assert (attempt.colors is not None) == (k >= needed)
+        if attempt.colors is not None:
+            assert check(dense_of(masks), np.array(attempt.colors, dtype=np.int32), "star") is None
+
+
+def dense_of(masks: list[int]) -> Any:
+    """The pattern of a graph, with its diagonal."""
+    n = len(masks)
+    return np.array([[masks[a] >> b & 1 or a == b for b in range(n)] for a in range(n)], dtype=bool).reshape(n, n)
+
+
+def test_a_search_of_star_colorings_ends_when_its_work_is_done(families: ModuleType) -> None:
+    pattern = as_pattern(families.build("triangulation_60"))
+    near, order = star_masks.neighbors_of(build_graph(PROBLEMS["star"], pattern, "color"))
+    assert sorted(order) == list(range(60))
+    assert [len(around) for around in near] == sorted((len(around) for around in near), reverse=True)
+    attempt = star_masks.search(near, 6, 2_000, Random(0))
+    assert (attempt.colors, attempt.refuted, attempt.left) == (None, False, 0)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_nothing_is_left_of_colors_that_were_taken_back(seed: int) -> None:
+    random = Random(seed)
+    graph = networkx.gnp_random_graph(20, 0.2, seed=seed)
+    near = [sorted(graph[v]) for v in graph]
+    partial = star_masks.Partial(near, 12, random)
+    before = [list(values) for values in (partial.once, partial.twice, partial.closed, partial.barred)]
+    logs: list[tuple[int, Any]] = []
+    for vertex in random.sample(range(20), 12):
+        open_colors = ~partial.barred[vertex] & 0xFFF
+        log: Any = []
+        star_masks._place(partial, vertex, open_colors & -open_colors, log)
+        logs.append((vertex, log))
+    part = np.array(partial.colors)
+    induced = [v for v in range(20) if part[v] >= 0]
+    dense = networkx.to_numpy_array(graph, nodelist=induced, dtype=bool)
+    assert check(dense, part[induced], "star") is None
+    for vertex, log in reversed(logs):
+        star_masks._take_back(partial, vertex, log)
+    assert [partial.once, partial.twice, partial.closed, partial.barred] == before
+    assert partial.colors == [-1] * 20

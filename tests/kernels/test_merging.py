@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 from elementary_oracle import Array
 from kernels import Access, Affine, KernelBuilder, Launch, NumbaExecutor, NumpyExecutor, Schedule, Table, allocate
 from kernels.llvm import machine, native
-from kernels.merged import MOST_CELLS, cuts_of, lower_merged
+from kernels.merged import lower_merged
 from kernels.merged_printer import print_merged
 from kernels.merging import MOST_LAUNCHES, STREAMS, segments_of
 from kernels.operation import Operation
+from kernels.stretches import MOST_CELLS, cuts_of
 from kernels.threads import WORK_PER_PIECE, set_num_threads
 from programs import RandomProgram, random_programs
 from schedules import schedules
 from sparsejac.fusion import lower
 from sparsejac.pieces import in_pieces
+from sparsejac.tracing.run import run
 from sparsejac.transforms import linearized, pulled, pushed
 from traced_functions import program_of
 
@@ -174,8 +176,6 @@ def test_numbers_come_first_and_together() -> None:
     def f(x: Any, a: float, b: float) -> Any:
         y = x * (2.0 / a)
         return y[::-1] * (3.0 / b) + y
-
-    from sparsejac.tracing.run import run
 
     program = run(f, [np.ones(n), 1.5, 2.5], 0).program
     schedule = lower(program, values_only=True).schedule

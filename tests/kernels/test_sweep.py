@@ -250,3 +250,23 @@ def test_sweeps_tell_of_what_is_not_finite(n: int, adds: bool, spoilt: int | Non
     assert flag[0] == float(spoilt is not None)
     (call,) = executor.sweep_invocations([sweep], [source, out, other], checked=3, flag=flag)
     assert call.source == print_sweep(lower_sweep(sweep).shape)
+
+
+def test_tables_are_read_in_blocks_from_any_block_on() -> None:
+    """As threads do: a loop that begins at a later block finds the numbers of its own points."""
+    n, random = 203, np.random.default_rng(6)
+    loads = tuple(Access(0, Table((n,), random.integers(0, 80, n))) for _ in range(3))
+    order = random.permutation(n).astype(np.int32)
+    stores = tuple(Store(Access(1, Table((n,), 3 * order + k))) for k in range(3))
+    sweep = Sweep(heavy_kernel(3), (n,), loads, stores)
+    executor, code = NumbaExecutor(NOTHING), lower_sweep(sweep)
+    assert code.shape.in_blocks
+    assert code.shape.tables == 4
+    source = random.uniform(1.0, 2.0, 80)
+    whole, pieces = np.zeros(3 * n), np.zeros(3 * n)
+    executor.sweep([sweep], [source, whole])
+    (call,) = executor.sweep_invocations([sweep], [source, pieces])
+    function, cut = compile_source(call.source), 3 * code.shape.block
+    function(cut, n, *call.arguments[2:])
+    function(0, cut, *call.arguments[2:])
+    np.testing.assert_array_equal(whole, pieces)

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels import Schedule
+from kernels import NumpyExecutor, Schedule, allocate
 from kernels.checks import check_schedule
 from kernels.step import MAX_BOX_DIMENSIONS
 from programs import RandomProgram, random_programs
-from sparsejac.fusion import LARGEST_KERNEL, RECOMPUTATION, REPEATED_CHAIN, schedule
+from sparsejac.fusion import LARGEST_KERNEL, MOST_STORED, RECOMPUTATION, REPEATED_CHAIN, lower, schedule
 from sparsejac.primitives import PRIMITIVES
 from sparsejac.program import Program
-from traced_functions import Array, program_of, schedule_of, value_by_schedule
+from traced_functions import Array, program_of, schedule_of, trace, value_by_schedule
 
 
 def total_work(made: Schedule) -> int:
@@ -222,3 +222,64 @@ def test_guards_have_buffers_that_hold_their_decisions() -> None:
     x = np.array([0.9, 0.1, 0.7])
     made = schedule_of(f, x)
     assert sorted(g.expected.tolist() for g in made.guards) == [[1.0], [1.0, 0.0, 1.0]]
+
+
+def values_only(f: Callable[..., Any], x: Array) -> Schedule:
+    return lower(program_of(f, x), values_only=True).schedule
+
+
+@settings(max_examples=40)
+@given(random_programs, st.integers(0, 3))
+def test_schedules_for_values_alone_compute_f(f: RandomProgram, k: int) -> None:
+    x = f.point(k)
+    with np.errstate(all="ignore"):
+        expected = np.asarray(f(x.copy()), dtype=np.float64)
+        traced = trace(f, x)
+        made = lower(traced.program, values_only=True).schedule
+        check_schedule(made)
+        buffers = allocate(made)
+        for b, given_ in zip(made.inputs, [x, *traced.constants], strict=True):
+            buffers[b][:] = given_
+        NumpyExecutor(made).results(buffers)
+    assert not any(launch.active for launch in made.launches)
+    np.testing.assert_allclose(buffers[made.output], expected.reshape(-1), rtol=1e-12, atol=1e-12)
+
+
+def all_pairs(x: Array) -> Any:
+    apart = x[np.newaxis, :, :] - x[:, np.newaxis, :]
+    square = np.sum(apart**2, axis=2) + 0.01
+    return np.sum((1.0 / np.sqrt(square))[:, :, np.newaxis] * apart, axis=1)
+
+
+def test_roots_of_pairs_are_computed_once_for_all_coordinates() -> None:
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    assert count_operation(values_only(all_pairs, x), "sqrt") == 20 * 20
+    assert count_operation(schedule_of(all_pairs, x), "sqrt") > 20 * 20
+
+
+@pytest.mark.parametrize("shape", [(30, 200), (200, 30)])
+def test_elementary_functions_are_computed_where_the_vector_is(shape: tuple[int, int]) -> None:
+    """Not once for each place at which a table or a sum reads them, if that is more often."""
+    n, m = shape
+    index = np.random.default_rng(0).integers(0, n, m)
+    made = values_only(lambda x: np.bincount(index, weights=np.exp(x)[index] * x[index], minlength=n), np.ones(n))
+    assert count_operation(made, "exp") == min(n, m)
+
+
+def test_large_vectors_are_not_stored_for_the_sake_of_speed() -> None:
+    n = MOST_STORED // 512 + 1
+    made = values_only(lambda x: np.sum(np.exp(x[:, np.newaxis] - np.arange(512.0)), axis=1), np.ones(n))
+    assert max(made.sizes) < MOST_STORED
+    few = values_only(lambda x: np.sum(np.exp(x[:, np.newaxis] - np.arange(5.0)), axis=1), np.ones(n))
+    assert max(few.sizes) == 5 * n
+
+
+def test_kernels_of_values_may_be_longer() -> None:
+    def f(x: Array) -> Any:
+        y = x
+        for k in range(2 * LARGEST_KERNEL):
+            y = y * x + float(k)
+        return y
+
+    x = np.ones(50)
+    assert len(values_only(f, x).launches) < len(schedule_of(f, x).launches)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import hypothesis.strategies as st
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from kernels import NumpyExecutor, Schedule, Table, allocate
+from kernels import Access, Affine, KernelBuilder, Launch, NumpyExecutor, Schedule, Table, allocate
 from schedules import schedules
-from sparsejac import addressing, prepare, sparsity
-from sparsejac.addressing import composed, grouped, recognised, remembering, table
+from sparsejac import addressing, prepare, row_pieces, sparsity
+from sparsejac.addressing import composed, contiguous, grouped, recognised, remembering, table
+from sparsejac.primitives import PRIMITIVES
 from sparsejac.program import Graph
 from sparsejac.sparsity import detect
 from sparsejac.strategies.identity import IDENTITY
@@ -44,6 +46,53 @@ def test_compiled_loops_find_what_numpy_finds(schedule: Schedule, seed: int | No
         prepared.data(buffers, NumpyExecutor(schedule), out)
         found.append((sparse.pattern, sparse.products, sparse.stored, out.tobytes()))
     assert found[0] == found[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(schedule=schedules(), seed=st.none() | st.integers(0, 3), size=st.sampled_from([1, 3, 7]))
+def test_rows_are_found_piece_by_piece(schedule: Schedule, seed: int | None, size: int) -> None:
+    live = None if seed is None else masked(schedule, seed)
+    found = []
+    for threshold, piece in ((10**9, 1), (0, size)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sparsity, "COMPILED_FROM", threshold)
+            patch.setattr(row_pieces, "PIECE", piece)
+            sparse = detect(schedule, live)
+        found.append((sparse.pattern, sparse.products, sparse.stored))
+    assert found[0] == found[1]
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_pieces_are_the_points_of_a_launch(data: st.DataObject) -> None:
+    has_active = schedules().filter(lambda schedule: any(launch.active for launch in schedule.launches))
+    schedule = data.draw(has_active)
+    launch = data.draw(st.sampled_from([launch for launch in schedule.launches if launch.active]))
+    rows, places, bounds = [], [[] for _ in launch.active], [0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(row_pieces, "PIECE", data.draw(st.integers(1, 9)))
+        for piece, (first, last), ends in row_pieces.row_pieces(launch):
+            rows += list(range(launch.rows)[piece])
+            bounds += (ends[1:] + bounds[-1]).tolist()
+            for k, found in zip(launch.active, places, strict=True):
+                found += row_pieces.stretch(launch.loads[k].address, first, last).table().tolist()
+    assert rows == list(range(launch.rows))
+    assert bounds == (row_pieces.point_bounds(launch) * len(launch.active)).tolist()
+    assert places == [launch.loads[k].address.table().tolist() for k in launch.active]
+
+
+def test_rows_that_are_alike_are_found_once() -> None:
+    """Three corners of an element read the same numbers: by a table, and by a stride of zero."""
+    kernel = KernelBuilder(2)
+    product = kernel.build(kernel.apply(PRIMITIVES["multiply"].operation, 0, 1))
+    table = Table((4, 3), np.repeat(np.array([5, 0, 7, 2], np.int32), 3))
+    other = Access(0, Affine((4, 3), 1, (2, 0)))
+    launch = Launch(product, product, (4, 3), (Access(0, table), other), Access(1, contiguous((4, 3))), (0, 1))
+    slim = row_pieces.slimmed(launch)
+    assert slim.box == (4, 1)
+    assert [load.address.table().tolist() for load in slim.loads] == [[5, 0, 7, 2], [1, 3, 5, 7]]
+    moving = replace(launch, loads=(Access(0, contiguous((4, 3))), other))
+    assert row_pieces.slimmed(moving) is moving
 
 
 @given(st.lists(st.lists(st.integers(0, 6), max_size=40), max_size=5), st.sampled_from([7, 10_000]))

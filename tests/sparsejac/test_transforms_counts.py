@@ -251,3 +251,47 @@ def test_opposite_edges_are_places_of_their_own(shape: tuple[int, int]) -> None:
     np.testing.assert_array_equal(pulled_products(traced, x, np.eye(len(x))), forward.T)
     own = operations(traced.program, moves=True)
     assert operations(pulled(in_pieces(traced.program)).program, moves=True) <= 3 * own
+
+
+@pytest.mark.parametrize("n", [1, 7])
+def test_a_number_over_itself_has_one_partial(n: int) -> None:
+    """(1 - y) / x: one product with it in the place of two, for a quotient and a difference beside the value."""
+    same = program_of(lambda x: x / x, np.ones(n))
+    for transform in (pushed, pulled):
+        assert operations(transform(same).program) == (4 + 1 + 4 + 1) * n
+    cut = linearized(same)
+    assert operations(cut.forward.program) == operations(cut.reverse.program) == n
+
+
+@pytest.mark.parametrize("name", ["multiply", "hypot", "logaddexp", "maximum"])
+def test_outer_operations_of_a_vector_with_itself(name: str) -> None:
+    """One term and it turned, which is added: a product less for each pair forward, and one backward."""
+    n, outer = 9, getattr(np, name).outer
+    same = linearized(program_of(lambda x: outer(x, x), np.linspace(0.5, 1.0, n)))
+    other = linearized(program_of(lambda x: outer(x[:n], x[n:]), np.linspace(0.5, 1.0, 2 * n)))
+    assert operations(same.forward.program) <= operations(other.forward.program) - n * n
+    assert operations(same.reverse.program) <= operations(other.reverse.program) - n * n + n
+
+
+def test_outer_products_of_several_equal_vectors() -> None:
+    """x_i x_j x_k: the tangent of the inner one costs n**2, that of all three products and a sum for each number.
+
+    There is no cheaper way: each of the three terms reads the tangent at another place, and to add up a cotangent over
+    the orders of its axes costs as much as the products that it saves.
+    """
+    n = 6
+    made = program_of(lambda x: np.einsum("i,j,k->ijk", x, x, x), np.linspace(0.5, 1.0, n))
+    cut = linearized(made)
+    assert operations(cut.forward.program) <= 3 * n**3 + 3 * n**2
+    assert operations(cut.reverse.program) <= 4 * n**3 + 4 * n**2
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.args][::4], ids=lambda case: case.name)
+def test_derivatives_of_derivatives(case: Case) -> None:
+    """Forward over reverse, reverse over reverse, reverse over forward: each level within the bound of the first."""
+    made = program_of(case.f, case.point())
+    ends = 2 * (case.point().size + made.output.size)
+    for first in (pushed(made).program, pulled(made).program):
+        own = operations(first, moves=True)
+        for second in (pushed(first), pulled(first)):
+            assert operations(second.program, moves=True) <= BOUND * own + ends

@@ -1,7 +1,8 @@
 """Kernels of `emulated_cupy`: CUDA text compiled by the system's C++ compiler, all loads and stores watched.
 
 Whatever runs here is checked for races and for places outside of arrays (`kernels.cuda.racecheck`), where the system
-allows, and threads run in an order of no meaning.
+allows, and threads run in an order of no meaning. It is also compiled for a device, if there is NVRTC: warnings, stacks
+and spills fail.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from emulated_arrays import ndarray
 from emulated_machine import KNOWN, counts, launch
+from gpu_sources import check_source
+from kernels.cuda import nvrtc
 from kernels.cuda.emulation import Emulator
 from kernels.cuda.racecheck import RaceChecker
 
@@ -50,6 +54,7 @@ class RawModule:
         """Compile now."""
         if self._functions is None:
             counts.compilations += 1
+            _compile_for_devices(self._code)
             names = re.findall(r"__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\s*\(", self._code)
             self._functions = dict(_EMULATOR.load(_BITS + self._code, names))
 
@@ -59,6 +64,12 @@ class RawModule:
         assert self._functions is not None
         function = self._functions[name]
         return RawKernel(lambda blocks, threads, *rest: _EMULATOR.launch(function, blocks, threads, *rest), name)
+
+
+@cache
+def _compile_for_devices(code: str) -> None:
+    if nvrtc.find_library() is not None:
+        check_source(code, "sm_90")
 
 
 def _machine() -> RaceChecker | Emulator:

@@ -7,7 +7,7 @@ import pytest
 
 from emulated import POISON, emulator, run, run_all_ways, same_bits
 from gpu_sources import check_source
-from kernels import Schedule, allocate, products
+from kernels import Access, Affine, KernelBuilder, Launch, Operation, Schedule, allocate, products
 from kernels.cuda import Device, Evaluation, Module, Recorder, print_module
 from kernels.cuda.emulation import Emulator
 from kernels.step import Call
@@ -189,3 +189,22 @@ def test_outputs_are_written_whatever_they_held() -> None:
     out = np.empty(4)
     module = print_module({"run": Evaluation([products.zero_invocation(out)], buffers[:1], out)})
     assert POISON not in run_all_ways(module, {"run": [np.ones(4)]})["run"].out
+
+
+def test_what_no_result_needs_is_not_printed() -> None:
+    """Operations that leave an operand out leave its load out, and what computes it: a warning says what is unused."""
+    k = KernelBuilder(2)
+    exp = Operation("exponential", 1, np.exp, "elementary.exp({0})")
+    second = Operation("second", 2, lambda a, b: b, "{1} + {1}")
+    kernel = k.build(k.apply(second, k.apply(exp, 0), 1))
+    loads = tuple(Access(0, Affine((N,), place, (2,))) for place in range(2))
+    launch = Launch(kernel, kernel, (N,), loads, Access(1, Affine((N,), 0, (1,))), ())
+    schedule = Schedule((2 * N, N), (0,), (launch,), 1)
+    buffers = allocate(schedule)
+    evaluation = Evaluation(Recorder(schedule).value_invocations(buffers), [buffers[0]], buffers[1])
+    module = print_module({"run": evaluation})
+    assert "exp" not in module.source
+    assert "v0" not in module.source
+    check_source(module.source, "sm_90")
+    x = np.arange(2.0 * N)
+    assert same_bits(run_all_ways(module, {"run": [x]})["run"].out, 2.0 * x[1::2])

@@ -13,6 +13,8 @@ from emulated_cupy import cupy as cupy
 from emulated_cupy import pretended as pretended
 from inverse_functions import CASES
 from oracles import complex_step
+from sparsejac.device import inverse_stages
+from sparsejac.device.inverse_stages import DeviceFactored
 
 RNG = np.random.default_rng()
 CHOSEN = (
@@ -207,6 +209,34 @@ def test_the_same_errors_as_on_the_host(cupy: Any, f: Any, x: Any) -> None:
     with pytest.raises(type(expected.value)) as found:
         sj.ivjp(f, cupy.asarray(x))
     assert str(found.value) == str(expected.value)
+
+
+def test_bad_scales_alone_are_no_singularity(pretended: Any) -> None:
+    """Pivots that differ in size make the host look; what it finds good is solved on the device."""
+    scales = 10.0 ** np.linspace(-9.0, 9.0, 12)
+    f = lambda x: tridiagonal(scales * x)  # noqa: E731
+    x, v = np.linspace(0.1, 1.0, 12) / scales, RNG.standard_normal(12)
+    plan = sj.prepare_inverse(f, pretended.asarray(x))
+    plan(pretended.asarray(x))
+    there = pretended.asarray(x)
+    counts.reset()
+    inverse = plan(there)
+    assert counts.to_host > 1
+    expected = np.linalg.solve(complex_step(tridiagonal, scales * x), v) / scales
+    np.testing.assert_allclose(inverse.ivjp(pretended.asarray(v)).get(), expected, rtol=1e-12)
+
+
+def test_a_pivot_that_only_the_device_finds_zero(cupy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the host finds none, it is an error all the same: nothing is divided by zero."""
+    x = cupy.asarray(np.linspace(0.1, 1.0, 6))
+
+    def spoiled(factored: Any) -> Any:
+        return factored.data.sum(), -np.inf
+
+    monkeypatch.setattr(DeviceFactored, "slogdet", spoiled)
+    monkeypatch.setattr(inverse_stages, "_are_good", lambda *given: cupy.zeros(()))
+    with pytest.raises(sj.SingularError, match=r"ivjp: a pivot on the device is zero(.|\n)*damping"):
+        sj.ivjp(tridiagonal, x)
 
 
 def test_what_is_refused(cupy: Any) -> None:
