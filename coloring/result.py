@@ -154,6 +154,8 @@ def numbered(colors: npt.NDArray[np.integer], num_rows: int = 0) -> Colors:
     >>> numbered(np.array([7, -1, 3, 7]), num_rows=1).tolist()
     [0, -1, 1, 2]
     """
+    if not num_rows and len(colors) and int(colors.min()) >= 0:
+        return _ranks(colors)
     result = np.full(len(colors), -1, dtype=np.int32)
     first = 0
     for part in (slice(0, num_rows), slice(num_rows, None)):

@@ -79,7 +79,8 @@ def _dispatcher(source: Source, **options: Any) -> Any:
     exec(compile(source.text, f"<{source.name}>", "exec"), namespace)
     if not source.may_overlap:
         options["pipeline_class"] = _pipeline()
-    return load("numba").njit(**_OPTIONS, **options)(namespace[source.name])
+    counted = {"_nrt": True} if "np.empty(" in source.text else {}  # an array of its own is counted
+    return load("numba").njit(**{**_OPTIONS, **counted}, **options)(namespace[source.name])
 
 
 def _part(source: Source) -> Any:

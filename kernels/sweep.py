@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from kernels.address import Address, Affine, Index
+from kernels.address import Address, Affine, Index, interleave
 from kernels.kernel import Kernel
 from kernels.records import dataclass
 from kernels.shape import AccessShape, Kind, Unsigned, kind_of, numbers_of, pad, unsigned
@@ -332,8 +332,7 @@ def _interleaved(tables: list[Index], *, wide: bool) -> Unsigned:
     length = len(tables[0]) if tables else 0
     size = length * len(tables)
     block: Index = np.empty(size, np.int64) if wide else np.empty(size, np.int32)
-    for k, table in enumerate(tables):
-        block.reshape(length, len(tables))[:, k] = table
+    interleave(tables, block.reshape(length, len(tables)))
     return unsigned(block)
 
 

@@ -22,7 +22,6 @@ from sparsejac.parts import Parts
 from sparsejac.pattern import Pattern, entry_numbers
 from sparsejac.sparsity import Live, Sparsity, count_partials, detect
 from sparsejac.stored import follows, stored
-from sparsejac.stored_coloring import stored_coloring
 from sparsejac.strategies.cost import Facts, Seeds, gather_facts
 from sparsejac.varying import split, varying_entries
 from sparsejac.zeros import Fact, Known, live_partials
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
 COLORING = Lazy("coloring")
 HESSIANS = Lazy("sparsejac.strategies.hessians")
+STORED_COLORING = Lazy("sparsejac.stored_coloring")
 T = TypeVar("T")
 
 _SHARED = ("pattern", "zeros", "facts", "coloring", "outline")
@@ -203,7 +203,9 @@ class Analysis:
         pattern = parts.sparsity.pattern if parts is not None and is_partial else self.computed
         if COLORING.PROBLEMS[problem].symmetric:
             pattern = HESSIANS.mirrored(self.computed, "full").pattern
-        made: Coloring = self.once(coloring_stage(problem), lambda: stored_coloring(pattern, problem, self.order))
+        made: Coloring = self.once(
+            coloring_stage(problem), lambda: STORED_COLORING.stored_coloring(pattern, problem, self.order)
+        )
         return made
 
     def colored(self, problem: ProblemName) -> Coloring | None:

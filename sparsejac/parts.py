@@ -16,6 +16,7 @@ import numpy as np
 
 from kernels.entry import Invocation
 from kernels.executor import Executor, allocate
+from kernels.lazy import Lazy
 from kernels.products import add_at, add_at_invocation, copy_invocation
 from kernels.records import dataclass
 from kernels.step import Schedule
@@ -26,7 +27,6 @@ from sparsejac.buffer_sets import BufferSets
 from sparsejac.options import BackendName
 from sparsejac.pattern import IndexArray, Pattern, entry_numbers, index_dtype
 from sparsejac.sparsity import Live, Sparsity, detect
-from sparsejac.stored_coloring import stored_coloring
 from sparsejac.strategies.cost import Facts, gather_facts
 from sparsejac.strategies.forward import FORWARD
 from sparsejac.strategies.identity import IDENTITY
@@ -36,6 +36,8 @@ from sparsejac.varying import Split, busy_launches, restrict
 
 if TYPE_CHECKING:
     from kernels.numba_executor import NumbaExecutor
+
+STORED_COLORING = Lazy("sparsejac.stored_coloring")
 
 _KEPT = 4
 _KEPT_BYTES = 2**28
@@ -268,7 +270,7 @@ def _by_seeds(schedule: Schedule, pattern: Pattern) -> Prepared:
     forward, reverse = _fullest(pattern)
     strategy = FORWARD if forward < reverse else REVERSE
     assert strategy.problem is not None
-    return strategy.prepare(schedule, pattern, stored_coloring(pattern, strategy.problem, None))
+    return strategy.prepare(schedule, pattern, STORED_COLORING.stored_coloring(pattern, strategy.problem, None))
 
 
 class _Completed(Prepared):

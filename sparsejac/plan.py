@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.lazy import load
+from kernels.lazy import Lazy, load
 from kernels.records import dataclass
 from sparsejac.addressing import following_twice
 from sparsejac.direct import Direct
@@ -20,9 +20,9 @@ from sparsejac.location import user_location
 from sparsejac.matrices import Frame
 from sparsejac.options import Format
 from sparsejac.pattern import Pattern, entry_numbers
-from sparsejac.purity import check_purity
 from sparsejac.signature import Bound, Signature
 from sparsejac.structure import Structure, leaves_of, offsets_of, unflatten, values_in
+from sparsejac.tracing.trace import sharing_copies
 from sparsejac.variants import Variants
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from sparsejac.explanation import Explanation
 else:  # for `typing.get_type_hints`, which must not need what is loaded late
     Coloring = Dependence = Explanation = Any
+
+PURITY = Lazy("sparsejac.purity")
 
 Floats = npt.NDArray[np.float64]
 
@@ -88,11 +90,11 @@ class Plan:
         self._defaults = replace(bound, args=kept_arguments(bound.args), kwargs=kept_arguments(bound.kwargs))
         self._format = format
         self._options = options
-        with following_twice():
+        with following_twice(), sharing_copies():
             self._variants = Variants(bound, options)
             self._direct = Direct(self._variants, self._defaults)
             if not bound.frozen:
-                check_purity(bound, self._variants.first.traced)
+                PURITY.check_purity(bound, self._variants.first.traced)
 
     def __call__(
         self,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -87,4 +88,5 @@ def _first_along(address: Address, box: tuple[int, ...]) -> Address:
     if isinstance(address, Affine):
         return Affine(box, address.offset, address.strides)
     places = address.places.reshape(address.box)[tuple(slice(0, length) for length in box)]
-    return Table(box, np.ascontiguousarray(places).reshape(-1))
+    first: Any = np.ascontiguousarray(places).reshape(-1)
+    return Table(box, first)

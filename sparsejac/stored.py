@@ -28,7 +28,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -37,8 +37,14 @@ import scipy
 from kernels.address import Table
 from kernels.cache import cache_directory
 from kernels.kernel import Kernel
+from kernels.lazy import Lazy
 from kernels.step import Call, Schedule
-from sparsejac.flat_files import FlatValue, Forms, read, take_apart, write
+
+if TYPE_CHECKING:
+    from sparsejac.flat_files import FlatValue, Forms
+
+# Small problems ask no disk.
+FLAT_FILES = Lazy("sparsejac.flat_files")
 
 T = TypeVar("T")
 
@@ -123,12 +129,12 @@ def stored(
     if path is None:
         return _made(kind, make)
     with contextlib.suppress(OSError, ValueError):
-        found: T = read(path, path.stem, _given(forms))
+        found: T = FLAT_FILES.read(path, path.stem, _given(forms))
         os.utime(path)
         counts.update(("read", f"read {kind}"))
         return found
     made = _made(kind, make)
-    flat = take_apart(made, _given(forms))
+    flat = FLAT_FILES.take_apart(made, _given(forms))
     steps = work if effort is None else effort(made)
     if flat.nbytes <= min(LARGEST, BYTES_PER_STEP * steps):
         _write_later(kind, path, flat)
@@ -207,7 +213,7 @@ def _write_later(kind: str, path: Path, flat: FlatValue) -> None:
     """Write in a thread for which the end of the process waits."""
 
     def run() -> None:
-        if _unchanged() and write(path, path.stem, flat):
+        if _unchanged() and FLAT_FILES.write(path, path.stem, flat):
             counts.update(("written", f"written {kind}"))
             _make_room(path.parent)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import numpy.typing as npt
 
+from coloring.compiled import unsigned
 from coloring.demand import Colors
 from coloring.distinct import distinct
 from coloring.pattern import Index, Pattern
@@ -98,19 +99,29 @@ class Profile:
         return self.pattern.indices[self.pattern.indptr[self.filled + 1] - 1]
 
     @cached_property
+    def _spans(self) -> tuple[int, int, int]:
+        """Entries of the fullest row, the widest span of a row, and the farthest distance from the diagonal."""
+        if fast := machine(kernels.spans, self.pattern.nnz):
+            fullest, span, far = fast(unsigned(self.pattern.indptr), unsigned(self.pattern.indices))
+            return int(fullest), int(span), int(far)
+        fullest = int(self.lengths.max(initial=0))
+        span = int((self.last - self.first).max(initial=-1)) + 1
+        return fullest, span, int(np.maximum(self.last - self.filled, self.filled - self.first).max(initial=0))
+
+    @property
     def fullest_row(self) -> int:
         """Entries of the fullest row."""
-        return int(self.lengths.max(initial=0))
+        return self._spans[0]
 
     @cached_property
     def fullest_column(self) -> int:
         """Entries of the fullest column."""
         return int(self.heights.max(initial=0))
 
-    @cached_property
+    @property
     def row_span(self) -> int:
         """Columns from the first to the last entry of a row, at most."""
-        return int((self.last - self.first).max(initial=-1)) + 1
+        return self._spans[1]
 
     @cached_property
     def column_span(self) -> int:
@@ -118,10 +129,10 @@ class Profile:
         tops, bottoms, heights, _ = self._survey
         return int((bottoms - tops)[heights > 0].max(initial=-1)) + 1
 
-    @cached_property
+    @property
     def half_width(self) -> int:
         """Farthest distance of an entry from the diagonal."""
-        return int(np.maximum(self.last - self.filled, self.filled - self.first).max(initial=0))
+        return self._spans[2]
 
     @property
     def num_diagonal(self) -> int:

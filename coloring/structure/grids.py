@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from coloring.compiled import unsigned
 from coloring.distinct import distinct
 from coloring.pattern import Pattern
 from coloring.structure import kernels
@@ -38,6 +39,8 @@ FEW = 12
 # Offsets that a guess may leave over the entries of a point on average; more come from closed axes only.
 EXCESS = 5.0
 
+# Offsets of a row that are kept to be compared with those of the next one.
+KEPT = 64
 # Boxes that are worth a coloring.
 ENOUGH = 2
 # A stencil explains a pattern only if so many of its entries are there.
@@ -276,8 +279,10 @@ class _Collector:
     def add_all(self, pattern: Pattern) -> bool:
         """Look at all entries."""
         if fast := machine(kernels.collect, pattern.nnz):
-            structure = (pattern.indptr, pattern.indices, self.cells, self.kinds, self.box.fields, self.bits)
-            return bool(fast(*structure, np.array(self.box.sides), REACH, self.wrapped, self.seen))
+            structure = (unsigned(pattern.indptr), unsigned(pattern.indices), self.cells, self.kinds)
+            shape = (self.box.fields, self.bits, np.array(self.box.sides), REACH)
+            before = np.full(KEPT, np.iinfo(np.int64).min)
+            return bool(fast(*structure, *shape, self.wrapped, before, self.seen))
         return all(self.add(rows, columns) for rows, columns in chunks(pattern))
 
     def count(self) -> int:
@@ -327,6 +332,8 @@ def _cells(box: Box) -> Ints:
         cells = (cells[:, None] + (np.arange(n, dtype=np.int64) << (bits * (d - 1 - axis)))).ravel()
     if box.places is not None:
         return cells[box.places]
+    if box.fields == 1:
+        return cells
     return np.repeat(cells, box.fields) if box.by_point else np.tile(cells, box.fields)
 
 

@@ -38,9 +38,13 @@ def collect(
     sides: Ints,
     reach: int,
     wrapped: Ints,
+    before: Ints,
     seen: Ints,
 ) -> bool:
     """Mark the offsets of all entries in `seen`, and the axes they go round; False if one is too long.
+
+    Most rows have the offsets of the row before, which `before` keeps, as many as it has places, and first what is no
+    offset.
 
     A cell packs the coordinates of a point, `bits` bits each; an offset in `seen` has four bits a coordinate, which
     is 8 more than the offset, and above them row field times `fields` plus column field.
@@ -54,9 +58,14 @@ def collect(
     low = (1 << bits) - 1 if bits < 63 else 0x7FFFFFFFFFFFFFFF
     for row in range(len(indptr) - 1):
         here = cells[row] - bias
-        for k in range(indptr[row], indptr[row + 1]):
+        begin, end = indptr[row], indptr[row + 1]
+        for k in range(begin, end):
             column = indices[k]
             packed = cells[column] - here
+            if fields == 1 and k - begin < len(before):
+                if packed == before[k - begin]:
+                    continue
+                before[k - begin] = packed
             if packed & ~mask:
                 packed = 0
                 for axis in range(d):
@@ -79,6 +88,31 @@ def collect(
             if fields > 1:
                 code += (kinds[row] * fields + kinds[column]) << (4 * d)
             seen[code] = 1
+    return True
+
+
+def spans(indptr: Ints, indices: Ints) -> tuple[int, int, int]:
+    """Find the most entries of a row, the widest span of one, and the farthest distance from the diagonal."""
+    fullest, span, far = 0, 0, 0
+    for row in range(len(indptr) - 1):
+        begin, end = indptr[row], indptr[row + 1]
+        if begin < end:
+            first, last = int(indices[begin]), int(indices[end - 1])
+            fullest = max(fullest, int(end - begin))
+            span = max(span, last - first + 1)
+            far = max(far, last - row, row - first)
+    return fullest, span, far
+
+
+def few_differ_in_rows(indptr: Ints, indices: Ints, colors: Ints) -> bool:
+    """Whether the colors within each row are distinct, where none is above 62."""
+    for row in range(len(indptr) - 1):
+        seen = 0
+        for k in range(indptr[row], indptr[row + 1]):
+            bit = 1 << colors[indices[k]]
+            if seen & bit:
+                return False
+            seen |= bit
     return True
 
 

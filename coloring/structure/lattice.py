@@ -80,8 +80,11 @@ class Lattice:
             residues: npt.NDArray[np.int32] = np.zeros(1, dtype=np.int32)
             for a, n in zip(row, box.sides, strict=True):
                 along = (np.arange(n, dtype=np.int64) * a % m).astype(np.int32)
-                residues = (residues[:, None] + along).ravel()
-                residues -= np.where(residues >= m, m, 0).astype(np.int32)
+                if len(residues) > m:  # all rows are among those that begin with one of the residues
+                    lines = (np.arange(m, dtype=np.int32)[:, None] + along) % np.int32(m)
+                    residues = lines[residues].ravel()
+                else:
+                    residues = ((residues[:, None] + along) % np.int32(m)).ravel()
             points = points * m + residues if len(self.moduli) > 1 else residues
         if self.copies > 1:
             return box.spread(points, np.arange(self.copies) * self.modulus, self.copies * self.modulus)

@@ -97,7 +97,11 @@ class Box:
     def spread(self, points: npt.NDArray[np.integer], offsets: npt.NDArray[np.integer], modulus: int) -> Colors:
         """Give vertices the value of their point plus that of their field, modulo a number."""
         if self.fields == 1:
-            values = points.astype(np.int32) if not offsets[0] else ((points + offsets[0]) % modulus).astype(np.int32)
+            values = (
+                points.astype(np.int32, copy=False)
+                if not offsets[0]
+                else ((points + offsets[0]) % modulus).astype(np.int32)
+            )
             return cast("Colors", values if self.places is None else values[self.places])
         by_field = (points[:, None] + offsets) % modulus if self.by_point else (points + offsets[:, None]) % modulus
         return cast("Colors", by_field.ravel().astype(np.int32))

@@ -38,7 +38,6 @@ from sparsejac.fusion import Lowered
 from sparsejac.pattern import Pattern
 from sparsejac.sparsity import count_partials
 from sparsejac.stored import stored
-from sparsejac.stored_sweeps import sweep_forms
 from sparsejac.strategies.cost import Facts, Prediction, issued, jumps, predict_calls
 from sparsejac.strategies.protocol import FloatArray, Outline, Prepared, ProgramStrategy
 from sparsejac.strategies.rates import NEAR_SWEPT, distance, rates
@@ -57,6 +56,8 @@ ORDER = Lazy("sparsejac.elimination.order")
 POOLING = Lazy("sparsejac.elimination.pooling")
 PRODUCTS = Lazy("sparsejac.elimination.products")
 REGIONAL = Lazy("sparsejac.elimination.regional")
+# The disk is asked by large problems alone.
+STORED_SWEEPS = Lazy("sparsejac.stored_sweeps")
 
 Arrays = list[FloatArray]
 
@@ -198,7 +199,7 @@ class Elimination(Outline):
             # Terms that were given are no part of the key, and what a library's function stands for is told by a text
             # that may name places in this process's memory.
             work=0 if schedule.calls or self._given is not None else partials,
-            forms=lambda: (Swept, Settled, *sweep_forms()),
+            forms=lambda: (Swept, Settled, *STORED_SWEEPS.sweep_forms()),
             effort=lambda made: partials + made.steps,
         )
         return _Sweeps(schedule, swept, known_zeros=known_zeros)

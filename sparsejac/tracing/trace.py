@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import local
 from typing import Any
 
@@ -27,6 +28,10 @@ Floats = npt.NDArray[np.float64]
 _array = np.array
 """NumPy's own also while f runs: it is called for each constant, and a route looks at the caller."""
 
+_contiguous = np.ascontiguousarray
+
+_copies: ContextVar[dict[object, Floats] | None] = ContextVar("copies", default=None)
+
 _ALONE = 0.25
 """Share of nodes among numbers from which these are computed one by one: chains of scalars."""
 
@@ -41,6 +46,27 @@ def current_trace() -> Trace | None:
     """The trace of this thread, if f is running."""
     stack: list[Trace | None] = getattr(ACTIVE, "stack", [])
     return stack[-1] if stack else None
+
+
+@contextmanager
+def sharing_copies() -> Iterator[None]:
+    """Copy the same numbers at the same place once: for whoever follows a function again."""
+    token = _copies.set({})
+    try:
+        yield
+    finally:
+        _copies.reset(token)
+
+
+def _copied(place: object, numbers: Floats) -> Floats:
+    """A copy, or an earlier one that nobody has changed either."""
+    known = _copies.get()
+    copy = None if known is None else known.get(place)
+    if copy is None or not same_bits(copy, numbers):
+        copy = numbers.copy()
+        if known is not None:
+            known[place] = copy
+    return copy
 
 
 @contextmanager
@@ -90,13 +116,13 @@ class Trace:
 
     def constant(self, values: npt.ArrayLike) -> Node:
         """A node of numbers that f captured; they are copied, once if the same memory is read again unchanged."""
-        copied = _array(values, dtype=np.float64).reshape(-1)
-        if copied.size < _SHARED or type(values) is not np.ndarray:
-            return self.graph.constant(copied)
+        if type(values) is not np.ndarray or values.size < _SHARED:
+            return self.graph.constant(_array(values, dtype=np.float64).reshape(-1))
+        flat = _contiguous(values, dtype=np.float64).reshape(-1)  # a view, where it can be one
         place = (values.__array_interface__["data"][0], values.shape, values.strides, values.dtype)
         _, node = self._captured.get(place, (None, None))
-        if node is None or not same_bits(self.graph.constants[node.slot], copied):
-            node = self.graph.constant(copied)
+        if node is None or not same_bits(self.graph.constants[node.slot], flat):
+            node = self.graph.constant(_copied(place, flat))
             self._captured[place] = values, node
         return node
 

@@ -200,3 +200,19 @@ def test_an_error_of_the_first_run_is_raised() -> None:
 
     with pytest.raises(KeyError):
         sparsejac.prepare(f, X)
+
+
+def test_arrays_that_change_where_they_are() -> None:
+    """What the first run read is kept; a second run that reads other numbers at the same place is another one."""
+    x, weights, rng = np.linspace(0.5, 1.0, 100), np.ones(100), np.random.default_rng(0)
+    other = rng.uniform(1.0, 2.0, 100)
+
+    def f(x: Any) -> Any:
+        weights[:] = rng.uniform(1.0, 2.0, 100)
+        return x * weights.copy() + other
+
+    with pytest.warns(sparsejac.PurityWarning, match="a number that it read"):
+        plan = sparsejac.prepare(f, x)
+    first = np.random.default_rng(0)
+    first.uniform(1.0, 2.0, 100)
+    assert np.array_equal(plan(x).data, first.uniform(1.0, 2.0, 100))

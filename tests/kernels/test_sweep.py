@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels.address import Address, Affine, Table
+from kernels.entry import DONE, INFINITE, Entry, Evaluation
 from kernels.executor import Executor
 from kernels.kernel import KernelBuilder
 from kernels.module import compile_source
@@ -270,3 +271,22 @@ def test_tables_are_read_in_blocks_from_any_block_on() -> None:
     function(cut, n, *call.arguments[2:])
     function(0, cut, *call.arguments[2:])
     np.testing.assert_array_equal(whole, pieces)
+
+
+def test_an_entry_asks_the_flag_and_clears_it() -> None:
+    n = 70
+    stores = tuple(Store(Access(1, Affine((n,), k, (3,)))) for k in range(3))
+    sweep = Sweep(heavy_kernel(3), (n,), tuple(Access(0, Affine((n,), 0, (1,))) for _ in range(3)), stores)
+    x, out, flag = np.empty(n), np.empty(3 * n), np.zeros(1)
+    calls = NumbaExecutor(NOTHING).sweep_invocations([sweep], [x, out], checked=1, flag=flag)
+    evaluation = Evaluation(calls, [x], out, checks_finite=True, flag=flag)
+    entry = Entry(evaluation)
+    table, given, found = entry.table(evaluation), np.ones(n), np.empty(3 * n)
+    assert entry.function(found, given, table.numbers) == DONE
+    given[-1] = np.inf
+    assert entry.function(found, given, table.numbers) == INFINITE
+    given[-1] = 1.0
+    assert entry.function(found, given, table.numbers) == DONE
+    given[:] = 2.83e-154  # each result is finite, and so large that their sum is not: whoever asks looks again
+    assert entry.function(found, given, table.numbers) == INFINITE
+    assert np.isfinite(found).all()

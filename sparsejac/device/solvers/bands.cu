@@ -8,6 +8,9 @@
    A pair is a panel of 2 WIDTH rows and 3 WIDTH columns: the left, the middle (eliminated) and the right block. Numbers
    of all pairs stand side by side, `total` of them, so that neighbouring threads read neighbouring places.
 
+   Of a triangular band no rows are exchanged (`shape`): the pivots are its diagonal, and what is computed is a
+   substitution, as exact, number by number, as one that goes row by row.
+
    On each level of the reduction block j of the rows is the original block min((j + 1) step, blocks) - 1, and it
    touches the original blocks j step and min((j + 1) step, blocks) of the columns, where step is 2 ** level. */
 
@@ -21,6 +24,10 @@
 #define PANEL(i, j) panel[((u64)(i) * (3 * WIDTH) + (j)) * total + at]
 #define LAST(i, j) last[((u64)(i) * (2 * WIDTH) + (j)) * lumps + lump]
 
+#define FULL 0
+#define LOWER 1
+#define UPPER 2
+
 static __device__ __forceinline__ u64 smaller(u64 a, u64 b)
 {
     return a < b ? a : b;
@@ -29,7 +36,7 @@ static __device__ __forceinline__ u64 smaller(u64 a, u64 b)
 /* Eliminate the middle block of columns of each pair; the lower half of its rows is a block of rows of the next level,
    and so is the last block where their number is odd. */
 extern "C" __global__ void reduce(const double *rows, double *panel, int *order, double *next, double *pivots,
-                                  u64 lumps, u64 blocks, u64 step, u64 size)
+                                  u64 lumps, u64 blocks, u64 step, u64 size, u64 shape)
 {
     const u64 pairs = blocks / 2, rest = blocks - pairs, many = lumps * blocks, total = lumps * pairs;
     EACH (k, lumps * rest) {
@@ -50,9 +57,9 @@ extern "C" __global__ void reduce(const double *rows, double *panel, int *order,
                 PANEL(WIDTH + i, 2 * WIDTH + j) = ROW(rows, i, WIDTH + j, many, first + 1);
             }
         ROLLED for (int c = 0; c < WIDTH; ++c) {
-            int best = c;
+            int best = shape == UPPER ? WIDTH + c : c;
             double most = fabs(PANEL(c, WIDTH + c));
-            ROLLED for (int i = c + 1; i < 2 * WIDTH; ++i) {
+            ROLLED for (int i = c + 1; i < 2 * WIDTH && shape == FULL; ++i) {
                 const double here = fabs(PANEL(i, WIDTH + c));
                 if (here > most) {
                     most = here;
@@ -89,16 +96,16 @@ extern "C" __global__ void reduce(const double *rows, double *panel, int *order,
 
 /* Factorize what is left: the last block of rows, above the rows of both ends, which are in `last` already. */
 extern "C" __global__ void finish(const double *rows, double *last, int *order, double *pivots, u64 lumps, u64 blocks,
-                                  u64 size)
+                                  u64 size, u64 shape)
 {
     EACH (lump, lumps) {
         ROLLED for (int i = 0; i < WIDTH; ++i)
             ROLLED for (int j = 0; j < 2 * WIDTH; ++j)
                 LAST(i, j) = ROW(rows, i, j, lumps, lump);
         ROLLED for (int c = 0; c < 2 * WIDTH; ++c) {
-            int best = c;
+            int best = shape == LOWER && c < WIDTH ? WIDTH + c : c;
             double most = fabs(LAST(c, c));
-            ROLLED for (int i = c + 1; i < 2 * WIDTH; ++i) {
+            ROLLED for (int i = c + 1; i < 2 * WIDTH && shape == FULL; ++i) {
                 const double here = fabs(LAST(i, c));
                 if (here > most) {
                     most = here;

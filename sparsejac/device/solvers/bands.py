@@ -66,6 +66,11 @@ class Layout:
         return max(self.lower + self.upper, 1)
 
     @property
+    def shape(self) -> int:
+        """2 if the matrix is upper triangular, 1 if it is lower triangular, else 0: whether rows may be exchanged."""
+        return 2 if self.lower == 0 else int(self.upper == 0)
+
+    @property
     def blocks(self) -> int:
         """Blocks of rows; there is one more of columns."""
         return max(-(-self.size // self.width), 2) - 1
@@ -147,21 +152,23 @@ class Bands(DeviceForm):
         layout, count, module = self.layout, self.count, cupy()
         width, kernels = layout.width, text("bands.cu", layout.width)
         with managed(8 * 3 * self._empty.size, "the factors of bands"):
-            given = self._empty.copy()
-            given[self._places] = data[entries.reshape(-1)]
+            filled = self._empty.copy()
+            filled[self._places] = data[entries.reshape(-1)]
+            begin = count * layout.blocks * 2 * width**2
             pivots = module.empty((count, layout.padded))
-            rows, last = given[: count * layout.blocks * 2 * width**2], given[count * layout.blocks * 2 * width**2 :]
+            rows, last = filled[:begin], filled[begin:]
             pairs = sum(level.pairs for level in layout.levels) * count
             panels, orders = module.empty(6 * width**2 * pairs), module.empty(width * pairs, dtype=np.int32)
             for level, here in zip(layout.levels, layout.starts(count), strict=True):
                 rest = level.blocks - level.pairs
                 further = module.empty(2 * width**2 * count * rest)
-                given = (rows, panels[6 * width**2 * here :], orders[width * here :], further, pivots)
-                sizes = (count, level.blocks, level.step, layout.padded)
-                kernels.launch("reduce", count * rest, *given, *sizes)
+                arrays = (rows, panels[6 * width**2 * here :], orders[width * here :], further, pivots)
+                own = (count, level.blocks, level.step, layout.padded, layout.shape)
+                kernels.launch("reduce", count * rest, *arrays, *own)
                 rows = further
             exchanged, last = module.empty(2 * width * count, dtype=np.int32), last.copy()
-            kernels.launch("finish", count, rows, last, exchanged, pivots, count, layout.blocks, layout.padded)
+            sizes = (count, layout.blocks, layout.padded, layout.shape)
+            kernels.launch("finish", count, rows, last, exchanged, pivots, *sizes)
         made = [_Band(self, k, (panels, orders), (last, exchanged), pivots[k]) for k in range(count)]
         return Factors(made, extremes_of(pivots[:, : layout.size]))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from inspect import signature
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -20,6 +21,9 @@ from sparsejac.tracing.registry import FUNCTIONS, hook, traces
 from sparsejac.tracing.trace import Trace
 
 Places = npt.NDArray[np.int64]
+
+_FEW = 16
+"""Sources up to which all elements are gone through for each."""
 
 
 class _Sources:
@@ -70,11 +74,8 @@ class _Sources:
         """One vector with a piece for each source."""
         flat = places.reshape(-1)
         pieces: list[Piece] = []
-        order = np.argsort(flat, kind="stable")
-        bounds = np.searchsorted(flat[order], [*self.starts, self.size])
         scalars: list[tuple[int, int]] = []
-        for part, start, low, high in zip(parts, self.starts, bounds[:-1], bounds[1:], strict=True):
-            points = np.sort(order[low:high])
+        for part, start, points in zip(parts, self.starts, _by_range(flat, [*self.starts, self.size]), strict=True):
             if not len(points):
                 continue
             if isinstance(part, Vector):
@@ -88,6 +89,17 @@ class _Sources:
             targets, rows = (np.array(column, dtype=np.int64) for column in zip(*scalars, strict=True))
             pieces.extend(self.trace.tape.pieces(rows, targets))
         return self.trace.graph.join(len(flat), tuple(pieces))
+
+
+def _by_range(numbers: Places, bounds: list[int]) -> Iterator[Places]:
+    """The positions, in order, of the numbers between each bound and the next one."""
+    if len(bounds) - 1 <= _FEW:  # to look at all for each takes less than to sort
+        for low, high in pairwise(bounds):
+            yield np.flatnonzero((numbers >= low) & (numbers < high))
+        return
+    order = np.argsort(numbers, kind="stable")
+    for low, high in pairwise(np.searchsorted(numbers[order], bounds).tolist()):
+        yield np.sort(order[low:high])
 
 
 def _flat(vector: Vector) -> Vector:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 from emulated_cupy import counts
 from emulated_cupy import cupy as cupy
@@ -108,6 +109,32 @@ def test_wide_bands(cupy: Any, widths: tuple[int, int], size: int) -> None:
     entries = RNG.uniform(-0.5, 0.5, (2, pattern.nnz))
     entries[:, pattern.rows == pattern.columns] += 5.0
     check(cupy, Banded(pattern, IN_PLACE), entries)
+
+
+@pytest.mark.parametrize("one_block", [0, 512])
+@pytest.mark.parametrize("widths", [(1, 0), (0, 1), (2, 0), (0, 3)])
+def test_triangles_that_grow(
+    cupy: Any, widths: tuple[int, int], one_block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Substitution has all digits where the inverse has entries of 1e30 and no condition is left: so has this."""
+    monkeypatch.setattr(bands, "ONE_BLOCK", one_block)
+    size = 60
+    pattern = square(banded(size, *widths))
+    entries = -RNG.uniform(2.5, 3.5, (1, pattern.nnz))
+    entries[:, pattern.rows == pattern.columns] = RNG.uniform(0.9, 1.1, (1, size))
+    dense = np.zeros((size, size))
+    dense[pattern.rows, pattern.columns] = entries[0]
+    numbers = np.arange(entries.size).reshape(1, -1)
+    made = _FORMS[Banded](Banded(pattern, IN_PLACE), numbers)
+    found = made.factor(cupy.asarray(entries.reshape(-1)), cupy.asarray(numbers))
+    assert (found.extremes.get() == [[np.diag(dense).min(), np.diag(dense).max()]]).all()
+    b = RNG.uniform(0.5, 1.5, size)  # what is added up has one sign
+    (factor,) = found.factors
+    for solve, matrix in ((factor.solve, dense), (factor.solve_transposed, dense.T)):
+        is_lower = not np.triu(matrix, 1).any()
+        expected = scipy.linalg.solve_triangular(matrix, b, lower=is_lower)
+        assert np.abs(expected).max() > 1e20
+        np.testing.assert_allclose(solve(cupy.asarray(b)).get(), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("lower", [0, 1, 3])
