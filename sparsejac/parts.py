@@ -20,7 +20,6 @@ from kernels.lazy import Lazy
 from kernels.products import add_at, add_at_invocation, copy_invocation
 from kernels.records import dataclass
 from kernels.step import Schedule
-from kernels.tiles import Tiles, put, tiled
 from sparsejac.backend import Backend
 from sparsejac.bits import same_bits
 from sparsejac.buffer_sets import BufferSets
@@ -36,8 +35,11 @@ from sparsejac.varying import Split, busy_launches, restrict
 
 if TYPE_CHECKING:
     from kernels.numba_executor import NumbaExecutor
+    from kernels.tiles import Tiles
 
 STORED_COLORING = Lazy("sparsejac.stored_coloring")
+
+TILES = Lazy("kernels.tiles")
 
 _KEPT = 4
 _KEPT_BYTES = 2**28
@@ -61,7 +63,8 @@ class _Kept:
     @cached_property
     def tiles(self) -> Tiles | None:
         """The entries as a few that repeat, where they do."""
-        return None if self.entries is None else tiled(self.entries)
+        found: Tiles | None = None if self.entries is None else TILES.tiled(self.entries)
+        return found
 
     def belongs_to(self, constants: list[FloatArray], same: Callable[[FloatArray, FloatArray], bool]) -> bool:
         """Whether these are the same constants."""
@@ -211,7 +214,7 @@ class Parts:
         entries, array = known.entries, np.ndarray
         shape, nnz, dtype = (size,), entries.shape, entries.dtype
         tiles = known.tiles if self.backend.name == "numba" else None
-        run = partial(self.put, entries) if tiles is None else partial(put, tiles)
+        run = partial(self.put, entries) if tiles is None else partial(TILES.put, tiles)
 
         def write(x: Any, out: Any) -> bool:
             if type(x) is not array or type(out) is not array or x.shape != shape or out.shape != nnz:
@@ -233,7 +236,7 @@ class Parts:
         if tiles is None:
             out[...] = entries
         else:
-            put(tiles, out)
+            TILES.put(tiles, out)
 
     @property
     def bytes(self) -> int:

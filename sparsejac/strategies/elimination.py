@@ -29,7 +29,6 @@ from sparsejac.addressing import contiguous
 from sparsejac.backend import estimate_sweeps
 from sparsejac.elimination.assembly import Placed, grouped, kernel_of, sweep_of
 from sparsejac.elimination.expansion import Expanded, Stored, Term, expanded
-from sparsejac.elimination.inlining import inlined_groups
 from sparsejac.elimination.lattice import by_rows
 from sparsejac.elimination.locality import nearby, together
 from sparsejac.elimination.placement import place_in_entries
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from sparsejac.elimination.regional import Outlined, Regional
 
 # Most Programs are not cut.
+INLINING = Lazy("sparsejac.elimination.inlining")
 ORDER = Lazy("sparsejac.elimination.order")
 POOLING = Lazy("sparsejac.elimination.pooling")
 PRODUCTS = Lazy("sparsejac.elimination.products")
@@ -229,7 +229,7 @@ class Elimination(Outline):
     ) -> Swept:
         later = () if regional is None else (*regional.sweeps, *regional.scatter)
         wanted = {self.entries, self.entries + 1, *(load.buffer for sweep in later for load in sweep.loads)}
-        kept, inlined = inlined_groups(groups, self.lowered.schedule, wanted)
+        kept, inlined = INLINING.inlined_groups(groups, self.lowered.schedule, wanted)
         sweeps = tuple(sweep_of(group, inlined) for group in kept)
         launches = self.lowered.schedule.needed(load.buffer for sweep in sweeps for load in sweep.loads)
         interpreted = estimate_sweeps(sweeps)
