@@ -46,7 +46,7 @@ class Blocks:
         )
 
     def frame(self, format: Format) -> Frame | None:
-        """All of the matrix but its entries, where there is one matrix whose entries stand in the order of `pattern`."""
+        """All of the matrix but its entries, where there is one, with entries in the order of `pattern`."""
         return self._frame if self._is_whole and format == "csr" else None
 
     @cached_property

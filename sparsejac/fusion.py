@@ -29,6 +29,9 @@ RECOMPUTATION = 32
 REPEATED_CHAIN = 160
 """The same for a node with all that is computed on the way to it: no step of a recurrence repeats the earlier ones."""
 
+FEWEST_MAPS = 72
+"""Programs of fewer maps hold no loop that is worth to be looked for: what looks is not even loaded then."""
+
 LARGEST_KERNEL = 160
 """Instructions after which a kernel takes in no further nodes."""
 
@@ -90,7 +93,7 @@ def lower(program: Program, *, roll: bool = False, values_only: bool = False) ->
     values_only : bool
         Whether nobody asks for derivatives of the launches: they have none then, and may be longer.
     """
-    if roll:
+    if roll and sum(node.kind == "map" for node in program.nodes) >= FEWEST_MAPS:
         found = ROLLING.rolled(program)
         lowering = _Lowering(found.program, found.homes, found.loops, values_only=values_only)
     else:

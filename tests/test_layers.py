@@ -91,7 +91,7 @@ def test_import_loads_what_a_first_jacobian_needs() -> None:
     late = {f"sparsejac.{name}" for name in names}
     late |= {"coloring", "scipy.special", "scipy.linalg", "sparsejac.tracing.scipy_rules.special"}
     assert loaded & late == set()
-    assert len([name for name in loaded if name.partition(".")[0] in PACKAGES]) <= 180
+    assert len([name for name in loaded if name.partition(".")[0] in PACKAGES]) <= 181
 
 
 def test_all_public_names_are_there() -> None:

@@ -68,8 +68,6 @@ def rolled(program: Program) -> Rolled:
     >>> len(program.nodes), len(rolled(program).program.nodes)
     (598, 9)
     """
-    if sum(node.kind == "map" for node in program.nodes) < LEAST_MAPS:
-        return Rolled(program)
     columns = columns_of(program)
     if len(columns.nodes) < LEAST_MAPS:
         return Rolled(program)

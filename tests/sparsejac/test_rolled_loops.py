@@ -48,6 +48,7 @@ def lower_thresholds(patch: pytest.MonkeyPatch) -> None:
     engines.clear()
     patch.setattr(turns, "LEAST_TURNS", 3)
     patch.setattr(turns, "LEAST_MAPS", 3)
+    patch.setattr("sparsejac.fusion.FEWEST_MAPS", 3)
     patch.setattr("sparsejac.rolling.program.LEAST_MAPS", 3)
     patch.setattr("sparsejac.tracing.tape._DEEP", 3)
 
