@@ -152,7 +152,9 @@ def _whole(sweep: Sweep, buffer: int, below: IndexArray, above: IndexArray) -> S
 
 
 def _in_parts(sweep: Sweep) -> list[Sweep]:
-    """A sweep cut into an inside, where all of its places are affine, and what is around it."""
+    """A sweep cut into an inside, where all of its places are affine, and what is around it: not within its rows."""
+    if sweep.by_rows:
+        return [sweep]
     accesses = (*sweep.loads, *(store.access for store in sweep.stores))
     stored = Placed(sweep.box, (), 0, contiguous(sweep.box), adds=False)
     tables = [replace(stored, address=access.address) for access in accesses]

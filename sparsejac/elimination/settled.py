@@ -160,9 +160,9 @@ def _without(sweep: Sweep, chosen: Sequence[int], places: Sequence[Access]) -> S
 
 
 def _only(sweep: Sweep, chosen: Sequence[int], places: Sequence[Access]) -> Sweep:
-    """The sweep that computes the chosen values."""
+    """The sweep that computes the chosen values, and adds none."""
     kernel = Kernel(sweep.kernel.loads, sweep.kernel.instructions, tuple(chosen))
-    return _leaned(sweep, kernel, sweep.loads, tuple(map(Store, places)))
+    return _leaned(replace(sweep, by_rows=False), kernel, sweep.loads, tuple(map(Store, places)))
 
 
 def _leaned(sweep: Sweep, kernel: Kernel, loads: Sequence[Access], stores: Iterable[Store]) -> Sweep:

@@ -279,7 +279,7 @@ class _Rewriting:
             start = column.first - back * column.size
             return Load(column.node, _spread(inner, start + np.arange(count, dtype=np.int64) * column.size))
         sources, numbers = columns.sources[rows, k], columns.addresses[rows, k]
-        origin = self._loop_at(int(columns.positions[first, k]))
+        origin = self._origin(number, turns, rows, k)
         if origin >= 0:
             column = self._column(origin, columns.nodes[columns.positions[first, k]])
             starts = column.first + (columns.positions[rows, k] - column.start) // column.period * column.size
@@ -291,8 +291,27 @@ class _Rewriting:
             return Load(node, _spread(inner, starts))
         return Load(node, _several([columns.known[n] for n in numbers.tolist()], starts))
 
-    def _loop_at(self, position: int) -> int:
-        return -1 if position < 0 else int(self.loop_of[position])
+    def _origin(self, number: int, turns: Turns, rows: slice, k: int) -> int:
+        """The loop of which an operand is one column; -1 if it is one node that is part of none.
+
+        Raises
+        ------
+        _TangledError
+            Where only later turns read one column: the loop that it comes from has lost turns since it was found.
+        """
+        positions, sources = self.columns.positions[rows, k], self.columns.sources[rows, k]
+        loops = np.where(positions >= 0, self.loop_of[positions], -1)
+        origin = int(loops[-1])
+        alike = loops == origin
+        if origin < 0:
+            alike &= sources == sources[-1]
+        else:
+            alike &= (positions - positions[-1]) % self.found[origin].period == 0
+        if origin == number:  # one turn's result for all of them: it has to stand before the loop
+            raise _TangledError(turns, later(turns, 1))
+        if not alike.all():
+            raise _TangledError(turns, later(turns, 1 + int(np.flatnonzero(~alike)[-1])))
+        return origin
 
 
 def _shifted(address: Address, first: int) -> Address:

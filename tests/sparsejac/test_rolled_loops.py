@@ -24,7 +24,7 @@ from kernels import (
     source_text,
 )
 from kernels.cuda.recorder import Recorder
-from sparsejac import engines, gradient, jacobian, jvp, prepare, sparse_jacobian, vjp
+from sparsejac import engines, gradient, jacobian, jvp, linearize, prepare, sparse_jacobian, vjp
 from sparsejac.fusion import lower
 from sparsejac.rolling import turns
 from sparsejac.rolling.program import rolled
@@ -382,6 +382,46 @@ def test_products_and_gradients_go_through_loops() -> None:
     np.testing.assert_allclose(jvp(verlet, x, v)[1], dense @ v, rtol=1e-11, atol=1e-12)
     np.testing.assert_allclose(vjp(verlet, x)[1](w), w @ dense, rtol=1e-11, atol=1e-12)
     np.testing.assert_allclose(gradient(lambda z: verlet(z)[0], x), dense[0], rtol=1e-11, atol=1e-12)
+
+
+def wave(z: Any, n: int) -> Any:
+    """The loop of its tangents reads that of its values."""
+    s = z[0]
+    for _ in range(n):
+        s = np.sin(s) * z[1] + 0.02
+    return np.array([s])
+
+
+def in_place(z: Any, n: int) -> Any:
+    """The same, in an array."""
+    s = np.zeros(n + 1)
+    s[0] = z[0]
+    for k in range(n):
+        s[k + 1] = 0.9 * s[k] + 0.1 * np.sin(s[k]) * z[1] + 0.02
+    return s[-4:]
+
+
+@pytest.mark.parametrize("f", [wave, in_place])
+@pytest.mark.parametrize("n", [24, 30, 40, 64])
+def test_loops_that_read_shortened_loops(f: Callable[[Any, int], Any], n: int) -> None:
+    """A loop that starts later than it was found at leaves its first turns to those who read them one by one."""
+    z, v, w = np.array([0.5, -1.2]), np.array([1.0, 2.0]), np.arange(1.0, 5.0)
+    expected = f(z + 1e-30j * v, n).imag / 1e-30 if f is wave else _tangents(z, v, n)
+    found = linearize(lambda x: jvp(lambda u: f(u, n), x, v)[1], z).value
+    np.testing.assert_allclose(found, expected, rtol=1e-11)
+    w = w[: len(expected)]
+    pulled = linearize(lambda x: vjp(lambda u: f(u, n), x)[1](w), z).value
+    assert pulled @ v == pytest.approx(expected @ w, rel=1e-11)
+
+
+def _tangents(z: Floats, v: Floats, n: int) -> Floats:
+    """Of `in_place`, by hand."""
+    s, t = np.zeros(n + 1), np.zeros(n + 1)
+    s[0], t[0] = z[0], v[0]
+    for k in range(n):
+        s[k + 1] = 0.9 * s[k] + 0.1 * np.sin(s[k]) * z[1] + 0.02
+        t[k + 1] = 0.9 * t[k] + 0.1 * (np.cos(s[k]) * t[k] * z[1] + np.sin(s[k]) * v[1])
+    return t[-4:]
 
 
 def test_new_constants_need_nothing_new() -> None:

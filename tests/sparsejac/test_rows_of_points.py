@@ -9,8 +9,18 @@ import numpy as np
 import pytest
 
 import sparsejac
+from kernels.address import Affine
+from kernels.kernel import Kernel, KernelBuilder
+from kernels.numba_executor import NumbaExecutor
+from kernels.numpy_executor import NumpyExecutor
+from kernels.step import Access, Schedule
+from kernels.sweep import Store, Sweep
 from oracles import complex_step
 from sparsejac import engines
+from sparsejac.addressing import recognised
+from sparsejac.elimination.halves import _in_parts
+from sparsejac.elimination.settled import LEAST, settle
+from sparsejac.primitives import PRIMITIVES
 
 Array = Any
 
@@ -97,3 +107,47 @@ def test_interpreted_and_compiled_entries_have_the_same_bits() -> None:
         x = np.random.default_rng(8).uniform(0.3, 1.3, 90)
         found.append(sparsejac.prepare(attracted(30, 3), x, strategy="elimination", backend=backend)(x).data)
     np.testing.assert_array_equal(*found)
+
+
+def turned_rows(kernel: Kernel, rows: int, width: int, places: Array, buffers: int) -> Sweep:
+    """What is stored along a row, and what is added there from its other end."""
+    box = (rows, width)
+    loads = tuple(Access(k, Affine(box, 0, (width, 1))) for k in range(buffers))
+    store, add = (Access(buffers, recognised(table)) for table in (places, places[:, ::-1].copy()))
+    return Sweep(kernel, box, loads, (Store(store), Store(add, adds=True)), by_rows=True)
+
+
+@pytest.mark.parametrize("width", [10, 3000])
+def test_what_constants_settle_of_rows_compiles(width: int) -> None:
+    """It is stored alone: no loop adds."""
+    rows = LEAST // width + 1
+    size = rows * width
+    builder = KernelBuilder(2)
+    once = builder.apply(PRIMITIVES["exp"].operation, builder.apply(PRIMITIVES["sin"].operation, 0))
+    twice = builder.apply(PRIMITIVES["exp"].operation, once)
+    kernel = builder.build(*(builder.apply(PRIMITIVES["multiply"].operation, factor, 1) for factor in (once, twice)))
+    sweep = turned_rows(kernel, rows, width, np.arange(size).reshape(rows, width), 2)
+    made, before = settle([sweep], {0}, 3)
+    assert len(before.sweeps) == 1
+    given, x = np.random.default_rng(9).uniform(0.3, 1.3, (2, size))
+    first = np.exp(np.sin(given))
+    expected = first * x + (np.exp(first) * x).reshape(rows, width)[:, ::-1].reshape(-1)
+    schedule = Schedule(sizes=(size,), inputs=(0,), output=0, launches=())
+    for executor in (NumpyExecutor(schedule), NumbaExecutor(schedule)):
+        buffers = [given, x, np.full(size, np.nan), np.empty(before.size)]
+        executor.sweep((*before.sweeps, *made), buffers)
+        np.testing.assert_allclose(buffers[2], expected, rtol=1e-14)
+
+
+def test_a_row_is_not_cut_between_what_it_stores_and_what_it_adds() -> None:
+    rows, width = 2, 100
+    places = np.arange(rows * width).reshape(rows, width)
+    places[:, -3:] = places[:, -3:][:, ::-1].copy()  # regular but for the end of each row
+    sweep = turned_rows(Kernel(2, (), (0, 1)), rows, width, places, 2)
+    stored, added = np.random.default_rng(10).uniform(0.3, 1.3, (2, rows * width))
+    found, expected = np.full((2, rows * width), np.nan)
+    expected[places.reshape(-1)] = stored
+    expected[places[:, ::-1].reshape(-1)] += added
+    executor = NumpyExecutor(Schedule(sizes=(1,), inputs=(0,), output=0, launches=()))
+    executor.sweep(_in_parts(sweep), [stored, added, found])
+    np.testing.assert_array_equal(found, expected)
