@@ -38,6 +38,12 @@ OUTPUT = -1
 MOST_DEMANDS = (32, 8)
 """A node with more of them is cut; the second number where the first one leads to too many terms."""
 
+SMALL = 8
+"""Size of the largest nodes of which a chain is one of numbers."""
+
+MOST_WHOLE = (16, 256)
+"""Demands on all of a small node, and of a larger one, after which it is cut, too: chains double them at each step."""
+
 HEAVY = 160
 """Weight of factors that are stored before anything else is done with them."""
 
@@ -207,8 +213,10 @@ class _Walk:
 
     def is_cut(self, node: Node, demands: Sequence[Demand]) -> bool:
         """Whether a node becomes a vertex."""
-        if node.index not in self.lowered.buffers or all(covers(d.address, node.size) for d in demands):
+        if node.index not in self.lowered.buffers:
             return False
+        if all(covers(d.address, node.size) for d in demands):
+            return len(demands) > MOST_WHOLE[node.size > SMALL]
         tabled = {id(d) if d.origin is None else d.origin for d in demands if isinstance(d.address, Table)}
         return sum(isinstance(d.address, Affine) for d in demands) + len(tabled) > self.most
 

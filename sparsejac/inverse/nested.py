@@ -27,6 +27,7 @@ from sparsejac.products.nested import Inner
 from sparsejac.products.vectors import count_of, parts_of
 from sparsejac.signature import Signature
 from sparsejac.structure import Leaf, Structure, flatten, leaves_of, unflatten
+from sparsejac.tracing.base import is_traced
 from sparsejac.tracing.trace import Trace
 
 Floats = npt.NDArray[np.float64]
@@ -149,9 +150,10 @@ def _leaf(path: str, value: Any) -> tuple[Leaf, Any]:
 
 
 def _weight(call: str, damping: Any) -> float:
-    if np.ndim(damping) or isinstance(damping, dict) or not 0.0 <= float(damping) < np.inf:
+    if is_traced(damping) or isinstance(damping, dict) or np.ndim(damping) or not 0.0 <= float(damping) < np.inf:
+        given = "a number that depends on x" if is_traced(damping) else repr(damping)
         raise InputError(
-            f"{call}: damping={damping!r} inside a function that is followed\n  {user_location()}\n  Cure: pass one "
+            f"{call}: damping={given} inside a function that is followed\n  {user_location()}\n  Cure: pass one "
             "number there that is finite and not negative."
         )
     return float(damping)

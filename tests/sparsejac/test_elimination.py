@@ -18,6 +18,7 @@ from sparsejac.elimination.expansion import OUTPUT, Term, X
 from sparsejac.elimination.placement import place_in_entries
 from sparsejac.elimination.slots import EntryFinder
 from sparsejac.pattern import Pattern
+from sparsejac.strategies import STRATEGIES
 
 Array = NDArray[np.float64]
 
@@ -228,3 +229,24 @@ def test_value_and_jacobian() -> None:
         value, J = plan.value_and_jacobian(point)
         np.testing.assert_array_equal(value, stencil(point))
         np.testing.assert_allclose(J.toarray(), complex_step(stencil, point), rtol=1e-13)
+
+
+@pytest.mark.parametrize("strategy", ["auto", "elimination"])
+@pytest.mark.parametrize("size", [1, 3])
+def test_chains_in_which_paths_double_are_cut(strategy: Any, size: int) -> None:
+    """Each state is read by the two that follow: all products along paths would be more than anybody could wait for."""
+    functions, steps = (np.sin, np.exp, np.cos, np.exp, np.exp, np.cos, np.sin), 50
+
+    def f(x: Any) -> Any:
+        before, now = x[-size:], x[:size]
+        for i in range(1, steps):
+            before, now = now, functions[(i * i) % 7](-0.3 * before) * x[i : i + size] + 0.1 * now
+        return np.concatenate([before, now])
+
+    x = np.linspace(1.0, 2.0, steps + size)
+    plan = sparsejac.prepare(f, x, strategy=strategy, backend="numpy")
+    np.testing.assert_allclose(plan(x).toarray(), complex_step(f, x), rtol=1e-12, atol=1e-15)
+    engine: Any = plan._variants.known[0].engine
+    found = engine._outline(STRATEGIES["elimination"]).found
+    assert found.cuts
+    assert len(found.terms) < 64 * steps

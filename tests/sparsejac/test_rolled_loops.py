@@ -535,6 +535,30 @@ def test_random_recurrences(case: tuple[F, int]) -> None:
     engines.clear()
 
 
+@given(recurrences(), st.integers(3, 9))
+@settings(max_examples=12, deadline=None)
+def test_derivatives_of_random_recurrences_are_rolled(case: tuple[F, int], least: int) -> None:
+    """Loops of derivatives read those of values: the same bits as straight lines, wherever loops begin."""
+    f, n = case
+    x = at(n, 7)
+
+    def products(x: Any) -> Any:
+        value, pushed = jvp(f, x, x)
+        return np.concatenate([pushed, vjp(f, x)[1](np.cos(np.arange(len(value))))])
+
+    with pytest.MonkeyPatch.context() as patch:
+        lower_thresholds(patch)
+        patch.setattr(turns, "LEAST_TURNS", least)
+        traced, found = run(products, [x], 0), []
+        for roll in (True, False):
+            schedule = lower(traced.program, roll=roll).schedule
+            buffers = buffers_of(schedule, traced, x)
+            NumpyExecutor(schedule).values(buffers)
+            found.append(buffers[schedule.output])
+    np.testing.assert_array_equal(found[0], found[1])
+    engines.clear()
+
+
 @given(recurrences())
 @settings(max_examples=6, deadline=None)
 def test_random_recurrences_compiled(case: tuple[F, int]) -> None:

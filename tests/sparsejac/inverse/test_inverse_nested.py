@@ -163,6 +163,8 @@ def test_what_is_wrong_is_told() -> None:
     assert "ivjp: the Jacobian of f has shape (3, 4)" in told
     assert "ijvp: w has shape (3,)" in refused(lambda: jacfwd(lambda x: ijvp(f, x)(x[1:]), X), InputError)
     assert "newton_step: " in refused(lambda: jacfwd(lambda x: newton_step(lambda z: 0.0 * z, x), X), SingularError)
+    told = refused(lambda: jacfwd(lambda x: newton_step(f, x, damping=x[0]), X), InputError)
+    assert "damping=a number that depends on x" in told
     told = refused(lambda: jacfwd(lambda x: newton_step(f, x, damping=np.ones(4)), X), InputError)
     assert "pass one number" in told
     told = refused(lambda: jacfwd(lambda x: ivjp(np.square, x - x[0])(x), X), SingularError)
