@@ -169,13 +169,15 @@ def test_loops_over_slots_are_those_that_python_runs(loop: Callable[..., None]) 
     """Every loop of the library, on tables of both widths."""
     rng = np.random.default_rng(3)
     names = list(inspect.signature(loop).parameters)[2:]
-    kinds = [name for name in names if name.endswith(("slots", "indptr", "positions", "targets"))]
+    kinds = [name for name in names if name.endswith(("slots", "indptr", "positions", "targets", "pieces"))]
     sources = len(names) - len(kinds) - 1
     for dtype in (np.uint32, np.uint64):
         tables = [rng.permutation(12).astype(dtype) for _ in kinds]
         if "indptr" in kinds:
             tables[0] = np.array([0, 3, 3, 8, 12], dtype=dtype)
-        length = 4 if "indptr" in kinds else 12
+        if "pieces" in kinds:
+            tables[0] = np.array([0, 4, 3, 5, 0, 4, 2, 7, 5, 9, 4, 0], dtype=dtype)
+        length = 4 if {"indptr", "pieces"} & set(kinds) else 12
         given = [rng.normal(size=24) for _ in range(sources)]
         signature = products._signature(tuple(np.dtype(dtype).itemsize for _ in kinds), sources)
         results = []
