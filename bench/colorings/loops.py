@@ -42,7 +42,7 @@ def _compiled(loop: Callable[..., None]) -> Callable[..., None]:
 
 
 def _straight(indptr: Any, indices: Any, pointers: Any, places: Any, owners: Any) -> None:
-    _compiled(count)(indices, pointers, places)
+    _compiled(count)(indices, np.uint32(0), pointers, places)
     _compiled(fill)(indptr, indices, places, owners)
 
 
@@ -55,15 +55,14 @@ def _by_buckets(indptr: Any, indices: Any, pointers: Any, places: Any, owners: A
     for bucket in range(len(begins) - 1):
         mine = slice(begins[bucket], begins[bucket + 1])
         first, last = bucket << BITS, min((bucket + 1) << BITS, len(places))
-        _compiled(count)(offsets[mine], pointers[first : last + 1], places[first:last])
-        _compiled(settle)(offsets[mine], dealt[mine], places[first:last], owners[mine])
+        _compiled(count)(offsets[mine], begins[bucket], pointers[first : last + 1], places[first:last])
+        _compiled(settle)(offsets[mine], dealt[mine], places[first:last], owners)
 
 
-def count(indices: Any, pointers: Any, places: Any) -> None:
-    """Count the entries of each column, and find where it begins."""
+def count(indices: Any, begin: Any, pointers: Any, places: Any) -> None:
+    """Count the entries of each column, and find where it begins if the first one does so at `begin`."""
     for k in range(len(indices)):
         places[indices[k]] += 1
-    begin = places[0] - places[0]
     for column in range(len(places)):
         size = places[column]
         pointers[column] = places[column] = begin
@@ -94,7 +93,7 @@ def deal(indptr: Any, indices: Any, shift: Any, places: Any, offsets: Any, owner
             bucket = column >> shift
             place = places[bucket]
             places[bucket] += 1
-            offsets[place] = column
+            offsets[place] = column - (bucket << shift)
             owners[place] = row
 
 

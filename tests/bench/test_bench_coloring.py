@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.io
+import scipy.sparse
 
 from bench.coloring import main
-from bench.colorings import sections
+from bench.colorings import loops, sections
 from bench.colorings.measure import number_of_colors
 from bench.colorings.patterns import GENERATORS, as_matrix, as_triple, families, is_symmetric, load
 from bench.colorings.tools import TOOLS
@@ -114,3 +115,16 @@ def test_sections_print_figures_and_write_them(tmp_path: Path, capsys: pytest.Ca
     natural = [row for row in files["tables"][0]["rows"] if row[1:3] == ["column", "natural"]]
     assert [row[4] for row in natural] == [3]
     assert "| rectangle.mtx | column | natural |" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("columns", [1, 9_000, 3 << loops.BITS, (3 << loops.BITS) + 5])
+@pytest.mark.parametrize("sorting", [loops._straight, loops._by_buckets])
+def test_the_plain_loops_bring_all_entries_into_columns(sorting: Any, columns: int) -> None:
+    matrix = scipy.sparse.random_array((700, columns), density=0.01, format="csr", rng=np.random.default_rng(3))
+    indptr, indices = (index.astype(np.uint32) for index in (matrix.indptr, matrix.indices))
+    pointers, places = np.empty(columns + 1, np.uint32), np.zeros(columns, np.uint32)
+    owners = np.empty(len(indices), np.uint32)
+    sorting(indptr, indices, pointers, places, owners)
+    transposed = matrix.tocsc()
+    np.testing.assert_array_equal(pointers, transposed.indptr)
+    np.testing.assert_array_equal(owners, transposed.indices)
