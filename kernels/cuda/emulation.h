@@ -8,12 +8,20 @@
 
 #define EMULATED 1
 
-#include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <numeric>
 #include <type_traits>
 #include <utility>
+
+/* What sources call of <cmath>, which by itself takes the compiler longer than most of them do. */
+extern "C" {
+double fabs(double), sqrt(double), cbrt(double), floor(double), ceil(double), trunc(double), rint(double);
+double exp(double), exp2(double), expm1(double), log(double), log2(double), log10(double), log1p(double);
+double sin(double), cos(double), tan(double), sinh(double), cosh(double), tanh(double), erf(double), erfc(double);
+double asin(double), acos(double), atan(double), asinh(double), acosh(double), atanh(double);
+double atan2(double, double), copysign(double, double), fmod(double, double), hypot(double, double);
+double fma(double, double, double);
+}
 
 struct Emulated3 {
     unsigned int x, y, z;
@@ -44,9 +52,14 @@ struct EmulatedOrder {
         if (order && length) {
             step = order == 1 ? length - 1 : (order | 1u) % length + 1;
             start = order == 1 ? length - 1 : order % length;
-            while (std::gcd(step, count) != 1)
+            while (common_divisor(step, count) != 1)
                 ++step;
         }
+    }
+
+    UNSEEN static std::uint64_t common_divisor(std::uint64_t a, std::uint64_t b)
+    {
+        return b ? common_divisor(b, a % b) : a;
     }
 
     UNSEEN unsigned int operator[](unsigned int k) const

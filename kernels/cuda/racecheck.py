@@ -23,7 +23,9 @@ import numpy.typing as npt
 from kernels.cache import read_bundle, write_bundle
 from kernels.cuda.emulation import OPTIONS, boxed, digest, emulated_text, loaded, passed, required_compiler, run
 
-_WATCHED = ("-O0", "-DCHECKED", "-fsanitize=thread", "-c")
+_WATCHED = ("-O0", "-DCHECKED", "-fno-exceptions", "-fsanitize=thread", "-c")
+_LIBRARIES = ("-nodefaultlibs", "-lm", "-lc", "-lgcc")
+"""C's alone: to look into that of C++ takes as long as to compile most sources."""
 _RUNTIME = Path(__file__).with_name("racecheck.cpp")
 _MOST = 16
 _MOST_KNOWN = 4096
@@ -150,14 +152,14 @@ class RaceChecker:
         options = [o for o in OPTIONS if not o.startswith(("-O", "-shared"))]
         run([self._compiler, *options, *_WATCHED, "-o", watched, source])
         runtime.write_bytes(self._runtime(runtime))
-        run([self._compiler, "-shared", "-Wl,-Bsymbolic", "-o", library, watched, runtime])
+        run([self._compiler, "-shared", "-Wl,-Bsymbolic", "-o", library, watched, runtime, *_LIBRARIES])
 
     def _runtime(self, target: Path) -> bytes:
         """`racecheck.cpp`, compiled once."""
         key = f"racecheck-{digest(self._compiler, _RUNTIME.read_text(encoding='utf-8'))}"
         known = read_bundle(key)
         if known is None:
-            run([self._compiler, "-O2", "-std=c++17", "-fPIC", "-c", "-o", target, _RUNTIME])
+            run([self._compiler, "-O2", "-std=c++17", "-fno-exceptions", "-fPIC", "-c", "-o", target, _RUNTIME])
             known = {target.name: target.read_bytes()}
             write_bundle(key, known)
         return known[target.name]

@@ -33,6 +33,21 @@ static __device__ __forceinline__ u64 smaller(u64 a, u64 b)
     return a < b ? a : b;
 }
 
+/* The first of the largest numbers, absolute, among those of rows c ... 2 WIDTH - 1. */
+template <class Number> static __device__ __forceinline__ int largest(int c, Number number)
+{
+    int best = c;
+    double most = fabs(number(c));
+    ROLLED for (int i = c + 1; i < 2 * WIDTH; ++i) {
+        const double here = fabs(number(i));
+        if (here > most) {
+            most = here;
+            best = i;
+        }
+    }
+    return best;
+}
+
 /* Eliminate the middle block of columns of each pair; the lower half of its rows is a block of rows of the next level,
    and so is the last block where their number is odd. */
 extern "C" __global__ void reduce(const double *rows, double *panel, int *order, double *next, double *pivots,
@@ -58,21 +73,12 @@ extern "C" __global__ void reduce(const double *rows, double *panel, int *order,
             }
         ROLLED for (int c = 0; c < WIDTH; ++c) {
             int best = shape == UPPER ? WIDTH + c : c;
-            double most = fabs(PANEL(c, WIDTH + c));
-            ROLLED for (int i = c + 1; i < 2 * WIDTH && shape == FULL; ++i) {
-                const double here = fabs(PANEL(i, WIDTH + c));
-                if (here > most) {
-                    most = here;
-                    best = i;
-                }
-            }
+            if (shape == FULL)
+                best = largest(c, [&](int i) { return PANEL(i, WIDTH + c); });
             order[(u64)c * total + at] = best;
             if (best != c)
-                ROLLED for (int j = 0; j < 3 * WIDTH; ++j) {
-                    const double kept = PANEL(c, j);
-                    PANEL(c, j) = PANEL(best, j);
-                    PANEL(best, j) = kept;
-                }
+                ROLLED for (int j = 0; j < 3 * WIDTH; ++j)
+                    exchange(PANEL(c, j), PANEL(best, j));
             const double pivot = PANEL(c, WIDTH + c);
             pivots[lump * size + (2 * p + 1) * step * WIDTH + c] = pivot;
             ROLLED for (int i = c + 1; i < 2 * WIDTH; ++i) {
@@ -104,21 +110,12 @@ extern "C" __global__ void finish(const double *rows, double *last, int *order, 
                 LAST(i, j) = ROW(rows, i, j, lumps, lump);
         ROLLED for (int c = 0; c < 2 * WIDTH; ++c) {
             int best = shape == LOWER && c < WIDTH ? WIDTH + c : c;
-            double most = fabs(LAST(c, c));
-            ROLLED for (int i = c + 1; i < 2 * WIDTH && shape == FULL; ++i) {
-                const double here = fabs(LAST(i, c));
-                if (here > most) {
-                    most = here;
-                    best = i;
-                }
-            }
+            if (shape == FULL)
+                best = largest(c, [&](int i) { return LAST(i, c); });
             order[(u64)c * lumps + lump] = best;
             if (best != c)
-                ROLLED for (int j = 0; j < 2 * WIDTH; ++j) {
-                    const double kept = LAST(c, j);
-                    LAST(c, j) = LAST(best, j);
-                    LAST(best, j) = kept;
-                }
+                ROLLED for (int j = 0; j < 2 * WIDTH; ++j)
+                    exchange(LAST(c, j), LAST(best, j));
             const double pivot = LAST(c, c);
             pivots[lump * size + (c < WIDTH ? 0 : (blocks - 1) * WIDTH) + c] = pivot;
             ROLLED for (int i = c + 1; i < 2 * WIDTH; ++i) {
@@ -153,9 +150,7 @@ static __device__ __forceinline__ void go_forward(const double *panel, const int
 {
     ROLLED for (int c = 0; c < WIDTH; ++c) {
         const int best = order[(u64)c * q.total + q.at];
-        const double kept = f[PLACE(c)];
-        f[PLACE(c)] = f[PLACE(best)];
-        f[PLACE(best)] = kept;
+        exchange(f[PLACE(c)], f[PLACE(best)]);
     }
     ROLLED for (int c = 0; c < WIDTH; ++c) {
         const double known = f[PLACE(c)];
@@ -224,9 +219,7 @@ static __device__ __forceinline__ void go_backward_transposed(const double *pane
     }
     ROLLED for (int c = WIDTH - 1; c >= 0; --c) {
         const int best = order[(u64)c * q.total + q.at];
-        const double kept = y[PLACE(c)];
-        y[PLACE(c)] = y[PLACE(best)];
-        y[PLACE(best)] = kept;
+        exchange(y[PLACE(c)], y[PLACE(best)]);
     }
 }
 
@@ -244,9 +237,7 @@ static __device__ void solve_last(const double *last, const int *order, double *
 {
     ROLLED for (u64 c = 0; c < 2 * WIDTH; ++c) {
         const u64 best = order[c * lumps + lump];
-        const double kept = f[LAST_ROW(c)];
-        f[LAST_ROW(c)] = f[LAST_ROW(best)];
-        f[LAST_ROW(best)] = kept;
+        exchange(f[LAST_ROW(c)], f[LAST_ROW(best)]);
     }
     ROLLED for (u64 i = 0; i < 2 * WIDTH; ++i) {
         double sum = f[LAST_ROW(i)];
@@ -280,9 +271,7 @@ static __device__ void solve_last_transposed(const double *last, const int *orde
     }
     ROLLED for (u64 c = 2 * WIDTH; c-- > 0;) {
         const u64 best = order[c * lumps + lump];
-        const double kept = y[LAST_ROW(c)];
-        y[LAST_ROW(c)] = y[LAST_ROW(best)];
-        y[LAST_ROW(best)] = kept;
+        exchange(y[LAST_ROW(c)], y[LAST_ROW(best)]);
     }
 }
 
@@ -336,9 +325,10 @@ extern "C" __global__ void backward_transposed(const double *panel, const int *o
 #define ORDERS(pairs) (WIDTH * lumps * (pairs))
 #define PAIR_HERE pair_of(lumps *pairs, lump *pairs, p, blocks, step, lower, count, r)
 
-extern "C" __global__ void tail(const double *panel, const int *order, const double *last, const int *last_order,
-                                double *f, double *x, u64 lumps, u64 lump, u64 blocks, u64 lower, u64 count, u64 some,
-                                u64 step)
+template <bool TRANSPOSED>
+static __device__ __forceinline__ void all_levels(const double *panel, const int *order, const double *last,
+                                                  const int *last_order, double *given, double *found, u64 lumps,
+                                                  u64 lump, u64 blocks, u64 lower, u64 count, u64 some, u64 step)
 {
     for (u64 r = blockIdx.x; r < count; r += gridDim.x) {
         u64 levels = 0, left = some;
@@ -346,16 +336,31 @@ extern "C" __global__ void tail(const double *panel, const int *order, const dou
             const u64 pairs = left / 2;
             THREADS {
                 OF_BLOCK (p, pairs)
-                    go_forward(panel, order, f, PAIR_HERE);
+                    if (TRANSPOSED)
+                        go_forward_transposed(panel, given, found, PAIR_HERE);
+                    else
+                        go_forward(panel, order, given, PAIR_HERE);
             }
             BARRIER;
+            if (TRANSPOSED) {
+                THREADS {
+                    OF_BLOCK (p, pairs + 1)
+                        be_relieved(panel, found, given, lumps * pairs, lump * pairs, pairs, p, blocks, step, lower,
+                                    count, r);
+                }
+                BARRIER;
+            }
             panel += PANELS(pairs);
             order += ORDERS(pairs);
             left -= pairs;
         }
         THREADS {
-            if (threadIdx.x == 0)
-                solve_last(last, last_order, f, x, lumps, lump, blocks, lower, count, r);
+            if (threadIdx.x == 0) {
+                if (TRANSPOSED)
+                    solve_last_transposed(last, last_order, given, found, lumps, lump, blocks, lower, count, r);
+                else
+                    solve_last(last, last_order, given, found, lumps, lump, blocks, lower, count, r);
+            }
         }
         BARRIER;
         for (; levels > 0; --levels) {
@@ -365,50 +370,26 @@ extern "C" __global__ void tail(const double *panel, const int *order, const dou
             order -= ORDERS(pairs);
             THREADS {
                 OF_BLOCK (p, pairs)
-                    go_backward(panel, f, x, PAIR_HERE);
+                    if (TRANSPOSED)
+                        go_backward_transposed(panel, order, found, PAIR_HERE);
+                    else
+                        go_backward(panel, given, found, PAIR_HERE);
             }
             BARRIER;
         }
     }
 }
 
+extern "C" __global__ void tail(const double *panel, const int *order, const double *last, const int *last_order,
+                                double *f, double *x, u64 lumps, u64 lump, u64 blocks, u64 lower, u64 count, u64 some,
+                                u64 step)
+{
+    all_levels<false>(panel, order, last, last_order, f, x, lumps, lump, blocks, lower, count, some, step);
+}
+
 extern "C" __global__ void tail_transposed(const double *panel, const int *order, const double *last,
                                            const int *last_order, double *w, double *y, u64 lumps, u64 lump, u64 blocks,
                                            u64 lower, u64 count, u64 some, u64 step)
 {
-    for (u64 r = blockIdx.x; r < count; r += gridDim.x) {
-        u64 levels = 0, left = some;
-        for (; left > 1; ++levels, step *= 2) {
-            const u64 pairs = left / 2;
-            THREADS {
-                OF_BLOCK (p, pairs)
-                    go_forward_transposed(panel, w, y, PAIR_HERE);
-            }
-            BARRIER;
-            THREADS {
-                OF_BLOCK (p, pairs + 1)
-                    be_relieved(panel, y, w, lumps * pairs, lump * pairs, pairs, p, blocks, step, lower, count, r);
-            }
-            BARRIER;
-            panel += PANELS(pairs);
-            order += ORDERS(pairs);
-            left -= pairs;
-        }
-        THREADS {
-            if (threadIdx.x == 0)
-                solve_last_transposed(last, last_order, w, y, lumps, lump, blocks, lower, count, r);
-        }
-        BARRIER;
-        for (; levels > 0; --levels) {
-            step /= 2;
-            const u64 before = ((some - 1) >> (levels - 1)) + 1, pairs = before / 2;
-            panel -= PANELS(pairs);
-            order -= ORDERS(pairs);
-            THREADS {
-                OF_BLOCK (p, pairs)
-                    go_backward_transposed(panel, order, y, PAIR_HERE);
-            }
-            BARRIER;
-        }
-    }
+    all_levels<true>(panel, order, last, last_order, w, y, lumps, lump, blocks, lower, count, some, step);
 }

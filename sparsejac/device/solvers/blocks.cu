@@ -19,11 +19,8 @@ extern "C" __global__ void factor(double *blocks, int *order, u64 total)
             }
             order[(u64)c * total + at] = best;
             if (best != c)
-                for (int j = 0; j < WIDTH; ++j) {
-                    const double kept = ENTRY(c, j);
-                    ENTRY(c, j) = ENTRY(best, j);
-                    ENTRY(best, j) = kept;
-                }
+                for (int j = 0; j < WIDTH; ++j)
+                    exchange(ENTRY(c, j), ENTRY(best, j));
             for (int i = c + 1; i < WIDTH; ++i) {
                 const double factor = ENTRY(i, c) / ENTRY(c, c);
                 ENTRY(i, c) = factor;
@@ -44,9 +41,7 @@ extern "C" __global__ void solve(const double *blocks, const int *order, const l
         const u64 m = k / count, r = k % count, at = first + m;
         for (int c = 0; c < WIDTH; ++c) {
             const int best = order[(u64)c * total + at];
-            const double kept = x[PLACE(c)];
-            x[PLACE(c)] = x[PLACE(best)];
-            x[PLACE(best)] = kept;
+            exchange(x[PLACE(c)], x[PLACE(best)]);
         }
         for (int i = 1; i < WIDTH; ++i) {
             double sum = x[PLACE(i)];
@@ -82,9 +77,7 @@ extern "C" __global__ void solve_transposed(const double *blocks, const int *ord
         }
         for (int c = WIDTH - 1; c >= 0; --c) {
             const int best = order[(u64)c * total + at];
-            const double kept = x[PLACE(c)];
-            x[PLACE(c)] = x[PLACE(best)];
-            x[PLACE(best)] = kept;
+            exchange(x[PLACE(c)], x[PLACE(best)]);
         }
     }
 }

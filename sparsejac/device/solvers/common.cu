@@ -12,3 +12,11 @@ typedef unsigned long long u64;
 #define THREADS
 #define BARRIER __syncthreads()
 #endif
+
+/* Put two numbers in each other's places. */
+template <class T> static __device__ __forceinline__ void exchange(T &a, T &b)
+{
+    const T kept = a;
+    a = b;
+    b = kept;
+}
