@@ -15,7 +15,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import platformdirs
+from kernels.lazy import Lazy
+
+platformdirs = Lazy("platformdirs")
 
 VARIABLE = "SPARSEJAC_CACHE_DIR"
 _MANIFEST = "manifest.json"

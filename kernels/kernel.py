@@ -74,10 +74,12 @@ def lean(kernel: Kernel) -> tuple[Kernel, tuple[int, ...]]:
     for t in range(len(kernel.instructions) - 1, -1, -1):
         if kernel.loads + t in used:
             used.update(kernel.instructions[t].operands)
-    kept = tuple(k for k in range(kernel.loads) if k in used)
+    kept = tuple(sorted(k for k in used if k < kernel.loads))  # of thousands, where a builder had room for them
     builder = KernelBuilder(len(kept))
-    place = {k: n for n, k in enumerate(kept)}
-    numbers = builder.replay(kernel, [place.get(k, -1) for k in range(kernel.loads)])
+    loads = [-1] * kernel.loads
+    for n, k in enumerate(kept):
+        loads[k] = n
+    numbers = builder.replay(kernel, loads)
     return builder.build(*(numbers[o] for o in kernel.outputs)), kept
 
 
@@ -127,14 +129,14 @@ class KernelBuilder:
         for t in range(len(self._instructions) - 1, -1, -1):
             if self.loads + t in needed:
                 needed.update(self._instructions[t].operands)
-        renumber = {v: v for v in range(self.loads)}
+        renumber: dict[int, int] = {}  # but for loads, which keep their numbers
         kept: list[Instruction] = []
         for t, i in enumerate(self._instructions):
             if self.loads + t in needed:
                 renumber[self.loads + t] = self.loads + len(kept)
-                operands = tuple(renumber[o] for o in i.operands)
-                kept.append(Instruction(i.operation, operands, i.literal))
-        return Kernel(self.loads, tuple(kept), tuple(renumber[o] for o in outputs))
+                operands = tuple([renumber.get(o, o) for o in i.operands])
+                kept.append(i if operands == i.operands else Instruction(i.operation, operands, i.literal))
+        return Kernel(self.loads, tuple(kept), tuple([renumber.get(o, o) for o in outputs]))
 
     def _add(self, instruction: Instruction, key: tuple[object, ...]) -> int:
         number = self._numbers.get(key)

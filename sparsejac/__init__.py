@@ -24,7 +24,12 @@ for _name in ("coloring", "kernels"):
             "checkout or wheel."
         )
 
+from kernels.garbage import rare_collections as _rare_collections  # noqa: E402
 from kernels.lazy import load as _load  # noqa: E402
+
+with _rare_collections():
+    _load("sparsejac.api")
+
 from sparsejac.api import jacobian as jacobian  # noqa: E402
 from sparsejac.api import jacobian_sparsity as jacobian_sparsity  # noqa: E402
 from sparsejac.api import prepare as prepare  # noqa: E402

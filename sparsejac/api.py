@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from kernels.garbage import rare_collections
 from kernels.lazy import Lazy
 from kernels.records import dataclass
 from sparsejac.arguments import as_pattern
@@ -452,13 +453,14 @@ class _Request:
         if holds_device_array((args, kwargs)):
             value, matrices = DEVICE.answer_on_device(self, args, kwargs, with_value=with_value)
             return _Answer(value, matrices, None)
-        traced, bound, engine = self.traced(args, kwargs)
-        inputs = [bound.x, *traced.constants]
-        if with_value:
-            value, data, aux = engine.value_data_and_aux(inputs, check=False)
-        else:
-            value, data, aux = None, engine.data(inputs, check=False), None
-        pattern = engine.pattern
+        with rare_collections():
+            traced, bound, engine = self.traced(args, kwargs)
+            inputs = [bound.x, *traced.constants]
+            if with_value:
+                value, data, aux = engine.value_data_and_aux(inputs, check=False)
+            else:
+                value, data, aux = None, engine.data(inputs, check=False), None
+            pattern = engine.pattern
         if self.local:
             kept = engine.local_entries(inputs, data)
             pattern, data = part_of(pattern, kept), data[kept]

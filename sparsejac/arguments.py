@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy.sparse import issparse
 
 from sparsejac.errors import InputError, InputTypeError
+from sparsejac.foreign import computes_otherwise
 from sparsejac.location import user_location
 from sparsejac.pattern import Pattern
 from sparsejac.residence import is_on_device
@@ -72,7 +73,7 @@ def as_pattern(call: str, pattern: Any) -> Pattern:
 def is_operand(argument: Any) -> bool:
     """Whether a further argument of f is a run-time operand: floats, alone or in an array."""
     if isinstance(argument, np.ndarray):
-        return bool(argument.dtype == np.float64)
+        return bool(argument.dtype == np.float64) and not computes_otherwise(type(argument))
     return isinstance(argument, float | np.float64)
 
 
@@ -97,7 +98,17 @@ def check_argnums_given(call: str, argnums: tuple[int, ...], count: int) -> None
 
 
 def as_leaf(call: str, path: str, value: Any) -> tuple[Leaf, Floats]:
-    """One array or number of x: its description, and its numbers as a vector of their own."""
+    """One array or number of x: its description, and its numbers as a vector of their own.
+
+    What computes in a way of its own is refused: f is called with ordinary arrays, and would be another function.
+    """
+    kind = type(value)
+    if computes_otherwise(kind) and not is_on_device(value):
+        raise InputTypeError(
+            f"{call}: {path} is a {kind.__module__}.{kind.__qualname__}, which computes in a way of its own (products "
+            f"of matrices, masks, units, labels), and f is followed with ordinary arrays\n  {user_location()}\n  "
+            "Cure: pass np.asarray(x), masked.filled(0.0) or series.to_numpy(), and let f take ordinary arrays."
+        )
     point = as_point(call, value, path)
     is_number = point.ndim == 0 and not isinstance(value, np.ndarray)
     return Leaf(point.shape, is_number), point.reshape(-1)
@@ -159,7 +170,7 @@ def content(argument: Any) -> Any:
         return type(argument), tuple(map(content, argument))
     if isinstance(argument, dict):
         return type(argument), tuple((content(key), content(value)) for key, value in argument.items())
-    if isinstance(argument, np.ndarray) and argument.dtype.kind != "O":
+    if isinstance(argument, np.ndarray) and argument.dtype.kind != "O" and not computes_otherwise(type(argument)):
         return "array", argument.dtype.str, argument.shape, argument.tobytes()
     try:
         return type(argument), pickle.dumps(argument)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
+
+from kernels.records import dataclass
 
 DOUBLE, SIGNED, UNSIGNED, INDEX, CONSTANT, TRUTH = "float64", "int64", "uint64", "index", "constant", "bool"
 """Kinds of numbers. An index is a signed number that is never negative; a constant is a whole number in the text."""

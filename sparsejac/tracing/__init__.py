@@ -4,8 +4,8 @@
 function means stands in the folders `numpy_rules`, `scipy_rules` and `linalg`, family by family.
 """
 
-from sparsejac.tracing import dispatch, linalg, numpy_rules, scipy_rules
+from sparsejac.tracing import dispatch, linalg, numpy_rules
 from sparsejac.tracing.run import Traced as Traced
 from sparsejac.tracing.run import run as run
 
-__all__ = ["Traced", "dispatch", "linalg", "numpy_rules", "run", "scipy_rules"]
+__all__ = ["Traced", "dispatch", "linalg", "numpy_rules", "run"]

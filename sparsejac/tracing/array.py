@@ -316,6 +316,9 @@ class TracedArray(InPlaceOperators):
             raise AttributeError(name)
         if not hasattr(np.ndarray, name):
             raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
+        follow = METHODS.found(name)
+        if follow is not None:
+            return partial(follow, self)
         if self.is_plain:
             return getattr(self._lent(), name)  # y.data, y.base and y.ctypes may be kept
         raise self.tracer.refusal(f"ndarray.{name}", *REFUSALS.get(("numpy.ndarray", name), _NO_RULE))

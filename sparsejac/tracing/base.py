@@ -37,13 +37,21 @@ _AS_IT_IS = (
 )
 _LOSES = "a plain number would lose the derivative with respect to x"
 _ASKED = "it asks for plain numbers, and a value that depends on x would lose its derivative"
-_OF_LIBRARIES = "write it with functions of NumPy, or give it a rule of its own by sparsejac.primitive"
-_OF_TABLES = "compute with ordinary arrays: series.to_numpy() outside f gives one of constants"
+_OF_LIBRARIES = {
+    r"^(pandas|xarray)\.": "compute with ordinary arrays: series.to_numpy() outside f gives one of constants",
+    r"^np\.ma\.": "np.where(mask, 0.0, x) in the place of a masked array, or what is left: x[~mask]",
+    r"^np\.polynomial\.": "np.polynomial.polynomial.polyval(t, coefficients) and its kin, which take values of x",
+    r"as_strided$": "np.lib.stride_tricks.sliding_window_view(x, width), or a table of places: x[places]",
+    "": "write it with functions of NumPy, or give it a rule of its own by sparsejac.primitive",
+}
+"""Name of a library's function -> the cure."""
 _OF_COMPILED = {
+    r"\.(choice|permutation|permuted)$": "draw places and take them: x[generator.choice(len(x), count)]",
+    r"\.astype$": "np.array(values.tolist()) makes an ordinary array of one of objects",
     r"^np\.random\.": "draw with constant parameters, outside f if the numbers shall stay: mean + sigma * noise",
     r"^np\.": _AS_IT_IS,
     r"\.dot$": "use A @ x or np.dot(A, x)",
-    "": _OF_LIBRARIES,
+    "": _OF_LIBRARIES[""],
 }
 """What a call looks like -> the cure."""
 
@@ -88,19 +96,17 @@ class TracedBase(NDArrayOperatorsMixin):
         if library is not None:
             load_refusals()
             name = ".".join(library).replace("numpy.", "np.", 1).removesuffix(".__init__").removesuffix(".__new__")
-            usual = _OF_TABLES if name.startswith(("pandas.", "xarray.")) else _OF_LIBRARIES
-            return self.tracer.refusal(name, *REFUSALS.get(library, (_ASKED, usual)))
+            return self.tracer.refusal(name, *REFUSALS.get(library, (_ASKED, _cure(_OF_LIBRARIES, name))))
         if at_item_assignment():
             return self.tracer.outside_write(
                 "item assignment of a value that depends on x into an ordinary array",
                 "the array was not made inside f, and would lose the derivative with respect to x",
-                "make the buffer by a call of np.zeros(n), np.empty(n) or np.array(a) inside f; if it is an argument "
-                "for the result, pass out_argument= and out_like=",
+                "make the buffer by a call of np.zeros(n), np.empty(n) or np.array(a) inside f, one for each field of an "
+                "array with fields; if it is an argument for the result, pass out_argument= and out_like=",
             )
         compiled = called_text()
         if compiled and not cure:
-            cure = next(text for part, text in _OF_COMPILED.items() if re.search(part, compiled))
-            return self.tracer.refusal(compiled, _ASKED, cure)
+            return self.tracer.refusal(compiled, _ASKED, _cure(_OF_COMPILED, compiled))
         return self.tracer.refusal(what, _LOSES, cure or _AS_IT_IS)
 
     def __divmod__(self, other: Any) -> Any:
@@ -114,6 +120,11 @@ class TracedBase(NDArrayOperatorsMixin):
 
     def __reduce__(self) -> Any:
         raise self._lossy("pickling of a value that depends on x", "use copy.deepcopy, or pass the value on as it is")
+
+
+def _cure(cures: dict[str, str], name: str) -> str:
+    """The first cure whose pattern is found in a name."""
+    return next(cure for pattern, cure in cures.items() if re.search(pattern, name))
 
 
 _SINGLE = frozenset([int, float, complex, bool, str, bytes, type(None), np.float64, np.int64, np.bool_])

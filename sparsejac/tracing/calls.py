@@ -8,7 +8,7 @@ that may be any traced NumPy code. For the inverse matrix, say, X = called(inv, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -19,7 +19,7 @@ from kernels.address import Affine
 from kernels.records import dataclass
 from sparsejac.addressing import contiguous
 from sparsejac.location import user_site
-from sparsejac.program import CallRule, Decision, Load, Node, Routine
+from sparsejac.program import CallRule, Decision, Load, Node, Program, Routine
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.conversion import as_value, wrap
 from sparsejac.tracing.reals import NumberKind, Value, Vector
@@ -43,6 +43,30 @@ class _Form:
     def parts(self) -> int:
         """Real vectors that it consists of."""
         return 2 if self.kind == "c" else 1
+
+
+class _Steps:
+    """The rule of results that are constant but for jumps, or that get their derivative from `derived` alone.
+
+    Unlike results without a rule they do not move where they stand in a surrogate, which may be differentiated again.
+    """
+
+    differentiable: tuple[int, ...] = ()
+    inner: tuple[Program, ...] = ()
+
+    def push(self, builder: Any, node: Node, tangents: Mapping[int, Load], seeds: int | None, *, guarded: bool) -> None:
+        """No tangents, as of `CallRule`."""
+
+    def pull(self, builder: Any, node: Node, operand: int, cotangent: Load) -> Load:
+        """Never asked."""
+        raise AssertionError(f"{node.routine} is linear in no operand")
+
+    def explicit(self, builder: Any, node: Node, loads: tuple[Load, ...], source: Node) -> Node:
+        """The results as they are, as of `CallRule`."""
+        return node
+
+
+STEPS: CallRule = _Steps()
 
 
 def called(

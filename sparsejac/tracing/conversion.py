@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from sparsejac.addressing import contiguous, covers, span
 from sparsejac.errors import UntraceableError
+from sparsejac.foreign import computes_otherwise
 from sparsejac.program import Node
 from sparsejac.tracing.array import TracedArray, plain_array
 from sparsejac.tracing.base import all_plain, is_traced, plain
@@ -40,7 +41,7 @@ def as_value(trace: Trace, obj: Any) -> Value:
 
 def _ordinary(trace: Trace, obj: Any) -> npt.NDArray[Any]:
     """An object as an ordinary array, if it computes as one."""
-    if type(obj) not in _ORDINARY and _computes_otherwise(type(obj)):
+    if type(obj) not in _ORDINARY and computes_otherwise(type(obj)):
         raise trace.refusal(
             f"a combination with a {type(obj).__module__}.{type(obj).__name__}".replace("numpy.", "np.", 1),
             "it computes in ways of its own (the product of matrices, masks, units, labels)",
@@ -51,15 +52,6 @@ def _ordinary(trace: Trace, obj: Any) -> npt.NDArray[Any]:
 
 
 _ORDINARY = frozenset([np.ndarray, np.memmap, np.float64, np.int64, np.bool_, np.complex128, bool, complex])
-_COMPUTE = frozenset(["__array_ufunc__", "__array_wrap__", "__mul__", "__rmul__", "__add__", "__matmul__"])
-
-
-def _computes_otherwise(kind: type) -> bool:
-    """Whether objects of a type say themselves what NumPy's operators do with them."""
-    if not issubclass(kind, np.ndarray):
-        return getattr(kind, "__array_ufunc__", None) is not None
-    own = kind.__mro__[: kind.__mro__.index(np.ndarray)]
-    return any(not _COMPUTE.isdisjoint(vars(cls)) for cls in own)
 
 
 def _check_owner(trace: Trace, obj: TracedArray | TracedScalar) -> None:

@@ -37,7 +37,7 @@ def follow_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: 
     if all_plain((args, kwargs)) and function not in _VIEWS_OF_PARTS:
         return plain_result(trace, function, args, kwargs)
     trace.begin()
-    follow = FUNCTIONS.get(function)
+    follow = FUNCTIONS.found(function)
     if follow is None:
         why, cure = REFUSALS.get(function, _NO_RULE)
         raise trace.refusal(f"{function.__module__}.{function.__name__}".replace("numpy.", "np.", 1), why, cure)
@@ -66,15 +66,20 @@ def follow_ufunc(trace: Trace, ufunc: Any, method: str, inputs: tuple[Any, ...],
         return _plain_ufunc(trace, ufunc, method, inputs, kwargs)
     trace.begin()
     out, order = kwargs.pop("out", None), kwargs.get("order")
-    if method == "__call__" and (ufunc, method) not in UFUNC_METHODS:
+    if method == "__call__" and (_is_mapped(ufunc) or UFUNC_METHODS.found((ufunc, method)) is None):
         result = _call(trace, ufunc, inputs, kwargs, out)
     else:
-        follow = UFUNC_METHODS.get((ufunc, method))
+        follow = UFUNC_METHODS.found((ufunc, method))
         if follow is None:
             raise _unknown(trace, f"{_name(ufunc)}.{method}")
         result = _narrowed(trace, (inputs, kwargs), follow(trace, *inputs, **kwargs))
         result = delivered(trace, _loosened(result, inputs, {}, False), out, f"{_name(ufunc)}.{method}")
     return _loosened(result, (), {}, True) if out is None and is_fortran(order) else result
+
+
+def _is_mapped(ufunc: Any) -> bool:
+    """Whether a ufunc has a rule for what it does point by point, or is np.matmul."""
+    return ufunc in UFUNCS or ufunc in FUNCTIONS
 
 
 def _is_followed(operand: Any) -> bool:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import _lru_cache_wrapper, partial
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from kernels.records import dataclass
 from sparsejac.location import is_user_file
 
 _ITEMS = 1_000

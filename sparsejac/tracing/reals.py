@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
 from kernels.address import Address
+from kernels.records import dataclass
 from sparsejac.program import Load, Node
 
 NumberKind = Literal["b", "i", "h", "s", "f", "c"]

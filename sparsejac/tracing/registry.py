@@ -5,23 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sparsejac.tracing.families import load_hook
+from sparsejac.tracing.families import load_awaited, load_hook
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+Follow = Callable[..., Any]
 
-UFUNCS: dict[Any, Callable[..., Any]] = {}
+
+class _Awaited(dict[Any, Follow]):
+    """A table some of whose entries are in files that wait until someone asks for them."""
+
+    def found(self, key: Any) -> Follow | None:
+        """The entry, from a file that is loaded now if it has to be; None if there is none anywhere."""
+        named = key[0] if isinstance(key, tuple) else key
+        while key not in self and load_awaited(getattr(named, "__module__", "")):
+            pass
+        return self.get(key)
+
+    def __missing__(self, key: Any) -> Follow:
+        follow = self.found(key)
+        if follow is None:
+            raise KeyError(key)
+        return follow
+
+
+UFUNCS: dict[Any, Follow] = {}
 """NumPy ufunc -> function of `(trace, *values)` on `Value`s that returns a `Value`."""
 
-UFUNC_METHODS: dict[tuple[Any, str], Callable[..., Any]] = {}
+UFUNC_METHODS = _Awaited()
 """(ufunc, method) -> function of `(trace, *arguments, **keywords)`: at, reduce, outer; calls that are no map."""
 
-FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+FUNCTIONS = _Awaited()
 """NumPy function -> function of `(trace, *arguments, **keywords)` that returns what the user gets."""
 
-METHODS: dict[str, Callable[..., Any]] = {}
+METHODS = _Awaited()
 """Name of an ndarray's method -> function of `(array, *arguments, **keywords)`."""
 
-LIBRARY: dict[tuple[str, str], Callable[..., Any]] = {}
+LIBRARY: dict[tuple[str, str], Follow] = {}
 """(module, dotted name in it) of a function or method without dispatch -> function of `(trace, *arguments, **kw)`.
 
 The modules are not imported for this; their names are routed while f runs if someone imported them before.
@@ -47,17 +66,25 @@ CONVENTIONS: dict[Any, str] = {}
 DOUBLE: set[Any] = set()
 """NumPy functions that compute in double precision, whatever the precision of their operands."""
 
+ORIGINALS: dict[int, Any] = {}
+"""Identity of a route -> what it stands for while f runs."""
 
-class _Hooks(dict[str, Callable[..., Any]]):
+
+class _Hooks(dict[str, Follow]):
     """A table whose missing entries are in files that wait to be loaded."""
 
-    def __missing__(self, name: str) -> Callable[..., Any]:
+    def __missing__(self, name: str) -> Follow:
         load_hook(name)
         return self[name]
 
 
-HOOKS: dict[str, Callable[..., Any]] = _Hooks()
+HOOKS: dict[str, Follow] = _Hooks()
 """Steps that arrays and scalars need from files that are built on them: found by name when they are called."""
+
+
+def original(function: Any) -> Any:
+    """A function itself, also where its name leads to a route: rules may be loaded while f runs."""
+    return ORIGINALS.get(id(function), function)
 
 
 def traces(*functions: Any, convention: str = "") -> Callable[[_F], _F]:
@@ -67,7 +94,7 @@ def traces(*functions: Any, convention: str = "") -> Callable[[_F], _F]:
     """
 
     def register(follow: _F) -> _F:
-        for function in functions:
+        for function in map(original, functions):
             FUNCTIONS[function] = follow
             if convention:
                 CONVENTIONS[function] = convention
@@ -109,7 +136,7 @@ def unfollowed(module: str, *names: str, why: str = "it has no rule for values t
 
 def refuses(*functions: Any, why: str, cure: str) -> None:
     """Declare that functions are not followed, with the reason and with what to write instead."""
-    for function in functions:
+    for function in map(original, functions):
         REFUSALS[function] = (why, cure)
 
 

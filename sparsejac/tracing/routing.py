@@ -31,15 +31,15 @@ from sparsejac.tracing.converters import CONVERTERS, converters_in
 from sparsejac.tracing.families import load_rules
 from sparsejac.tracing.math_routes import CMATH, MATH
 from sparsejac.tracing.reachable import Place, Search
-from sparsejac.tracing.registry import FUNCTIONS, LIBRARY, MAKERS, MODULES, STAND_INS
+from sparsejac.tracing.registry import LIBRARY, MAKERS, MODULES, ORIGINALS, STAND_INS
 from sparsejac.tracing.trace import ACTIVE, Trace, current_trace
 
 _LOCK = threading.RLock()
 _DEPTH = 0
 _PLACED: list[tuple[Place, Any]] = []
 _MADE: dict[int, Any] = {}
-_ORIGINALS: dict[int, Any] = {}
 _ABSENT = object()
+_DISPATCHED = type(np.sum)
 _AS_THEY_ARE = frozenset([FunctionType, ModuleType, type])
 """What f mostly reaches, and nothing stands for if it has no route."""
 
@@ -143,7 +143,7 @@ def _prepare_routes() -> None:
         if route is None:
             route = make(original)
             _MADE[id(original)] = route
-            _ORIGINALS[id(route)] = original
+            ORIGINALS[id(route)] = original
             if hasattr(original, "__name__"):
                 routes.LEADS.add(original, route)
         if type(owner) is ModuleType:
@@ -178,13 +178,15 @@ def _library_routes() -> Iterator[tuple[Any, str, Callable[[Any], Any]]]:
 
 @cache
 def _list_routes() -> tuple[tuple[Any, str, Callable[[Any], Any]], ...]:
-    """Routes for functions that NumPy dispatches for arrays, but not for lists of traced numbers."""
+    """Routes for functions that NumPy dispatches for arrays, but not for lists of traced numbers.
+
+    What is known of them is not asked: rules may be loaded when they are called.
+    """
     return tuple(
         (module, name, routes.of_lists)
         for module in (np, np.linalg, np.fft)
         for name, function in vars(module).items()
-        if callable(function) and getattr(function, "__hash__", None) and function in FUNCTIONS
-        if name not in NUMPY_ROUTES and not isinstance(function, np.ufunc)
+        if type(function) is _DISPATCHED and name not in NUMPY_ROUTES
     )
 
 
@@ -204,8 +206,8 @@ def _restore() -> None:
     if len(sys.modules) != _MODULES:  # modules that f imported have bound routes
         for module in list(sys.modules.values())[_MODULES:]:
             for name, value in list(getattr(module, "__dict__", {}).items()):
-                if id(value) in _ORIGINALS:
-                    setattr(module, name, _ORIGINALS[id(value)])
+                if id(value) in ORIGINALS:
+                    setattr(module, name, ORIGINALS[id(value)])
 
 
 def _route_bound_names(*used: Any) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine
+from kernels.garbage import rare_collections
 from kernels.records import dataclass
 from sparsejac.addressing import c_strides, contiguous
 from sparsejac.errors import SparsejacError, UntraceableError
@@ -95,15 +96,16 @@ def run(
     chosen = [differentiated] if isinstance(differentiated, int) else differentiated
     following = _Following(f, call, arguments, chosen, operands, has_aux, used)
     trace = Trace()
-    try:
-        return following.once(trace)
-    except Exception:
-        if not trace.wrote_outside:
-            raise
-        traced = following.with_work_arrays()
-        if traced is None:
-            raise
-        return traced
+    with rare_collections():
+        try:
+            return following.once(trace)
+        except Exception:
+            if not trace.wrote_outside:
+                raise
+            traced = following.with_work_arrays()
+            if traced is None:
+                raise
+            return traced
 
 
 @dataclass(frozen=True, eq=False)

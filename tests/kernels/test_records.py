@@ -6,6 +6,8 @@ import copy
 import dataclasses
 import inspect
 import pickle
+import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -31,6 +33,10 @@ def made(way: Any, **options: Any) -> type:
     return way(**options)(Base)
 
 
+def first_of(cls: Any, name: str) -> Any:
+    return cls(**{"first": 1, name: 2}).first
+
+
 def outcome(run: Any) -> Any:
     try:
         return run()
@@ -45,6 +51,9 @@ def test_members_are_those_of_dataclasses(options: dict[str, Any]) -> None:
     def told(cls: Any) -> list[Any]:
         one, two = cls(1, third=[3]), cls(1, second=2, third=[3], hidden=8)
         return [
+            [vars(cls(k, third=(k,), hidden=k)) for k in range(100)],
+            [outcome(partial(first_of, cls, name)) for name in ("first", "late", "other", "unset") for _ in "ab"],
+            outcome(lambda: cls(1, first=2)),
             outcome(lambda: cls()),
             outcome(lambda: cls(1, 2, [], 4, 5)),
             (one.first, one.second, one.third, one.hidden, one.late, one.seen, cls(1).third is cls(1).third),
@@ -109,6 +118,64 @@ def test_records_are_derived_from() -> None:
         plain.number = 3  # type: ignore[misc]
     with pytest.raises(dataclasses.FrozenInstanceError):
         branch.other = 3  # type: ignore[attr-defined]
+
+
+def test_fields_are_looked_at_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Any] = []
+    standard = dataclasses.dataclass
+
+    def observed(cls: Any, **options: Any) -> Any:
+        looked.append(cls)
+        return standard(cls, **options)
+
+    monkeypatch.setattr(dataclasses, "dataclass", observed)
+    cls = made(records.dataclass, frozen=True)
+    assert (dataclasses.is_dataclass(cls), looked) == (True, [cls])
+    assert dataclasses.is_dataclass(cls(1))
+    assert looked == [cls]
+
+
+def test_a_hundred_threads_look_at_them_once() -> None:
+    cls = made(records.dataclass, frozen=True)
+    start = threading.Barrier(100)
+    seen: list[Any] = []
+
+    def make(number: int) -> None:
+        start.wait()
+        seen.append((cls(number).first, cls(number).third, cls.__match_args__))
+
+    threads = [threading.Thread(target=make, args=(number,)) for number in range(100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(seen) == [(number, [], cls.__match_args__) for number in range(100)]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_records_with_slots(way: Any) -> None:
+    @way(frozen=True, slots=True)
+    class Slotted:
+        first: int
+        second: str = "s"
+
+        @property
+        def both(self) -> tuple[int, str]:
+            return self.first, self.second
+
+    cls: Any = Slotted
+    many = [cls(k) for k in range(100)]
+    assert [record.both for record in many] == [(k, "s") for k in range(100)]
+    assert (cls.__slots__, cls.__match_args__, repr(many[3]).endswith("Slotted(first=3, second='s')")) == (
+        ("first", "second"),
+        ("first", "second"),
+        True,
+    )
+    assert not hasattr(many[0], "__dict__")
+    assert (cls(1, "a") == cls(1, "a"), cls(1) == cls(2), hash(cls(4)) == hash(cls(4))) == (True, False, True)
+    assert copy.copy(many[5]) == copy.deepcopy(many[5]) == dataclasses.replace(many[4], first=5)
+    assert outcome(lambda: setattr(many[0], "first", 1)) == "FrozenInstanceError"
+    assert outcome(lambda: cls()) == outcome(lambda: cls(1, "a", 2)) == "TypeError"
 
 
 @records.dataclass(frozen=True)

@@ -4,19 +4,11 @@ The files that `families` lists are loaded when they are needed.
 """
 
 from sparsejac.tracing.linalg import (
-    factorizations,
-    singular,
-    solving,
     sparse_construction,
     sparse_matrices,
-    spectral,
 )
 
 __all__ = [
-    "factorizations",
-    "singular",
-    "solving",
     "sparse_construction",
     "sparse_matrices",
-    "spectral",
 ]

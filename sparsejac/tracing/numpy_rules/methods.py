@@ -221,5 +221,9 @@ _FIXED = ("other arrays of f may share its memory", "make a new array by np.resi
 
 for _name in ("byteswap", "dump", "dumps", "getfield", "setfield", "tobytes", "tofile"):
     REFUSALS["numpy.ndarray", _name] = _BITS
+REFUSALS["numpy.ndarray", "strides"] = (
+    "where numbers lie in memory is known to NumPy alone",
+    "np.lib.stride_tricks.sliding_window_view(x, width), or a table of places: x[places]",
+)
 for _name in ("resize", "setflags"):
     REFUSALS["numpy.ndarray", _name] = _FIXED

@@ -9,7 +9,7 @@ import numpy as np
 
 from sparsejac.tracing.base import all_plain
 from sparsejac.tracing.conversion import as_array, settled
-from sparsejac.tracing.registry import DOUBLE, refuses, traces
+from sparsejac.tracing.registry import DOUBLE, original, refuses, traces
 from sparsejac.tracing.trace import Trace
 
 _SHORT = 24
@@ -202,7 +202,7 @@ def _polyfit(
     return (coefficients.T / scale).T
 
 
-DOUBLE.add(np.vander)
+DOUBLE.add(original(np.vander))
 refuses(
     np.polydiv,
     why="how many coefficients the remainder has depends on their values",

@@ -16,7 +16,7 @@ import numpy as np
 from sparsejac.tracing.base import given
 from sparsejac.tracing.conversion import as_array, delivered
 from sparsejac.tracing.numpy_rules.folds import ASSOCIATIVE, FOLDING, operand
-from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, traces
+from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, original, traces
 from sparsejac.tracing.trace import Trace
 
 _IN_PAIRS = "combined in another order than NumPy's, within rounding; a product may overflow on the way"
@@ -107,7 +107,7 @@ def _cumulative(function: Any, running: Any, start: float) -> None:
         if axis is None and array.ndim != 1:
             raise ValueError("For arrays which have more than one dimension ``axis`` argument is required.")
         axis = 0 if axis is None else int(np.lib.array_utils.normalize_axis_index(axis, array.ndim))
-        result = FUNCTIONS[running](trace, array, axis, dtype)
+        result = FUNCTIONS[original(running)](trace, array, axis, dtype)
         if include_initial:
             edge = tuple(1 if k == axis else n for k, n in enumerate(array.shape))
             result = np.concatenate([np.full(edge, start, result.dtype), result], axis=axis)

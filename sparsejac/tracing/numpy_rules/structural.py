@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from inspect import signature
 from itertools import pairwise
 from math import prod
@@ -132,6 +133,7 @@ def _check_apart(trace: Trace, sources: Any, out: Any, name: str) -> None:
             )
 
 
+@cache
 def _parameters(function: Callable[..., Any]) -> list[str]:
     """Names of a function's parameters; none for compiled ones, whose first parameters have no name."""
     try:
@@ -142,8 +144,6 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
 
 def structural(function: Callable[..., Any], *array_arguments: int) -> None:
     """Follow a function that moves elements; `array_arguments` are the positions of arrays (or lists of them)."""
-    names = {name for k, name in enumerate(_parameters(function)) if k in array_arguments}
-
     place = _OUT_PLACES.get(function)
 
     def follow(trace: Trace, *args: Any, out: Any = None, dtype: Any = None, **kwargs: Any) -> Any:
@@ -151,6 +151,7 @@ def structural(function: Callable[..., Any], *array_arguments: int) -> None:
             out, args = args[place], (*args[:place], None, *args[place + 1 :])
         if given(out) and function in _PIECEWISE:
             _check_apart(trace, args, out, f"np.{function.__name__}")
+        names = {name for k, name in enumerate(_parameters(function)) if k in array_arguments} if kwargs else ()
         sources = _Sources(trace)
         numbered = [sources.numbered(a) if k in array_arguments else settled(trace, a) for k, a in enumerate(args)]
         options = {key: sources.numbered(a) if key in names else settled(trace, a) for key, a in kwargs.items()}
@@ -158,15 +159,14 @@ def structural(function: Callable[..., Any], *array_arguments: int) -> None:
         result = result if dtype is None else result.astype(dtype)
         return delivered(trace, result, out, f"np.{function.__name__}")
 
-    FUNCTIONS[function] = follow
+    traces(function)(follow)
 
 
 def _viewing(function: Callable[..., Any]) -> None:
     """Follow a function of one array that gives a view where NumPy can."""
-    name = next(iter(_parameters(function)), "a")
 
     def follow(trace: Trace, *args: Any, **kwargs: Any) -> Any:
-        given_array, *options = args or (kwargs.pop(name),)
+        given_array, *options = args or (kwargs.pop(next(iter(_parameters(function)), "a")),)
         array = as_array(trace, given_array)
         view = function(array.window, *plain(options), **plain(kwargs))
         if np.may_share_memory(view, array.window) or not view.size:
@@ -179,10 +179,9 @@ def _viewing(function: Callable[..., Any]) -> None:
 
 def _dividing(function: Callable[..., Any]) -> None:
     """Follow a function of one array that gives a list of views."""
-    name = next(iter(_parameters(function)))
 
     def follow(trace: Trace, *args: Any, **kwargs: Any) -> Any:
-        given_array, *options = args or (kwargs.pop(name),)
+        given_array, *options = args or (kwargs.pop(next(iter(_parameters(function)))),)
         array = as_array(trace, given_array)
         return [array.at_view(view) for view in function(array.window, *plain(options), **plain(kwargs))]
 

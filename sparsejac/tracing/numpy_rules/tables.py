@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsejac.tracing.base import all_plain, plain
-from sparsejac.tracing.calls import called, derived
+from sparsejac.tracing.calls import STEPS, called, derived
 from sparsejac.tracing.conversion import as_array, as_value
-from sparsejac.tracing.registry import DOUBLE, traces
+from sparsejac.tracing.registry import DOUBLE, original, traces
 from sparsejac.tracing.trace import Trace
 
-DOUBLE.add(np.interp)
+DOUBLE.add(original(np.interp))
 
 _CONVENTION = (
     "at a knot the slope to its right, at the last one that to its left, outside 0; no decision where the table is "
@@ -85,7 +85,7 @@ def _by_table(trace: Trace, points: Any, knots: npt.NDArray[Any], heights: npt.N
         raise trace.refusal(
             "np.interp with a table that is not sorted", "NumPy's result means nothing then", "sort xp, and fp with it"
         )
-    value, slope = called(trace, "np.interp", _value_and_slope, points, knots, heights)
+    value, slope = called(trace, "np.interp", _value_and_slope, points, knots, heights, rule=STEPS)
     return derived(trace, value, slope * points)
 
 

@@ -13,7 +13,7 @@ from sparsejac.tracing.casting import computed_in
 from sparsejac.tracing.conversion import as_array, as_value, delivered, wrap
 from sparsejac.tracing.numpy_rules.products import contract
 from sparsejac.tracing.reals import Value
-from sparsejac.tracing.registry import FUNCTIONS, UFUNC_METHODS, UFUNCS, traces
+from sparsejac.tracing.registry import UFUNC_METHODS, UFUNCS, traces
 from sparsejac.tracing.trace import Trace
 
 _BATCH = "defghijkl"
@@ -204,4 +204,4 @@ def _of_shapes(function: Callable[..., Any]) -> Callable[..., Any]:
     return follow
 
 
-FUNCTIONS[np.einsum_path] = _of_shapes(np.einsum_path)
+traces(np.einsum_path)(_of_shapes(np.einsum_path))

@@ -1,16 +1,4 @@
 """What SciPy's functions mean for traced values; those of linear algebra stand in `linalg`.
 
-The files that `families` lists are loaded when they are needed.
+All files are loaded when they are needed: see `families`.
 """
-
-from sparsejac.tracing.scipy_rules import (
-    complex_calls,
-    fourier,
-    special_partials,
-)
-
-__all__ = [
-    "complex_calls",
-    "fourier",
-    "special_partials",
-]

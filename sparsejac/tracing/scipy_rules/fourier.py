@@ -13,7 +13,7 @@ from sparsejac.tracing.base import plain
 from sparsejac.tracing.calls import called, derived
 from sparsejac.tracing.conversion import as_array, delivered
 from sparsejac.tracing.numpy_rules.structural import structural
-from sparsejac.tracing.registry import FUNCTIONS, follows, unfollowed
+from sparsejac.tracing.registry import follows, traces, unfollowed
 from sparsejac.tracing.scipy_rules.linear_maps import along_axis
 from sparsejac.tracing.trace import Trace
 
@@ -123,11 +123,11 @@ def _trigonometric_axes(
 
 
 for _name in _ONE_AXIS:
-    FUNCTIONS[getattr(np.fft, _name)] = partial(_one_axis, "numpy.fft", _name)
+    traces(getattr(np.fft, _name))(partial(_one_axis, "numpy.fft", _name))
     follows("scipy.fft", _name)(partial(_one_axis, "scipy.fft", _name))
 for _name in _SEVERAL_AXES:
     if hasattr(np.fft, _name):
-        FUNCTIONS[getattr(np.fft, _name)] = partial(_several_axes, "numpy.fft", _name)
+        traces(getattr(np.fft, _name))(partial(_several_axes, "numpy.fft", _name))
     follows("scipy.fft", _name)(partial(_several_axes, "scipy.fft", _name))
 for _name in _TRIGONOMETRIC:
     follows("scipy.fft", _name)(partial(_trigonometric, _name))

@@ -1,0 +1,60 @@
+"""Python's search for garbage, made rare while thousands of objects are made that stay.
+
+Whenever some hundred more objects exist than before, Python looks for unreachable cycles, now and then among all
+objects of the process: where a long f is followed that takes as long as all the rest. Within `rare_collections` it
+looks less often, but it goes on looking, so that cycles that f makes itself do not pile up.
+"""
+
+from __future__ import annotations
+
+import gc
+from threading import Lock
+from types import TracebackType
+
+_RARE = (20_000, 1_000, 1_000)
+_Thresholds = tuple[int, int, int]
+
+
+class _Rare:
+    """Thresholds for as long as someone is within; those of a user who sets them meanwhile stay."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._users = 0
+        self._before: _Thresholds = (0, 0, 0)
+        self._put: _Thresholds = (0, 0, 0)
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                first, second, third = self._before = gc.get_threshold()
+                self._put = max(first, _RARE[0]) if first else 0, max(second, _RARE[1]), max(third, _RARE[2])
+                gc.set_threshold(*self._put)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users and gc.get_threshold() == self._put:
+                gc.set_threshold(*self._before)
+
+
+_RARE_COLLECTIONS = _Rare()
+
+
+def rare_collections() -> _Rare:
+    """A context in which garbage is looked for rarely; contexts may be nested, and several threads may be within.
+
+    Whether garbage is collected at all, and thresholds that are set within, are left as they are.
+
+    Examples
+    --------
+    >>> before = gc.get_threshold()
+    >>> with rare_collections(), rare_collections():
+    ...     assert gc.get_threshold() != before
+    >>> gc.get_threshold() == before
+    True
+    """
+    return _RARE_COLLECTIONS

@@ -1,0 +1,115 @@
+"""Garbage is looked for rarely in some places, and as before everywhere else, whatever happens within."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from kernels.garbage import rare_collections
+from sparsejac import UntraceableError, sparse_jacobian
+
+
+@pytest.fixture(autouse=True)
+def thresholds() -> Iterator[tuple[int, int, int]]:
+    """Thresholds that nobody else has; Python's own do not come back by chance."""
+    before, ours = gc.get_threshold(), (801, 11, 12)
+    gc.set_threshold(*ours)
+    yield ours
+    gc.set_threshold(*before)
+
+
+def test_thresholds_come_back_also_after_errors(thresholds: tuple[int, int, int]) -> None:
+    def fail() -> None:
+        assert all(now > before for now, before in zip(gc.get_threshold(), thresholds, strict=True))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), rare_collections():
+        fail()
+    assert gc.get_threshold() == thresholds
+
+
+def test_higher_thresholds_stay() -> None:
+    gc.set_threshold(10**6, 10**6, 10**6)
+    with rare_collections():
+        assert gc.get_threshold() == (10**6, 10**6, 10**6)
+
+
+def test_a_threshold_of_zero_stays() -> None:
+    """It means: never by itself."""
+    gc.set_threshold(0, 11, 12)
+    with rare_collections():
+        assert gc.get_threshold()[0] == 0
+    assert gc.get_threshold() == (0, 11, 12)
+
+
+def test_thresholds_that_are_set_within_stay() -> None:
+    with rare_collections(), rare_collections():
+        gc.set_threshold(555, 5, 5)
+    assert gc.get_threshold() == (555, 5, 5)
+
+
+def test_of_several_threads_the_last_one_puts_them_back(thresholds: tuple[int, int, int]) -> None:
+    inside, leave = threading.Event(), threading.Event()
+
+    def stay() -> None:
+        with rare_collections():
+            inside.set()
+            leave.wait()
+
+    thread = threading.Thread(target=stay)
+    with rare_collections():
+        thread.start()
+        inside.wait()
+    assert gc.get_threshold() != thresholds
+    leave.set()
+    thread.join()
+    assert gc.get_threshold() == thresholds
+
+
+def test_a_jacobian_and_a_refused_one_leave_them_alone(thresholds: tuple[int, int, int]) -> None:
+    seen = []
+
+    def f(x: np.ndarray) -> np.ndarray:
+        seen.append(gc.get_threshold())
+        return x * 2.0
+
+    sparse_jacobian(f, np.ones(3))
+    with pytest.raises(UntraceableError):
+        sparse_jacobian(lambda x: float(str(f(x)[0])) * x, np.ones(3))
+    assert gc.get_threshold() == thresholds
+    assert all(first > thresholds[0] for first, _, _ in seen)
+
+
+def test_import_leaves_them_alone() -> None:
+    code = "import gc; before = gc.get_threshold(); import sparsejac; assert gc.get_threshold() == before"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_cycles_of_f_do_not_pile_up() -> None:
+    """Objects that hold themselves are freed while f is still running."""
+    alive = freed = 0
+
+    class Cycle:
+        def __init__(self) -> None:
+            nonlocal alive
+            self.me = self
+            alive += 1
+
+        def __del__(self) -> None:
+            nonlocal freed
+            freed += 1
+
+    def f(x: np.ndarray) -> np.ndarray:
+        for _ in range(60_000):
+            Cycle()
+        assert freed > 20_000
+        return x
+
+    sparse_jacobian(f, np.ones(2))
+    assert alive == 60_000
