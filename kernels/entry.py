@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from kernels.address import Address, Index
 from kernels.lazy import load
 from kernels.memory import describe, maker
 from kernels.records import dataclass
 from kernels.source import Source, read_only
 
 FloatArray = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
 Work = TypeVar("Work")
+TouchKind = Literal["loads", "stores", "adds"]
 
 DONE = 0
 FLIPPED = 1
@@ -46,12 +49,88 @@ class Invocation:
     arguments : tuple
         Whole numbers, and arrays. Those of one invocation do not overlap where it writes.
     work : int
-        Cost in additions, by which threads are chosen elsewhere.
+        Cost in additions, by which threads are chosen elsewhere. Where there is some, the first two arguments are a
+        range, which may be cut.
+    align : int
+        Pieces of the range begin at multiples of this.
+    is_sweep : bool
+        Whether what it stores to the entries of a Jacobian goes to places that no sweep before has written to.
+    meets : callable, optional
+        For a sweep that adds: which rows of a piece that begins at a place of the range meet earlier ones; None where
+        it must not be cut there.
+    touches : callable, optional
+        What its rows touch.
     """
 
     source: Source
     arguments: tuple[Any, ...]
     work: int = 0
+    align: int = 1
+    is_sweep: bool = False
+    meets: Callable[[int], Shared | None] | None = None
+    touches: Callable[[], list[Touch]] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Touch:
+    """An array that the rows of a call load from or write to.
+
+    Parameters
+    ----------
+    array : array
+    address : Address
+        Over the points; rows are its first dimension.
+    kind : {"loads", "stores", "adds"}
+    offset : int, "fixed" or None
+        Which number of the third argument is the offset of the address; None where it follows that of another one.
+    indptr : array of int, optional
+        Points of each row, where these differ.
+    """
+
+    array: FloatArray
+    address: Address
+    kind: TouchKind
+    offset: int | Literal["fixed"] | None = "fixed"
+    indptr: Index | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Turns:
+    """Calls that run in turns; see `kernels.turns`.
+
+    Parameters
+    ----------
+    first, calls : int
+        The number of the first of them, and how many there are.
+    numbers : array of uint64, shape (turns, ...)
+        In each turn: first and last row of each call, then numbers to be put into arrays.
+    changed : list of (array of uint64, int)
+        Where these go.
+    """
+
+    first: int
+    calls: int
+    numbers: npt.NDArray[np.uint64]
+    changed: list[tuple[npt.NDArray[np.uint64], int]]
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """Rows at the beginning of a piece that add to places of earlier pieces; see `kernels.meetings`.
+
+    Parameters
+    ----------
+    stop : int
+        The first row after them.
+    early : list of (array, array)
+        For each array that they write to, the places that no earlier piece writes to.
+    late : list of (array, array)
+        The others.
+    """
+
+    stop: int
+    early: list[tuple[FloatArray, Places]]
+    late: list[tuple[FloatArray, Places]]
 
 
 class StandIn(np.ndarray[tuple[int], np.dtype[np.float64]]):
@@ -81,6 +160,8 @@ class Evaluation(Generic[Work]):
         Whether to look for entries that are not finite.
     flag : array, shape (1,), optional
         What invocations set to 1.0 where an entry is not finite, if they look for that themselves.
+    turns : sequence of Turns
+        Invocations that take turns; the others run all of their rows.
     """
 
     invocations: Sequence[Work]
@@ -89,6 +170,7 @@ class Evaluation(Generic[Work]):
     guards: Sequence[tuple[FloatArray, FloatArray]] = ()
     checks_finite: bool = False
     flag: FloatArray | None = None
+    turns: Sequence[Turns] = ()
 
 
 class Entry:
@@ -96,6 +178,12 @@ class Entry:
 
     It `looks` at its arguments, and raises TypeError for arrays of another dtype, layout or number of dimensions,
     unless numba compiled it.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    is_shared : bool
+        Whether evaluations of this sort may differ in which of their numbers are 0.
 
     Examples
     --------
@@ -109,8 +197,9 @@ class Entry:
     [2.5, 0.5]
     """
 
-    def __init__(self, evaluation: Evaluation[Invocation]) -> None:
-        numbered = _Numbered(evaluation)
+    def __init__(self, evaluation: Evaluation[Invocation], *, is_shared: bool = False) -> None:
+        self._is_shared = is_shared
+        numbered = _Numbered(evaluation, is_shared)
         self._kinds = numbered.kinds
         self.source = _print(evaluation, numbered)
         module = load("kernels.module")
@@ -119,7 +208,7 @@ class Entry:
 
     def table(self, evaluation: Evaluation[Invocation]) -> Table:
         """What the function takes after `out` and the inputs."""
-        numbered = _Numbered(evaluation)
+        numbered = _Numbered(evaluation, self._is_shared)
         assert numbered.kinds == self._kinds
         return Table(np.array(numbered.table, dtype=np.int64), numbered.arrays)
 
@@ -135,7 +224,8 @@ class Table:
 class _Numbered:
     """The arguments of all invocations, each array once, with what the text calls them."""
 
-    def __init__(self, evaluation: Evaluation[Invocation]) -> None:
+    def __init__(self, evaluation: Evaluation[Invocation], is_shared: bool) -> None:
+        self._is_shared = is_shared
         self.table: list[int] = []
         self.arrays: list[npt.NDArray[Any]] = []
         self.kinds: list[str] = []
@@ -144,11 +234,17 @@ class _Numbered:
         self.calls = [tuple(map(self._name, invocation.arguments)) for invocation in evaluation.invocations]
         self.guards = [(self._name(found), self._name(expected)) for found, expected in evaluation.guards]
         self.flag = None if evaluation.flag is None else self._name(evaluation.flag)
+        self.turns = [self._turns(turns) for turns in evaluation.turns]
+
+    def _turns(self, turns: Turns) -> list[str]:
+        """How many turns, the numbers, and the arrays that are changed."""
+        names = [self._name(len(turns.numbers)), self._name(turns.numbers.reshape(-1))]
+        return [*names, *(self._name(array) for array, _ in turns.changed)]
 
     def _name(self, argument: Any) -> str:
         if isinstance(argument, int):
             self.table.append(argument)
-            return f"table[{len(self.table) - 1}]" if argument else "0"
+            return f"table[{len(self.table) - 1}]" if argument or self._is_shared else "0"
         name = self._names.get(id(argument))
         if name is None:
             if isinstance(argument, StandIn):
@@ -168,8 +264,16 @@ def _print(evaluation: Evaluation[Invocation], numbered: _Numbered) -> Source:
     lines = [f"if {' | '.join(f'overlap(out, {x})' for x in inputs)}:", f"    return {OVERLAP}"]
     lines += numbered.kinds
     lines += [] if numbered.flag is None else [f"{numbered.flag}[0] = 0.0"]
-    for call, names in zip(evaluation.invocations, numbered.calls, strict=True):
-        lines.append(f"{places[call.source.whole]}({', '.join(names)})")
+    calls = [
+        (places[call.source.whole], names) for call, names in zip(evaluation.invocations, numbered.calls, strict=True)
+    ]
+    done = 0
+    for k, turns in enumerate(evaluation.turns):
+        last = turns.first + turns.calls
+        lines += _called(calls[done : turns.first])
+        lines += _turning(f"c{k}", turns, numbered.turns[k], calls[turns.first : last])
+        done = last
+    lines += _called(calls[done:])
     for found, expected in numbered.guards:
         lines += _guard(found, expected)
     if numbered.flag is not None:
@@ -184,6 +288,31 @@ def _print(evaluation: Evaluation[Invocation], numbered: _Numbered) -> Source:
     arguments = ", ".join(["out", *inputs, "table"])
     text = f"{_HEADER}\n\ndef entry_{digest}({arguments}):\n{body}\n"
     return Source(f"entry_{digest}", text, signature, tuple(parts), may_overlap=True)
+
+
+def _called(calls: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    """All rows of each call."""
+    return [f"{part}({', '.join(names)})" for part, names in calls]
+
+
+def _turning(
+    turn: str, turns: Turns, names: Sequence[str], calls: Sequence[tuple[str, Sequence[str]]]
+) -> list[str]:
+    """Some rows of each call, again and again."""
+    count, numbers, *changed = names
+    width = turns.numbers.shape[1]
+
+    def number(k: int) -> str:
+        return f"{numbers}[{turn} * {width} + {k}]"
+
+    found = [f"for {turn} in range({count}):"]
+    for k, (name, (_, place)) in enumerate(zip(changed, turns.changed, strict=True)):
+        found.append(f"    {name}[{place}] = {number(2 * len(calls) + k)}")
+    for k, (part, arguments) in enumerate(calls):
+        first, last = number(2 * k), number(2 * k + 1)
+        given = ", ".join([f"np.int64({first})", f"np.int64({last})", *arguments[2:]])
+        found += [f"    if {first} < {last}:", f"        {part}({given})"]
+    return found
 
 
 def _guard(found: str, expected: str) -> list[str]:

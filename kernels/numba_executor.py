@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kernels.address import Affine
 from kernels.calls import CallRunner
 from kernels.checks import check_schedule
-from kernels.entry import Invocation
+from kernels.entry import Invocation, Shared, Touch, TouchKind
 from kernels.executor import Executor, Rows, allocate_partials, rows_of
 from kernels.kernel import Kernel
 from kernels.lazy import Lazy
@@ -21,7 +22,7 @@ from kernels.merged_printer import print_merged
 from kernels.merging import segments_of
 from kernels.module import compile_source
 from kernels.numba_printer import HEADER, VARIANTS, Task, Variant, print_launch
-from kernels.shape import LoweredLaunch, active_slots, lower
+from kernels.shape import LoweredLaunch, active_slots, lower, numbers_of, pad
 from kernels.source import Source
 from kernels.step import Launch, Schedule
 from kernels.sweep import Sweep, lower_sweep
@@ -31,9 +32,11 @@ from kernels.threads import WORK_PER_PIECE, run_pieces, split
 if TYPE_CHECKING:
     from kernels.loop_printer import LoopVariant
     from kernels.loops import LoweredLoop
+    from kernels.meetings import Meeting
 
-# Few schedules have loops.
+# Few schedules have loops, and few sweeps are cut.
 LOOPS, LOOP_PRINTER = Lazy("kernels.loops"), Lazy("kernels.loop_printer")
+MEETINGS = Lazy("kernels.meetings")
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -109,7 +112,7 @@ class NumbaExecutor(Executor):
             if code.work < 2 * WORK_PER_PIECE:
                 code.function(0, code.lowered.length, *code.arguments(buffers))
             else:
-                pieces = split(code.lowered.length, code.work, code.lowered.shape.block or 1)
+                pieces = split(code.lowered.length, code.work, code.align)
                 run_pieces(code.function, pieces, code.arguments(buffers))
 
     def sweep_invocations(
@@ -119,7 +122,7 @@ class NumbaExecutor(Executor):
         checked: int | None = None,
         flag: FloatArray | None = None,
     ) -> list[Invocation]:
-        """What `sweep` runs. Those that add are no work for threads.
+        """What `sweep` runs.
 
         Parameters
         ----------
@@ -190,10 +193,8 @@ class NumbaExecutor(Executor):
             then one loop.
         """
         if read is not None and not (self.schedule.has_loops or self.schedule.calls):
-            codes = [
-                _merged_code(merged) for part in segments_of(self.schedule, launches, read) for merged in part.loops
-            ]
-            return [code.invocation(code.arguments(buffers)) for code in codes]
+            loops = [merged for part in segments_of(self.schedule, launches, read) for merged in part.loops]
+            return [_merged_invocation(merged, buffers) for merged in loops]
         chosen = [code for code in self._codes("value") if launches is None or code.position in launches]
         return [launch.invocation(launch.arguments(buffers)) for launch in chosen]
 
@@ -218,7 +219,7 @@ class NumbaExecutor(Executor):
         """What `reverse` runs where the values are ready."""
         _check_seeds(adjoints, self.schedule.sizes, seeds)
         return [
-            Invocation(code.source, (0, seeds, *code.arguments(buffers, code.rows(adjoints))), code.work * seeds)
+            Invocation(code.source, (0, seeds, *code.arguments(buffers, code.rows(adjoints))), code.work * seeds, 8)
             for code in reversed(self._codes("reverse"))
         ]
 
@@ -273,7 +274,7 @@ class _Code:
 
     def invocation(self, arguments: tuple[Any, ...], seeds: int = 1, first: tuple[int, ...] = ()) -> Invocation:
         """The call that runs all rows."""
-        return Invocation(self.source, (0, self.length, *first, *arguments), self.work * seeds)
+        return Invocation(self.source, (0, self.length, *first, *arguments), self.work * seeds, self.align)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -382,6 +383,19 @@ def _merged_code(merged: Merged) -> _Code:
     )
 
 
+def _merged_invocation(merged: Merged, buffers: Sequence[FloatArray]) -> Invocation:
+    """The call that runs a merged launch."""
+
+    def touches() -> list[Touch]:
+        rows, indptr = merged.row_box or (1,), merged.indptr
+        points = (merged.points,) if indptr is not None else (*rows, *merged.sum_box)
+        found = [Touch(buffers[a.buffer], pad(a.address, points), "loads", indptr=indptr) for a in merged.loads]
+        return found + [Touch(buffers[a.buffer], pad(a.address, rows), "stores") for a in merged.stores]
+
+    code = _merged_code(merged)
+    return replace(code.invocation(code.arguments(buffers)), touches=touches)
+
+
 _NO_KERNEL = Kernel(0, (), ())
 """In keys, which have the digest of the kernel besides."""
 
@@ -399,8 +413,11 @@ class _SweepCode:
     def __init__(self, sweep: Sweep, printed: dict[object, Source]) -> None:
         self.sweep = sweep
         self.lowered = lower_sweep(sweep)
-        self.work = 0 if sweep.adds else sweep.work  # what is added is no work for threads
+        self.work = 0 if sweep.adds else sweep.work  # what is added is work for the threads of entries only
         shape = self.lowered.shape
+        # As for launches; blocks, whose tables lie together, stay whole.
+        self.align = shape.block if shape.in_blocks else 64 if shape.dims == 1 else 1
+        self._meetings: dict[int, Meeting | None] = {}
         key = replace(shape, kernel=_NO_KERNEL)
         if key not in printed:
             printed[key] = print_sweep(shape)
@@ -414,9 +431,38 @@ class _SweepCode:
     def invocation(self, buffers: Sequence[FloatArray], checked: int | None, flag: FloatArray | None) -> Invocation:
         """The call that runs all of it; see `NumbaExecutor.sweep_invocations`."""
         arguments = (0, self.lowered.length, *self.arguments(buffers))
-        if flag is None or all(store.access.buffer != checked for store in self.sweep.stores):
-            return Invocation(self.source, arguments, self.work)
-        return Invocation(print_sweep(self.lowered.shape, checked=True), (*arguments, flag), self.work)
+        source, meets = self.source, partial(self._meets, buffers) if self.sweep.adds else None
+        if flag is not None and any(store.access.buffer == checked for store in self.sweep.stores):
+            source, arguments = print_sweep(self.lowered.shape, checked=True), (*arguments, flag)
+        shape, touches = self.lowered.shape, partial(self._touches, buffers)
+        is_cut = not shape.by_rows or shape.dims > 1  # else the one row is stored before anything is added
+        call = Invocation(source, arguments, self.sweep.work, self.align, is_sweep=True, meets=meets)
+        return replace(call, touches=touches) if is_cut else call
+
+    def _touches(self, buffers: Sequence[FloatArray]) -> list[Touch]:
+        """What the rows touch."""
+        sweep, places = self.sweep, self.lowered.shape.places
+        box, accesses = sweep.box or (1,), [*sweep.loads, *(store.access for store in sweep.stores)]
+        kinds: list[TouchKind] = ["loads"] * len(sweep.loads)
+        kinds += ["adds" if store.adds else "stores" for store in sweep.stores]
+        found, number = [], len(box)
+        for k, (access, kind, place) in enumerate(zip(accesses, kinds, places, strict=True)):
+            address = pad(access.address, box)
+            leads = place.leader == k
+            offset = number if leads and isinstance(address, Affine) else None
+            found.append(Touch(buffers[access.buffer], address, kind, offset))
+            number += len(tuple(numbers_of(address))) if leads else place.is_far
+        return found
+
+    def _meets(self, buffers: Sequence[FloatArray], first: int) -> Shared | None:
+        """What a piece that begins at a row has in common with earlier ones."""
+        if first not in self._meetings:
+            self._meetings[first] = MEETINGS.meeting(self.sweep, first, self.align)
+        found, shape = self._meetings[first], self.lowered.shape
+        if found is None or (shape.by_rows and shape.dims == 1):  # the one row is stored before anything is added
+            return None
+        early, late = ([(buffers[b], places) for b, places in part.items()] for part in (found.early, found.late))
+        return Shared(found.stop, early, late)
 
     def arguments(self, buffers: Sequence[FloatArray]) -> tuple[Any, ...]:
         """What the function takes after the range."""

@@ -1,25 +1,37 @@
-"""Threads for large launches. What a piece computes does not depend on how many pieces there are."""
+"""Threads for large launches. What a piece computes does not depend on how many pieces there are.
+
+A thread that wakes another one should find it on another processor. Kernels of systems that look for an idle one put it
+there; some, of virtual machines above all, wake it where the waker runs, and leave it there for milliseconds: two
+threads then take as long as one. So threads that help are kept off the processor of the one that they help.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections import deque
+from collections.abc import Callable, Sequence, Set
+from contextlib import suppress
+from functools import cache
+from queue import SimpleQueue
+from typing import Any
 
 from kernels.lazy import load
 
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
 VARIABLE = "SPARSEJAC_NUM_THREADS"
-WORK_PER_PIECE = 200_000
-"""Additions (about 50 microseconds) that are worth the hand-over to another thread."""
+WORK_PER_PIECE = 500_000
+"""Additions that are worth the hand-over to another thread: some 20 microseconds of a simple loop in the cache, for it
+takes 5, and 30 where a processor has to be woken."""
+
+Task = tuple[Callable[..., Any], tuple[Any, ...]]
+"""A function, and what it takes."""
 
 _lock = threading.Lock()
 _chosen: int | None = None
-_pool: ThreadPoolExecutor | None = None
-_pool_size = 0
+_helpers: list[threading.Thread] = []
+_runs: SimpleQueue[_Run] = SimpleQueue()
+_away: Set[int] | None = None
+"""The processors that the other threads were last told to use."""
 
 
 def num_threads() -> int:
@@ -71,30 +83,128 @@ def split(length: int, work: int, align: int = 1) -> list[tuple[int, int]]:
 
 
 def run_pieces(function: Callable[..., None], pieces: Sequence[tuple[int, int]], arguments: tuple[object, ...]) -> None:
-    """Call ``function(start, stop, *arguments)`` for every piece, the first one in the calling thread."""
+    """Call ``function(start, stop, *arguments)`` for every piece."""
     if len(pieces) == 1:
         function(*pieces[0], *arguments)
         return
-    pool = _shared_pool()
-    others = [pool.submit(function, *piece, *arguments) for piece in pieces[1:]]
+    run_tasks([(function, (*piece, *arguments)) for piece in pieces])
+
+
+def run_tasks(tasks: Sequence[Task]) -> list[Any]:
+    """Do tasks at the same time, and give what they return.
+
+    The calling thread does what no other one has begun when it comes to it: where the machine is busy with other
+    things, it waits for nobody.
+
+    Examples
+    --------
+    >>> run_tasks([(pow, (2, 3)), (pow, (3, 2))])
+    [8, 9]
+    """
+    helpers = min(len(tasks), num_threads()) - 1 if len(tasks) > 1 else 0
+    if not helpers:
+        return [function(*arguments) for function, arguments in tasks]
+    run = _Run(tasks)
+    _wake(run, helpers)
     try:
-        function(*pieces[0], *arguments)
+        run.work()
     finally:
-        for other in others:
-            other.result()
+        run.wait()
+    return run.results()
 
 
-def _shared_pool() -> ThreadPoolExecutor:
-    """One pool for all callers; replaced by a larger one when more threads are asked for."""
-    global _pool, _pool_size
+class _Run:
+    """Tasks, and how far they are."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._tasks = tasks
+        self._left = deque(range(len(tasks)))  # its popleft needs no lock
+        self._outcomes: list[Any] = [None] * len(tasks)
+        self._locks = [threading.Lock() for _ in tasks]
+        for lock in self._locks:
+            lock.acquire()
+
+    def work(self) -> None:
+        """Do what nobody has begun."""
+        while self._left:
+            try:
+                number = self._left.popleft()
+            except IndexError:
+                return
+            function, arguments = self._tasks[number]
+            try:
+                self._outcomes[number] = function(*arguments)
+            except BaseException as error:  # whatever it is, the caller raises it
+                self._outcomes[number] = _Raised(error)
+            finally:
+                self._locks[number].release()
+
+    def wait(self) -> None:
+        """Wait for the others, who write to arrays of the caller, also where that is interrupted."""
+        for number in tuple(self._left):  # none, but for an interruption
+            with suppress(ValueError):
+                self._left.remove(number)
+                self._locks[number].release()
+        for lock in self._locks:
+            try:
+                lock.acquire()
+            except BaseException:
+                lock.acquire()
+                raise
+
+    def results(self) -> list[Any]:
+        """What came out; whoever wakes up too late holds nothing of it."""
+        outcomes, self._outcomes, self._tasks = self._outcomes, [], ()
+        for outcome in outcomes:
+            if isinstance(outcome, _Raised):
+                raise outcome.error
+        return outcomes
+
+
+class _Raised:
+    """What a task raised."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def _wake(run: _Run, number: int) -> None:
+    """Hand a run to so many threads, off the processor of the calling one; new ones while there are fewer."""
+    global _away
+    others = _other_processors()
     with _lock:
-        threads = max(num_threads() - 1, 1)
-        if _pool is None or _pool_size < threads:
-            _pool, _pool_size = (
-                load("concurrent.futures").ThreadPoolExecutor(threads, thread_name_prefix="sparsejac"),
-                threads,
-            )
-        return _pool
+        while len(_helpers) < number:
+            _helpers.append(threading.Thread(target=_help, args=(_runs,), name="sparsejac", daemon=True))
+            _helpers[-1].start()
+            _away = None
+        if others and others != _away:
+            _away = others
+            for helper in _helpers:
+                with suppress(OSError):  # a system may forbid it
+                    os.sched_setaffinity(helper.native_id or 0, others)
+    for _ in range(number):
+        _runs.put(run)
+
+
+def _help(runs: SimpleQueue[_Run]) -> None:
+    """What the other threads do."""
+    while True:
+        runs.get().work()
+
+
+def _other_processors() -> Set[int]:
+    """The processors that the calling thread may use, but for the one that it runs on; none where that is unknown."""
+    here = _current_processor()
+    return os.sched_getaffinity(0) - {here()} if here is not None else frozenset()
+
+
+@cache
+def _current_processor() -> Callable[[], int] | None:
+    """What tells on which processor the calling thread runs, where there is such a thing."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    found: Callable[[], int] | None = getattr(load("ctypes").PyDLL(None), "sched_getcpu", None)
+    return found
 
 
 def _processors() -> int:
@@ -104,11 +214,12 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _forget_pool() -> None:
-    """Drop the pool in a forked child, which has none of its threads."""
-    global _pool, _lock
-    _pool, _lock = None, threading.Lock()
+def _forget_helpers() -> None:
+    """Drop the threads in a forked child, which has none of them."""
+    global _lock, _runs
+    _lock, _runs = threading.Lock(), SimpleQueue()
+    _helpers.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+    os.register_at_fork(after_in_child=_forget_helpers)

@@ -53,7 +53,7 @@ def test_a_new_pool_takes_the_place_of_one_lost_in_a_fork(four_threads):
     seen = []
     for _ in range(2):
         threads.run_pieces(lambda start, stop: seen.append((start, stop)), [(0, 1), (1, 3)], ())
-        threads._forget_pool()
+        threads._forget_helpers()
     assert sorted(seen) == [(0, 1), (0, 1), (1, 3), (1, 3)]
 
 

@@ -1,0 +1,186 @@
+"""Evaluations shared among threads: the same bits as by one, wherever calls are cut and whoever waits for whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kernels import allocate, products, threads
+from kernels.address import Address, Affine, Table
+from kernels.entry import DONE, FLIPPED, INFINITE, OVERLAP, Entry, Evaluation, Invocation
+from kernels.kernel import KernelBuilder
+from kernels.meetings import meeting
+from kernels.numba_executor import NumbaExecutor
+from kernels.shares import SharedEvaluation, phases_of
+from kernels.step import Access, Schedule
+from kernels.sweep import Store, Sweep
+from sparsejac.primitives import PRIMITIVES
+
+EXECUTOR = NumbaExecutor(Schedule((1,), (0,), (), 0))
+LENGTH = 400
+NUMBERS = (2, 3, 5)
+
+
+@pytest.fixture(autouse=True)
+def always_cut(monkeypatch):
+    """Each call is work enough for threads."""
+    monkeypatch.setattr(threads, "WORK_PER_PIECE", 1)
+    yield
+    threads.set_num_threads(None)
+
+
+def by_threads(number: int, evaluation: Evaluation[Invocation], out: Any, *inputs: Any) -> int:
+    threads.set_num_threads(number)
+    return SharedEvaluation(evaluation).run(out, *inputs)
+
+
+def by_one(evaluation: Evaluation[Invocation], out: Any, *inputs: Any) -> int:
+    entry = Entry(evaluation)
+    return entry.function(out, *inputs, entry.table(evaluation).numbers)
+
+
+def kernel_of(outputs: int):
+    """Loads a, b; results a*b, a+b, a-b."""
+    build = KernelBuilder(2)
+    return build.build(*[build.apply(PRIMITIVES[n].operation, 0, 1) for n in ("multiply", "add", "subtract")][:outputs])
+
+
+@st.composite
+def adding(draw: st.DrawFn) -> Sweep:
+    """A sweep from buffer 0 that adds to buffer 1, whose rows meet their neighbours, or any other row."""
+    rows = draw(st.sampled_from([1, 2, 7, 130, 200, LENGTH]))
+    box = draw(st.sampled_from([(rows,), (rows, 2), (rows, 3)]))
+    points, outputs = int(np.prod(box)), draw(st.integers(1, 3))
+    random, reach = np.random.default_rng(draw(st.integers(0, 2**32))), draw(st.sampled_from([0, 1, 5, 60, 10**6]))
+    stride, inner = draw(st.integers(0, 3)), tuple(draw(st.integers(0, 1)) for _ in box[1:])
+
+    def target() -> Address:
+        middle = np.arange(points) * stride // int(np.prod(box[1:]))
+        if draw(st.booleans()):
+            return Affine(box, draw(st.integers(0, 3)), (stride, *inner))
+        spread = (
+            random.integers(0, 3 * LENGTH, points) if reach > LENGTH else middle + random.integers(0, reach + 1, points)
+        )
+        return Table(box, spread.astype(np.int32))
+
+    loads = (
+        Affine(box, 0, (1, *(1 for _ in inner))),
+        Table(box, random.integers(0, LENGTH + 3, points).astype(np.int32)),
+    )
+    stores = [Store(Access(1, target()), adds=True) for _ in range(outputs)]
+    return Sweep(kernel_of(outputs), box, tuple(Access(0, load) for load in loads), tuple(stores))
+
+
+def evaluation_of(sweep: Sweep, flag: Any = None) -> Evaluation[Invocation]:
+    source, out = np.empty(LENGTH + 3), np.empty(4 * LENGTH)
+    calls = EXECUTOR.sweep_invocations([sweep], [source, out], None if flag is None else 1, flag)
+    return Evaluation([products.zero_invocation(out), *calls], [source], out, (), flag is not None, flag)
+
+
+@given(adding(), st.sampled_from(NUMBERS))
+def test_what_is_added_by_several_threads_is_added_in_the_same_order(sweep: Sweep, number: int) -> None:
+    evaluation, x = evaluation_of(sweep), np.random.default_rng(1).normal(size=LENGTH + 3)
+    alone, shared = np.empty(4 * LENGTH), np.empty(4 * LENGTH)
+    for _ in range(2):  # the second one finds what the first left on the copies
+        assert by_one(evaluation, alone, x) == by_threads(number, evaluation, shared, x) == DONE
+        np.testing.assert_array_equal(shared, alone)
+
+
+@given(adding(), st.integers(1, LENGTH - 1))
+def test_rows_that_meet_are_found(sweep: Sweep, first: int) -> None:
+    if first >= sweep.box[0]:
+        return
+    found = meeting(sweep, first, 1)
+    tables = [store.access.address.table().reshape(sweep.box[0], -1) for store in sweep.stores]
+    before = np.unique(np.concatenate([table[:first].ravel() for table in tables]))
+    meets = np.any([np.isin(table[first:], before).any(axis=1) for table in tables], axis=0)
+    if found is None:
+        assert any((table[first:] <= before.max()).any() for table in tables)
+        return
+    assert found.stop == first + (int(np.flatnonzero(meets)[-1]) + 1 if meets.any() else 0)
+    reached = np.unique(np.concatenate([table[first : found.stop].ravel() for table in tables]))
+    assert found.late[1].tolist() == np.intersect1d(reached, before).tolist()
+    assert found.early[1].tolist() == np.setdiff1d(reached, before).tolist()
+
+
+def neighbours(rows: int = LENGTH) -> Sweep:
+    """Each row adds to its place and the next one."""
+    box, tables = (rows,), [Table((rows,), np.arange(rows) + k) for k in (0, 1)]
+    stores = tuple(Store(Access(1, table), adds=True) for table in tables)
+    return Sweep(kernel_of(2), box, (Access(0, Affine(box, 0, (1,))), Access(0, Affine(box, 1, (1,)))), stores)
+
+
+def test_a_sweep_whose_rows_meet_their_neighbours_is_cut_and_one_whose_rows_meet_all_others_is_not() -> None:
+    threads.set_num_threads(2)
+    whole = Table((LENGTH,), np.random.default_rng(0).integers(0, LENGTH, LENGTH))
+    loads = neighbours().loads
+    everywhere = Sweep(kernel_of(1), (LENGTH,), loads, (Store(Access(1, whole), adds=True),))
+    for sweep, shares, late in ((neighbours(), 2, 3), (everywhere, 1, 0)):
+        part = phases_of(evaluation_of(sweep))[1][0]
+        assert (len(part.shares), len(part.late)) == (shares, late)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("place", [0, 150, LENGTH - 1])
+def test_every_thread_tells_what_is_not_finite(number: int, place: int) -> None:
+    evaluation, out = evaluation_of(neighbours(), np.zeros(1)), np.empty(4 * LENGTH)
+    x = np.ones(LENGTH + 3)
+    assert by_threads(number, evaluation, out, x) == DONE
+    x[place] = np.nan
+    assert by_threads(number, evaluation, out, x) == INFINITE
+    x[place] = 1.0
+    assert by_threads(number, evaluation, out, x) == DONE
+
+
+def test_nothing_is_done_where_memory_overlaps() -> None:
+    evaluation, memory = evaluation_of(neighbours()), np.ones(6 * LENGTH)
+    assert by_threads(2, evaluation, memory[: 4 * LENGTH], memory[-2 * LENGTH - 1 : -LENGTH + 2]) == OVERLAP
+    assert (memory == 1.0).all()
+
+
+@pytest.mark.parametrize(("expected", "status"), [(1.0, DONE), (2.0, FLIPPED)])
+def test_guards_are_asked_when_all_threads_are_done(expected: float, status: int) -> None:
+    source, middle, out = np.empty(LENGTH), np.empty(LENGTH), np.empty(LENGTH)
+    calls = [products.copy_invocation(source, middle), products.copy_invocation(middle, out)]
+    guards = [(middle, np.full(LENGTH, expected))]
+    assert by_threads(3, Evaluation(calls, [source], out, guards), np.empty(LENGTH), np.ones(LENGTH)) == status
+
+
+def test_calls_wait_for_what_they_read_and_no_longer() -> None:
+    """x -> a, x -> b, (a, b) -> out: two phases; a phase more where a is overwritten after that."""
+    threads.set_num_threads(2)
+    x, a, b, out = (np.empty(LENGTH) for _ in range(4))
+    slots = np.arange(LENGTH)[::-1].copy()
+    calls = [
+        products.gather_invocation(x, slots, a),
+        products.gather_invocation(x, slots, b),
+        products.pair_products_invocation(slots, slots, a, b, out),
+        products.zero_invocation(a),
+    ]
+    evaluation = Evaluation(calls, [x], out)
+    assert [len(phase) for phase in phases_of(evaluation)] == [2, 1, 1]
+    result, given = np.empty(LENGTH), np.random.default_rng(2).normal(size=LENGTH)
+    assert by_threads(2, evaluation, result, given) == DONE
+    np.testing.assert_array_equal(result, given * given)
+
+
+@pytest.mark.parametrize("name", ["elementwise-131", "grid", "cube", "tables-32", "reduced-1", "ragged-32", "chain"])
+@pytest.mark.parametrize("number", NUMBERS)
+def test_launches_give_the_same_bits(cases: Any, name: str, number: int) -> None:
+    case = cases(name)
+    schedule, executor = case.schedule, NumbaExecutor(case.schedule)
+    found = []
+    for run in (by_one, lambda *given: by_threads(number, *given)):
+        buffers, out = allocate(schedule), np.empty(1)
+        for b in schedule.inputs:
+            buffers[b] = np.empty(0)
+        calls = executor.value_invocations(buffers)
+        inputs = [buffers[b] for b in schedule.inputs]
+        assert run(Evaluation(calls, inputs, out), np.empty(1), *(case.buffers()[b] for b in schedule.inputs)) == DONE
+        found.append([buffers[b] for b in range(len(buffers)) if b not in schedule.inputs])
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
