@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from kernels.address import Address, Table
+from kernels.address import Address, Affine, Table
 from kernels.kernel import Instruction, KernelBuilder
 from kernels.merged import Merged
 from kernels.step import Access, Index, Launch, Schedule
@@ -20,6 +21,9 @@ STREAMS = 32
 
 MOST_LAUNCHES = 256
 """Of more launches each runs by itself: those of deep programs have one text for many, which merged ones have not."""
+
+WIDE = 32
+"""Points along the last dimension of a box over which others run that could as well run along one line."""
 
 NEAR = 8
 """Groups with something in common that a launch may join; the last ones."""
@@ -57,12 +61,41 @@ def segments_of(schedule: Schedule, chosen: Set[int] | None = None, read: Iterab
         [schedule.launches[k] for k in range(start, stop) if chosen is None or k in chosen]
         for start, stop in zip(cuts, stops, strict=True)
     ]
-    found = [(start, _grouped(launches)) for start, launches in zip(cuts, runs, strict=True)]
     kept = {schedule.output, *read, *(guard.buffer for guard in schedule.guards)}
     kept |= set() if schedule.aux is None else {schedule.aux}
     kept |= {load.buffer for call in schedule.calls for load in call.loads}
+    readers = Counter(buffer for launches in runs for launch in launches for buffer in _read(launch))
+    readers.update(kept)
+    runs = [_alike(launches) for launches in runs]
+    found = [(start, _grouped(launches, readers)) for start, launches in zip(cuts, runs, strict=True)]
     kept |= {buffer for _, groups in found for group in groups for buffer, _ in group.loads}
     return tuple(Segment(start, tuple(group.built(kept) for group in groups)) for start, groups in found)
+
+
+def _alike(launches: Sequence[Launch]) -> list[Launch]:
+    """The launches; those along a line over the box of others with as many points, so that they may be merged."""
+    boxes = {
+        launch.points: launch.box
+        for launch in launches
+        if len(launch.box) > 1 and launch.box == launch.row_box and launch.box[-1] >= WIDE
+    }
+    return [_over(launch, boxes.get(launch.points, launch.box)) for launch in launches]
+
+
+def _over(launch: Launch, box: tuple[int, ...]) -> Launch:
+    """The same launch over another box, if its own is a line."""
+    if box == launch.box or len(launch.box) != 1 or launch.row_box != launch.box or launch.indptr is not None:
+        return launch
+    steps = np.cumprod([1, *box[:0:-1]])[::-1].tolist()
+
+    def over(access: Access) -> Access:
+        address = access.address
+        if isinstance(address, Table):
+            return Access(access.buffer, address.over(box))
+        (stride,) = address.strides
+        return Access(access.buffer, Affine(box, address.offset, tuple(stride * step for step in steps)))
+
+    return replace(launch, box=box, loads=tuple(map(over, launch.loads)), store=over(launch.store))
 
 
 _Key = tuple[object, ...]
@@ -73,12 +106,17 @@ class _Group:
     """Launches that run as one loop: their values by number, equal ones once."""
 
     like: Launch
+    readers: Counter[int]
     numbers: dict[_Key, int] = field(default_factory=dict)
     values: list[Access | Instruction] = field(default_factory=list)
     loads: dict[tuple[int, object], int] = field(default_factory=dict)
     launches: list[Launch] = field(default_factory=list)
     results: list[tuple[Access, int]] = field(default_factory=list)
     streams: set[int] = field(default_factory=set)
+    # Buffers with the strides under which they are read: what is read a few places further on is in the cache.
+    near: set[tuple[int, object]] = field(default_factory=set)
+    # How many launches of the loop read a buffer.
+    taken: Counter[int] = field(default_factory=Counter)
     # Buffers that one launch of the loop writes, with the address and the value.
     made: dict[int, tuple[object, int]] = field(default_factory=dict)
 
@@ -86,10 +124,15 @@ class _Group:
         """How much of a launch is there already; negative if it does not fit."""
         fresh = _Trial(self)
         fresh.replay(launch)
-        streams = len(self.streams | _streams(launch)) + len(self.results)
-        if len(self.values) + len(fresh.values) > LARGEST or streams > STREAMS:
+        if len(self.values) + len(fresh.values) > LARGEST or self._streams_with(launch) > STREAMS:
             return -1
         return fresh.known
+
+    def _streams_with(self, launch: Launch) -> int:
+        """How many vectors are read and written with one more launch; none that only this loop reads."""
+        read = _read(launch)
+        stored = [b for b in self.made if self.readers[b] > self.taken[b] + (b in read)]
+        return len((self.streams | _streams(launch)) - self.made.keys()) + len(stored)
 
     def add(self, launch: Launch) -> None:
         """Take a launch in."""
@@ -99,6 +142,8 @@ class _Group:
         self.values += trial.values
         self.loads |= trial.loads
         self.streams |= _streams(launch)
+        self.near |= {(load.buffer, _steps(load.address)) for load in launch.loads if _steps(load.address)}
+        self.taken.update(_read(launch))
         self.launches.append(launch)
         self.results.append((launch.store, value))
         self.made[launch.store.buffer] = launch.store.address.key, value
@@ -153,7 +198,8 @@ class _Trial:
         key = access.buffer, access.address.key
         number, is_known = self._number(("load", *key), access)
         self.loads[key] = number
-        self.known += is_known and _moves(access.address)
+        is_near = (access.buffer, _steps(access.address)) in self.group.near
+        self.known += (is_known or is_near) and _moves(access.address)
         return number
 
     def _number(self, key: _Key, value: Access | Instruction) -> tuple[int, bool]:
@@ -165,10 +211,10 @@ class _Trial:
         return number, False
 
 
-def _grouped(launches: Sequence[Launch]) -> list[_Group]:
+def _grouped(launches: Sequence[Launch], readers: Counter[int]) -> list[_Group]:
     """Each launch in the first group that it may join and has something in common with, or in one of its own."""
     fixed = _overwritten(launches)
-    grouping = _Grouping(fixed)
+    grouping = _Grouping(fixed, readers)
     for launch in _numbers_first(launches, fixed):
         grouping.take(launch, merge=len(launches) <= MOST_LAUNCHES and launch.store.buffer not in fixed)
     return [group for group in grouping.groups if group.results]
@@ -181,6 +227,8 @@ class _Grouping:
     ----------
     fixed : set of int
         Buffers whose writers keep their order.
+    readers : Counter
+        How many launches read each buffer; one more where it is wanted from outside.
 
     Attributes
     ----------
@@ -193,8 +241,9 @@ class _Grouping:
         The groups in which something is read, or a number computed.
     """
 
-    def __init__(self, fixed: Set[int]) -> None:
+    def __init__(self, fixed: Set[int], readers: Counter[int]) -> None:
         self.fixed = fixed
+        self.all_readers = readers
         self.groups: list[_Group] = []
         self.writers: dict[int, list[int]] = {}
         self.readers: dict[int, int] = {}
@@ -205,7 +254,7 @@ class _Grouping:
         place = self._place(launch) if merge else None
         if place is None:
             place = len(self.groups)
-            self.groups.append(_Group(launch))
+            self.groups.append(_Group(launch, self.all_readers))
         self.groups[place].add(launch)
         self.writers.setdefault(launch.store.buffer, []).append(place)
         self._note(launch, place)
@@ -237,7 +286,7 @@ class _Grouping:
     def _postpone(self, k: int) -> int:
         """Make a group the last one."""
         group, place = self.groups[k], len(self.groups)
-        self.groups[k] = _Group(group.like)
+        self.groups[k] = _Group(group.like, self.all_readers)
         self.groups.append(group)
         for store, _ in group.results:
             self.writers[store.buffer] = [place if one == k else one for one in self.writers[store.buffer]]
@@ -264,6 +313,7 @@ class _Grouping:
 def _keys(launch: Launch) -> list[object]:
     """What groups are alike by: vectors that are read, or that a number is computed."""
     moving: list[object] = [(load.buffer, load.address.key) for load in launch.loads if _moves(load.address)]
+    moving += [(load.buffer, _steps(load.address)) for load in launch.loads if _steps(load.address)]
     return [*moving, launch.box] if launch.points == 1 else moving
 
 
@@ -300,9 +350,19 @@ def _numbers_first(launches: Sequence[Launch], fixed: Set[int]) -> list[Launch]:
     return early + late
 
 
+def _read(launch: Launch) -> set[int]:
+    return {load.buffer for load in launch.loads}
+
+
 def _streams(launch: Launch) -> set[int]:
     """The buffers of which more than one number is read."""
     return {access.buffer for access in launch.loads if _moves(access.address)}
+
+
+def _steps(address: Address) -> tuple[object, ...]:
+    """What addresses that lie side by side all over have in common; nothing where they are tables, or read in order."""
+    far = isinstance(address, Affine) and len(address.box) > 0 and address.strides[-1] not in (0, 1)
+    return (address.box, address.strides) if far else ()  # type: ignore[union-attr]
 
 
 def _moves(address: Address) -> bool:

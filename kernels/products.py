@@ -10,14 +10,15 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kernels import product_loops
-from kernels.address import Index
-from kernels.entry import Invocation
+from kernels.address import Index, identity
+from kernels.entry import Invocation, Touch
 from kernels.lazy import load
 from kernels.source import Source, read_only
 from kernels.threads import run_pieces, split
@@ -239,7 +240,8 @@ def compiled(loop: Callable[..., None], itemsizes: tuple[int, ...], sources: int
 
 def zero_invocation(out: FloatArray) -> Invocation:
     """``out[...] = 0.0``, to be run by an entry."""
-    return _invocation(product_loops.zero, (), (), out, len(out))
+    call = _invocation(product_loops.zero, (), (), out, len(out))
+    return replace(call, touches=lambda: [Touch(out, identity(len(out)), "stores")])
 
 
 def copy_invocation(source: FloatArray, out: FloatArray) -> Invocation:
@@ -298,7 +300,7 @@ def _invocation(
     length = len(out) if length < 0 else length
     unsigned = _unsigned(tuple(map(np.ascontiguousarray, slots)))
     signature = _signature(tuple(s.dtype.itemsize for s in slots), len(sources))
-    return Invocation(_source(loop, signature), (0, length, *unsigned, *sources, out), work)
+    return Invocation(_source(loop, signature), (0, length, *unsigned, *sources, out), work, 64)
 
 
 def _unsigned(slots: tuple[Index, ...]) -> list[npt.NDArray[Any]]:

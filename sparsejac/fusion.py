@@ -6,18 +6,20 @@ than a stated number of operations for each of its elements; everything else bec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import field
 from math import prod
 
 from kernels.address import Address, Affine, Table
 from kernels.lazy import Lazy
+from kernels.merging import MOST_LAUNCHES
 from kernels.records import dataclass
-from kernels.step import Access, Call, Guard, Schedule
+from kernels.step import Access, Call, Guard, Launch, Schedule
 from kernels.stretches import cuts_of
 from sparsejac.addressing import composed, contiguous, covers
 from sparsejac.launches import Root, in_turns, launch_of
 from sparsejac.program import Load, Node, Program, is_zero
+from sparsejac.unrolling import written_out
 
 ROLLING = Lazy("sparsejac.rolling.program")
 Homes = Mapping[int, tuple[Node, int]]
@@ -28,6 +30,9 @@ RECOMPUTATION = 32
 
 REPEATED_CHAIN = 160
 """The same for a node with all that is computed on the way to it: no step of a recurrence repeats the earlier ones."""
+
+SETTLED = 2 * REPEATED_CHAIN
+"""From here on it is all the same how much more there is."""
 
 FEWEST_MAPS = 72
 """Programs of fewer maps hold no loop that is worth to be looked for: what looks is not even loaded then."""
@@ -44,6 +49,9 @@ LIGHT = 2
 HEAVY, ELEMENTARY = 8, 16
 """Weight of what is computed apart from the loops that read it, if several times there, and if once in a sum: sums
 add one number after the other, and short dimensions along which numbers are repeated are no work for vectors either."""
+
+MANY_READ = 2
+"""Vectors that are not read in the place of one, where what comes of them can be computed at their own points."""
 
 MOST_STORED = 1 << 20
 """Numbers up to which that is so: larger vectors take longer to be written and read again."""
@@ -153,6 +161,7 @@ class _Lowering:
         self.demands: dict[int, _Demands] = {}
         self.work = works(program)
         self.reads = reads(program, self.work)
+        self.levels, self.sources = levels(program), sources(program, self.work)
         self.buffers: dict[int, int] = {}
         self.sizes: list[int] = [*program.input_sizes, *program.constant_sizes]
         place = {slot: len(program.input_sizes) + k for k, slot in enumerate(program.constants)}
@@ -172,11 +181,24 @@ class _Lowering:
             for node in nodes
             if node.active and not self.values_only and node.index in self.buffers
         }
-        launches = tuple(launch_of(growing.root, self.buffers, active) for growing in reversed(self.roots))
+        launches = self._launches(active)
         guards = tuple(Guard(self.buffers[d.node.index], d.expected) for d in self.program.decisions)
         calls = tuple(self._call(node, len(launches) - later) for node, later in reversed(self.calls))
         aux = None if self.program.aux is None else self.buffers[self.program.aux.index]
         return Schedule(tuple(self.sizes), inputs, launches, output, guards, calls, aux)
+
+    def _launches(self, active: Set[int]) -> tuple[Launch, ...]:
+        """The launches of all roots; those that nobody differentiates with short dimensions written out."""
+        roots = [growing.root for growing in reversed(self.roots)]
+        launches = [launch_of(root, self.buffers, active) for root in roots]
+        if self.values_only and not self.calls:
+            found: list[Launch] = []
+            for root, launch in zip(roots, launches, strict=True):
+                parts = written_out(root, launch)
+                found += [launch] if parts is None else [launch_of(part, self.buffers, active) for part in parts]
+            if len(found) <= MOST_LAUNCHES:
+                launches = found
+        return tuple(launches)
 
     def _call(self, node: Node, position: int) -> Call:
         assert node.routine is not None
@@ -249,7 +271,11 @@ class _Lowering:
         again = sum(prod(reader.root.box) for reader, _ in readings) - node.size
         if self.work[node.index] * again > REPEATED_CHAIN * node.size:
             return False
-        if self.values_only and (self._is_faster_apart(node, readings) or not self._is_light(node, readings)):
+        if self.values_only and (
+            self._is_faster_apart(node, readings)
+            or not self._is_light(node, readings)
+            or self._is_sum_of_many(node, readings)
+        ):
             return False
         return again <= 0 or node.primitive.operation.weight * again <= RECOMPUTATION * node.size
 
@@ -259,7 +285,9 @@ class _Lowering:
         if 2 * points < node.size:
             return True
         once = sum(address.points for _, address in readings) <= node.size
-        return self.work[node.index] <= LIGHT and self.reads[node.index] <= 1 + once
+        if once:
+            return self.work[node.index] <= 5 and self.reads[node.index] <= 4
+        return self.work[node.index] <= LIGHT and self.reads[node.index] <= 1
 
     def _is_faster_apart(self, node: Node, readings: list[tuple[_Growing, Address]]) -> bool:
         """Whether much is computed where vector instructions are of no use: in sums, or again along a dimension."""
@@ -270,6 +298,16 @@ class _Lowering:
         if sum(slow) > node.size:
             return self.work[node.index] >= HEAVY
         return node.primitive.operation.weight >= ELEMENTARY
+
+    def _is_sum_of_many(self, node: Node, readings: list[tuple[_Growing, Address]]) -> bool:
+        """Whether a node at the end of much work is read once, by a loop that cannot be its own, and has many sources.
+
+        What it is computed from is stored then, to be read at other points, and each of it by several such loops.
+        """
+        if len(readings) != 1 or self.work[node.index] < SETTLED or len(self.sources[node.index]) < MANY_READ:
+            return False
+        reader, address = readings[0]
+        return address.points <= node.size and self.levels[node.index] < self.levels[reader.root.node.index]
 
     def _demand(self, node: Node, reader: _Growing, address: Address) -> None:
         self.demands.setdefault(node.index, _Demands()).add(reader, address)
@@ -292,7 +330,7 @@ def works(program: Program) -> dict[int, int]:
             below = {load.node.index for load in node.loads}
             own = node.primitive.operation.weight + sum(passed[index] for index in below)
         again = len(places.get(node.index, ())) - 1
-        found[node.index] = own = min(own, 2 * REPEATED_CHAIN)
+        found[node.index] = own = min(own, SETTLED)
         passed[node.index] = own if own * again <= REPEATED_CHAIN else 0
     return found
 
@@ -301,11 +339,38 @@ def reads(program: Program, work: Mapping[int, int]) -> dict[int, int]:
     """For each node the vectors that one element is computed from, as far as these will not be stored on the way."""
     found: dict[int, int] = {}
     for node in program.nodes:
-        if node.kind == "map" and work[node.index] < 2 * REPEATED_CHAIN:
+        if node.kind == "map" and work[node.index] < SETTLED:
             below = {load.node.index for load in node.loads}
             found[node.index] = min(sum(found[index] for index in below), REPEATED_CHAIN)
         else:
             found[node.index] = int(node.size > 1)
+    return found
+
+
+def levels(program: Program) -> dict[int, int]:
+    """For each node how often, on the way to it, numbers are read at other points than those where they were made."""
+    found: dict[int, int] = {}
+    for node in program.nodes:
+        inner = [load for load in node.operands() if load.node.kind not in ("input", "constant") and load.node.size > 1]
+        found[node.index] = max(
+            (found[load.node.index] + (not covers(load.address, load.node.size)) for load in inner), default=0
+        )
+    return found
+
+
+def sources(program: Program, work: Mapping[int, int]) -> dict[int, frozenset[int]]:
+    """For each node some of the vectors that it is computed from, which will be stored as far as that is known."""
+    found: dict[int, frozenset[int]] = {}
+    for node in program.nodes:
+        own: set[int] = set()
+        if node.kind == "map":
+            for load in node.loads:
+                below = load.node
+                if below.kind == "map" and work[below.index] < SETTLED:
+                    own |= found[below.index]
+                elif below.size > 1:
+                    own.add(below.index)
+        found[node.index] = frozenset(own if len(own) <= MANY_READ else sorted(own)[:MANY_READ])
     return found
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sparsejac.engine import Engine
 from sparsejac.errors import InputError
 from sparsejac.location import user_location
+from sparsejac.process_bound import ProcessBound
 from sparsejac.products.evaluation import linearized_once, value_engine, widened_once
 from sparsejac.products.followed import Followed
 from sparsejac.products.vectors import as_seeds, shaped
@@ -21,7 +22,7 @@ from sparsejac.transforms import Template, then
 Floats = npt.NDArray[np.float64]
 
 
-class Linearization:
+class Linearization(ProcessBound):
     """f at one point: its value, and products with its Jacobian J and the transpose of J.
 
     Made by `linearize`. The numbers that the products need (all partial derivatives, where they are no constants) were
@@ -38,6 +39,8 @@ class Linearization:
     shape : tuple of int
         (size of the result, size of x): that of J.
     """
+
+    made_by = "linearize"
 
     def __init__(self, point: Followed) -> None:
         self._point = point

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from kernels.address import Address, Affine, Table
 from sparsejac.addressing import _reshaped_strides, c_strides, composed, contiguous, reboxed, recognised, table
@@ -12,6 +13,7 @@ from sparsejac.primitives import PRIMITIVES
 from sparsejac.program import Graph, Load, Node, Piece, Program
 
 Box = tuple[int, ...]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(eq=False)
@@ -26,6 +28,8 @@ class Builder:
     graph: Graph
     _literals: dict[str, Node] = field(default_factory=dict)
     _numbers: dict[int, float] = field(default_factory=dict)
+    _masks: dict[bytes, Node] = field(default_factory=dict)
+    _marks: dict[int, Mask] = field(default_factory=dict)
 
     def number(self, value: float, box: Box) -> Load:
         """A literal, read at each point of a box."""
@@ -38,6 +42,27 @@ class Builder:
     def literal(self, load: Load) -> float | None:
         """The number, if a load reads a literal."""
         return self._numbers.get(load.node.index)
+
+    def mask(self, marks: Mask) -> Load:
+        """A constant vector of 0.0 and 1.0, made once."""
+        key = marks.tobytes()
+        if key not in self._masks:
+            node = self._masks[key] = self.graph.constant(marks.astype(np.float64))
+            self._marks[node.index] = marks
+        return Load(self._masks[key], contiguous((len(marks),)))
+
+    def marks(self, load: Load) -> Mask | None:
+        """Where a load reads a number that is not 0.0, in the order of its box, if that is known."""
+        marks = self._marks.get(load.node.index)
+        return None if marks is None else marks[load.address.table()]
+
+    def either(self, box: Box, a: Load, b: Load) -> Load | None:
+        """Where one of two guards holds; None for everywhere."""
+        p, q = self.marks(a), self.marks(b)
+        if p is None or q is None:
+            return self.map("logical_or", box, a, b)
+        both = p | q
+        return None if both.all() else self.on_box(self.mask(both), box)
 
     def map(self, name: str, box: Box, *loads: Load) -> Load:
         """A primitive at each point of a box; once for all points along a dimension in which no operand moves."""

@@ -16,7 +16,7 @@ from sparsejac.addressing import c_strides, contiguous, covers, table
 from sparsejac.primitives.passing import PASSING
 from sparsejac.program import Load, Node
 from sparsejac.transforms.builder import Box, Builder, read
-from sparsejac.transforms.scattering import Share, separated, whole
+from sparsejac.transforms.scattering import Share, cleaned, opened, separated, upright, whole
 
 
 def pull(builder: Builder, source: Node, output: Node, cotangent: Load) -> Node:
@@ -51,24 +51,25 @@ class _Pulling:
     def run(self, source: Node, output: Node, cotangent: Load) -> Node:
         """Sweep from the output back to the source."""
         graph = self.builder.graph
-        self._give(Load(output, contiguous((output.size,))), cotangent, None)
+        self._give(Load(output, contiguous((output.size,))), cotangent)
         for node in graph.nodes[output.index : source.index : -1]:
             shares = self.pending.pop(node.index, None)
             if shares:
                 graph.site = graph.sites[node.index]
                 _KINDS[node.kind](self, node, shares)
-        found = whole(self.builder, source.size, self.pending.pop(source.index, []))
+        found = cleaned(self.builder, whole(self.builder, source.size, self.pending.pop(source.index, [])))
         return self.builder.owned((source.size,), self.builder.flat(found.value))
 
-    def _give(self, load: Load, value: Load, guard: Load | None) -> None:
+    def _give(self, load: Load, value: Load, guard: Load | None = None, is_clean: bool = True) -> None:
         if load.node.index in self.linear:
-            self.pending.setdefault(load.node.index, []).append(Share(load.address, value, guard))
+            share = opened(self.builder, Share(load.address, value, guard, is_clean))
+            self.pending.setdefault(load.node.index, []).append(share)
 
     def map(self, node: Node, shares: list[Share]) -> None:
         """Pass on what came back to a map, where it came back."""
         assert node.primitive is not None
         for share in separated(self.builder, node.size, shares):
-            share = self._on_box_of(node, share)
+            share = self._on_box_of(node, upright(self.builder, node.size, share))
             loads = [read(load, share.address) for load in node.loads]
             rule = _RULES[node.primitive.name]
             for k, load in enumerate(loads):
@@ -80,7 +81,7 @@ class _Pulling:
         if share.address.box == node.box or not covers(share.address, node.size):
             return share
         guard = None if share.guard is None else self.builder.on_box(share.guard, node.box)
-        return Share(contiguous(node.box), self.builder.on_box(share.value, node.box), guard)
+        return Share(contiguous(node.box), self.builder.on_box(share.value, node.box), guard, share.is_clean)
 
     def sum(self, node: Node, shares: list[Share]) -> None:
         """Give each term what came back to its sum."""
@@ -92,9 +93,9 @@ class _Pulling:
                 rows = node.box[: len(node.box) - node.reduced]
                 if covers(share.address, node.size):
                     guard = None if share.guard is None else self.builder.on_box(share.guard, rows)
-                    share = Share(contiguous(rows), self.builder.on_box(share.value, rows), guard)
+                    share = Share(contiguous(rows), self.builder.on_box(share.value, rows), guard, share.is_clean)
                 points = _of_terms(node.box[len(rows) :], share)
-            self._give(read(load, points.address), points.value, points.guard)
+            self._give(read(load, points.address), points.value, points.guard, points.is_clean)
 
     def _of_ranges(self, node: Node, share: Share) -> Share:
         """What came back to ragged sums, for each of their points."""
@@ -103,7 +104,7 @@ class _Pulling:
         rows = np.repeat(np.arange(node.size), np.diff(node.indptr))
         places = table((len(rows),), rows)
         guard = None if share.guard is None else read(self.builder.flat(share.guard), places)
-        return Share(contiguous((len(rows),)), read(self.builder.flat(share.value), places), guard)
+        return Share(contiguous((len(rows),)), read(self.builder.flat(share.value), places), guard, share.is_clean)
 
     def join(self, node: Node, shares: list[Share]) -> None:
         """Give each piece its part."""
@@ -111,16 +112,17 @@ class _Pulling:
         value = self.builder.flat(share.value)
         guard = None if share.guard is None else self.builder.flat(share.guard)
         for piece in node.pieces:
-            self._give(piece.load, read(value, piece.store), None if guard is None else read(guard, piece.store))
+            counts = None if guard is None else read(guard, piece.store)
+            self._give(piece.load, read(value, piece.store), counts, share.is_clean)
 
     def call(self, node: Node, shares: list[Share]) -> None:
         """Give the operands in which a function of whole vectors is linear what its rule says."""
         assert node.routine is not None
         assert node.routine.rule is not None
-        value = self.builder.flat(whole(self.builder, node.size, shares).value)
+        value = self.builder.flat(cleaned(self.builder, whole(self.builder, node.size, shares)).value)
         for k, load in enumerate(node.loads):
             if load.node.index in self.linear:
-                self._give(load, node.routine.rule.pull(self.builder, node, k, value), None)
+                self._give(load, node.routine.rule.pull(self.builder, node, k, value))
 
 
 _KINDS: dict[str, Callable[[_Pulling, Node, list[Share]], None]] = {
@@ -147,7 +149,7 @@ def _of_terms(reduced: Box, share: Share) -> Share:
         address = table((*address.box, *reduced), places)
     value = along(share.value)
     assert value is not None
-    return Share(address, value, along(share.guard))
+    return Share(address, value, along(share.guard), share.is_clean)
 
 
 def _with_still(address: Address, reduced: Box) -> Address:
@@ -157,16 +159,16 @@ def _with_still(address: Address, reduced: Box) -> Address:
     return table((*address.box, *reduced), np.repeat(address.places, prod(reduced)))
 
 
-_Passed = tuple[Load, Load | None]
+_Passed = tuple[Load, Load | None, bool]
 _MapRule = Callable[[Builder, Share, Sequence[Load], int], _Passed]
 
 
 def _as_it_is(builder: Builder, share: Share, loads: Sequence[Load], k: int) -> _Passed:
-    return share.value, share.guard
+    return share.value, share.guard, share.is_clean
 
 
 def _negative(builder: Builder, share: Share, loads: Sequence[Load], k: int) -> _Passed:
-    return builder.negative(share.address.box, share.value), share.guard
+    return builder.negative(share.address.box, share.value), share.guard, share.is_clean
 
 
 def _difference(builder: Builder, share: Share, loads: Sequence[Load], k: int) -> _Passed:
@@ -176,9 +178,12 @@ def _difference(builder: Builder, share: Share, loads: Sequence[Load], k: int) -
 def _product(builder: Builder, share: Share, loads: Sequence[Load], k: int) -> _Passed:
     box, factor = share.address.box, loads[1 - k]
     value = builder.times(box, share.value, factor)
-    if share.guard is not None and builder.literal(factor) is None:
-        value = builder.masked(box, share.guard, value)
-    return value, share.guard
+    if share.guard is None or builder.literal(factor) is not None:
+        return value, share.guard, share.is_clean
+    # Zero times a factor that is infinite or NaN is none. What is known not to count may never be read.
+    if builder.marks(share.guard) is not None:
+        return value, share.guard, False
+    return builder.masked(box, share.guard, value), share.guard, True
 
 
 def _branch(builder: Builder, share: Share, loads: Sequence[Load], k: int) -> _Passed:
@@ -187,7 +192,7 @@ def _branch(builder: Builder, share: Share, loads: Sequence[Load], k: int) -> _P
     chosen = (share.value, zero) if k == 1 else (zero, share.value)
     value = builder.map("select", box, condition, *chosen)
     taken = condition if k == 1 else builder.map("logical_not", box, condition)
-    return value, _both(builder, share, taken)
+    return value, _both(builder, share, taken), share.is_clean
 
 
 def _passing(name: str) -> _MapRule:
@@ -195,13 +200,14 @@ def _passing(name: str) -> _MapRule:
         box = share.address.box
         value = builder.map(name, box, share.value, *loads[1:])
         taken = builder.map(name, box, builder.number(1.0, box), *loads[1:])
-        return value, _both(builder, share, taken)
+        return value, _both(builder, share, taken), share.is_clean
 
     return rule
 
 
 def _turning(builder: Builder, share: Share, loads: Sequence[Load], k: int) -> _Passed:
-    return builder.map("pass_copysign", share.address.box, share.value, *loads[1:]), share.guard
+    value = builder.map("pass_copysign", share.address.box, share.value, *loads[1:])
+    return value, share.guard, share.is_clean
 
 
 def _both(builder: Builder, share: Share, condition: Load) -> Load:

@@ -80,10 +80,11 @@ def _held(surrogate: Node, moving: set[int], seen: set[int]) -> Node | None:
         if node.index in seen or node.index not in moving:
             continue
         seen.add(node.index)
-        is_held_call = node.routine is not None and node.routine.rule is None
-        if is_held_call or (node.primitive is not None and node.primitive.name == "stop"):
+        name = "" if node.primitive is None else node.primitive.name
+        if name == "stop" or (node.routine is not None and node.routine.rule is None):
             return node
-        stack += [load.node for load in node.operands()]
+        # What was called for a value that has a surrogate is held, but moves as the surrogate does.
+        stack += [load.node for load in (node.loads[1:] if name == "derived" else node.operands())]
     return None
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine, Table
-from sparsejac.addressing import c_strides, composed, contiguous, covers, permuted, recognised, table
+from sparsejac.addressing import c_strides, composed, contiguous, covers, grouped, permuted, recognised
 from sparsejac.program import Load, Node, Piece
 from sparsejac.transforms.builder import Builder, flipped, part, read
 from sparsejac.transforms.cells import Cell, cells_of
@@ -25,6 +25,12 @@ SEVERAL = 8
 
 FEW = 3
 """Points along a dimension that are places of their own."""
+
+MOST = 0.75
+"""Of the places of a node, from which on operations are done at all of them."""
+
+APART = 0.8
+"""Of shares that are summed up one by one, so many places are met, in those of all: each has its own ragged rows."""
 
 LAYERS = 4
 """Elements that adding whole vectors may cost for each element that is added up; beyond it there are ragged sums."""
@@ -42,11 +48,33 @@ class Share:
         The cotangents, over the same box.
     guard : Load, optional
         Where they count (not 0.0 there), everywhere if None: elsewhere they are zero by structure.
+    is_clean : bool
+        Whether the value is 0.0 wherever it does not count; otherwise it may be anything there.
     """
 
     address: Address
     value: Load
     guard: Load | None = None
+    is_clean: bool = True
+
+    def at(self, address: Address, where: Address) -> Share:
+        """What is read at some points of the box, as a share of other places."""
+        guard = None if self.guard is None else read(self.guard, where)
+        return Share(address, read(self.value, where), guard, self.is_clean)
+
+
+def cleaned(builder: Builder, share: Share) -> Share:
+    """The share with a value of 0.0 wherever it does not count."""
+    if share.guard is None or share.is_clean:
+        return share
+    value = builder.masked(share.address.box, share.guard, share.value)
+    return Share(share.address, value, share.guard)
+
+
+def opened(builder: Builder, share: Share) -> Share:
+    """The share without a guard that is known to hold everywhere."""
+    marks = None if share.guard is None else builder.marks(share.guard)
+    return share if marks is None or not marks.all() else Share(share.address, share.value)
 
 
 def repeats(address: Address) -> bool:
@@ -71,6 +99,19 @@ def separated(builder: Builder, size: int, shares: Sequence[Share]) -> list[Shar
     return [whole(builder, size, shares)]
 
 
+def upright(builder: Builder, size: int, share: Share) -> Share:
+    """A share of places that a table tells, in their own order if they are all of a stretch, or most of the node.
+
+    Operands are then read in order, together with those of other shares.
+    """
+    if not isinstance(share.address, Table):
+        return share
+    share = _gathered(share)
+    if isinstance(share.address, Table) and share.address.points >= MOST * size:
+        return whole(builder, size, [share])
+    return share
+
+
 def whole(builder: Builder, size: int, shares: Sequence[Share]) -> Share:
     """All shares added up to one that covers the node."""
     shares = _merged(builder, [share for share in shares if share.address.points])
@@ -81,15 +122,21 @@ def whole(builder: Builder, size: int, shares: Sequence[Share]) -> Share:
         everywhere = contiguous((size,))
         zeros = Load(builder.zeros(size), everywhere)
         return Share(everywhere, zeros, zeros)
-    if any(repeats(share.address) for share in shares):
-        return _ranges(builder, size, shares)
+    several = [share for share in shares if repeats(share.address)]
+    if several:
+        once = [share for share in shares if not repeats(share.address)]
+        shares = [*once, *_summed_up(builder, size, several)]
+        if len(shares) == 1 and covers(shares[0].address, size):
+            return shares[0]
     if not _are_disjoint(size, shares):
         for parts in (shares, _unstacked(shares)):
             cells = cells_of(size, [share.address for share in parts])
             if cells is not None:
                 return _of_cells(builder, size, parts, cells)
     layers = _layers(size, shares)
-    return _ranges(builder, size, shares) if layers is None else _added(builder, size, layers)
+    if layers is None:
+        return _ranges(builder, size, shares)
+    return _added(builder, size, layers)
 
 
 def _merged(builder: Builder, shares: Sequence[Share]) -> list[Share]:
@@ -100,12 +147,18 @@ def _merged(builder: Builder, shares: Sequence[Share]) -> list[Share]:
         if other is None:
             known[share.address.key] = share
             continue
-        box = share.address.box
-        guard = None
-        if other.guard is not None and share.guard is not None:
-            guard = builder.map("logical_or", box, other.guard, share.guard)
-        known[share.address.key] = Share(share.address, builder.map("add", box, other.value, share.value), guard)
+        known[share.address.key] = _both(builder, other, share)
     return list(known.values())
+
+
+def _both(builder: Builder, one: Share, other: Share) -> Share:
+    """Two shares of the same places, added up."""
+    box, guard, is_clean = one.address.box, one.guard, one.is_clean and other.is_clean
+    if guard is None or other.guard is None or guard.key != other.guard.key:
+        one, other, is_clean = cleaned(builder, one), cleaned(builder, other), True
+        open_one = guard is None or other.guard is None
+        guard = None if open_one else builder.either(box, guard, other.guard)  # type: ignore[arg-type]
+    return Share(one.address, builder.map("add", box, one.value, other.value), guard, is_clean)
 
 
 def _are_disjoint(size: int, shares: Sequence[Share]) -> bool:
@@ -135,6 +188,7 @@ def _without_repetition(builder: Builder, share: Share) -> Share:
     still = [d for d, (n, s) in enumerate(zip(address.box, address.strides, strict=True)) if s == 0 and n > 1]
     if not still:
         return share
+    share = cleaned(builder, share)
     moving = [d for d in range(len(address.box)) if d not in still]
     kept = Affine(tuple(address.box[d] for d in moving), address.offset, tuple(address.strides[d] for d in moving))
     return Share(kept, _summed(builder, share.value, moving, still))
@@ -142,21 +196,67 @@ def _without_repetition(builder: Builder, share: Share) -> Share:
 
 def _summed(builder: Builder, value: Load, moving: list[int], still: list[int]) -> Load:
     """Sums over some dimensions; one along which all numbers are the same becomes a factor."""
+    value, factors = _factored(builder, value, still)
     address = value.address
     factor = 1
     if isinstance(address, Affine):
         same = [d for d in still if address.strides[d] == 0]
         factor = prod(address.box[d] for d in same)
-        still = [d for d in still if d not in same]
-        axes = (*moving, *still)
+        rest = [d for d in still if d not in same]
+        axes = (*moving, *rest)
         box = tuple(address.box[d] for d in axes)
         load = Load(value.node, Affine(box, address.offset, tuple(address.strides[d] for d in axes)))
     else:
+        rest = still
         load = Load(value.node, permuted(address, (*moving, *still)))
     box = load.address.box[: len(moving)]
-    if still:
-        load = Load(builder.graph.sum(load.address.box, load, len(still)), contiguous(box))
-    return load if factor == 1 else builder.times(box, load, builder.number(float(factor), box))
+    if rest:
+        load = Load(builder.graph.sum(load.address.box, load, len(rest)), contiguous(box))
+    load = load if factor == 1 else builder.times(box, load, builder.number(float(factor), box))
+    for name, loads in reversed(factors):
+        load = builder.map(name, box, load, *(_along(other, moving) for other in loads))
+    return load
+
+
+_Factor = tuple[str, tuple[Load, ...]]
+
+
+def _factored(builder: Builder, value: Load, still: list[int], depth: int = 4) -> tuple[Load, list[_Factor]]:
+    """What a value is without factors and divisors that are the same along some dimensions; and these, the last first.
+
+    They come out of sums over these dimensions: a product for each sum is done in the place of one for each term.
+    """
+    node, box = value.node, value.address.box
+    name = "" if node.primitive is None else node.primitive.name
+    if depth == 0 or name not in ("multiply", "divide", "negative"):
+        return value, []
+    loads = [read(load, value.address) for load in node.loads]
+    for k in reversed(range(len(loads) if name == "multiply" else 0)):
+        if _is_still(loads[k].address, still):
+            inner, factors = _factored(builder, loads[1 - k], still, depth - 1)
+            return inner, [("multiply", (loads[k],)), *factors]
+    inner, factors = _factored(builder, loads[0], still, depth - 1)
+    if name == "negative":
+        return (inner, [("negative", ()), *factors]) if factors else (value, [])
+    if name == "divide":
+        return (inner, [("divide", (loads[1],)), *factors]) if _is_still(loads[1].address, still) else (value, [])
+    other, further = _factored(builder, loads[1], still, depth - 1)
+    if not factors and not further:
+        return value, []
+    return builder.map("multiply", box, inner, other), [*factors, *further]
+
+
+def _is_still(address: Address, dimensions: list[int]) -> bool:
+    """Whether an address stays where it is along some dimensions."""
+    return isinstance(address, Affine) and not any(address.strides[d] for d in dimensions)
+
+
+def _along(load: Load, dimensions: list[int]) -> Load:
+    """What is read along some dimensions, at the first point of the others."""
+    address = load.address
+    assert isinstance(address, Affine)
+    box, strides = (tuple(numbers[d] for d in dimensions) for numbers in (address.box, address.strides))
+    return Load(load.node, Affine(box, address.offset, strides))
 
 
 def _in_order(share: Share) -> Share:
@@ -173,7 +273,8 @@ def _in_order(share: Share) -> Share:
     axes = tuple(sorted(range(len(address.box)), key=address.strides.__getitem__, reverse=True))
     turned = permuted(address, axes)
     value = Load(value.node, permuted(value.address, axes))
-    return Share(turned, value, None if guard is None else Load(guard.node, permuted(guard.address, axes)))
+    guard = None if guard is None else Load(guard.node, permuted(guard.address, axes))
+    return Share(turned, value, guard, share.is_clean)
 
 
 def _gathered(share: Share) -> Share:
@@ -190,8 +291,7 @@ def _gathered(share: Share) -> Share:
     if inverse.min() < 0:
         return share
     where = recognised(inverse.reshape(address.box))
-    guard = None if share.guard is None else read(share.guard, where)
-    return Share(part(address.box, low), read(share.value, where), guard)
+    return share.at(part(address.box, low), where)
 
 
 def _unstacked(shares: Sequence[Share]) -> list[Share]:
@@ -208,8 +308,7 @@ def _unstacked(shares: Sequence[Share]) -> list[Share]:
         rest = c_strides(box)
         for k in range(box[0]):
             where = Affine(box[1:], k * rest[0], rest[1:])
-            guard = None if share.guard is None else read(share.guard, where)
-            found.append(Share(composed(address, where), read(share.value, where), guard))
+            found.append(share.at(composed(address, where), where))
     return sorted(found, key=lambda share: -share.address.points)
 
 
@@ -237,42 +336,50 @@ def _layers(size: int, shares: Sequence[Share]) -> list[_Layer] | None:
 def _added(builder: Builder, size: int, layers: list[_Layer]) -> Share:
     """Layers joined, and added up."""
     everywhere = contiguous((size,))
+    (_, only), single = layers[0], len(layers) == 1
+    if not single:
+        layers = [(seen, [cleaned(builder, share) for share in members]) for seen, members in layers]
     total: Load | None = None
     for _, members in layers:
         value = _layer(builder, size, members)
         total = value if total is None else builder.map("add", (size,), total, value)
     assert total is not None
-    covered = np.logical_or.reduce([seen for seen, _ in layers])
-    (_, only), single = layers[0], len(layers) == 1
-    guard: Load | None = None
-    if single and any(share.guard is not None for share in only):
-        guarded = [Share(s.address, s.guard or builder.number(1.0, s.address.box), None) for s in only]
-        guard = _layer(builder, size, guarded)
-    elif not covered.all():
-        guard = Load(builder.graph.constant(covered.astype(np.float64)), everywhere)
-    return Share(everywhere, total, guard)
+    if single:
+        return Share(everywhere, total, _guard(builder, size, only), all(share.is_clean for share in only))
+    covered = np.zeros(size, dtype=np.bool_)
+    for _, members in layers:
+        for share in members:
+            places, marks = share.address.table(), _marks(builder, share)
+            covered[places if marks is None else places[marks]] = True
+    return Share(everywhere, total, None if covered.all() else builder.mask(covered))
+
+
+def _guard(builder: Builder, size: int, shares: Sequence[Share]) -> Load | None:
+    """Where shares of different places count; None for everywhere."""
+    covered = np.zeros(size, dtype=np.bool_)
+    for share in shares:
+        marks = _marks(builder, share)
+        if marks is None:
+            ones = [s.guard or builder.number(1.0, s.address.box) for s in shares]
+            return _layer(builder, size, [Share(s.address, one) for s, one in zip(shares, ones, strict=True)])
+        covered[share.address.table()] = marks
+    return None if covered.all() else builder.mask(covered)
+
+
+def _marks(builder: Builder, share: Share) -> npt.NDArray[np.bool_] | None:
+    """Which points of a share count, if that is known."""
+    return np.ones(share.address.points, dtype=np.bool_) if share.guard is None else builder.marks(share.guard)
 
 
 def _of_cells(builder: Builder, size: int, shares: Sequence[Share], cells: Sequence[Cell]) -> Share:
     """Shares added up cell by cell."""
     everywhere = contiguous((size,))
-    pieces, guards, is_open = [], [], sum(cell.address.points for cell in cells) == size
+    totals = []
     for cell in cells:
-        box = cell.address.box
-        parts = [
-            Share(cell.address, read(shares[k].value, where), _read(shares[k].guard, where))
-            for k, where in cell.members
-        ]
-        (total,) = _merged(builder, parts)
-        pieces.append(Piece(cell.address, total.value))
-        guards.append(Piece(cell.address, total.guard or builder.number(1.0, box)))
-        is_open = is_open and total.guard is None
-    value = Load(builder.graph.join(size, tuple(pieces)), everywhere)
-    return Share(everywhere, value, None if is_open else Load(builder.graph.join(size, tuple(guards)), everywhere))
-
-
-def _read(load: Load | None, where: Address) -> Load | None:
-    return None if load is None else read(load, where)
+        (total,) = _merged(builder, [shares[k].at(cell.address, where) for k, where in cell.members])
+        totals.append(total)
+    value = Load(builder.graph.join(size, tuple(Piece(t.address, t.value) for t in totals)), everywhere)
+    return Share(everywhere, value, _guard(builder, size, totals), all(total.is_clean for total in totals))
 
 
 def _layer(builder: Builder, size: int, members: list[Share]) -> Load:
@@ -282,20 +389,26 @@ def _layer(builder: Builder, size: int, members: list[Share]) -> Load:
     return Load(node, contiguous((size,)))
 
 
+def _summed_up(builder: Builder, size: int, shares: Sequence[Share]) -> list[Share]:
+    """Shares that meet places several times, without that: each by itself if they lie mostly apart, or together."""
+    distinct = sum(len(np.unique(share.address.table())) for share in shares)
+    parts = [[share] for share in shares] if APART * distinct <= size else [shares]
+    return [_ranges(builder, size, part) for part in parts]
+
+
 def _ranges(builder: Builder, size: int, shares: Sequence[Share]) -> Share:
-    """Everything side by side, sorted by place, and summed over the range of each place."""
-    values = [builder.flat(share.value) for share in shares]
+    """Everything that counts side by side, sorted by place, and summed over the range of each place."""
+    shares = [share if _marks(builder, share) is not None else cleaned(builder, share) for share in shares]
+    values = [share.value for share in shares]
     places = np.concatenate([np.asarray(share.address.table(), dtype=np.int64) for share in shares])
-    order = np.argsort(places, kind="stable")
-    counts = np.bincount(places, minlength=size)
+    marks = [_marks(builder, share) for share in shares]
+    counts = [np.ones(s.address.points, dtype=np.bool_) if m is None else m for s, m in zip(shares, marks, strict=True)]
+    points = np.flatnonzero(np.concatenate(counts))
+    order, distinct, indptr = grouped(places[points])
     beside = values[0] if len(values) == 1 else Load(_side_by_side(builder, values), contiguous((len(places),)))
-    load = read(beside, table((len(order),), order))
-    node = builder.graph.sum((len(order),), load, indptr=np.concatenate([[0], np.cumsum(counts)]))
-    everywhere = contiguous((size,))
-    if counts.all():
-        return Share(everywhere, Load(node, everywhere))
-    mask = builder.graph.constant((counts > 0).astype(np.float64))
-    return Share(everywhere, Load(node, everywhere), Load(mask, everywhere))
+    load = read(beside, recognised(points[order]))
+    node = builder.graph.sum((len(order),), load, indptr=indptr)
+    return Share(recognised(distinct), Load(node, contiguous((len(distinct),))))
 
 
 def _side_by_side(builder: Builder, values: list[Load]) -> Node:

@@ -101,6 +101,9 @@ class _Pushing:
     def _read(self, load: Load) -> _Term:
         known = self.known[load.node.index]
         guard = None if known.guard is None or not self.guarded else Load(known.guard, load.address)
+        marks = None if guard is None else self.builder.marks(guard)
+        if marks is not None and marks.all():
+            guard = None
         return _Term(Load(known.node, seeded(load.address, self.seeds)), guard)
 
     def _map(self, node: Node) -> _Tangent | None:
@@ -177,7 +180,7 @@ class _Pushing:
         for term in terms[1:]:
             value = self.builder.map("add", self._wide(box), value, term.value)
             one_open = guard is None or term.guard is None
-            guard = None if one_open else self.builder.map("logical_or", box, guard, term.guard)  # type: ignore[arg-type]
+            guard = None if one_open else self.builder.either(box, guard, term.guard)  # type: ignore[arg-type]
         return _Tangent(
             self.builder.owned(self._wide(box), value), None if guard is None else self.builder.owned(box, guard)
         )
@@ -221,20 +224,26 @@ class _Pushing:
         return graph.sum((order.points,), read(self.builder.flat(value), order), indptr=indptr)
 
     def _join(self, node: Node) -> _Tangent:
-        pieces, guards, covered = [], [], 0
-        for piece in node.pieces:
-            if piece.load.node.index not in self.known:
-                continue
-            term = self._read(piece.load)
-            pieces.append(Piece(seeded(piece.store, self.seeds), term.value, piece.site))
-            ones = self.builder.number(1.0, piece.store.box)
-            guards.append(Piece(piece.store, term.guard or ones, piece.site))
-            covered += piece.store.points if term.guard is None else 0
-        graph = self.builder.graph
-        value = graph.join(node.size * (self.seeds or 1), tuple(pieces))
-        if covered == node.size or not self.guarded:
-            return _Tangent(value, None)
-        return _Tangent(value, graph.join(node.size, tuple(guards)))
+        terms = [(p, self._read(p.load)) for p in node.pieces if p.load.node.index in self.known]
+        pieces = tuple(Piece(seeded(piece.store, self.seeds), term.value, piece.site) for piece, term in terms)
+        value = self.builder.graph.join(node.size * (self.seeds or 1), pieces)
+        return _Tangent(value, self._guard_of_join(node, terms) if self.guarded else None)
+
+    def _guard_of_join(self, node: Node, terms: list[tuple[Piece, _Term]]) -> Node | None:
+        """Where pieces with a tangent lie, and count."""
+        marks = np.zeros(node.size, dtype=np.bool_)
+        for piece, term in terms:
+            known = True if term.guard is None else self.builder.marks(term.guard)
+            if known is None:
+                break
+            marks[piece.store.table()] = known
+        else:
+            return None if marks.all() else self.builder.mask(marks).node
+        guards = [
+            Piece(piece.store, term.guard or self.builder.number(1.0, piece.store.box), piece.site)
+            for piece, term in terms
+        ]
+        return self.builder.graph.join(node.size, tuple(guards))
 
 
 def _exchange(primitive: Primitive, node: Node) -> tuple[int, ...] | None:
