@@ -18,7 +18,7 @@ from __future__ import annotations
 import operator
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 from itertools import pairwise
 from typing import TypeAlias
@@ -33,6 +33,7 @@ from coloring.demand import Colors
 from coloring.distinct import distinct
 from coloring.pattern import Index, Pattern
 from coloring.transposition import distribute, even_groups, even_shares, fillers, settle
+from coloring.workers import workers
 
 Task: TypeAlias = tuple[tuple[int, int], Future[int]]
 
@@ -87,7 +88,7 @@ def as_threads(threads: int, call: str) -> int:
 def _behind_rows(graph: BipartiteGraph) -> Colors:
     """Color while a second thread writes range after range of the rows to their columns."""
     pattern = graph.pattern
-    with ThreadPoolExecutor(1) as pool:
+    with workers(1, beside=True) as pool:
         # Memory is handed out page by page when it is first written to, which takes as long as to count the entries.
         touched = pool.submit(np.full_like, pattern.indices, 0)
         pointers = graph.pointers
@@ -101,10 +102,10 @@ def _behind_rows(graph: BipartiteGraph) -> Colors:
 
 def _by_buckets(graph: BipartiteGraph, threads: int) -> Colors:
     """Color bucket after bucket while others settle the next ones."""
-    with ThreadPoolExecutor(threads) as pool:
+    with workers(threads, beside=False) as pool:
         buckets = distribute(graph.pattern, threads, pool.map)
     transpose_some = partial(settle, buckets)
-    with ThreadPoolExecutor(threads - 1) as pool:
+    with workers(threads - 1, beside=True) as pool:
         groups = pairwise(even_groups(buckets, RANGES))
         tasks = [(bounds, pool.submit(transpose_some, *bounds)) for bounds in groups]
         colors = _follow(_progress(graph, buckets.pointers, buckets.rows), tasks, transpose_some, deque.popleft)

@@ -9,7 +9,6 @@ on each other: threads share them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -20,6 +19,7 @@ import numpy.typing as npt
 from coloring.compiled import Ints, compiled, unsigned
 from coloring.distinct import distinct
 from coloring.pattern import Index, Pattern
+from coloring.workers import workers
 
 # Columns of a bucket, as a power of two: their counters stay in the fastest cache. More of them where there would be
 # too many buckets to be written to at a time.
@@ -61,7 +61,7 @@ def transpose(pattern: Pattern, threads: int = 1) -> tuple[Index, Index]:
         buckets = distribute(pattern, threads, map)
         settle(buckets, 0, buckets.number)
         return buckets.pointers, buckets.rows
-    with ThreadPoolExecutor(threads) as pool:
+    with workers(threads, beside=False) as pool:
         buckets = distribute(pattern, threads, pool.map)
         list(pool.map(lambda bounds: settle(buckets, *bounds), pairwise(even_groups(buckets, threads))))
     return buckets.pointers, buckets.rows

@@ -21,6 +21,9 @@ from kernels.shape import Kind, Unsigned, kind_of, pad, unsigned
 from kernels.step import Access
 from kernels.stretches import cuts_of
 
+WIDE, MOST_ACROSS = 8, 8
+"""Rows from which on, and sums up to which, neighbouring rows are added up side by side."""
+
 
 @dataclass(frozen=True, eq=False)
 class Merged:
@@ -81,6 +84,9 @@ class MergedShape:
         How many of them are over points.
     loads, stores : tuple of (int, int)
         The slot of the buffer, and the address.
+    across : bool
+        Whether neighbouring rows are added up side by side: the last of the dimensions of an address over points is
+        that of the rows then, and the one before it is summed.
     kernel : Kernel
     """
 
@@ -92,6 +98,7 @@ class MergedShape:
     over_points: int
     loads: tuple[tuple[int, int], ...]
     stores: tuple[tuple[int, int], ...]
+    across: bool
     kernel: Kernel = field(compare=False, repr=False)
 
 
@@ -128,6 +135,9 @@ def lower_merged(merged: Merged) -> LoweredMerged:
     # A buffer that several results go to is as many arguments: so the compiler knows that their places are apart.
     slots = (*read, *(access.buffer for access in merged.stores))
     over_points, load_places = _distinct(merged.loads, points)
+    across = len(sums) == 1 and rows[-1] >= WIDE and len(merged.stores) <= MOST_ACROSS and _lie_side_by_side(over_points)
+    if across:
+        over_points = [_exchanged(address) for address in over_points]
     over_rows, store_places = _distinct(merged.stores, rows)
     tabled = () if ragged else tuple(a for a in (*over_points, *over_rows) if isinstance(a, Table))
     cuts = cuts_of(tabled, rows[0])
@@ -143,6 +153,7 @@ def lower_merged(merged: Merged) -> LoweredMerged:
         len(over_points),
         tuple((read.index(a.buffer), place) for a, place in zip(merged.loads, load_places, strict=True)),
         tuple((len(read) + t, len(over_points) + place) for t, place in enumerate(store_places)),
+        across,
         merged.kernel,
     )
     numbers = [len(cuts) - 1]
@@ -153,6 +164,20 @@ def lower_merged(merged: Merged) -> LoweredMerged:
     tables = [unsigned(cells[0].places) for cells in found if isinstance(cells[0], Table)]
     tables += [] if merged.indptr is None else [unsigned(merged.indptr)]
     return LoweredMerged(shape, np.array(numbers, dtype=np.int64).view(np.uint64), tuple(tables), slots, rows[0])
+
+
+def _lie_side_by_side(addresses: Sequence[Address]) -> bool:
+    """Whether neighbouring rows read neighbouring numbers, or the same ones, and not all of them the same."""
+    steps = [address.strides[-2] if isinstance(address, Affine) else -1 for address in addresses]
+    return 1 in steps and set(steps) <= {0, 1}
+
+
+def _exchanged(address: Address) -> Address:
+    """The address with its last two dimensions exchanged."""
+    assert isinstance(address, Affine)
+    *box, rows, terms = address.box
+    *strides, along_rows, along_terms = address.strides
+    return Affine((*box, terms, rows), address.offset, (*strides, along_terms, along_rows))
 
 
 def _distinct(accesses: Sequence[Access], box: tuple[int, ...]) -> tuple[list[Address], list[int]]:

@@ -12,6 +12,31 @@ from kernels.merged import MergedShape
 from kernels.numba_printer import HEADER, expression_lines
 from kernels.source import Source, read_only
 
+BLOCK = 64
+"""Points whose numbers are fetched from places all over before anything is computed with them."""
+
+MOST_FETCHED = 24
+"""Numbers that are fetched, or put somewhere, for each point in a block."""
+
+BESIDE = 256
+"""Rows whose sums are added up side by side: as many accumulators for each sum are near at hand."""
+
+SLOW = 4
+"""Weight of operations that take much longer one by one than in vectors."""
+
+
+def fetches(shape: MergedShape) -> bool:
+    """Whether numbers are fetched a block at a time.
+
+    Where they lie all over, compilers take point after point, and compute each quotient and root by itself. So fetching
+    and computing are loops of their own: the second one has vector instructions.
+    """
+    far = [shape.kinds[place] for _, place in {*shape.loads, *shape.stores}]
+    count = sum(kind not in ("unit", "still") for kind in far)
+    is_slow = any(i.operation is not None and i.operation.weight >= SLOW for i in shape.kernel.instructions)
+    has_sums = shape.indptr_bits or shape.sum_dims
+    return not has_sums and is_slow and 0 < count <= MOST_FETCHED
+
 
 def print_merged(shape: MergedShape) -> Source:
     """The function that runs merged launches of this shape."""
@@ -50,8 +75,17 @@ class _Body:
     def lines(self) -> list[str]:
         """All statements."""
         shape = self.shape
+        blocks = fetches(shape)
+        if blocks:
+            self._rooms()
+        if shape.across:
+            for t in range(len(shape.stores)):
+                self._emit(f"t{t} = np.empty({BESIDE})")
         self._open("for c in range(g[0]):")
         self._cell()
+        if blocks or shape.across:
+            (self._in_blocks if blocks else self._across)()
+            return self._lines
         self._open("for i0 in range(max(np.uint64(start), low), min(np.uint64(stop), high)):")
         self._loops(range(1, shape.row_dims))
         row_depth = self._depth
@@ -65,6 +99,73 @@ class _Body:
         self._depth = row_depth
         self._row()
         return self._lines
+
+    def _rooms(self) -> None:
+        """Room for what is fetched, and for what is put somewhere."""
+        shape = self.shape
+        self.fetched = [k for k, (_, place) in enumerate(shape.loads) if shape.kinds[place] not in ("unit", "still")]
+        self.put = [t for t, (_, place) in enumerate(shape.stores) if shape.kinds[place] != "unit"]
+        for name in [f"r{k}" for k in self.fetched] + [f"s{t}" for t in self.put]:
+            self._emit(f"{name} = np.empty({BLOCK})")
+
+    def _in_blocks(self) -> None:
+        """The points of the last dimension, some at a time."""
+        shape = self.shape
+        loop, depth = self._blocks(BLOCK), self._depth
+        slots, where = [slot for slot, _ in shape.loads], [self.places[place] for _, place in shape.loads]
+        last = shape.row_dims - 1
+        if self.fetched:
+            self._open(loop)
+            for k in self.fetched:
+                self._emit(f"r{k}[i{last} - a] = b{slots[k]}[{where[k]}]")
+            self._depth = depth
+        self._open(loop)
+        room = {k: f"v{k} = r{k}[i{last} - a]" for k in self.fetched}
+        for line in expression_lines(shape.kernel, shape.kernel.outputs, slots, where):
+            name = line.split(" ", 1)[0]
+            self._emit(room.get(int(name[1:]), line))
+        results = [f"v{output}" for output in shape.kernel.outputs]
+        for t, (slot, place) in enumerate(shape.stores):
+            target = f"s{t}[i{last} - a]" if t in self.put else f"b{slot}[{self.places[place]}]"
+            self._emit(f"{target} = {results[t]}")
+        self._depth = depth
+        if self.put:
+            self._open(loop)
+            for t in self.put:
+                slot, place = shape.stores[t]
+                self._emit(f"b{slot}[{self.places[place]}] = s{t}[i{last} - a]")
+
+    def _blocks(self, size: int) -> str:
+        """Open the loops up to that over blocks of the last dimension of the rows; the head of that over a block."""
+        last = self.shape.row_dims - 1
+        first, stop = "max(np.uint64(start), low)", "min(np.uint64(stop), high)"
+        if last:
+            self._open(f"for i0 in range({first}, {stop}):")
+            self._loops(range(1, last))
+            first, stop = "np.uint64(0)", f"n{last}"
+        self._emit(f"first, end = {first}, {stop}")
+        self._emit(f"count = (max(first, end) - first + np.uint64({size - 1})) // np.uint64({size})")
+        self._open("for k in range(count):")
+        self._emit(f"a = first + k * np.uint64({size})")
+        self._emit(f"b = min(a + np.uint64({size}), end)")
+        return f"for i{last} in range(a, b):"
+
+    def _across(self) -> None:
+        """Sums of neighbouring rows side by side, each in its order."""
+        last, sums = self.shape.row_dims - 1, range(len(self.shape.stores))
+        loop, depth = self._blocks(BESIDE), self._depth
+        self._open(loop)
+        for t in sums:
+            self._emit(f"t{t}[i{last} - a] = 0.0")
+        self._depth = depth
+        self._open(f"for i{last + 1} in range(n{last + 1}):")
+        self._open(loop)
+        self._expression()
+        for t in sums:
+            self._emit(f"t{t}[i{last} - a] += v{self.shape.kernel.outputs[t]}")
+        self._depth = depth
+        self._open(loop)
+        self._store([f"t{t}[i{last} - a]" for t in sums])
 
     def _emit(self, line: str) -> None:
         self._lines.append("    " * self._depth + line)
@@ -103,23 +204,32 @@ class _Body:
         """Loop variables that an address depends on."""
         if self.shape.indptr_bits:
             return ["i0"] if rows else ["p"]
-        return [f"i{axis}" for axis in range(self.shape.row_dims if rows else self.dims)]
+        axes = [f"i{axis}" for axis in range(self.shape.row_dims if rows else self.dims)]
+        if self.shape.across and not rows:
+            axes[-2:] = axes[:-3:-1]
+        return axes
 
-    def _point(self) -> None:
+    def _expression(self) -> None:
+        """Load, and compute."""
         shape = self.shape
         for k in range(shape.over_points):
             self._emit(f"w{k} = {self.places[k]}")
         slots, where = [slot for slot, _ in shape.loads], [f"w{place}" for _, place in shape.loads]
         for line in expression_lines(shape.kernel, shape.kernel.outputs, slots, where):
             self._emit(line)
+
+    def _point(self) -> None:
+        self._expression()
         if self.sums:
-            for t, output in enumerate(shape.kernel.outputs):
+            for t, output in enumerate(self.shape.kernel.outputs):
                 self._emit(f"t{t} += v{output}")
 
     def _row(self) -> None:
         """Store the results; without sums still within the point."""
+        self._store([f"t{t}" if self.sums else f"v{output}" for t, output in enumerate(self.shape.kernel.outputs)])
+
+    def _store(self, results: list[str]) -> None:
         shape = self.shape
-        results = [f"t{t}" if self.sums else f"v{output}" for t, output in enumerate(shape.kernel.outputs)]
         for k in sorted({place for _, place in shape.stores}):
             self._emit(f"w{k} = {self.places[k]}")
         for (slot, place), result in zip(shape.stores, results, strict=True):

@@ -24,7 +24,8 @@ from kernels.source import Source, read_only
 Index = npt.NDArray[Any]  # int32 or int64, all those of a pool alike
 Ints = npt.NDArray[np.int64]
 
-_HEADER = f"from typing import Any\n\nimport numpy as np\n\nONE = np.uint64(1)\nSHORT = {symbolic_loops.SHORT}\n\n\n"
+_NUMBERS = f"ONE = np.uint64(1)\nSHORT = {symbolic_loops.SHORT}\nAHEAD = {symbolic_loops.AHEAD}\n"
+_HEADER = f"from typing import Any\n\nimport numpy as np\n\n{_NUMBERS}\n\n"
 
 
 class RowPool:
@@ -93,7 +94,7 @@ class RowPool:
         """
         count, dtype, rows = len(bounds) - 1, self.columns.dtype, (terms, starts, lengths)
         begins, ends = np.empty(count, dtype=dtype), np.empty(count, dtype=dtype)
-        state = np.array([self.end, self._stamp, 0, 0, int(share), self.units])
+        state = np.array([self.end, self._stamp, 0, 0, int(share), self.units, 0])
         while state[2] < count:
             arrays = (bounds, *rows, self._marks(), state, begins, ends, self.columns)
             _call("unite_rows", int(state[2]), count, arrays)
@@ -225,7 +226,7 @@ _WIDE = frozenset(["bounds", "mark", "count", "state", "first", "last", "slots"]
 
 def _call(name: str, start: int, stop: int, arrays: tuple[Any, ...]) -> None:
     """Run a loop; tables of indices are taken as unsigned numbers, for which compiled code tests no sign."""
-    names = list(inspect.signature(getattr(symbolic_loops, name)).parameters)[2:]
+    names = _names(name)
     narrow = next(a.dtype for n, a in zip(names, arrays, strict=True) if n not in _WIDE)
     function = _function(name, f"uint{8 * narrow.itemsize}")
     unsigned = [
@@ -236,11 +237,17 @@ def _call(name: str, start: int, stop: int, arrays: tuple[Any, ...]) -> None:
 
 
 @cache
+def _names(name: str) -> tuple[str, ...]:
+    """What a loop takes, after the range that it goes through."""
+    return tuple(inspect.signature(getattr(symbolic_loops, name)).parameters)[2:]
+
+
+@cache
 def _function(name: str, narrow: str) -> Callable[..., None]:
     """The compiled loop for indices of some type."""
     loop = getattr(symbolic_loops, name)
     types = ["int64", "int64"]
-    for parameter in list(inspect.signature(loop).parameters)[2:]:
+    for parameter in _names(name):
         number = "int64" if parameter in _WIDE else narrow
         types.append(read_only(number) if parameter in _READ else f"{number}[::1]")
     parts = (_sort(narrow),) if name in ("unite_rows", "pair_rows") else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from operator import itemgetter
@@ -96,6 +97,7 @@ class Analysis:
         self._given_pattern = pattern
         self._made: dict[str, Any] = {}
         self._lock = RLock()
+        self._locks: defaultdict[str, Any] = defaultdict(RLock)
 
     @property
     def sparsity(self) -> Sparsity:
@@ -218,9 +220,14 @@ class Analysis:
         return [made for stage, made in tuple(self._made.items()) if stage.startswith("coloring")]
 
     def once(self, stage: str, make: Callable[[], T]) -> T:
-        """Make something at the first call, whatever the number of threads, and note the time that it took."""
+        """Make something at the first call, whatever the number of threads, and note the time that it took.
+
+        Several stages may be at work at the same time: none is needed by one that it needs itself.
+        """
         if stage not in self._made:
             with self._lock:
+                lock = self._locks[stage]
+            with lock:
                 if stage not in self._made:
                     start = perf_counter()
                     self._made[stage] = make()

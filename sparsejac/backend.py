@@ -91,6 +91,12 @@ class Backend:
                 self.compile_seconds += perf_counter() - start
             return self._compiled
 
+    def buys_at_once(self, variants: tuple[Task, ...], seeds: int = 1, others: float = 0.0) -> bool:
+        """Whether the first run is going to be compiled; parameters as of `compiled`."""
+        if self.name != "auto":
+            return self.name == "numba"
+        return sum(self._estimate(variant, seeds) for variant in variants) + others > COMPILE_SECONDS
+
     def ready(self, variants: tuple[Task, ...]) -> Executor:
         """The executor that was chosen, with these variants compiled."""
         with self._lock:

@@ -20,6 +20,8 @@ def same_bits(one: Floats, other: Floats) -> bool:
     >>> same_bits(np.array([np.nan]), np.array([np.nan])), same_bits(np.array([0.0]), np.array([-0.0]))
     (True, False)
     """
+    if one is other:
+        return True
     if len(one) != len(other):
         return False
     a, b = one.view(np.int64), other.view(np.int64)

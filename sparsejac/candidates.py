@@ -229,8 +229,12 @@ class Candidates(Analysis):
     def _cheapest(self) -> str:
         """Take the cheapest strategy; nothing is colored where the fewest colors expected already lose."""
         chosen, seconds = "identity", np.inf
+        if self.hessian is None and "elimination" in self.usable and not self._is_too_deep("elimination"):
+            outline = self._outline(self.strategies["elimination"])
+            if outline is not None:
+                outline.begin()  # another thread may be looking for the pattern
         for name in self.usable:
-            too_deep = name == "elimination" and len(self.schedule.launches) > MOST_LAUNCHES
+            too_deep = self._is_too_deep(name)
             if self.strategies[name].problem is None and not too_deep and not self._is_beaten(name, chosen):
                 predicted = self.predict(name)
                 if predicted.bytes <= MEMORY_LIMIT and predicted.seconds < seconds:
@@ -245,6 +249,9 @@ class Candidates(Analysis):
             if predicted.seconds < seconds:
                 chosen, seconds = name, predicted.seconds
         return chosen
+
+    def _is_too_deep(self, name: str) -> bool:
+        return name == "elimination" and len(self.schedule.launches) > MOST_LAUNCHES
 
     def _is_beaten(self, name: str, chosen: str) -> bool:
         """Whether elimination needs no prediction, which takes long for Programs with cuts: elements have none."""

@@ -15,6 +15,7 @@ from kernels.entry import DONE, FLIPPED, OVERLAP
 from kernels.lazy import load
 from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Schedule
+from sparsejac.ahead import begin
 from sparsejac.buffer_sets import BufferSets
 from sparsejac.candidates import MEMORY_LIMIT, Candidates
 from sparsejac.dead_branches import has_branches, without_dead_branches
@@ -27,7 +28,7 @@ from sparsejac.options import BackendName
 from sparsejac.options import StrategyName as StrategyName
 from sparsejac.parts import Parts
 from sparsejac.pattern import Pattern, entry_numbers
-from sparsejac.sparsity import Sparsity, detect
+from sparsejac.sparsity import Sparsity, count_partials, detect
 from sparsejac.strategies.identity import IDENTITY
 from sparsejac.strategies.protocol import Prepared
 from sparsejac.zeros import Known
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from sparsejac.symmetric import HessianOf
 
 FloatArray = npt.NDArray[np.float64]
+
+AHEAD = 2_000_000
+"""Local partials from which set-up is begun before it is asked for: a tenth of a second, or more."""
 
 _TIMED = 10
 _WARM = 2
@@ -112,6 +116,28 @@ class Engine(Candidates):
                 self.seconds.update(winner.seconds)
                 self.backend, self._evaluated, self._fused = winner.backend, winner._evaluated, winner._fused
                 self._winner, self._untimed = winner.requested, 0
+
+    def begin(self, inputs: Sequence[FloatArray]) -> None:
+        """Do in other threads, if it is much work, what the first Jacobian needs.
+
+        Parameters
+        ----------
+        inputs : sequence of array
+            As of `value`; of these, only constants are read.
+        """
+        works_ahead = self.requested in ("auto", "elimination") and self.hessian is None and not self._is_given
+        if works_ahead and count_partials(self.schedule) >= AHEAD:
+            begin(lambda: self.sparsity, lambda: self.linear or self._prepare_all(inputs))
+
+    def _prepare_all(self, inputs: Sequence[FloatArray]) -> None:
+        """Index arrays, code that is going to be bought by the first Jacobian, and what hangs on constants alone."""
+        prepared, coloring, parts = self.prepared, self.coloring, self.parts_for(self.strategy)
+        backend, colors = self.running, coloring.num_colors if coloring else 1
+        if self.pattern_checked and backend.buys_at_once(prepared.variants, colors, prepared.interpreted):
+            compiled = backend.compiled(prepared.variants, colors, prepared.interpreted)
+            fused = None if compiled is None else self._fuse(prepared, compiled, parts)
+            if fused is not None and parts is None:
+                fused.further(inputs)
 
     def rival(self, name: str) -> Engine:
         """An engine of its own for a strategy, which compiles at once and begins with all that is known here."""

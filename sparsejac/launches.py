@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -14,12 +15,12 @@ from kernels.kernel import Kernel, KernelBuilder
 from kernels.operation import Operation
 from kernels.records import dataclass
 from kernels.step import Access, Launch
-from sparsejac.addressing import collapse, composed
+from sparsejac.addressing import collapse, composed, recognised
 from sparsejac.partials import differentiable_loads, linearized
 from sparsejac.primitives import PRIMITIVES
 from sparsejac.program import Load, Node, is_zero
 
-_COPY = PRIMITIVES["copy"].operation
+_COPY, _ADD = PRIMITIVES["copy"].operation, PRIMITIVES["add"].operation
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,8 @@ class Root:
         Number of trailing dimensions of the box that are summed.
     loop : int
         Number of the loop that it is a part of: see `kernels.step.Launch`.
+    added : bool
+        Whether the loads are terms of a sum that is written out, which begins with 0.0.
     """
 
     node: Node
@@ -52,6 +55,7 @@ class Root:
     buffer: int
     reduced: int = 0
     loop: int = 0
+    added: bool = False
 
     @property
     def is_sum(self) -> bool:
@@ -62,6 +66,36 @@ class Root:
     def indptr(self) -> Index | None:
         """Ranges of points of a ragged sum."""
         return self.node.indptr if self.node.kind == "sum" else None
+
+    @property
+    def row_dimensions(self) -> int:
+        """Number of dimensions of the box that are not summed."""
+        return len(self.box) - self.reduced
+
+    def at(self, dimension: int, point: int) -> Root:
+        """What it is at one point of a dimension of rows, over the others."""
+        loads = tuple(Load(load.node, _without(load.address, dimension, point)) for load in self.loads)
+        box = (*self.box[:dimension], *self.box[dimension + 1 :])
+        return replace(self, box=box, loads=loads, store=_without(self.store, dimension, point))
+
+    def written_out(self) -> Root:
+        """A sum over trailing dimensions as an expression over its rows."""
+        (load,) = self.loads
+        rows = self.box[: self.row_dimensions]
+        terms = self.box[self.row_dimensions :]
+        loads = [load]
+        for length in terms:
+            loads = [Load(one.node, _without(one.address, len(rows), k)) for one in loads for k in range(length)]
+        return replace(self, box=rows, loads=tuple(loads), reduced=0, added=True)
+
+
+def _without(address: Address, dimension: int, point: int) -> Address:
+    """An address at one point of a dimension, over the others."""
+    box = (*address.box[:dimension], *address.box[dimension + 1 :])
+    if isinstance(address, Table):
+        return recognised(address.places.reshape(address.box).take(point, axis=dimension), owned=True)
+    strides = (*address.strides[:dimension], *address.strides[dimension + 1 :])
+    return Affine(box, address.offset + point * address.strides[dimension], strides)
 
 
 def in_turns(node: Node, buffer: int, first: int, loop: int) -> list[Root]:
@@ -100,7 +134,10 @@ def launch_of(root: Root, buffers: Mapping[int, int], active: Set[int]) -> Launc
     """
     expression = _Expression(buffers)
     operands = [expression.value(load.node, load.address) for load in root.loads]
-    top = operands[0] if root.operation is None else expression.apply(root.operation, operands)
+    if root.added:
+        top = expression.total(operands)
+    else:
+        top = operands[0] if root.operation is None else expression.apply(root.operation, operands)
     kernel, loads = expression.build(top)
     return _finished(kernel, loads, root, active)
 
@@ -148,6 +185,13 @@ class _Expression:
             return operands[0]
         self.steps.append((operation, tuple(operands)))
         return len(self.steps) - 1
+
+    def total(self, operands: list[int]) -> int:
+        """All operands added up, one after the other, from 0.0 on, as sums do."""
+        total = self._zero()
+        for operand in operands:
+            total = self.apply(_ADD, [total, operand])
+        return total
 
     def _zero(self) -> int:
         self.steps.append((None, ()))

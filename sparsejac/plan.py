@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from kernels.garbage import rare_collections
 from kernels.lazy import Lazy, load
 from kernels.records import dataclass
 from sparsejac.addressing import following_twice
@@ -20,6 +21,7 @@ from sparsejac.location import user_location
 from sparsejac.matrices import Frame
 from sparsejac.options import Format
 from sparsejac.pattern import Pattern, entry_numbers
+from sparsejac.process_bound import ProcessBound
 from sparsejac.signature import Bound, Signature
 from sparsejac.structure import Structure, leaves_of, offsets_of, unflatten, values_in
 from sparsejac.tracing.trace import sharing_copies
@@ -59,7 +61,7 @@ class _Answer:
     beside: Any
 
 
-class Plan:
+class Plan(ProcessBound):
     """The Jacobian of one function at many x, without tracing f again.
 
     Made by `prepare`. f is taken to be pure: it does the same at every call, but for x, for arguments and for the
@@ -84,14 +86,17 @@ class Plan:
            [0., 0., 2., 0., 0., 2.]])
     """
 
+    made_by = "prepare"
+
     def __init__(self, bound: Bound, format: Format, options: Mapping[str, Any]) -> None:
         self._signature: Signature = bound.signature
         self._inputs: Structure = bound.inputs
         self._defaults = replace(bound, args=kept_arguments(bound.args), kwargs=kept_arguments(bound.kwargs))
         self._format = format
         self._options = options
-        with following_twice(), sharing_copies():
+        with following_twice(), sharing_copies(), rare_collections():
             self._variants = Variants(bound, options)
+            self._variants.begin(bound)
             self._direct = Direct(self._variants, self._defaults)
             if not bound.frozen:
                 PURITY.check_purity(bound, self._variants.first.traced)

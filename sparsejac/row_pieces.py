@@ -74,6 +74,20 @@ def slimmed(launch: Launch) -> Launch:
     return replace(launch, box=box, loads=tuple(loads))
 
 
+def still_in_rows(launch: Launch) -> list[bool]:
+    """For each active load, whether all points of a row read one place by it, several points of several loads."""
+    several = launch.indptr is None and launch.rows < launch.points and len(launch.active) > 1
+    if not several or launch.loop:
+        return [False] * len(launch.active)
+    axes = [a for a in range(len(launch.row_box), len(launch.box)) if launch.box[a] > 1]
+    return [all(_is_still(launch.loads[k].address, a) for a in axes) for k in launch.active]
+
+
+def at_first_points(access: Access, launch: Launch) -> Access:
+    """A load at the first point of each row."""
+    return Access(access.buffer, _first_along(access.address, (*launch.row_box, *(1,) * launch.reduced)))
+
+
 def _is_still(address: Address, axis: int) -> bool:
     """Whether an address leads to the same places all along an axis."""
     if isinstance(address, Affine):

@@ -6,7 +6,7 @@ the union of the rows of these patterns that its points load.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,10 @@ from kernels.address import Address, Affine, Table, interleave
 from kernels.lazy import Lazy
 from kernels.records import dataclass
 from kernels.step import Access, Launch, Schedule
-from kernels.symbolic import RowPool
+from kernels.symbolic import RowPool, count_entries
 from sparsejac.addressing import covers, narrow
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
-from sparsejac.row_pieces import point_bounds, row_pieces, slimmed, stretch
+from sparsejac.row_pieces import at_first_points, point_bounds, row_pieces, slimmed, still_in_rows, stretch
 
 Live = tuple[npt.NDArray[np.bool_] | None, ...]
 """For each launch, which local partials, shape (points, active), may be other than zero; None where all may."""
@@ -117,8 +117,15 @@ class RunningRows:
         slim = slimmed(launch) if mask is None and share else launch
         before, *rows = self._numbered(slim)
         begins, ends, entries = np.empty(slim.rows, self.dtype), np.empty(slim.rows, self.dtype), 0
+        still, moving = self._parted(slim) if mask is None else ([], [])
+        each = slim.points // slim.rows if slim.rows else 0
         for piece, points, bounds in row_pieces(slim):
-            terms = self._terms(slim, mask, before, points)
+            if still:  # what all points of a row load alike is looked at once
+                once = self._terms(still, before, (piece.start, piece.stop))
+                terms, bounds = side_by_side(once, self._terms(moving, before, points), len(bounds) - 1)
+                entries += (each - 1) * count_entries(once, rows[1])
+            else:
+                terms = self._terms([slim.loads[k] for k in slim.active], before, points, mask)
             begins[piece], ends[piece], more = self.pool.unite(bounds, terms, *rows, share=share)
             entries += more
         if slim is not launch:
@@ -143,7 +150,15 @@ class RunningRows:
     def terms(self, launch: Launch, mask: npt.NDArray[np.bool_] | None) -> tuple[IndexArray, IndexArray, IndexArray]:
         """The rows that the points of a launch load, point by point, numbered; first slot and length of each number."""
         before, starts, lengths = self._numbered(launch)
-        return self._terms(launch, mask, before, (0, launch.points)), starts, lengths
+        loads = [launch.loads[k] for k in launch.active]
+        return self._terms(loads, before, (0, launch.points), mask), starts, lengths
+
+    def _parted(self, launch: Launch) -> tuple[list[Access], list[Access]]:
+        """The active loads by which all points of a row read the same, at the first of them; and the others."""
+        loads = [launch.loads[k] for k in launch.active]
+        kinds = still_in_rows(launch)
+        still = [at_first_points(load, launch) for load, kind in zip(loads, kinds, strict=True) if kind]
+        return still, [load for load, kind in zip(loads, kinds, strict=True) if not kind]
 
     def _numbered(self, launch: Launch) -> tuple[dict[int, int], IndexArray, IndexArray]:
         """Numbers of all rows that a launch may load: the first one of each buffer; first slot and length of each."""
@@ -154,11 +169,14 @@ class RunningRows:
         return dict(zip(buffers, numbers, strict=False)), starts, lengths
 
     def _terms(
-        self, launch: Launch, mask: npt.NDArray[np.bool_] | None, before: dict[int, int], points: tuple[int, int]
+        self,
+        loads: Sequence[Access],
+        before: dict[int, int],
+        points: tuple[int, int],
+        mask: npt.NDArray[np.bool_] | None = None,
     ) -> IndexArray:
         """The numbers of the rows that some points load."""
         first, last = points
-        loads = [launch.loads[k] for k in launch.active]
         places = np.empty((last - first, len(loads)), dtype=self.dtype)
         tables = []
         for load in loads:
@@ -289,6 +307,17 @@ def interleaved(loads: Iterable[Access], points: int, dtype: npt.DTypeLike) -> n
     places = np.empty((points, len(tables)), dtype=dtype)
     interleave(tables, places)
     return places
+
+
+def side_by_side(first: IndexArray, second: IndexArray, rows: int) -> tuple[IndexArray, npt.NDArray[np.int64]]:
+    """Terms of rows, as many in each, before further ones of the same rows; the bounds of the rows.
+
+    >>> terms, bounds = side_by_side(np.array([7, 8]), np.array([1, 2, 3, 4]), 2)
+    >>> terms.tolist(), bounds.tolist()
+    ([7, 1, 2, 8, 3, 4], [0, 3, 6])
+    """
+    terms = np.concatenate([first.reshape(rows, -1), second.reshape(rows, -1)], axis=1)
+    return terms.reshape(-1), np.arange(rows + 1, dtype=np.int64) * terms.shape[1]
 
 
 def keep_terms(

@@ -119,6 +119,10 @@ class Variants:
         """Those of all ways, in the order in which they were met."""
         return tuple(variant.engine for variant in tuple(self._known))
 
+    def begin(self, bound: Bound) -> None:
+        """Begin with what the first Jacobian of the first way needs, while the caller does something else."""
+        self.first.engine.begin([*_numbers(bound), *self.first.traced.constants])
+
     def evaluate(self, bound: Bound, evaluate: Callable[..., T], out: Floats | None = None) -> tuple[Variant, T]:
         """Find the way that f takes with these arguments, and run a method of its engine.
 

@@ -24,6 +24,7 @@ from kernels.kernel import Kernel
 from kernels.operation import Operation
 from kernels.records import dataclass
 from kernels.step import Access, Launch, Schedule
+from sparsejac.addressing import covers
 from sparsejac.row_pieces import point_bounds
 from sparsejac.sparsity import Live
 
@@ -211,7 +212,8 @@ def _evaluate(launch: Launch, demand: _Demand, facts: Mapping[int, Fact]) -> dic
             found[number] = _exact_fact(exact[number])
         elif instruction.operation is not None:
             operands = [found.get(o, UNKNOWN) for o in instruction.operands]
-            found[number] = _table(instruction.operation)[_index(operands)]
+            result = _table(instruction.operation)[_index(operands)]
+            found[number] = result if isinstance(result, np.ndarray) else int(result)
         for o in instruction.operands:
             if last[o] == t and o not in kernel.outputs:
                 found.pop(o, None)
@@ -242,15 +244,21 @@ def _mask(launch: Launch, found: Mapping[int, Fact]) -> npt.NDArray[np.bool_] | 
 
 def _store(launch: Launch, fact: Fact, schedule: Schedule, facts: dict[int, Fact]) -> None:
     """Note what a launch stores; a sum is zero where all its terms are."""
-    target = launch.store.buffer
-    if launch.reduced or launch.indptr is not None:
+    target, size = launch.store.buffer, schedule.sizes[launch.store.buffer]
+    if isinstance(fact, int) and launch.indptr is None and launch.points:
+        if launch.reduced:
+            fact = UNKNOWN if fact & NONZERO else VOID
+        if covers(launch.store.address, size):
+            facts[target] = fact
+            return
+    elif launch.reduced or launch.indptr is not None:
         counts = np.zeros(launch.points + 1, dtype=np.int64)
         np.cumsum(np.broadcast_to(np.bitwise_and(fact, NONZERO) != 0, (launch.points,)), out=counts[1:])
         bounds = counts[point_bounds(launch)]
         fact = np.where(bounds[1:] > bounds[:-1], np.uint8(UNKNOWN), np.uint8(VOID))
     known = facts.get(target)
     if known is None or isinstance(known, int):
-        known = facts[target] = np.full(schedule.sizes[target], ZERO, dtype=np.uint8)
+        known = facts[target] = np.full(size, ZERO if known is None else known, dtype=np.uint8)
     known[launch.store.address.table()] = fact
 
 

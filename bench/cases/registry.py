@@ -15,6 +15,7 @@ from bench.cases import (
     products,
     setup,
     small,
+    threads,
     tracing,
     warm_start,
 )
@@ -27,6 +28,7 @@ CASES: dict[str, Case] = {
         field.CASE,
         setup.CASE,
         growth.CASE,
+        threads.CASE,
         inverse.CASE,
         implicit.CASE,
         broyden_loop.CASE,

@@ -25,7 +25,8 @@ from kernels.address import Address, Affine, Table, identity
 from kernels.kernel import Kernel, lean
 from kernels.records import dataclass
 from kernels.step import Access
-from sparsejac.addressing import Box, broadcast, c_strides, composed, contiguous, covers, reboxed, table
+from kernels.symbolic import take
+from sparsejac.addressing import Box, broadcast, c_strides, composed, contiguous, covers, narrow, reboxed, table
 from sparsejac.elimination.demands import SHORTEST, Demand, Factor, Frame, factors_over, frames, listed, loaded
 from sparsejac.elimination.expression import CHEAP, TooLargeError, expand, is_short, weights
 from sparsejac.fusion import Lowered
@@ -366,14 +367,23 @@ def joined(node: Node, demand: Demand) -> Iterator[tuple[Node, Demand]]:
     if covers(demand.address, node.size):
         yield from ((piece.load.node, demand.over(piece.store, piece.load.address)) for piece in pieces)
         return
-    places = demand.address.table()
+    places = narrow(demand.address)
     for piece in pieces:
-        inverse = np.full(node.size, -1, dtype=np.int64)
-        inverse[piece.store.table()] = np.arange(piece.store.points)
-        met = inverse[places]
-        points = np.flatnonzero(met >= 0)
-        address = composed(piece.load.address, listed(met[points]))
-        yield piece.load.node, demand.over(listed(points), address)
+        points, met = _met(piece.store, node.size, places)
+        if len(points):
+            yield piece.load.node, demand.over(listed(points), composed(piece.load.address, listed(met)))
+
+
+def _met(store: Address, size: int, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which of some places of a vector a piece is stored to, and the point of the piece for each of these."""
+    if isinstance(store, Affine) and covers(Affine(store.box, 0, store.strides), store.points):
+        points = np.flatnonzero((places >= store.offset) & (places < store.offset + store.points))
+        return points, places[points] - places.dtype.type(store.offset)
+    inverse = np.full(size, -1, dtype=places.dtype)
+    inverse[store.table()] = np.arange(store.points, dtype=places.dtype)
+    met = take(inverse, places)
+    points = np.flatnonzero(met >= 0)
+    return points, met if len(points) == len(met) else met[points]
 
 
 def _repeated(address: Address, box: Box) -> Address:

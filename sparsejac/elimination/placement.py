@@ -11,16 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine, Table
+from kernels.kernel import Instruction, Kernel
 from kernels.records import dataclass
 from kernels.sweep import row_room
 from sparsejac.elimination.assembly import Placed, grouped, kernel_of
-from sparsejac.elimination.demands import factors_over, listed
+from sparsejac.elimination.demands import Factor, factors_over, listed
 from sparsejac.elimination.expansion import Term
 from sparsejac.elimination.regular_places import regular
 from sparsejac.elimination.slots import EntryFinder
 from sparsejac.pattern import Pattern, index_dtype
 
 Touched = npt.NDArray[np.bool_]
+
+FEW = 1 / 16
+"""Part of all entries up to which those that have to be zero before are set one by one."""
+
+_ZERO = Factor(Kernel(0, (Instruction(None, (), 0.0),), (0,)), ())
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +73,24 @@ def place_in_entries(terms: Sequence[Term], pattern: Pattern, buffer: int, *, kn
     for number, group in enumerate(groups):
         groups[number], unset = _settle(group, touched)
         zeroed |= unset
-    return Placement(groups, zeroed or not touched.all())
+    few = _few_unset(groups, touched) if zeroed or not touched.all() else None
+    if few is None:
+        return Placement(groups, zeroed or not touched.all())
+    return Placement([[Placed((len(few),), (_ZERO,), buffer, listed(few), adds=False)], *groups])
+
+
+def _few_unset(groups: Sequence[Sequence[Placed]], touched: Touched) -> npt.NDArray[np.integer] | None:
+    """The entries that nothing is stored to, where they are a small part; None otherwise."""
+    least = sum(prod(term.box) for group in groups for term in group if not term.adds)
+    if len(touched) - least > FEW * len(touched):
+        return None
+    unset = np.ones(len(touched), dtype=np.bool_)
+    for group in groups:
+        for term in group:
+            if not term.adds:
+                _put(unset, term, value=False)
+    found = np.flatnonzero(unset)
+    return found if 0 < len(found) <= FEW * len(touched) else None
 
 
 def _place(term: Term, finder: EntryFinder, buffer: int, *, known_zeros: bool) -> list[Placed]:

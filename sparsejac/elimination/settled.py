@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -194,6 +195,7 @@ class Keeper:
         read = {load.buffer for sweep in settled.sweeps for load in sweep.loads}
         self._operands = tuple(k for k, buffer in enumerate(schedule.inputs) if buffer in read)
         self._buffers = [schedule.inputs[k] for k in self._operands]
+        self._lock = Lock()
         self._kept: tuple[list[FloatArray], FloatArray] | None = None
 
     def of(self, inputs: Sequence[FloatArray]) -> tuple[FloatArray, ...]:
@@ -208,7 +210,10 @@ class Keeper:
             return ()
         constants, kept = [inputs[k] for k in self._operands], self._kept
         if kept is None or not same_arrays(kept[0], constants):
-            self._kept = kept = constants, self._computed(constants)
+            with self._lock:
+                kept = self._kept
+                if kept is None or not same_arrays(kept[0], constants):
+                    self._kept = kept = constants, self._computed(constants)
         return (kept[1],)
 
     def _computed(self, constants: Sequence[FloatArray]) -> FloatArray:

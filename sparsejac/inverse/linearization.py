@@ -16,6 +16,7 @@ from sparsejac.inverse.inverter import Inverter, Lines, NotFiniteError
 from sparsejac.inverse.messages import Teller
 from sparsejac.inverse.stages import LumpError, Stages
 from sparsejac.location import user_location
+from sparsejac.process_bound import ProcessBound
 from sparsejac.products.vectors import as_seeds, shaped
 from sparsejac.structure import Structure, offsets_of, values_in
 
@@ -85,7 +86,7 @@ def as_damping(call: str, teller: Teller, damping: Any) -> Floats:
     return weights
 
 
-class InverseLinearization:
+class InverseLinearization(ProcessBound):
     """The inverse of the Jacobian J of f at one point, as a product of the inverses of the lumps that f is made of.
 
     Made by `linearize_inverse` or an `InversePlan`. Everything was factorized when it was made: all products, with J⁻¹
@@ -98,6 +99,8 @@ class InverseLinearization:
     shape : tuple of int
         That of J.
     """
+
+    made_by = "linearize_inverse"
 
     def __init__(self, point: Evaluated) -> None:
         self._point = point

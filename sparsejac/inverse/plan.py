@@ -21,6 +21,7 @@ from sparsejac.inverse.setup import set_up
 from sparsejac.location import user_location
 from sparsejac.options import BackendName
 from sparsejac.plan import kept_arguments
+from sparsejac.process_bound import ProcessBound
 from sparsejac.signature import Bound
 from sparsejac.structure import Leaf
 from sparsejac.tracing import Traced
@@ -44,7 +45,7 @@ class _Way:
     teller: Teller
 
 
-class InversePlan:
+class InversePlan(ProcessBound):
     """Products with the inverse of the Jacobian of f, at many points; made by `prepare_inverse`.
 
     f is declared pure: it is followed when the plan is made, and again where one of its decisions comes out otherwise.
@@ -62,6 +63,8 @@ class InversePlan:
     >>> inverse.ivjp(np.eye(5)).shape
     (5, 5)
     """
+
+    made_by = "prepare_inverse"
 
     def __init__(self, bound: Bound, backend: BackendName, lumps: LumpsName) -> None:
         self._bound = replace(bound, args=kept_arguments(bound.args), kwargs=kept_arguments(bound.kwargs))

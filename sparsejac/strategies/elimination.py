@@ -154,6 +154,11 @@ class Elimination(Outline):
         groups = stored_groups(self.found.stored) + [[placed[k] for k in group] for group in grouped(placed)]
         return [(prod(group[0].box), *kernel_of(group)) for group in groups]
 
+    def begin(self) -> None:
+        """As of `Outline`."""
+        if not self.found.cuts:
+            _ = self._kernels
+
     def predict(self, facts: Facts) -> Prediction:
         """As of `Outline`."""
         stored, terms = self.found.stored, self.found.terms

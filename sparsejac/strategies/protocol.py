@@ -117,6 +117,9 @@ class Prepare(Protocol):
 class Outline(ABC):
     """What a strategy without seeds finds on the Program itself, before anything is prepared."""
 
+    def begin(self) -> None:  # noqa: B027
+        """Find what can be found without a pattern."""
+
     @abstractmethod
     def predict(self, facts: Facts) -> Prediction:
         """Predict the cost."""

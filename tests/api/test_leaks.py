@@ -13,7 +13,7 @@ import pytest
 from sparsejac import UntraceableError, prepare, primitive, sparse_jacobian
 
 X = np.linspace(0.5, 1.5, 6)
-CALLS = 150
+CALLS = 80
 """Enough to tell a leak of one object a call from the odd object that a cache keeps."""
 
 BYTES = 250

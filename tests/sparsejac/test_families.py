@@ -1,4 +1,4 @@
-"""Rules that are loaded when their library is there: the table of them is whole, and loading late changes nothing."""
+"""Rules that are loaded when they are needed: the tables of them are whole, and loading late changes nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from sparsejac.tracing import families
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("numpy_rules", "scipy_rules", "linalg")
-LATE = sorted({file for files in (*families.LIBRARIES.values(), *families.REFUSED.values()) for file in files})
+TABLES = (*families.LIBRARIES.values(), *families.REFUSED.values())
+LATE = sorted({file for files in TABLES for file in files} - set(families.AWAITED))
 
 
 def run(code: str) -> list[str]:
@@ -36,13 +37,15 @@ def test_every_file_of_rules_is_loaded_in_the_end() -> None:
 
 def test_import_loads_none_of_them() -> None:
     loaded = run("import sys, sparsejac; print(*sys.modules)")
-    assert {f"sparsejac.tracing.{file}" for file in LATE} & set(loaded) == set()
+    assert {f"sparsejac.tracing.{file}" for file in (*LATE, *families.AWAITED)} & set(loaded) == set()
 
 
 DECLARED = """
 import sys, sparsejac
 from kernels.lazy import load
 from sparsejac.tracing import families, registry
+while families.load_awaited(""):
+    pass
 names = [n for n, table in vars(registry).items() if n.isupper() and isinstance(table, dict | set)]
 before = {n: set(getattr(registry, n)) for n in names}
 loaded = set(sys.modules)
@@ -82,7 +85,7 @@ def f(x):
 J = sparsejac.sparse_jacobian(f, np.array([3.0, 1.0]))
 assert np.allclose(J.toarray(), [[2.0 * (1.5 - 0.5772156649015329), 0.0], [0.0, 2.0]])
 def routed(value, depth=0):
-    if id(value) in routing._ORIGINALS:
+    if id(value) in registry.ORIGINALS:
         return True
     if depth > 4:
         return False
@@ -99,6 +102,96 @@ for name, module in list(sys.modules.items()):
 def test_loaded_in_the_middle_of_a_trace_they_hold_no_routes() -> None:
     """While f runs, names of NumPy lead to the tracer; rules must not keep those."""
     run(IN_A_TRACE)
+
+
+NAMED = """
+import sys
+import numpy as np, scipy.sparse, sparsejac
+from sparsejac.tracing import families, registry
+def load():
+    while families.load_awaited(""):
+        pass
+def f(x):
+    load()
+    return x * 2.0
+sparsejac.sparse_jacobian(f, np.ones(3)) if WHILE_F_RUNS else load()
+def name(key):
+    if isinstance(key, tuple):
+        return "/".join(map(name, key))
+    return key if isinstance(key, str) else f"{getattr(key, '__module__', '')}.{key.__name__}:{type(key).__name__}"
+TABLES = ("UFUNCS", "UFUNC_METHODS", "FUNCTIONS", "METHODS", "REFUSALS", "CONVENTIONS", "DOUBLE")
+for table in TABLES:
+    entries = getattr(registry, table)
+    of = entries if isinstance(entries, dict) else {}
+    owner = {key: getattr(of.get(key), "__qualname__", "") for key in entries}
+    print(*sorted(f"{table}:{name(key)}:{owner[key]}" for key in entries if "polynomial" not in name(key)))
+"""
+
+
+def test_rules_for_numpy_declare_the_same_whenever_they_are_loaded() -> None:
+    before, inside = (run(f"WHILE_F_RUNS = {inside}{NAMED}") for inside in (False, True))
+    assert len(before) > 500
+    assert inside == before
+
+
+ASKED = """
+import sys
+import numpy as np, sparsejac
+def f(x):
+    y = np.zeros(4)
+    y[:] = x
+    m = np.reshape(x, (2, 2)) + 3.0 * np.eye(2)
+    return {call}
+x = np.array([0.3, 0.7, 0.2, 0.9])
+J = sparsejac.sparse_jacobian(f, x).toarray()
+step = 1e-6
+columns = [(f(x + step * e) - f(x - step * e)) / (2 * step) for e in np.eye(4)]
+assert np.allclose(J, np.stack(columns, axis=-1), atol=1e-8), J
+files = [name for name in {awaited!r} if "sparsejac.tracing." + name in sys.modules]
+print(*files)
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "file", "most"),
+    [
+        ("np.cumsum(x)", "numpy_rules.scans", 1),
+        ("np.cumsum([x[0], x[1] * x[2]])", "numpy_rules.scans", 1),
+        ("np.ravel(np.linalg.solve(m, m.T))", "linalg.solving", 2),
+        ("np.atleast_1d(np.linalg.norm(m))", "numpy_rules.norms", len(families.AWAITED)),
+        ("np.fft.rfft(x).real", "scipy_rules.fourier", 2),
+        ("np.modf(3.0 * x)[0]", "numpy_rules.numerics", len(families.AWAITED)),
+        ("(y.sort(), y)[1]", "numpy_rules.sorting", len(families.AWAITED)),
+        ("(np.add.at(y, [0, 0, 1], x[1:] * x[0]), y)[1]", "numpy_rules.putting", 4),
+        ("np.real(np.exp(1j * x))", "scipy_rules.complex_calls", 2),
+        ("np.concatenate([m @ x[:2], np.where(x > 0.5, x, 0.0)])", "", 0),
+    ],
+)
+def test_f_finds_what_it_calls(call: str, file: str, most: int) -> None:
+    """In files that are loaded when it does, and in no more of them than are looked through."""
+    loaded = run(ASKED.format(call=call, awaited=families.AWAITED))
+    assert len(loaded) <= most
+    assert file in loaded or not most
+
+
+THREADS = """
+import threading
+import numpy as np, sparsejac
+start, found = threading.Barrier(8), []
+CALLS = [np.cumsum, np.sort, np.cumprod, np.gradient]
+def work(k):
+    call = CALLS[k % 4]
+    start.wait()
+    found.append(sparsejac.sparse_jacobian(lambda x: call(x * x) + np.sum([x[0], x[1]]), np.array([1.0, 2.0, 4.0])))
+threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(len(found))
+"""
+
+
+def test_several_threads_ask_at_the_same_time() -> None:
+    assert run(THREADS) == ["8"]
 
 
 SPLIT = """

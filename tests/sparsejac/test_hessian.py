@@ -241,3 +241,36 @@ def test_in_minimizers() -> None:
     assert bounded.x @ bounded.x == pytest.approx(2.0, abs=1e-4)
     lagrangian = gradient(rosenbrock, bounded.x) + 2.0 * bounded.v[0][0] * bounded.x
     assert np.abs(lagrangian).max() < 1e-3
+
+
+KNOTS = np.linspace(0.0, 3.0, 7)
+FILTERED = np.array([[0.3, 1.2, 0.71, 2.13, 0.92], [2.4, 0.1, 1.9, 0.2, 1.1]])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.sum(np.interp(x, KNOTS, np.sin(KNOTS)) ** 2 * x),
+        lambda x: np.sum(np.interp(3.0 * x, KNOTS, np.cos(KNOTS), period=3.0) ** 3),
+        lambda x: np.sum(np.interp(np.linalg.solve(np.eye(5) + 0.1, x**2), KNOTS, KNOTS**2) * x),
+        lambda x: np.sum(np.fft.irfft(np.fft.rfft(x) * np.array([1.0, 0.5, 0.0]), 5) ** 3),
+        lambda x: np.sum(np.linalg.solve(np.eye(5) + 0.1, np.fft.ifft(np.fft.fft(x) * np.arange(5.0)).real ** 2) * x),
+    ],
+    ids=["interp", "periodic", "interp of a solution", "transform and back", "solution of a transform"],
+)
+@pytest.mark.parametrize("x", FILTERED)
+def test_calls_whose_second_derivatives_are_known(f: Any, x: Array) -> None:
+    """Tables have none but at knots; linear functions have none, of whatever they are taken."""
+    estimate = differences(lambda z: gradient(f, z), x)
+    for strategy in ("auto", "star", "elimination", "identity"):
+        found = sparse_hessian(f, x, strategy=strategy).toarray()  # type: ignore[arg-type]
+        np.testing.assert_allclose(found, estimate.jacobian, rtol=1e-7, atol=1e-7)
+    first = differences(lambda z: np.atleast_1d(f(z)), x)
+    np.testing.assert_allclose(gradient(f, x), first.jacobian[0], rtol=1e-7, atol=1e-7)
+
+
+def test_what_is_held_and_moves_is_refused_behind_another_call() -> None:
+    """The inverse is held in its rule; that a transform follows does not hide it."""
+    held = lambda x: np.sum(np.fft.fft(np.linalg.inv(np.diag(x)).sum(axis=0)).real ** 2)  # noqa: E731
+    with pytest.raises(sparsejac.UntraceableError, match=r"cannot differentiate np\.linalg\.inv twice"):
+        sparse_hessian(held, FILTERED[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import threading
 from collections.abc import Callable
@@ -535,3 +536,14 @@ def test_a_plan_says_what_it_is_of() -> None:
 
     assert repr(sparsejac.prepare(wave, np.ones(4))) == "<Plan of wave: Jacobian 3 x 4, 6 nonzeros>"
     assert repr(sparsejac.prepare(Counted(wave), np.ones(1))) == "<Plan of Counted: Jacobian 0 x 1, 0 nonzeros>"
+
+
+@pytest.mark.parametrize(
+    "make", [sparsejac.prepare, sparsejac.linearize, sparsejac.prepare_inverse, sparsejac.linearize_inverse]
+)
+def test_other_processes_get_none(make: Any) -> None:
+    """Pickle refuses, and says where to make one; copies are the object itself."""
+    made = make(np.sin, np.ones(3))
+    with pytest.raises(sparsejac.InputTypeError, match=rf"(?s)pickle: got a .*Cure: .* {make.__name__}\(f, x\)"):
+        pickle.dumps(made)
+    assert copy.deepcopy(made) is copy.copy(made) is made

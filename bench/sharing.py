@@ -1,0 +1,146 @@
+"""Tasks: evaluations by one thread and by two, and what two threads gain on this machine at best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from bench import memory
+from bench.check import Floats, nearby, require
+from bench.clock import Call, settle, timed
+from bench.families.registry import FAMILIES
+from bench.limits.limit import VECTORISED, kernel
+from bench.limits.registry import LIMITS
+from bench.race import check
+from kernels.threads import run_tasks, set_num_threads
+from sparsejac import prepare
+
+SETTLING = 0.3
+"""Seconds of calls before the clock starts: a plan tries threads only once it was used for a while."""
+
+CACHED, LARGE = 20_000, 8_000_000
+"""Numbers that stay in a processor's own cache, and that do not stay in any."""
+
+
+def share(family: str, n: int, budget: float) -> dict[str, Any]:
+    """Time all entries of one Jacobian by one thread and by two, and kernels by hand on two halves in turn and at once.
+
+    Parameters
+    ----------
+    family : str
+    n : int
+        Unknowns, about.
+    budget : float
+        Seconds for the timing.
+
+    Returns
+    -------
+    dict
+        ``seconds`` by name ("one", "two", "halves in turn", "halves at once"), ``same`` (whether all bits are), ``n``
+        and ``nnz``.
+    """
+    memory.keep_pages()
+    problem = FAMILIES[family].make(n)
+    set_num_threads(2)
+    plan = prepare(problem.f, problem.x, backend="numba")
+    check(problem, LIMITS[family](problem), plan)
+    out = np.empty(plan.pattern.nnz)
+
+    def by(threads: int) -> Call:
+        def call() -> None:
+            set_num_threads(threads)
+            plan.values(problem.x, out=out)
+
+        return call
+
+    settle(by(2), SETTLING)
+    halves = [_half(family, n // 2) for _ in range(2)]
+    calls: dict[str, Call] = {"one": by(1), "two": by(2)}
+    calls |= {"halves in turn": lambda: [half() for half in halves], "halves at once": lambda: _at_once(halves)}
+    found = _fastest(calls, budget)
+    return {"seconds": found, "same": _same(plan, problem.x), "n": problem.x.size, "nnz": out.size}
+
+
+def machine(budget: float) -> dict[str, float]:
+    """Measure what two threads gain over one, doing halves: arithmetic, copies in the cache, copies in memory."""
+    x, y = np.ones(LARGE), np.ones(LARGE)
+    works: dict[str, tuple[Callable[..., Any], int, int]] = {
+        "arithmetic": (_multiply, CACHED, 50),
+        "copies in the cache": (_copy, CACHED, 500),
+        "copies in memory": (_copy, LARGE, 1),
+    }
+    gains = {}
+    for name, (work, size, times) in works.items():
+        parts = [(x[a:b], y[a:b], times) for a, b in ((0, size // 2), (size // 2, size))]
+        calls = {
+            "in turn": lambda work=work, parts=parts: [work(*part) for part in parts],
+            "at once": lambda work=work, parts=parts: run_tasks([(work, part) for part in parts]),
+        }
+        found = _fastest(calls, budget)
+        gains[name] = found["in turn"] / found["at once"]
+    return gains
+
+
+@kernel
+def _multiply(x: Any, y: Any, times: int) -> None:
+    """Multiply on and on: nothing but arithmetic."""
+    product = x[0]
+    for _ in range(times):
+        for _k in range(x.size):
+            product = product * 0.999 + 0.5
+    y[0] = product
+
+
+@kernel
+def _copy(x: Any, y: Any, times: int) -> None:
+    for _ in range(times):
+        for k in range(x.size):
+            y[k] = x[k]
+
+
+def _half(family: str, n: int) -> Call:
+    """Make the fastest kernel by hand for a problem of its own."""
+    problem = FAMILIES[family].make(n)
+    limit = LIMITS[family](problem)
+    data = np.empty(limit.pattern[1].size)
+    ways = [way for name, way in limit.ways.items() if name != VECTORISED]
+    for way in ways:
+        way(problem.x, data)
+    chosen = min(ways, key=lambda way: min(timed(lambda: way(problem.x, data))[1] for _ in range(3)))
+    return lambda: chosen(problem.x, data)
+
+
+def _at_once(calls: Sequence[Call]) -> None:
+    set_num_threads(2)
+    run_tasks([(call, ()) for call in calls])
+
+
+def _fastest(calls: dict[str, Call], budget: float) -> dict[str, float]:
+    """Seconds of the fastest call of each, in turns: two processors are rarely free of all others at the same time."""
+    for call in calls.values():
+        call()
+    best = dict.fromkeys(calls, np.inf)
+    spent, rounds = 0.0, 0
+    while spent < budget or rounds < 5:
+        for name, call in calls.items():
+            seconds = timed(call)[1]
+            best[name] = min(best[name], seconds)
+            spent += seconds
+        rounds += 1
+    return best
+
+
+def _same(plan: Any, x: Floats) -> bool:
+    """Whether one thread and several give the same bits, at a point where nothing was prepared.
+
+    A number of threads that is new to the plan is tried by the first calls.
+    """
+    x = nearby(x)
+    found = []
+    for threads in (1, 2, 3):
+        set_num_threads(threads)
+        found += [plan.values(x) for _ in range(3)]
+    require("entries by one thread", 0.0 if np.isfinite(found[0]).all() else np.inf)
+    return all(np.array_equal(found[0], other) for other in found[1:])

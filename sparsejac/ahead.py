@@ -1,0 +1,54 @@
+"""Work that is begun before it is asked for, in threads of their own, while the caller does something else.
+
+Nothing depends on whether it is: what is not done by then is waited for or done where it is needed, and a task that
+fails fails again there, where somebody is told.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from kernels.threads import num_threads
+
+_running: set[threading.Thread] = set()
+
+
+def begin(*tasks: Callable[[], object]) -> None:
+    """Begin tasks, each in a thread, if there are processors for that.
+
+    Parameters
+    ----------
+    *tasks : callable
+        What they make has to be kept by whoever makes it, behind a lock: see `Analysis.once`.
+    """
+    if num_threads() < 2:
+        return
+    for task in tasks:
+        thread = threading.Thread(target=_run, args=(task,), name="sparsejac: works ahead", daemon=True)
+        _running.add(thread)
+        try:
+            thread.start()
+        except RuntimeError:  # the system gives no more threads, or the interpreter is about to end
+            _running.discard(thread)
+
+
+def wait() -> None:
+    """Wait until nothing is under way."""
+    for thread in tuple(_running):
+        if thread is not threading.current_thread():
+            thread.join()
+
+
+def _run(task: Callable[[], object]) -> None:
+    try:
+        with suppress(Exception):
+            task()
+    finally:
+        _running.discard(threading.current_thread())
+
+
+if hasattr(os, "register_at_fork"):  # a child has none of the threads, but all of the locks that they hold
+    os.register_at_fork(before=wait)
