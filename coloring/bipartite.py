@@ -21,7 +21,7 @@ import numpy.typing as npt
 from coloring.compiled import Ints, compiled, pays, run, unsigned
 from coloring.neighborhoods import Degrees
 from coloring.pattern import Index, Pattern
-from coloring.transposition import fill_columns, fillers, is_scattered, transpose
+from coloring.transposition import fill_columns, is_scattered, transpose
 
 # Entries up to which NumPy answers sooner than numba is imported.
 SMALL = 50_000
@@ -161,7 +161,8 @@ class BipartiteGraph:
             pointers, rows = transpose(pattern, self.threads)
         else:
             pointers, rows = self.pointers, np.empty_like(pattern.indices)
-            fillers(pattern, pointers, rows)[0](0, pattern.shape[0])
+            entries, places = (unsigned(pattern.indptr), unsigned(pattern.indices)), unsigned(pointers[:-1].copy())
+            compiled(fill_columns)(0, pattern.shape[0], *entries, places, unsigned(rows))
         pointers.flags.writeable = rows.flags.writeable = False
         return pointers, rows
 

@@ -3,7 +3,7 @@
 First fit is a chain: the color of a vertex depends on those before it. What can be shared is all else, that is to bring
 the pattern into columns; and that takes as long as the chain, or longer. One thread colors the columns that are
 complete, while others complete the next ones. Where the columns follow the rows, as in grids, bands and meshes, they
-are complete a range of rows at a time; and before the first thread waits, it fills columns from the last row on upward.
+are complete a range of rows at a time; and before the first thread waits, it fills columns from one of the last ranges.
 Where they do not, the entries are dealt out to buckets of columns first, by all threads; and before the first thread
 waits, it settles a bucket itself. Vertices that are rows need no transposition: one thread colors them.
 
@@ -16,12 +16,9 @@ and repair what collides; such colors are not those of the greedy algorithm, and
 from __future__ import annotations
 
 import operator
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from functools import partial
 from itertools import pairwise
-from typing import TypeAlias
 
 import numpy as np
 
@@ -31,14 +28,11 @@ from coloring.bipartite import BipartiteGraph
 from coloring.compiled import SMALL
 from coloring.demand import Colors
 from coloring.distinct import distinct
+from coloring.filling import RANGES, Filling
 from coloring.pattern import Index, Pattern
-from coloring.transposition import distribute, even_groups, even_shares, fillers, settle
+from coloring.transposition import distribute, even_groups, settle
 from coloring.workers import workers
 
-Task: TypeAlias = tuple[tuple[int, int], Future[int]]
-
-# Ranges of rows or of columns between which the threads look at each other.
-RANGES = 32
 # Rows looked at to see whether columns follow the rows, and the part of the columns that must be complete when half of
 # the rows are done.
 SAMPLE = 200
@@ -87,16 +81,11 @@ def as_threads(threads: int, call: str) -> int:
 
 def _behind_rows(graph: BipartiteGraph) -> Colors:
     """Color while a second thread writes range after range of the rows to their columns."""
-    pattern = graph.pattern
     with workers(1, beside=True) as pool:
-        # Memory is handed out page by page when it is first written to, which takes as long as to count the entries.
-        touched = pool.submit(np.full_like, pattern.indices, 0)
-        pointers = graph.pointers
-        rows = touched.result()
-        forward, backward = fillers(pattern, pointers, rows)
-        tasks = [(bounds, pool.submit(forward, *bounds)) for bounds in pairwise(even_shares(pattern, RANGES))]
-        colors = _follow(_progress(graph, pointers, rows), tasks, backward, deque.pop)
-    graph.adopt_transposed(pointers, rows)
+        filling = Filling(graph.pattern, pool)
+        tasks = [pool.submit(filling.fill, number) for number in range(RANGES)]
+        colors = _follow(_progress(graph, filling.pointers, filling.rows), tasks, filling.fill_instead)
+    graph.adopt_transposed(filling.pointers, filling.rows)
     return colors
 
 
@@ -104,39 +93,37 @@ def _by_buckets(graph: BipartiteGraph, threads: int) -> Colors:
     """Color bucket after bucket while others settle the next ones."""
     with workers(threads, beside=False) as pool:
         buckets = distribute(graph.pattern, threads, pool.map)
-    transpose_some = partial(settle, buckets)
     with workers(threads - 1, beside=True) as pool:
-        groups = pairwise(even_groups(buckets, RANGES))
-        tasks = [(bounds, pool.submit(transpose_some, *bounds)) for bounds in groups]
-        colors = _follow(_progress(graph, buckets.pointers, buckets.rows), tasks, transpose_some, deque.popleft)
+        groups = list(pairwise(even_groups(buckets, RANGES)))
+        tasks = [pool.submit(settle, buckets, *bounds) for bounds in groups]
+        untried = iter(list(zip(groups, tasks, strict=True)))
+
+        def settle_instead() -> bool:
+            """Take the next group that nobody has begun."""
+            bounds = next((bounds for bounds, task in untried if task.cancel()), None)
+            if bounds is not None:
+                settle(buckets, *bounds)
+            return bounds is not None
+
+        colors = _follow(_progress(graph, buckets.pointers, buckets.rows), tasks, settle_instead)
     graph.adopt_transposed(buckets.pointers, buckets.rows)
     return colors
 
 
-def _follow(
-    progress: Progress,
-    tasks: list[Task],
-    instead: Callable[[int, int], int],
-    take: Callable[[deque[Task]], Task],
-) -> Colors:
-    """Color the columns that are complete after each task; rather than to wait, take one that nobody has begun.
+def _follow(progress: Progress, tasks: list[Future[int]], instead: Callable[[], bool]) -> Colors:
+    """Color the columns that are complete after each task.
 
     Parameters
     ----------
     progress : Progress
-    tasks : list
-        The bounds of each and its future, which tells how many columns are complete, if those before it are done.
+    tasks : list of Future
+        Each tells how many columns are complete, if those before it are done. One that is cancelled is done.
     instead : function
-        Does a task that was taken.
-    take : function
-        Which task, among those that were not tried yet.
+        Does something else rather than to wait, if there is anything.
     """
-    waiting = deque(tasks)
-    for _, task in tasks:
-        while not task.done() and waiting:
-            bounds, other = take(waiting)
-            if other.cancel():
-                instead(*bounds)
+    for task in tasks:
+        while not task.done() and instead():
+            pass
         if not task.cancelled():
             advance(progress, task.result())
     advance(progress, len(progress.colors))
@@ -161,7 +148,7 @@ def follows_rows(pattern: Pattern) -> bool:
     [True, False]
     """
     last = pattern.shape[0] - 1
-    half = min(int(np.searchsorted(pattern.indptr, pattern.nnz // 2)), last)
+    half = min(int(np.searchsorted(pattern.indptr, pattern.indptr.dtype.type(pattern.nnz // 2))), last)
     rows = distinct(np.linspace(half, last, SAMPLE).astype(np.int64))
     rows = rows[pattern.indptr[rows] < pattern.indptr[rows + 1]]
     return int(pattern.indices[pattern.indptr[rows]].min(initial=pattern.shape[1])) >= SHARE * pattern.shape[1]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
+
+from coloring.compiled import unsigned
 
 Index: TypeAlias = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
@@ -35,6 +38,11 @@ class Pattern:
     def nnz(self) -> int:
         """Number of entries."""
         return len(self.indices)
+
+    @cached_property
+    def unsigned(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Both arrays as loops of machine code take them; see `coloring.compiled.unsigned`."""
+        return unsigned(self.indptr), unsigned(self.indices)
 
     def rows(self) -> Index:
         """Row of each entry.

@@ -153,32 +153,8 @@ def even_shares(pattern: Pattern, number: int) -> list[int]:
     >>> even_shares(as_pattern(([0, 2, 4, 6], [0, 1, 1, 2, 0, 2], (3, 3))), 3)
     [0, 1, 2, 3]
     """
-    cuts = np.searchsorted(pattern.indptr, np.linspace(0, pattern.nnz, number + 1)[1:-1])
-    return [0, *cuts.tolist(), pattern.shape[0]]
-
-
-def fillers(
-    pattern: Pattern, pointers: Index, rows: Index
-) -> tuple[Callable[[int, int], int], Callable[[int, int], int]]:
-    """Make calls that write a range of rows straight to their columns: the next one, and the last one that is left.
-
-    They may run at the same time. Both return how many columns, counted from the first one, have all their entries
-    from the rows that were written in turn.
-    """
-    places, ends, complete = pointers[:-1].copy(), pointers[1:].copy(), 0
-    entries = (unsigned(pattern.indptr), unsigned(pattern.indices))
-
-    def forward(first: int, last: int) -> int:
-        nonlocal complete
-        arrays = (unsigned(places), unsigned(pointers), rows)
-        complete = int(compiled(fill_columns)(first, last, complete, *entries, *arrays))
-        return complete
-
-    def backward(first: int, last: int) -> int:
-        compiled(_fill_back)(first, last, *entries, unsigned(ends), rows)
-        return complete
-
-    return forward, backward
+    wanted = np.linspace(0, pattern.nnz, number + 1)[1:-1].astype(pattern.indptr.dtype)  # of any other, all are copied
+    return [0, *np.searchsorted(pattern.indptr, wanted).tolist(), pattern.shape[0]]
 
 
 def _tally(begin: int, end: int, indices: Ints, shift: int, counts: Ints) -> None:
@@ -233,24 +209,10 @@ def _settle(
             places[column] += 1
 
 
-def fill_columns(
-    first: int, last: int, complete: int, indptr: Ints, indices: Ints, places: Ints, pointers: Ints, rows: Ints
-) -> int:
-    """Write the row numbers of some rows at their places, which move on; count the columns that are complete."""
+def fill_columns(first: int, last: int, indptr: Ints, indices: Ints, places: Ints, rows: Ints) -> None:
+    """Write the row numbers of some rows at their places, which move on."""
     for row in range(first, last):
         for k in range(indptr[row], indptr[row + 1]):
             column = indices[k]
             rows[places[column]] = row
             places[column] += 1
-    while complete < len(places) and places[complete] == pointers[complete + 1]:
-        complete += 1
-    return complete
-
-
-def _fill_back(first: int, last: int, indptr: Ints, indices: Ints, ends: Ints, rows: Ints) -> None:
-    """Write the numbers of some rows, the last one first, before the ends of their columns, which move back."""
-    for row in range(last - 1, first - 1, -1):
-        for k in range(indptr[row], indptr[row + 1]):
-            column = indices[k]
-            ends[column] -= 1
-            rows[ends[column]] = row

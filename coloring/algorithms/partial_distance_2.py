@@ -119,10 +119,10 @@ def natural(graph: BipartiteGraph) -> Colors:
     >>> natural(graph).tolist()
     [0, 1, 0]
     """
-    n = graph.num_vertices
+    pattern, n = graph.pattern, graph.num_vertices
     untouched = graph.vertices_are_columns and not graph.is_transposed and n > 0
-    if untouched and not is_scattered(graph.pattern) and pays(color_columns, graph.entries, SMALL):
-        return _from_rows(graph, unsigned(graph.pattern.indptr), unsigned(graph.pattern.indices))
+    if untouched and not is_scattered(pattern) and pays(color_columns, len(pattern.indices), SMALL):
+        return _from_rows(graph, *pattern.unsigned)
     ptr, nets = graph.vertex_ptr, graph.vertex_nets
     if not pays(color_range, graph.entries, SMALL, (unsigned(ptr), unsigned(nets))):
         return first_fit(graph, np.arange(n, dtype=graph.dtype))
@@ -133,11 +133,11 @@ def natural(graph: BipartiteGraph) -> Colors:
 
 def _from_rows(graph: BipartiteGraph, indptr: npt.NDArray[Any], indices: npt.NDArray[Any]) -> Colors:
     """Color columns and bring the pattern into columns, in one go."""
-    n, dtype = graph.num_vertices, indices.dtype
-    pointers, places, rows = np.empty(n + 1, dtype), np.zeros(n, dtype), np.empty(len(indices), dtype)
-    used, colors = np.zeros(graph.num_nets, np.uint32), np.empty(n, np.int32)
-    done = compiled(color_columns)(indptr, indices, pointers, places, rows, used, colors)
-    graph.adopt_transposed(pointers.view(graph.dtype), rows.view(graph.dtype))
+    rows, n = graph.pattern.shape
+    pointers, owners = np.empty(n + 1, graph.dtype), np.empty(len(indices), graph.dtype)
+    places, used, colors = np.zeros(n, indices.dtype), np.zeros(rows, np.uint32), np.empty(n, np.int32)
+    done = compiled(color_columns)(indptr, indices, unsigned(pointers), places, unsigned(owners), used, colors)
+    graph.adopt_transposed(pointers, owners)
     if done == n:
         return colors
     progress = Progress(graph, graph.vertex_ptr, graph.vertex_nets, colors, done=done)

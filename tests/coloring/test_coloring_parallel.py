@@ -149,7 +149,7 @@ def broken(*arguments: Any) -> Any:
 
 
 def test_what_goes_wrong_in_a_thread_is_raised(families: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "fillers", lambda *arguments: (broken, broken))
+    monkeypatch.setattr(parallel.Filling, "fill", broken)
     monkeypatch.setattr(parallel, "settle", broken)
     for pattern in (families.band(300, 300, 1, 1), families.random_rectangle(90, 400, 1500, 4)):
         with pytest.raises(MemoryError, match="in a thread"):
@@ -169,15 +169,14 @@ def test_either_thread_may_do_all_of_the_transposition(
     )
     follow = parallel._follow
 
-    def one_sided(progress: Any, tasks: Any, instead: Any, take: Any) -> Any:
+    def one_sided(progress: Any, tasks: Any, instead: Any) -> Any:
         if idle == "this thread":
-            for _, task in tasks:
+            for task in tasks:
                 task.result()
         else:
-            for bounds, task in reversed(tasks):
-                if task.cancel():
-                    instead(*bounds)
-        return follow(progress, tasks, instead, take)
+            while instead():
+                pass
+        return follow(progress, tasks, instead)
 
     monkeypatch.setattr(parallel, "_follow", one_sided)
     graph, found, greedy = colored(source, True, 2)

@@ -145,18 +145,23 @@ def test_a_large_grid_by_the_default_path(problem: ProblemName, families: Module
     assert colors.max() + 1 == 7  # of SciPy and CasADi, too
 
 
-@pytest.mark.usefixtures("always_compiled")
-@pytest.mark.parametrize("problem", ["column", "row", "distance_1", "distance_2"])
-@EACH_ORDER
-def test_memory_is_24_bytes_a_number_of_the_pattern(problem: ProblemName, order: Any, families: ModuleType) -> None:
-    for triple in (
+@pytest.fixture(scope="module")
+def large(families: ModuleType) -> list[Any]:
+    return [
         families.stencil("five_point", (140, 150)),
         families.random_graph(12_000, 50_000, 1),
         families.power_law(10_000, 5, 7),
         families.band(9_000, 9_000, 5, 5),
         families.arrowhead(30_000, 2),
         families.random_graph(50_000, 20_000, 3),
-    ):
+    ]
+
+
+@pytest.mark.usefixtures("always_compiled")
+@pytest.mark.parametrize("problem", ["column", "row", "distance_1", "distance_2"])
+@EACH_ORDER
+def test_memory_is_24_bytes_a_number_of_the_pattern(problem: ProblemName, order: Any, large: list[Any]) -> None:
+    for triple in large:
         pattern = as_pattern(triple)
         greedy(pattern, problem, order)  # compiles what is to be compiled
         tracemalloc.start()
