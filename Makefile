@@ -30,7 +30,6 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 
 PACKAGES := sparsejac coloring kernels
-COVERAGE := $(addprefix --cov=,$(PACKAGES)) --cov-report=term
 PIP := bin/python -m pip --disable-pip-version-check
 TEST := .venv-test/bin
 
@@ -49,8 +48,13 @@ demo: $(if $(NO_GPU),,.venv-demo/$(READY)) ## AC power flow on a real grid; CASE
 test: lint types layers pytest ## everything that CI checks
 
 .PHONY: pytest
-pytest: .venv-test/$(if $(NO_GPU),ready,$(READY)) ## tests, doctests and coverage only; WORKERS=0 PYTEST_ARGS='-k name' choose
-	$(TEST)/python -m pytest -n $(WORKERS) $(COVERAGE) $(PYTEST_ARGS)
+pytest: .venv-test/$(if $(NO_GPU),ready,$(READY)) ## tests and doctests only; WORKERS=0 PYTEST_ARGS='-k name' choose
+	$(TEST)/python -m pytest -n $(WORKERS) $(WATCHED) $(PYTEST_ARGS)
+
+# Not a part of `make test`: nothing depends on what it finds, and Python is more than twice as slow while it looks.
+.PHONY: coverage
+coverage: WATCHED := $(addprefix --cov=,$(PACKAGES)) --cov-report=term
+coverage: pytest ## the same tests, and which lines none of them reaches
 
 .PHONY: sanitize
 sanitize: $(if $(NO_GPU),,.venv-test/$(READY)) ## compute-sanitizer over the tests on a GPU: DEVICE=gpu CUDA=12

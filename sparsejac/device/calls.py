@@ -44,7 +44,7 @@ def plan_on_device(
     device = first_device(call, (args, kwargs))
     _check_mixed(signature, args, kwargs)
     with cupy().cuda.Device(device):
-        host, named = mapped(args, on_host), mapped(dict(kwargs or {}), on_host)
+        host, named = host_arguments(args, kwargs)
         return DevicePlan(Plan(signature.bind(call, host, named), format, options), device, format, dtype)
 
 
@@ -85,7 +85,7 @@ def answer_on_device(
     device = first_device(call, (args, kwargs))
     _check_mixed(signature, args, kwargs)
     with cupy().cuda.Device(device):
-        host, named = mapped(args, on_host), mapped(dict(kwargs or {}), on_host)
+        host, named = host_arguments(args, kwargs)
         bound = signature.bind(call, host, named, frozen=True)
         traced = bound.trace()
         engine = engine_for(traced.program, options, traced.constants)

@@ -11,20 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.lazy import load
-from sparsejac.device.arrays import mapped, on_host, refuse_host
+from sparsejac.device.arrays import mapped, on_host
 from sparsejac.device.constants import Constants
 from sparsejac.device.driver import cupy, here, managed
 from sparsejac.device.evaluator import evaluator
 from sparsejac.device.inverse_stages import DeviceFactored, DeviceStages
-from sparsejac.device.point import first_device, operands_on_device, point_of, unknowns
+from sparsejac.device.point import copied_to_host, operands_on_device, point_of, unknowns
 from sparsejac.device.products import seeds_on_device, shaped
 from sparsejac.device.recording import refuse_calls
 from sparsejac.errors import InputError, SingularError
-from sparsejac.inverse.api import _bound
 from sparsejac.inverse.inverter import Inverter, Lines
 from sparsejac.inverse.linearization import Evaluated, evaluated
 from sparsejac.inverse.messages import Teller
 from sparsejac.inverse.plan import InversePlan
+from sparsejac.inverse.request import Request, bound
 from sparsejac.inverse.selection import LumpsName
 from sparsejac.inverse.setup import set_up
 from sparsejac.inverse.stages import Stages
@@ -349,35 +349,20 @@ def _is_zero(damping: Any) -> bool:
 def _point(given: dict[str, Any], call: str, lumps: LumpsName = "auto", *, strict: bool = True) -> DevicePoint:
     """Follow f at a copy of x on the host, and evaluate its lumps on the device."""
     check_option(call, "lumps", lumps, LumpsName)
-    bound, device = _host_bound(given, call, frozen=True)
+    host, device = _host_bound(given, call, frozen=True)
     with cupy().cuda.Device(device):
-        x = unknowns(call, bound.signature, (given["x"], *given["args"]))
-        traced = bound.trace()
-        teller = Teller(call, given["f"], bound.inputs, traced.result, traced.program.sites)
-        inverter = set_up(teller, traced.program, traced.constants, len(bound.x), "auto", lumps, strict=strict)
+        x = unknowns(call, host.signature, (given["x"], *given["args"]))
+        traced = host.trace()
+        teller = Teller(call, given["f"], host.inputs, traced.result, traced.program.sites)
+        inverter = set_up(teller, traced.program, traced.constants, len(host.x), "auto", lumps, strict=strict)
         return _way(teller, inverter, traced.constants).at([x])
 
 
 def _host_bound(given: dict[str, Any], call: str, *, frozen: bool) -> tuple[Bound, int]:
-    """The call with copies on the host, and the device.
-
-    Raises
-    ------
-    InputError
-        For options that are not for devices.
-    """
-    args, kwargs = (given["x"], *given["args"]), dict(given["kwargs"] or {})
-    if given["backend"] != "auto":
-        raise InputError(
-            f"{call}: backend={given['backend']!r}, with x on a device\n  {user_location()}\n  Cure: leave it out; or "
-            "pass cupy.asnumpy(x)."
-        )
-    device = first_device(call, (args, kwargs))
-    for k, value in enumerate(args):
-        refuse_host(call, f"argument {k}", value)
+    """The call with copies on the host, and the device."""
+    device, host, named = copied_to_host(given, call, (given["x"], *given["args"]))
     with cupy().cuda.Device(device):
-        host, named = mapped(args, on_host), mapped(kwargs, on_host)
-        return _bound(call, given["f"], host, named, given["argnums"], "auto", frozen=frozen), device
+        return bound(Request(call, given["f"], host, named, given["argnums"]), frozen=frozen), device
 
 
 def linearize_inverse(given: dict[str, Any], call: str = "linearize_inverse") -> DeviceInverse:
@@ -413,5 +398,5 @@ def newton_step(given: dict[str, Any]) -> Any:
 def prepare_inverse(given: dict[str, Any]) -> DeviceInversePlan:
     """As `sparsejac.prepare_inverse`."""
     check_option("prepare_inverse", "lumps", given["lumps"], LumpsName)
-    bound, device = _host_bound(given, "prepare_inverse", frozen=False)
-    return DeviceInversePlan(InversePlan(bound, "auto", given["lumps"]), device)
+    host, device = _host_bound(given, "prepare_inverse", frozen=False)
+    return DeviceInversePlan(InversePlan(host, "auto", given["lumps"]), device)

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from sparsejac.device.arrays import as_cupy, mapped, on_host, refuse_host
+from sparsejac.device.arrays import as_cupy
 from sparsejac.device.driver import cupy, managed
 from sparsejac.device.matrices import Frame
 from sparsejac.device.plan import DevicePlan
-from sparsejac.device.point import first_device
+from sparsejac.device.point import copied_to_host
 from sparsejac.errors import InputError, InputTypeError
 from sparsejac.explanation import Explanation
 from sparsejac.location import user_location
@@ -25,20 +25,10 @@ from sparsejac.symmetric import mirrored
 
 def prepare_nlp(given: dict[str, Any]) -> DeviceNLP:
     """As `sparsejac.prepare_nlp`."""
-    call, x, args, kwargs = "prepare_nlp", given["x"], given["args"], dict(given["kwargs"] or {})
-    if given["backend"] != "auto":
-        raise InputError(
-            f"{call}: backend={given['backend']!r}, with x on a device\n  {user_location()}\n  Cure: leave it out; or "
-            "pass cupy.asnumpy(x)."
-        )
-    device = first_device(call, (x, args, kwargs))
-    for k, value in enumerate((x, *args)):
-        refuse_host(call, f"argument {k + 2}", value)
+    device, host, named = copied_to_host(given, "prepare_nlp", (given["x"], *given["args"]), first=2)
     strategies = {name: given[name] for name in ("strategy", "hessian_strategy")}
     with cupy().cuda.Device(device):
-        host = (mapped(value, on_host) for value in (x, *args))
-        nlp = prepare_on_host(given["f"], given["g"], *host, kwargs=mapped(kwargs, on_host), **strategies)
-        return DeviceNLP(nlp, device)
+        return DeviceNLP(prepare_on_host(given["f"], given["g"], *host, kwargs=named, **strategies), device)
 
 
 @dataclass(frozen=True, eq=False)

@@ -220,6 +220,43 @@ def unknowns(call: str, signature: Signature, args: tuple[Any, ...]) -> Any:
     return _side_by_side(leaves, None)
 
 
+def copied_to_host(
+    given: Mapping[str, Any], call: str, args: tuple[Any, ...], *, first: int = 0
+) -> tuple[int, tuple[Any, ...], dict[str, Any]]:
+    """The device of a call, and its arguments with copies on the host in the places of what lies there.
+
+    Parameters
+    ----------
+    given : mapping
+        What the public call was given, by name.
+    call : str
+    args : tuple
+        The arguments by position, in f's order.
+    first : int
+        The number of the first of them, for messages.
+
+    Raises
+    ------
+    InputError
+        For options that are not for devices.
+    InputTypeError
+        For arrays on the host beside those on the device.
+    """
+    kwargs = dict(given["kwargs"] or {})
+    refused = [f"backend={given['backend']!r}"] if given["backend"] != "auto" else []
+    refused += ["has_aux=True"] if given.get("has_aux") else []
+    if refused:
+        raise InputError(
+            f"{call}: {' and '.join(refused)}, with x on a device\n  {user_location()}\n  Cure: leave out what is not "
+            "for devices; or pass cupy.asnumpy(x)."
+        )
+    device = first_device(call, (args, kwargs))
+    for k, value in enumerate(args, start=first):
+        refuse_host(call, f"argument {k}", value)
+    with cupy().cuda.Device(device):
+        return device, mapped(args, on_host), mapped(kwargs, on_host)
+
+
 def first_device(call: str, value: Any) -> int:
     """The device on which the arrays of some arguments are.
 

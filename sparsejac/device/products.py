@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.device.arrays import as_cupy, mapped, on_host, refuse_host
+from sparsejac.device.arrays import as_cupy
 from sparsejac.device.constants import Constants
 from sparsejac.device.driver import cupy, linalg, managed
 from sparsejac.device.evaluator import Evaluator, evaluator
-from sparsejac.device.point import first_device, unknowns
-from sparsejac.errors import InputError, InputTypeError
+from sparsejac.device.point import copied_to_host, unknowns
+from sparsejac.errors import InputTypeError
 from sparsejac.location import user_location
 from sparsejac.products.api import _arguments, _curvature
 from sparsejac.products.evaluation import gradient_once, linearized_once, pushed_once, value_engine, widened_once
@@ -53,26 +53,11 @@ class DevicePoint:
 
 
 def point_on_device(given: dict[str, Any], call: str, args: tuple[Any, ...]) -> DevicePoint:
-    """Follow f at a copy of x on the host.
-
-    Raises
-    ------
-    InputError
-        For options that are not for devices.
-    """
-    kwargs, argnums = given["kwargs"] or {}, given["argnums"]
-    if given.get("has_aux") or given["backend"] != "auto":
-        raise InputError(
-            f"{call}: has_aux=True, or backend={given['backend']!r}, with x on a device\n  {user_location()}\n  Cure: "
-            "leave them out; or pass cupy.asnumpy(x)."
-        )
-    device = first_device(call, (args, kwargs))
-    for k, value in enumerate(args):
-        refuse_host(call, f"argument {k}", value)
+    """Follow f at a copy of x on the host."""
+    device, host, named = copied_to_host(given, call, args)
     with cupy().cuda.Device(device):
-        host, named = mapped(args, on_host), mapped(dict(kwargs), on_host)
-        point = followed(call, given["f"], host, named, argnums, "auto")
-        return DevicePoint(point, unknowns(call, Signature(call, given["f"], argnums), args), device)
+        point = followed(call, given["f"], host, named, given["argnums"], "auto")
+        return DevicePoint(point, unknowns(call, Signature(call, given["f"], given["argnums"]), args), device)
 
 
 def value_evaluator(template: Template) -> Evaluator:

@@ -6,23 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from kernels.lazy import load
-from sparsejac.inverse.linearization import Evaluated, InverseLinearization, evaluated
-from sparsejac.inverse.messages import Teller
-from sparsejac.inverse.plan import InversePlan, numbers_of
+from sparsejac.inverse.linearization import InverseLinearization
+from sparsejac.inverse.plan import InversePlan
+from sparsejac.inverse.request import Request, bound, evaluated_lumps, linearized_inverse, nested
 from sparsejac.inverse.selection import LumpsName
-from sparsejac.inverse.setup import set_up
 from sparsejac.inverse.units import columns_by_units, rows_by_units, sparse_inverse
 from sparsejac.options import BackendName, check_option
 from sparsejac.products.dense import blocks_of
 from sparsejac.residence import reaches_device
-from sparsejac.signature import Bound, Signature
-from sparsejac.tracing.trace import current_trace
-
-Floats = npt.NDArray[np.float64]
-_NONE: dict[str, Any] = {}
 
 
 @reaches_device
@@ -83,8 +75,8 @@ def ivjp(
     >>> back(v)
     array([1., 2., 3.])
     """
-    inside = _nested("ivjp", f, (x, *args), kwargs, argnums, backend)
-    return (inside or linearized_inverse("ivjp", f, (x, *args), kwargs, argnums, backend)).ivjp
+    request = Request("ivjp", f, (x, *args), kwargs, argnums, backend)
+    return (nested(request) or linearized_inverse(request)).ivjp
 
 
 @reaches_device
@@ -108,8 +100,8 @@ def ijvp(
     >>> ijvp(f, x)(pull(np.array([1.0, 2.0, 3.0])))
     array([1., 2., 3.])
     """
-    inside = _nested("ijvp", f, (x, *args), kwargs, argnums, backend)
-    return (inside or linearized_inverse("ijvp", f, (x, *args), kwargs, argnums, backend)).ijvp
+    request = Request("ijvp", f, (x, *args), kwargs, argnums, backend)
+    return (nested(request) or linearized_inverse(request)).ijvp
 
 
 @reaches_device
@@ -148,8 +140,8 @@ def linearize_inverse(
     >>> float(sign * np.exp(log)).__round__(12)
     -4.0
     """
-    inside = _nested("linearize_inverse", f, (x, *args), kwargs, argnums, backend)
-    return inside or linearized_inverse("linearize_inverse", f, (x, *args), kwargs, argnums, backend, lumps)
+    request = Request("linearize_inverse", f, (x, *args), kwargs, argnums, backend)
+    return nested(request) or linearized_inverse(request, lumps)
 
 
 @reaches_device
@@ -176,9 +168,9 @@ def prepare_inverse(
     InversePlan
         ``plan(x)`` is what `linearize_inverse` gives at x.
     """
-    bound = _bound("prepare_inverse", f, (x, *args), kwargs, argnums, backend)
+    given = bound(Request("prepare_inverse", f, (x, *args), kwargs, argnums, backend))
     check_option("prepare_inverse", "lumps", lumps, LumpsName)
-    return InversePlan(bound, backend, lumps)
+    return InversePlan(given, backend, lumps)
 
 
 @reaches_device
@@ -223,13 +215,13 @@ def newton_step(
     >>> newton_step(lambda x: x[0] + x - np.ones(2) * x[0], np.array([3.0, 4.0]), damping=1.0)
     array([-1.5, -2. ])
     """
-    inside = _nested("newton_step", f, (x, *args), kwargs, argnums, backend)
+    request = Request("newton_step", f, (x, *args), kwargs, argnums, backend)
+    inside = nested(request)
     if inside is not None:
         return inside.newton_step(damping)
     if not np.any(damping) and not isinstance(damping, dict):
-        return linearized_inverse("newton_step", f, (x, *args), kwargs, argnums, backend).newton_step()
-    point = _evaluated("newton_step", f, (x, *args), kwargs, argnums, backend, strict=False)
-    return point.damped("newton_step", damping)
+        return linearized_inverse(request).newton_step()
+    return evaluated_lumps(request, strict=False).damped("newton_step", damping)
 
 
 @reaches_device
@@ -255,7 +247,7 @@ def slogdet(
     >>> slogdet(lambda x: np.exp(x[::-1]), np.array([1.0, 2.0]))
     (-1.0, 3.0)
     """
-    return linearized_inverse("slogdet", f, (x, *args), kwargs, argnums, backend).slogdet()
+    return linearized_inverse(Request("slogdet", f, (x, *args), kwargs, argnums, backend)).slogdet()
 
 
 @reaches_device
@@ -292,7 +284,7 @@ def inverse_jacobian(
     array([[ 1.,  0.],
            [-1.,  1.]])
     """
-    lin = linearized_inverse("inverse_jacobian", f, (x, *args), kwargs, argnums, backend)
+    lin = linearized_inverse(Request("inverse_jacobian", f, (x, *args), kwargs, argnums, backend))
     found = sparse_inverse(lin)
     return blocks_of(columns_by_units(lin), *lin.structures) if found is None else found
 
@@ -320,7 +312,7 @@ def inverse_jacfwd(
     array([[ 1.,  0.],
            [-1.,  1.]])
     """
-    lin = linearized_inverse("inverse_jacfwd", f, (x, *args), kwargs, argnums, backend)
+    lin = linearized_inverse(Request("inverse_jacfwd", f, (x, *args), kwargs, argnums, backend))
     return blocks_of(columns_by_units(lin), *lin.structures)
 
 
@@ -343,75 +335,5 @@ def inverse_jacrev(
     array([[ 1.,  0.],
            [-1.,  1.]])
     """
-    lin = linearized_inverse("inverse_jacrev", f, (x, *args), kwargs, argnums, backend)
+    lin = linearized_inverse(Request("inverse_jacrev", f, (x, *args), kwargs, argnums, backend))
     return blocks_of(rows_by_units(lin), *lin.structures)
-
-
-def _nested(
-    call: str,
-    f: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any] | None,
-    argnums: int | tuple[int, ...],
-    backend: BackendName,
-) -> Any:
-    """The inverse as a part of the function that is being followed; None where there is none."""
-    trace = current_trace()
-    if trace is None:
-        return None
-    check_option(call, "backend", backend, BackendName)
-    return load("sparsejac.inverse.nested").InnerInverse(trace, call, f, args, kwargs, argnums)
-
-
-def linearized_inverse(
-    call: str,
-    f: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any] | None,
-    argnums: int | tuple[int, ...],
-    backend: BackendName,
-    lumps: LumpsName = "auto",
-) -> InverseLinearization:
-    """Follow f at a point and factorize its lumps."""
-    return InverseLinearization(_evaluated(call, f, args, kwargs, argnums, backend, lumps))
-
-
-def _bound(
-    call: str,
-    f: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any] | None,
-    argnums: int | tuple[int, ...],
-    backend: BackendName,
-    *,
-    frozen: bool = False,
-) -> Bound:
-    trace = current_trace()
-    if trace is not None:
-        raise trace.refusal(
-            f"{call} inside a function that is followed",
-            "it is found at plain numbers",
-            "call it outside; inside, ivjp, ijvp, linearize_inverse and newton_step are followed, and so are "
-            "np.linalg.slogdet and np.linalg.inv of jacfwd(f, x)",
-        )
-    check_option(call, "backend", backend, BackendName)
-    return Signature(call, f, argnums).checked().bind(call, args, _NONE if kwargs is None else kwargs, frozen=frozen)
-
-
-def _evaluated(
-    call: str,
-    f: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any] | None,
-    argnums: int | tuple[int, ...],
-    backend: BackendName,
-    lumps: LumpsName = "auto",
-    *,
-    strict: bool = True,
-) -> Evaluated:
-    check_option(call, "lumps", lumps, LumpsName)
-    bound = _bound(call, f, args, kwargs, argnums, backend, frozen=True)
-    traced = bound.trace()
-    teller = Teller(call, f, bound.inputs, traced.result, traced.program.sites)
-    inverter = set_up(teller, traced.program, traced.constants, len(bound.x), backend, lumps, strict=strict)
-    return evaluated(teller, inverter, numbers_of(bound), traced.constants, check=False)

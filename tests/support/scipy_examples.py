@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import call_examples
+
 _OF_ONE_NUMBER = """
 erf erfc erfcx erfi erfinv erfcinv dawsn wofz gamma gammaln loggamma rgamma psi digamma expit logit log_expit ndtr ndtri
 log_ndtr log1p expm1 exp2 exp10 cosm1 exprel cbrt entr sindg cosdg tandg cotdg spence wrightomega expi exp1 kolmogorov
@@ -244,27 +246,10 @@ sosfiltfilt(SECTIONS, np.tile(x, 3))
 upfirdn([0.5, 0.2], x, up=2)
 """
 
-FFT = """
-fft(x)
-ifft(z)
-rfft(x)
-irfft(z)
-hfft(z)
-ihfft(x)
-fft2(m)
-ifft2(m)
-rfft2(m)
-irfft2(m)
-hfft2(m)
+FFT = f"""{call_examples.FFT}hfft2(m)
 ihfft2(m)
-fftn(m)
-ifftn(m)
-rfftn(m)
-irfftn(m)
 hfftn(m)
 ihfftn(m)
-fftshift(x)
-ifftshift(x)
 dct(x)
 idct(x)
 dst(x)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import sparsejac as sj
+from emulated_arrays import Foreign
 from emulated_cupy import counts
 from emulated_cupy import cupy as cupy
 from emulated_cupy import pretended as pretended
@@ -106,23 +107,10 @@ def test_nothing_is_converted_or_allocated(pretended: Any) -> None:
         assert (counts.allocations, counts.synchronisations, counts.to_host, counts.to_device) == (0, 0, 0, 0)
 
 
-class Tensor:
-    """An array of another library, by DLPack."""
-
-    def __init__(self, array: Any) -> None:
-        self.memory = array.memory
-
-    def __dlpack__(self, **_: Any) -> Any:
-        return self.memory.__dlpack__()
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return 2, 0
-
-
 def test_single_precision_of_other_libraries(pretended: Any) -> None:
     """PyTorch's arrays are of float32 mostly: they are read where they lie, and results go back by DLPack."""
     x = single(42)
-    tensor = Tensor(pretended.asarray(x))
+    tensor = Foreign(pretended.asarray(x))
     plan = sj.prepare(bratu, tensor, dtype="float32")
     plan(tensor)
     counts.reset()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import emulated_cupy as machine
+from emulated_arrays import Foreign
 from emulated_cupy import counts
 from emulated_cupy import pretended as pretended
 from gpu_sources import check_source
@@ -108,19 +109,6 @@ def test_several_devices(pretended: Any) -> None:
     with pytest.raises(InputError, match="arrays on several devices"):
         sparse_jacobian(lambda x: x["a"] * x["b"], {"a": plans[0][1], "b": plans[1][1]})
     assert sparse_jacobian(f, plans[1][1]).data.device.id == 1
-
-
-class Foreign:
-    """An array of another library, which says where it lies by DLPack or by ``__cuda_array_interface__``."""
-
-    def __init__(self, array: Any) -> None:
-        self.memory = array.memory
-
-    def __dlpack__(self, **_: Any) -> Any:
-        return self.memory.__dlpack__()
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return 2, 0
 
 
 class Interface:
