@@ -295,9 +295,7 @@ def _called(calls: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
     return [f"{part}({', '.join(names)})" for part, names in calls]
 
 
-def _turning(
-    turn: str, turns: Turns, names: Sequence[str], calls: Sequence[tuple[str, Sequence[str]]]
-) -> list[str]:
+def _turning(turn: str, turns: Turns, names: Sequence[str], calls: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
     """Some rows of each call, again and again."""
     count, numbers, *changed = names
     width = turns.numbers.shape[1]

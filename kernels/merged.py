@@ -17,9 +17,12 @@ import numpy.typing as npt
 from kernels.address import Address, Affine, Index, Table
 from kernels.kernel import Kernel
 from kernels.records import dataclass
-from kernels.shape import Kind, Unsigned, kind_of, pad, unsigned
+from kernels.shape import Unsigned, kind_of, pad, unsigned
 from kernels.step import Access
 from kernels.stretches import cuts_of
+
+_PROBES = 16
+"""Places of tables that are compared first."""
 
 WIDE, MOST_ACROSS = 8, 8
 """Rows from which on, and sums up to which, neighbouring rows are added up side by side."""
@@ -79,7 +82,8 @@ class MergedShape:
     indptr_bits : int
         32 or 64 where sums are ragged, or 0.
     kinds : tuple of str
-        How each of the different addresses finds its places: first those over points, then those over rows.
+        How each of the different addresses finds its places: first those over points, then those over rows. Beside
+        those of `kernels.shape.Kind` there is ``"near3"``: as far from where address 3 leads, at each point.
     over_points : int
         How many of them are over points.
     loads, stores : tuple of (int, int)
@@ -94,7 +98,7 @@ class MergedShape:
     row_dims: int
     sum_dims: int
     indptr_bits: int
-    kinds: tuple[Kind, ...]
+    kinds: tuple[str, ...]
     over_points: int
     loads: tuple[tuple[int, int], ...]
     stores: tuple[tuple[int, int], ...]
@@ -135,7 +139,8 @@ def lower_merged(merged: Merged) -> LoweredMerged:
     # A buffer that several results go to is as many arguments: so the compiler knows that their places are apart.
     slots = (*read, *(access.buffer for access in merged.stores))
     over_points, load_places = _distinct(merged.loads, points)
-    across = len(sums) == 1 and rows[-1] >= WIDE and len(merged.stores) <= MOST_ACROSS and _lie_side_by_side(over_points)
+    across = len(sums) == 1 and rows[-1] >= WIDE and len(merged.stores) <= MOST_ACROSS
+    across = across and _lie_side_by_side(over_points)
     if across:
         over_points = [_exchanged(address) for address in over_points]
     over_rows, store_places = _distinct(merged.stores, rows)
@@ -144,6 +149,8 @@ def lower_merged(merged: Merged) -> LoweredMerged:
     found = [_in_cells(address, cuts, by_rows=not ragged) for address in over_points]
     found += [_in_cells(address, cuts, by_rows=True) for address in over_rows]
     kinds = tuple(_kind(cells) for cells in found)
+    bases = _bases([cells[0] if kind.startswith("table") else None for kind, cells in zip(kinds, found, strict=True)])
+    kinds = tuple(kind if k == base else f"near{base}" for k, (kind, base) in enumerate(zip(kinds, bases, strict=True)))
     shape = MergedShape(
         merged.kernel.digest,
         len(rows),
@@ -159,9 +166,13 @@ def lower_merged(merged: Merged) -> LoweredMerged:
     numbers = [len(cuts) - 1]
     for c, (low, high) in enumerate(pairwise(cuts)):
         numbers += [low, high, *rows[1:], *sums]
-        for kind, cells in zip(kinds, found, strict=True):
-            numbers += _numbers(kind, cells[c])
-    tables = [unsigned(cells[0].places) for cells in found if isinstance(cells[0], Table)]
+        for kind, cells, base in zip(kinds, found, bases, strict=True):
+            numbers += [_distance(cells[0], found[base][0])] if kind.startswith("near") else _numbers(kind, cells[c])
+    tables = [
+        unsigned(cells[0].places)
+        for kind, cells in zip(kinds, found, strict=True)
+        if isinstance(cells[0], Table) and kind.startswith("table")
+    ]
     tables += [] if merged.indptr is None else [unsigned(merged.indptr)]
     return LoweredMerged(shape, np.array(numbers, dtype=np.int64).view(np.uint64), tuple(tables), slots, rows[0])
 
@@ -222,13 +233,38 @@ def _affine(places: Index, low: int, high: int, usual: tuple[int, ...]) -> Affin
     return found if np.array_equal(places[low:high], here) else None
 
 
-def _kind(cells: Sequence[Address]) -> Kind:
+def _bases(tables: Sequence[Address | None]) -> list[int]:
+    """For each address the first table that is a number of places away from it, or itself."""
+    found: list[int] = []
+    for k, table in enumerate(tables):
+        others = (j for j in range(k) if found[j] == j and _is_near(table, tables[j]))
+        found.append(next(others, k))
+    return found
+
+
+def _is_near(one: Address | None, other: Address | None) -> bool:
+    if not isinstance(one, Table) or not isinstance(other, Table) or one.box != other.box or not one.points:
+        return False
+    step, distance = max(1, one.points // _PROBES), _distance(one, other)
+    if one.places.dtype != other.places.dtype or (one.places[::step] - other.places[::step] != distance).any():
+        return False
+    return bool((one.places - other.places == distance).all())
+
+
+def _distance(one: Address, other: Address) -> int:
+    """How far apart the first places of two tables are."""
+    assert isinstance(one, Table)
+    assert isinstance(other, Table)
+    return int(one.places[0]) - int(other.places[0])
+
+
+def _kind(cells: Sequence[Address]) -> str:
     """How code finds the places of an address, in all cells."""
-    kinds = {kind_of(address) for address in cells}
+    kinds: set[str] = {kind_of(address) for address in cells}
     return kinds.pop() if len(kinds) == 1 else "strided"
 
 
-def _numbers(kind: Kind, address: Address) -> list[int]:
+def _numbers(kind: str, address: Address) -> list[int]:
     """What of an address goes into the geometry."""
     if not isinstance(address, Affine):
         return []

@@ -12,11 +12,11 @@ from kernels.merged import MergedShape
 from kernels.numba_printer import HEADER, expression_lines
 from kernels.source import Source, read_only
 
-BLOCK = 64
-"""Points whose numbers are fetched from places all over before anything is computed with them."""
+ROOM = 2048
+"""Numbers that are fetched from places all over before anything is computed with them: half of a first-level cache."""
 
-MOST_FETCHED = 24
-"""Numbers that are fetched, or put somewhere, for each point in a block."""
+BLOCKS = (128, 64, 32)
+"""For so many points, as many as there is room for."""
 
 BESIDE = 256
 """Rows whose sums are added up side by side: as many accumulators for each sum are near at hand."""
@@ -35,7 +35,7 @@ def fetches(shape: MergedShape) -> bool:
     count = sum(kind not in ("unit", "still") for kind in far)
     is_slow = any(i.operation is not None and i.operation.weight >= SLOW for i in shape.kernel.instructions)
     has_sums = shape.indptr_bits or shape.sum_dims
-    return not has_sums and is_slow and 0 < count <= MOST_FETCHED
+    return not has_sums and is_slow and 0 < count * BLOCKS[-1] <= ROOM
 
 
 def print_merged(shape: MergedShape) -> Source:
@@ -105,13 +105,15 @@ class _Body:
         shape = self.shape
         self.fetched = [k for k, (_, place) in enumerate(shape.loads) if shape.kinds[place] not in ("unit", "still")]
         self.put = [t for t, (_, place) in enumerate(shape.stores) if shape.kinds[place] != "unit"]
-        for name in [f"r{k}" for k in self.fetched] + [f"s{t}" for t in self.put]:
-            self._emit(f"{name} = np.empty({BLOCK})")
+        names = [f"r{k}" for k in self.fetched] + [f"s{t}" for t in self.put]
+        self.block = next(size for size in BLOCKS if len(names) * size <= ROOM or size == BLOCKS[-1])
+        for name in names:
+            self._emit(f"{name} = np.empty({self.block})")
 
     def _in_blocks(self) -> None:
         """The points of the last dimension, some at a time."""
         shape = self.shape
-        loop, depth = self._blocks(BLOCK), self._depth
+        loop, depth = self._blocks(self.block), self._depth
         slots, where = [slot for slot, _ in shape.loads], [self.places[place] for _, place in shape.loads]
         last = shape.row_dims - 1
         if self.fetched:
@@ -144,9 +146,9 @@ class _Body:
             self._loops(range(1, last))
             first, stop = "np.uint64(0)", f"n{last}"
         self._emit(f"first, end = {first}, {stop}")
-        self._emit(f"count = (max(first, end) - first + np.uint64({size - 1})) // np.uint64({size})")
+        self._emit(f"count = (np.int64(max(first, end) - first) + {size - 1}) // {size}")
         self._open("for k in range(count):")
-        self._emit(f"a = first + k * np.uint64({size})")
+        self._emit(f"a = first + np.uint64(k) * np.uint64({size})")
         self._emit(f"b = min(a + np.uint64({size}), end)")
         return f"for i{last} in range(a, b):"
 
@@ -188,6 +190,10 @@ class _Body:
             if kind.startswith("table"):
                 self.places.append(f"q{tables}[{_number(axes)}]")
                 tables += 1
+                continue
+            if kind.startswith("near"):
+                self.places.append(f"{self.places[int(kind[4:])]} + o{k}")
+                names.append(f"o{k}")
                 continue
             terms = [f"o{k}", *(f"{axis} * s{k}_{t}" for t, axis in enumerate(axes))]
             numbers = [f"o{k}", *(f"s{k}_{t}" for t in range(len(axes)))]

@@ -16,11 +16,18 @@ from kernels.step import Access, Index, Launch, Schedule
 LARGEST = 600
 """Instructions and loads of a loop beyond which nothing more is merged into it: large ones take long to compile."""
 
+LARGE, RELATED = 250, 4
+"""The same for what has little in common: more than one in so many has to be there already. Numbers that are wanted
+again much later have left the registers."""
+
 STREAMS = 32
 """Buffers that a loop reads and writes; of more, the first are out of the cache before they are met again."""
 
 MOST_LAUNCHES = 256
 """Of more launches each runs by itself: those of deep programs have one text for many, which merged ones have not."""
+
+FEW = 32
+"""Launches over so many times fewer points than the largest one come first, if they can."""
 
 WIDE = 32
 """Points along the last dimension of a box over which others run that could as well run along one line."""
@@ -113,26 +120,28 @@ class _Group:
     launches: list[Launch] = field(default_factory=list)
     results: list[tuple[Access, int]] = field(default_factory=list)
     streams: set[int] = field(default_factory=set)
-    # Buffers with the strides under which they are read: what is read a few places further on is in the cache.
-    near: set[tuple[int, object]] = field(default_factory=set)
+    # Buffers with the strides under which they are read, as what lies beside that is in the cache then; and tables.
+    near: set[_Key] = field(default_factory=set)
     # How many launches of the loop read a buffer.
     taken: Counter[int] = field(default_factory=Counter)
-    # Buffers that one launch of the loop writes, with the address and the value.
-    made: dict[int, tuple[object, int]] = field(default_factory=dict)
+    # What the launches of the loop store, by buffer and address: the value.
+    made: dict[tuple[int, object], int] = field(default_factory=dict)
 
     def gain(self, launch: Launch) -> int:
         """How much of a launch is there already; negative if it does not fit."""
         fresh = _Trial(self)
         fresh.replay(launch)
-        if len(self.values) + len(fresh.values) > LARGEST or self._streams_with(launch) > STREAMS:
+        size = len(self.values) + len(fresh.values)
+        if size > LARGEST or self._streams_with(launch) > STREAMS:
             return -1
-        return fresh.known
+        return fresh.known if size <= LARGE or RELATED * fresh.known >= len(fresh.values) else -1
 
     def _streams_with(self, launch: Launch) -> int:
         """How many vectors are read and written with one more launch; none that only this loop reads."""
         read = _read(launch)
-        stored = [b for b in self.made if self.readers[b] > self.taken[b] + (b in read)]
-        return len((self.streams | _streams(launch)) - self.made.keys()) + len(stored)
+        made = {buffer for buffer, _ in self.made}
+        stored = [b for b in made if self.readers[b] > self.taken[b] + (b in read)]
+        return len((self.streams | _streams(launch)) - made) + len(stored)
 
     def add(self, launch: Launch) -> None:
         """Take a launch in."""
@@ -142,11 +151,11 @@ class _Group:
         self.values += trial.values
         self.loads |= trial.loads
         self.streams |= _streams(launch)
-        self.near |= {(load.buffer, _steps(load.address)) for load in launch.loads if _steps(load.address)}
+        self.near |= _neighbours(launch)
         self.taken.update(_read(launch))
         self.launches.append(launch)
         self.results.append((launch.store, value))
-        self.made[launch.store.buffer] = launch.store.address.key, value
+        self.made[launch.store.buffer, launch.store.address.key] = value
 
     def built(self, kept: set[int]) -> Merged:
         """The loop; of its results those are stored that are kept."""
@@ -179,7 +188,7 @@ class _Trial:
 
     def replay(self, launch: Launch) -> int:
         """The number of the result."""
-        found = [self._load(access) for access in launch.loads]
+        found = [self._load(access, ragged=launch.indptr is not None) for access in launch.loads]
         for instruction in launch.kernel.instructions:
             operands = tuple(found[o] for o in instruction.operands)
             key: _Key = ("literal", instruction.literal.hex())
@@ -190,15 +199,15 @@ class _Trial:
             found.append(number)
         return found[launch.kernel.outputs[0]]
 
-    def _load(self, access: Access) -> int:
-        made = self.group.made.get(access.buffer)
-        if made is not None and made[0] == access.address.key:
+    def _load(self, access: Access, *, ragged: bool) -> int:
+        made = self.group.made.get((access.buffer, access.address.key))
+        if made is not None:
             self.known += 1
-            return made[1]
+            return made
         key = access.buffer, access.address.key
         number, is_known = self._number(("load", *key), access)
         self.loads[key] = number
-        is_near = (access.buffer, _steps(access.address)) in self.group.near
+        is_near = _near(access, ragged=ragged) in self.group.near
         self.known += (is_known or is_near) and _moves(access.address)
         return number
 
@@ -235,6 +244,8 @@ class _Grouping:
     groups : list of _Group
     writers : dict
         For each buffer the groups that write it, by number, once for each launch.
+    makers : dict
+        For each buffer and address under which something is stored the group that does so.
     readers : dict
         For each buffer the last group that reads it.
     alike : dict
@@ -246,6 +257,7 @@ class _Grouping:
         self.all_readers = readers
         self.groups: list[_Group] = []
         self.writers: dict[int, list[int]] = {}
+        self.makers: dict[tuple[int, object], int] = {}
         self.readers: dict[int, int] = {}
         self.alike: dict[object, list[int]] = {}
 
@@ -257,6 +269,7 @@ class _Grouping:
             self.groups.append(_Group(launch, self.all_readers))
         self.groups[place].add(launch)
         self.writers.setdefault(launch.store.buffer, []).append(place)
+        self.makers[launch.store.buffer, launch.store.address.key] = place
         self._note(launch, place)
 
     def _note(self, launch: Launch, place: int) -> None:
@@ -269,12 +282,17 @@ class _Grouping:
 
     def _place(self, launch: Launch) -> int | None:
         """The group that a launch joins, if there is one."""
-        first = max((k for load in launch.loads for k in self.writers.get(load.buffer, ())), default=0)
+        first = max((k for load in launch.loads for k in self._writers(load)), default=0)
         near = {k for key in _keys(launch) for k in self.alike.get(key, ())[-NEAR:]}
         near |= {k for load in launch.loads for k in self.writers.get(load.buffer, ())[-NEAR:]}
         fitting = [k for k in sorted(near) if self._fits(k, launch)]
         place = next((k for k in fitting if k >= first), None)
         return place if place is not None else next((self._postpone(k) for k in fitting if self._may_wait(k)), None)
+
+    def _writers(self, load: Access) -> Sequence[int]:
+        """The groups that write what is read: one, if that stores under the very address."""
+        maker = None if load.buffer in self.fixed else self.makers.get((load.buffer, load.address.key))
+        return self.writers.get(load.buffer, ()) if maker is None else (maker,)
 
     def _may_wait(self, k: int) -> bool:
         """Whether a group may as well run last: no later one reads what it writes."""
@@ -290,6 +308,7 @@ class _Grouping:
         self.groups.append(group)
         for store, _ in group.results:
             self.writers[store.buffer] = [place if one == k else one for one in self.writers[store.buffer]]
+            self.makers[store.buffer, store.address.key] = place
         for launch in group.launches:
             self._note(launch, place)
         return place
@@ -303,8 +322,8 @@ class _Grouping:
             return False
         at_points = like.box == like.row_box and like.indptr is None
         for load in launch.loads:
-            writers = self.writers.get(load.buffer, ())
-            if k in writers and not (at_points and writers == [k] and group.made[load.buffer][0] == load.address.key):
+            is_made = at_points and load.buffer not in self.fixed and (load.buffer, load.address.key) in group.made
+            if k in self._writers(load) and not is_made:
                 return False
         gain = group.gain(launch)
         return gain > 0 or (gain == 0 and launch.points == 1)
@@ -313,7 +332,7 @@ class _Grouping:
 def _keys(launch: Launch) -> list[object]:
     """What groups are alike by: vectors that are read, or that a number is computed."""
     moving: list[object] = [(load.buffer, load.address.key) for load in launch.loads if _moves(load.address)]
-    moving += [(load.buffer, _steps(load.address)) for load in launch.loads if _steps(load.address)]
+    moving += _neighbours(launch)
     return [*moving, launch.box] if launch.points == 1 else moving
 
 
@@ -337,12 +356,16 @@ def _overlap(launches: Sequence[Launch]) -> bool:
 
 
 def _numbers_first(launches: Sequence[Launch], fixed: Set[int]) -> list[Launch]:
-    """The launches with those in front that compute one number from no vector that is made here."""
+    """The launches with those in front that compute few numbers from no vector that is made behind them.
+
+    What would wait for them can then run with what comes first.
+    """
+    largest = max((launch.points for launch in launches), default=0)
     late: list[Launch] = []
     early: list[Launch] = []
     made_late: set[int] = set()
     for launch in launches:
-        is_early = launch.points == 1 and launch.store.buffer not in fixed
+        is_early = launch.points <= max(1, largest // FEW) and launch.store.buffer not in fixed
         is_early &= not any(load.buffer in made_late for load in launch.loads)
         (early if is_early else late).append(launch)
         if not is_early:
@@ -359,10 +382,19 @@ def _streams(launch: Launch) -> set[int]:
     return {access.buffer for access in launch.loads if _moves(access.address)}
 
 
-def _steps(address: Address) -> tuple[object, ...]:
-    """What addresses that lie side by side all over have in common; nothing where they are tables, or read in order."""
-    far = isinstance(address, Affine) and len(address.box) > 0 and address.strides[-1] not in (0, 1)
-    return (address.box, address.strides) if far else ()  # type: ignore[union-attr]
+def _neighbours(launch: Launch) -> set[_Key]:
+    found = {_near(load, ragged=launch.indptr is not None) for load in launch.loads}
+    return found - {()}
+
+
+def _near(access: Access, *, ragged: bool) -> _Key:
+    """What accesses have in common that read numbers side by side all over, or ragged rows by one table."""
+    address = access.address
+    if isinstance(address, Table):
+        return ("table", *address.key) if ragged else ()
+    if not address.box or address.strides[-1] in (0, 1):
+        return ()
+    return (access.buffer, address.box, address.strides)
 
 
 def _moves(address: Address) -> bool:

@@ -8,13 +8,16 @@ and the text of a constructor is compiled only for classes of which there are ma
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
+from collections.abc import Iterable
+from functools import cache, partial
+from inspect import get_annotations
 from operator import attrgetter
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
+    from dataclasses import replace as replace
 else:
 
     def dataclass(
@@ -40,84 +43,155 @@ else:
         """
         if cls is None:
             return lambda made: dataclass(made, frozen=frozen, eq=eq, repr=repr, slots=slots)
-        declared = cls
-        if slots:
-            cls = _with_slots(cls)
+        declared = {name: vars(cls).get(name, _MISSING) for name in get_annotations(cls)}
+        cls = _with_slots(cls, declared) if slots else _with_defaults(cls, declared)
         own = vars(cls)
         is_hashed = own.get("__hash__") is not None
-        methods: dict[str, Any] = {"__init__": _first_init(cls, frozen)}
+        methods: dict[str, Any] = {"__init__": _first_init(cls, frozen), "__compared__": _Later(cls, "__compared__")}
         if repr:
             methods["__repr__"] = _repr
         if frozen:
             methods |= {"__setattr__": _set, "__delattr__": _delete}
         if eq:
             methods["__eq__"] = _equal
-        methods |= {name: _Later(cls, declared, name) for name in _LATER}
+        methods |= {name: _Later(cls, name) for name in _STANDARD}
         methods = {name: method for name, method in methods.items() if name not in own}
         if eq and not is_hashed:
             methods["__hash__"] = _hash if frozen else None
         for name, method in methods.items():
             setattr(cls, name, method)
+        cls.__declared__ = declared
         return cls
 
+    def replace(record: Any, /, **changes: Any) -> Any:
+        """As `dataclasses.replace`, for classes that this module has made.
 
-_LATER = ("__dataclass_fields__", "__dataclass_params__", "__match_args__", "__compared__")
+        Examples
+        --------
+        >>> @dataclass(frozen=True)
+        ... class Point:
+        ...     x: float
+        ...     y: float = 0.0
+        >>> replace(Point(1.0), y=2.0)
+        Point(x=1.0, y=2.0)
+        """
+        cls = type(record)
+        fixed = [argument.name for argument in _arguments(cls) if not argument.is_taken and argument.name in changes]
+        if fixed:
+            raise ValueError(f"{cls.__qualname__}: {', '.join(fixed)} cannot be replaced")
+        return cls(**{a.name: getattr(record, a.name) for a in _arguments(cls) if a.is_taken} | changes)
+
+
+_STANDARD = ("__dataclass_fields__", "__dataclass_params__", "__match_args__")
+"""What the standard library knows a dataclass by."""
+
 _LOCK = RLock()
-_MANY = 30
+_MISSING: Any = dataclasses.MISSING
+_MANY = 60
 """Objects of a class from which it has a constructor of its own: to compile one takes as long as to make these."""
 
 
 class _Later:
     """An attribute of a class that is found when it is first asked for."""
 
-    def __init__(self, cls: type, declared: type, name: str) -> None:
+    def __init__(self, cls: type, name: str) -> None:
         self._cls = cls
-        self._declared = declared
         self._name = name
 
     def __get__(self, instance: object, owner: type) -> Any:
         with _LOCK:
             if vars(self._cls)[self._name] is self:
-                _look_at_fields(self._cls, self._declared)
+                _find_compared(self._cls) if self._name == "__compared__" else _find_standard(self._cls)
         return getattr(owner if instance is None else instance, self._name)
 
 
-def _look_at_fields(cls: Any, declared: Any) -> None:
-    """Let the standard library find the fields, in the class as it was declared."""
-    if declared.__doc__ is None:
-        declared.__doc__ = declared.__name__  # it would write down the signature
-    if type(vars(declared).get("__match_args__")) is _Later:
-        del declared.__match_args__  # it would be taken for the class's own
-    dataclasses.dataclass(declared, init=False, repr=False, eq=False)
-    compared = [field.name for field in dataclasses.fields(declared) if field.compare]
+def _find_standard(cls: Any) -> None:
+    """Let the standard library look at the fields, as those of another class: objects of this one are in use."""
+    body = {name: value for name, value in cls.__declared__.items() if value is not _MISSING}
+    # Without a text about the class it would write down the signature.
+    body |= {"__annotations__": get_annotations(cls), "__module__": cls.__module__, "__doc__": cls.__name__}
+    if "__orig_bases__" in vars(cls):
+        body["__orig_bases__"] = cls.__orig_bases__
+    twin = dataclasses.dataclass(init=False, repr=False, eq=False)(type(cls)(cls.__name__, cls.__bases__, body))
+    if [field.name for field in dataclasses.fields(twin)] != list(_declared(cls)):
+        raise TypeError(f"{cls.__qualname__}: records have fields alone, neither ClassVar nor InitVar")
+    for name in _STANDARD:
+        if type(vars(cls)[name]) is _Later:
+            setattr(cls, name, vars(twin)[name])
+
+
+def _find_compared(cls: Any) -> None:
+    compared = [name for name, value in _declared(cls).items() if not _is_field(value) or value.compare]
     # A getter of one name gives no tuple, and tuples compare what is one object as equal.
-    declared.__compared__ = attrgetter(*compared) if len(compared) > 1 else staticmethod(partial(_few, compared))
-    if cls is not declared:
-        for name in _LATER:
-            setattr(cls, name, vars(declared)[name])
-
-
-def _with_slots(declared: type) -> type:
-    """The class made again, with a slot for each field in the place of a default."""
-    names = tuple(vars(declared).get("__annotations__", ()))
-    body = {name: value for name, value in vars(declared).items() if name not in (*names, "__dict__", "__weakref__")}
-    body |= {"__slots__": names, "__getstate__": _state, "__setstate__": _restore}
-    made = type(declared)(declared.__name__, declared.__bases__, body)
-    made.__qualname__ = declared.__qualname__
-    return made
-
-
-def _state(self: Any) -> list[Any]:
-    return [getattr(self, field.name) for field in dataclasses.fields(self)]
-
-
-def _restore(self: Any, state: list[Any]) -> None:
-    for field, value in zip(dataclasses.fields(self), state, strict=True):
-        object.__setattr__(self, field.name, value)
+    cls.__compared__ = attrgetter(*compared) if len(compared) > 1 else staticmethod(partial(_few, compared))
 
 
 def _few(names: list[str], record: object) -> tuple[object, ...]:
     return tuple([getattr(record, name) for name in names])
+
+
+def _declared(cls: type) -> dict[str, Any]:
+    """All fields of a class in their order, with what stands in their places: a default, a `Field`, or `MISSING`."""
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        found |= vars(base).get("__declared__") or vars(base).get("__dataclass_fields__", {})
+    return found
+
+
+def _is_field(value: object) -> bool:
+    return type(value) is dataclasses.Field
+
+
+def _with_defaults(cls: Any, declared: dict[str, Any]) -> Any:
+    """The class with defaults in the places of their descriptions."""
+    for name, value in declared.items():
+        if _is_field(value):
+            if value.default is _MISSING:
+                delattr(cls, name)
+            else:
+                setattr(cls, name, value.default)
+    return cls
+
+
+def _with_slots(cls: Any, declared: dict[str, Any]) -> Any:
+    """The class made again, with a slot for each field in the place of a default."""
+    body = {name: value for name, value in vars(cls).items() if name not in (*declared, "__dict__", "__weakref__")}
+    body |= {"__slots__": tuple(declared), "__getstate__": _state, "__setstate__": _restore}
+    return type(cls)(cls.__name__, cls.__bases__, body | {"__qualname__": cls.__qualname__})
+
+
+def _state(self: Any) -> list[Any]:
+    return [getattr(self, name) for name in _declared(type(self))]
+
+
+def _restore(self: Any, state: list[Any]) -> None:
+    for name, value in zip(_declared(type(self)), state, strict=True):
+        object.__setattr__(self, name, value)
+
+
+class _Argument:
+    """A field as the constructor sees it."""
+
+    __slots__ = ("default", "is_taken", "make", "name")
+
+    def __init__(self, name: str, value: Any) -> None:
+        self.name = name
+        self.is_taken = True
+        self.default, self.make = value, _MISSING
+        if _is_field(value):
+            self.is_taken, self.default, self.make = value.init, value.default, value.default_factory
+
+
+@cache
+def _arguments(cls: type) -> list[_Argument]:
+    return [_Argument(name, value) for name, value in _declared(cls).items()]
+
+
+@cache
+def _names(cls: type) -> tuple[str, ...] | None:
+    """The names of all fields, where the constructor takes each."""
+    known = _arguments(cls)
+    return tuple(a.name for a in known) if all(a.is_taken for a in known) else None
 
 
 def _first_init(cls: type, frozen: bool) -> Any:
@@ -127,13 +201,18 @@ def _first_init(cls: type, frozen: bool) -> Any:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         nonlocal left
         left -= 1
-        given = _given(cls, args, kwargs) if left >= 0 else None
-        if given is None:
+        names = _names(cls)
+        given: Iterable[tuple[str, Any]] | None
+        if names is not None and len(args) == len(names) and not kwargs:
+            given = zip(names, args, strict=True)
+        else:
+            given = _given(cls, args, kwargs)
+        if left < 0 or given is None:
             init = _written(cls, frozen)
             setattr(cls, "__init__", init)  # noqa: B010
             init(self, *args, **kwargs)
             return
-        for name, value in given.items():
+        for name, value in given:
             put(self, name, value)
         if hasattr(cls, "__post_init__"):
             self.__post_init__()
@@ -141,40 +220,42 @@ def _first_init(cls: type, frozen: bool) -> Any:
     return __init__
 
 
-def _given(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any] | None:
+def _given(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterable[tuple[str, Any]] | None:
     """The fields of an object by the arguments of the constructor; None where these are not what it takes."""
-    fields = dataclasses.fields(cls)
-    names = [field.name for field in fields if field.init]
-    given = dict(zip(names, args, strict=False)) | kwargs
-    if len(args) + len(kwargs) != len(given) or not given.keys() <= set(names):
-        return None
-    for field in fields:
-        if field.name not in given:
-            if field.default_factory is not dataclasses.MISSING:
-                given[field.name] = field.default_factory()
-            elif field.init and field.default is dataclasses.MISSING:
+    given, missing, position = dict[str, Any](), _MISSING, 0
+    for argument in _arguments(cls):
+        name, value = argument.name, missing
+        if argument.is_taken and position < len(args):
+            value = args[position]
+            position += 1
+        elif argument.is_taken and name in kwargs:
+            value = kwargs[name]
+            position += 1
+        elif argument.make is not missing:
+            value = argument.make()
+        elif argument.is_taken:
+            value = argument.default
+            if value is missing:
                 return None
-            elif field.init:
-                given[field.name] = field.default
-    return given
+        if value is not missing:
+            given[name] = value
+    return given.items() if position == len(args) + len(kwargs) else None
 
 
 def _written(cls: type, frozen: bool) -> Any:
     """The constructor of a class, from a text."""
-    known: dict[str, Any] = {"put": object.__setattr__, "missing": dataclasses.MISSING}
+    known: dict[str, Any] = {"put": object.__setattr__, "missing": _MISSING}
     taken, body = [], []
-    for number, field in enumerate(dataclasses.fields(cls)):
-        value = name = field.name
-        if field.default_factory is not dataclasses.MISSING:
-            known[f"make{number}"] = field.default_factory
-            value = f"make{number}() if {name} is missing else {name}" if field.init else f"make{number}()"
-            known[f"default{number}"] = dataclasses.MISSING
-        else:
-            known[f"default{number}"] = field.default
-        has_default = field.default_factory is not dataclasses.MISSING or field.default is not dataclasses.MISSING
-        if field.init:
+    for number, argument in enumerate(_arguments(cls)):
+        value = name = argument.name
+        known[f"default{number}"] = argument.default
+        if argument.make is not _MISSING:
+            known[f"make{number}"] = argument.make
+            value = f"make{number}() if {name} is missing else {name}" if argument.is_taken else f"make{number}()"
+        has_default = argument.make is not _MISSING or argument.default is not _MISSING
+        if argument.is_taken:
             taken.append(f"{name}=default{number}" if has_default else name)
-        elif field.default_factory is dataclasses.MISSING:
+        elif argument.make is _MISSING:
             continue
         body.append(f"put(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
     if hasattr(cls, "__post_init__"):

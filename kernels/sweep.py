@@ -6,7 +6,6 @@ differentiates it: it writes entries of Jacobians.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy.typing as npt
 
 from kernels.address import Address, Affine, Index, interleave
 from kernels.kernel import Kernel
-from kernels.records import dataclass
+from kernels.records import dataclass, replace
 from kernels.shape import AccessShape, Kind, Unsigned, kind_of, numbers_of, pad, unsigned
 from kernels.step import Access
 

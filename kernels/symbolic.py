@@ -59,6 +59,7 @@ class RowPool:
         self.columns = columns
         self.end = end
         self.size = size
+        self._source: Index | None = None
         self._mark: Ints | None = None
         self._count: Ints | None = None
         self._stamp = 0
@@ -69,6 +70,20 @@ class RowPool:
             grown = np.empty(max(self.end + room, len(self.columns) + len(self.columns) // 2), self.columns.dtype)
             grown[: self.end] = self.columns[: self.end]
             self.columns = grown
+
+    def beside(self) -> RowPool:
+        """A pool for unions of the same rows, to be filled by another thread meanwhile, and then put `behind`."""
+        pool = RowPool(np.empty(len(self.columns) - self.end, self.columns.dtype), 0, self.size, self.units)
+        pool._source = self.columns
+        return pool
+
+    def behind(self, other: RowPool) -> int:
+        """Put all columns of a pool from `beside` behind those of this one; return how far they are moved."""
+        first = self.end
+        self.reserve(other.end)
+        self.columns[first : first + other.end] = other.columns[: other.end]
+        self.end += other.end
+        return first
 
     def unite(
         self, bounds: Ints, terms: Index, starts: Index, lengths: Index, *, share: bool = False
@@ -96,7 +111,8 @@ class RowPool:
         begins, ends = np.empty(count, dtype=dtype), np.empty(count, dtype=dtype)
         state = np.array([self.end, self._stamp, 0, 0, int(share), self.units, 0])
         while state[2] < count:
-            arrays = (bounds, *rows, self._marks(), state, begins, ends, self.columns)
+            pool = self.columns if self._source is None else self._source
+            arrays = (bounds, *rows, self._marks(), state, begins, ends, pool, self.columns)
             _call("unite_rows", int(state[2]), count, arrays)
             self._advance(state, count)
         return begins, ends, int(state[3])

@@ -23,8 +23,9 @@ def unite_rows(
     begins: Any,
     ends: Any,
     pool: Any,
+    made: Any,
 ) -> None:
-    """Rows that are unions of earlier rows of a pool, put behind them as long as there is room: `RowPool.unite`."""
+    """Unions of earlier rows of a pool, put behind those in `made` as long as there is room: `RowPool.unite`."""
     filled = np.uint64(state[0])
     stamp = state[1]
     gone = np.uint64(state[3])
@@ -40,7 +41,7 @@ def unite_rows(
         total = np.uint64(0)
         for t in range(np.uint64(bounds[row]), np.uint64(bounds[row + ONE])):
             total += ONE if np.uint64(terms[t]) < units else np.uint64(lengths[terms[t]])
-        if filled + min(total, np.uint64(len(mark))) > np.uint64(len(pool)):
+        if filled + min(total, np.uint64(len(mark))) > np.uint64(len(made)):
             break
         gone += total
         stamp += 1
@@ -54,18 +55,18 @@ def unite_rows(
                     column = s if s < units else np.uint64(pool[s])
                     if mark[column] != stamp:
                         mark[column] = stamp
-                        pool[filled] = column
+                        made[filled] = column
                         filled += ONE
             if begin < end:
                 before = begin
-        part0(np.int64(first), np.int64(filled), stamp, mark, pool)
+        part0(np.int64(first), np.int64(filled), stamp, mark, made)
         begins[row], ends[row] = first, filled
         if state[4] != 0 and row != np.uint64(0):
             known, last = np.uint64(begins[row - ONE]), np.uint64(ends[row - ONE])
             same = last - known == filled - first
             at: Any = first
             while same and at < filled:
-                same = pool[known + at - first] == pool[at]
+                same = made[known + at - first] == made[at]
                 at += ONE
             if same:
                 begins[row], ends[row] = known, last

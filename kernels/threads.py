@@ -105,8 +105,8 @@ def run_tasks(tasks: Sequence[Task]) -> list[Any]:
     if not helpers:
         return [function(*arguments) for function, arguments in tasks]
     run = _Run(tasks)
-    _wake(run, helpers)
     try:
+        _wake(run, helpers)
         run.work()
     finally:
         run.wait()
@@ -120,9 +120,14 @@ class _Run:
         self._tasks = tasks
         self._left = deque(range(len(tasks)))  # its popleft needs no lock
         self._outcomes: list[Any] = [None] * len(tasks)
-        self._locks = [threading.Lock() for _ in tasks]
-        for lock in self._locks:
-            lock.acquire()
+        self._inside: deque[threading.Lock] = deque()
+
+    def help(self) -> None:
+        """Work, in a thread that the caller waits for."""
+        done = threading.Lock()
+        with done:
+            self._inside.append(done)
+            self.work()
 
     def work(self) -> None:
         """Do what nobody has begun."""
@@ -136,21 +141,17 @@ class _Run:
                 self._outcomes[number] = function(*arguments)
             except BaseException as error:  # whatever it is, the caller raises it
                 self._outcomes[number] = _Raised(error)
-            finally:
-                self._locks[number].release()
 
     def wait(self) -> None:
         """Wait for the others, who write to arrays of the caller, also where that is interrupted."""
-        for number in tuple(self._left):  # none, but for an interruption
-            with suppress(ValueError):
-                self._left.remove(number)
-                self._locks[number].release()
-        for lock in self._locks:
-            try:
-                lock.acquire()
-            except BaseException:
-                lock.acquire()
-                raise
+        try:
+            self._left.clear()  # empty, but for an interruption
+            for done in tuple(self._inside):
+                with done:
+                    pass
+        except BaseException:
+            self.wait()
+            raise
 
     def results(self) -> list[Any]:
         """What came out; whoever wakes up too late holds nothing of it."""
@@ -174,22 +175,26 @@ def _wake(run: _Run, number: int) -> None:
     others = _other_processors()
     with _lock:
         while len(_helpers) < number:
-            _helpers.append(threading.Thread(target=_help, args=(_runs,), name="sparsejac", daemon=True))
-            _helpers[-1].start()
+            helper = threading.Thread(target=_help, args=(_runs,), name="sparsejac", daemon=True)
+            try:
+                helper.start()
+            except RuntimeError:  # the system gives no more: the caller does the rest
+                break
+            _helpers.append(helper)
             _away = None
         if others and others != _away:
             _away = others
             for helper in _helpers:
                 with suppress(OSError):  # a system may forbid it
                     os.sched_setaffinity(helper.native_id or 0, others)
-    for _ in range(number):
+    for _ in range(min(number, len(_helpers))):
         _runs.put(run)
 
 
 def _help(runs: SimpleQueue[_Run]) -> None:
     """What the other threads do."""
     while True:
-        runs.get().work()
+        runs.get().help()
 
 
 def _other_processors() -> Set[int]:

@@ -1,16 +1,17 @@
 """Calls that take turns: a part of the rows of each, then the next part of each, so that what they share stays cached.
 
-The partial derivatives of a flux are stored by one sweep and loaded by the next; cells of a network add to the same rows
-of a matrix. Run one after the other, each passes over memory again. In turns, all calls are run over a part of their
-rows that fits into the cache: each place is still touched by the calls in their order, so that results are the same to
-the last bit. What one call stores and the next one loads at once needs no memory but for one turn: its rows are computed
-again where turns meet.
+The partial derivatives of a flux are stored by one sweep and loaded by the next; cells of a network add to the same
+rows of a matrix. Run one after the other, each passes over memory again. In turns, all calls are run over a part of
+their rows that fits into the cache: each place is still touched by the calls in their order, so that results are the
+same to the last bit. What one call stores and the next one loads at once needs no memory but for one turn: its rows are
+computed again where turns meet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -72,6 +73,8 @@ class Plan:
     first, last : int
         Numbers of the calls, from `first` up to `last`.
     starts, stops : array of int, shape (members, turns)
+    late : tuple of bool
+        Which members run in the last turn only, on whole arrays.
     room : list of (int, int, array)
         For each array that is kept for one turn: the member and the number of the argument by which it is known, and
         the place at which each turn begins.
@@ -86,6 +89,7 @@ class Plan:
     last: int
     starts: Whole
     stops: Whole
+    late: tuple[bool, ...]
     room: list[tuple[int, int, Whole]]
     sizes: list[int]
     far: list[tuple[Whole, Whole, Whole]]
@@ -106,7 +110,8 @@ def plans_of(evaluation: Evaluation[Invocation], kept: Iterable[FloatArray]) -> 
     found = []
     for first, last in _runs(calls):
         outside = {id(a) for call in (*calls[:first], *calls[last:]) for a in call.arguments} | wanted
-        if sum({id(a): a.nbytes for call in calls[first:last] for a in _arrays(call)}.values()) > LOCAL_BYTES:
+        arrays = list({id(a): a for call in calls[first:last] for a in _arrays(call)}.values())
+        if sum(array.nbytes for array in arrays) > LOCAL_BYTES and not _overlap(arrays):
             plan = _Planner(calls[first:last], outside).plan(first)
             found += [] if plan is None else [plan]
     return tuple(found)
@@ -114,7 +119,7 @@ def plans_of(evaluation: Evaluation[Invocation], kept: Iterable[FloatArray]) -> 
 
 def in_turns(evaluation: Evaluation[Invocation], plans: Sequence[Plan]) -> Evaluation[Invocation]:
     """The same evaluation with its calls in turns, on arrays of its own for what lasts one turn."""
-    calls, turns = list(evaluation.invocations), []
+    calls, turns = list(evaluation.invocations), list[Turns]()
     for plan in reversed(plans):
         made, turn = _applied(calls[plan.first : plan.last], plan)
         calls[plan.first : plan.last] = made
@@ -134,6 +139,12 @@ def _runs(calls: Sequence[Invocation]) -> Iterator[tuple[int, int]]:
 
 def _arrays(call: Invocation) -> list[FloatArray]:
     return [a for a in call.arguments if isinstance(a, np.ndarray) and a.dtype == np.float64]
+
+
+def _overlap(arrays: Iterable[FloatArray]) -> bool:
+    """Whether arrays share memory: a place is then known by two names."""
+    ends = sorted((array.ctypes.data, array.ctypes.data + array.nbytes) for array in arrays if array.nbytes)
+    return any(later[0] < earlier[1] for earlier, later in pairwise(ends))
 
 
 class _Member:
@@ -230,16 +241,14 @@ class _Planner:
         shared = self._shared()
         self.locals = self._found_locals()
         room = sum(array.nbytes for key, array in shared.items() if key in self.locals)
-        turns = min(max(_part(sum(a.nbytes for a in shared.values()), SHARED_BYTES), _part(room, LOCAL_BYTES)), MOST_TURNS)
+        whole = sum(array.nbytes for array in shared.values())
+        turns = min(max(_part(whole, SHARED_BYTES), _part(room, LOCAL_BYTES)), MOST_TURNS)
         if turns < 2:
             return None
-        for attempt in range(2):
-            for member in self.members:
-                member.begin(turns)
-            self._arrange(turns)
-            if not self.locals or self._far_is_late():
-                break
+        self._arrange(turns)
+        if self.locals and not self._far_is_late():
             self.locals = {}
+            self._arrange(turns)
         return self._built(first, turns) if self._is_gain(shared) else None
 
     def _shared(self) -> dict[int, FloatArray]:
@@ -255,7 +264,7 @@ class _Planner:
 
     def _found_locals(self) -> dict[int, _Local]:
         """Arrays that need room for one turn only, as all of some member's results do."""
-        found = {}
+        found: dict[int, _Local] = {}
         for k, member in enumerate(self.members):
             stored = {id(touch.array): touch for touch in member.touches if touch.kind != "loads"}
             loaded = {id(touch.array) for touch in member.touches if touch.kind == "loads"}
@@ -286,16 +295,19 @@ class _Planner:
 
     def _arrange(self, turns: int) -> None:
         """Rows of each turn, from the last call to the first: earlier ones go as far as later ones need them."""
+        writers = {local.writer for local in self.locals.values()}
+        for member in self.members:
+            member.begin(turns)
         for j in range(len(self.members) - 1, -1, -1):
             member = self.members[j]
-            if any(local.writer == j for local in self.locals.values()):
+            if j in writers:
                 self._arrange_local(j, turns)
             else:
                 member.stop = np.maximum.accumulate(member.stop)
                 member.start = np.append(0, member.stop[:-1])
             parts = member.parts()
             for i in range(j):
-                if not any(local.writer == i for local in self.locals.values()):
+                if i not in writers:
                     self._lead(self.members[i], member, parts)
 
     def _lead(self, earlier: _Member, later: _Member, parts: Whole) -> None:
@@ -303,7 +315,7 @@ class _Planner:
         wanted = np.full(len(later.edges) - 1, -1)
         for one in earlier.touches:
             for other in later.of(id(one.array)):
-                if "loads" != one.kind or "loads" != other.kind:
+                if one.kind != "loads" or other.kind != "loads":
                     wanted = np.maximum(wanted, needed(earlier.bounds(one), later.bounds(other)))
         last = np.append(-1, np.maximum.accumulate(wanted))[parts]
         np.maximum(earlier.stop, earlier.edges[last + 1], out=earlier.stop)
@@ -334,8 +346,9 @@ class _Planner:
         return True
 
     def _is_gain(self, shared: dict[int, FloatArray]) -> bool:
-        """Whether several calls that touch one array are spread over the turns."""
+        """Whether several calls that load something, and touch one array, are spread over the turns."""
         spread = [m for m in self.members if not m.is_late and m.stop[0] - m.start[0] <= SPREAD * m.rows]
+        spread = [m for m in spread if any(touch.kind == "loads" for touch in m.touches)]
         return any(sum(bool(m.of(key)) for m in spread) > 1 for key in shared)
 
     def _built(self, first: int, turns: int) -> Plan:
@@ -353,7 +366,8 @@ class _Planner:
             places, turn = local.far[order], turn[order]
             counts = np.append(0, np.cumsum(np.bincount(turn, minlength=turns)))
             far.append((places, places - begins[turn], counts))
-        return Plan(first, first + len(self.members), starts, stops, room, sizes, far)
+        late = tuple(m.is_late for m in self.members)
+        return Plan(first, first + len(self.members), starts, stops, late, room, sizes, far)
 
 
 def _part(size: int, most: int) -> int:
@@ -400,10 +414,9 @@ def _applied(calls: Sequence[Invocation], plan: Plan) -> tuple[list[Invocation],
     ranges: list[tuple[Whole, Whole]] = []
     shifted: list[tuple[npt.NDArray[np.uint64], int]] = []
     offsets: list[Whole] = []
-    stored = {k for k, _, _ in plan.room}
     for k, call in enumerate(calls):
-        touches = call.touches() if small and call.touches is not None else []
-        moving = [t for t in touches if id(t.array) in small] if plan.stops[k, 0] > 0 or k in stored else []
+        touches = call.touches() if small and call.touches is not None and not plan.late[k] else []
+        moving = [touch for touch in touches if id(touch.array) in small]
         if moving:
             geometry = call.arguments[2].copy()
             changed = {id(call.arguments[2]): geometry, **small}

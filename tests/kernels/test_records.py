@@ -8,12 +8,13 @@ import inspect
 import pickle
 import threading
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pytest
 
 from kernels import records
 
+T = TypeVar("T")
 WAYS = (dataclasses.dataclass, records.dataclass)
 
 
@@ -71,6 +72,22 @@ def test_members_are_those_of_dataclasses(options: dict[str, Any]) -> None:
     assert told(own) == told(standard)
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_fields_that_the_constructor_does_not_take(way: Any) -> None:
+    class Counter:
+        names: list[str] = dataclasses.field(default_factory=list)
+        count: int = dataclasses.field(init=False, default=3)
+        seen: dict[str, int] = dataclasses.field(init=False, default_factory=dict)
+
+    cls: Any = way(frozen=True)(Counter)
+    for _ in range(100):
+        one, other = cls(), cls(["a"])
+        assert (one.names, one.count, one.seen, other.names, other.seen) == ([], 3, {}, ["a"], {})
+        assert one.seen is not other.seen
+    with pytest.raises(ValueError, match="count"):
+        (dataclasses.replace if way is WAYS[0] else records.replace)(one, count=4)
+
+
 def test_texts_are_those_of_dataclasses() -> None:
     assert [repr(made(way, eq=False)(1)).partition("(")[0] for way in WAYS] == ["Base", "Base"]
     texts = []
@@ -109,6 +126,12 @@ def test_records_are_derived_from() -> None:
     class Plain(Branch):
         pass
 
+    @records.dataclass(frozen=True)
+    class Typed(Generic[T]):
+        number: T
+
+    assert (dataclasses.fields(Typed)[0].name, Typed[int](3).number) == ("number", 3)
+
     branch, plain = Branch(1), Plain(2, "p")
     assert (branch.number, branch.name, plain.number, plain.name) == (1, "b", 2, "p")
     assert branch != Root(1)
@@ -122,17 +145,28 @@ def test_records_are_derived_from() -> None:
 
 def test_fields_are_looked_at_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[Any] = []
-    standard = dataclasses.dataclass
+    standard = records._find_standard
 
-    def observed(cls: Any, **options: Any) -> Any:
+    def observed(cls: Any) -> None:
         looked.append(cls)
-        return standard(cls, **options)
+        standard(cls)
 
-    monkeypatch.setattr(dataclasses, "dataclass", observed)
+    monkeypatch.setattr(records, "_find_standard", observed)
     cls = made(records.dataclass, frozen=True)
+    assert (cls(1) == cls(1), looked) == (True, [])
     assert (dataclasses.is_dataclass(cls), looked) == (True, [cls])
-    assert dataclasses.is_dataclass(cls(1))
+    assert dataclasses.replace(cls(1), first=2) == cls(2)
     assert looked == [cls]
+
+
+def test_what_is_no_field_is_refused() -> None:
+    @records.dataclass(frozen=True)
+    class Counted:
+        count: ClassVar[int] = 0
+        name: str = ""
+
+    with pytest.raises(TypeError, match="records have fields alone"):
+        dataclasses.fields(Counted)
 
 
 def test_a_hundred_threads_look_at_them_once() -> None:

@@ -81,6 +81,23 @@ def test_pairs(dtype: Any, request: tuple[int, list[list[int]], list[list[int]]]
             entry += 1
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+@given(request=requests(), cut=st.integers(0, 6))
+def test_unions_found_side_by_side(dtype: Any, request: tuple[int, list[list[int]], list[list[int]]], cut: int) -> None:
+    """The new rows from `cut` on in a pool beside, whose columns are put behind the others afterwards."""
+    size, known, new = request
+    pool, starts, lengths = pool_of(size, known, dtype)
+    other, found = pool.beside(), []
+    for part, rows in ((other, new[cut:]), (pool, new[:cut])):
+        bounds, terms = terms_of(rows, dtype)
+        found.append(part.unite(bounds, terms, starts, lengths)[:2])
+    moved = pool.behind(other)
+    begins, ends = (np.concatenate([found[1][k], found[0][k] + dtype(moved)]) for k in (0, 1))
+    assert [pool.columns[a:b].tolist() for a, b in zip(begins, ends, strict=True)] == [
+        sorted({c for row in rows for c in known[row]}) for rows in new
+    ]
+
+
 @pytest.mark.parametrize("spread", [1, 1000])
 @pytest.mark.parametrize("count", [SHORT, SHORT + 1, 500])
 def test_long_rows_in_any_order_are_sorted(count: int, spread: int) -> None:
