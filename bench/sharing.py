@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def share(family: str, n: int, budget: float) -> dict[str, Any]:
     settle(by(2), SETTLING)
     halves = [_half(family, n // 2) for _ in range(2)]
     calls: dict[str, Call] = {"one": by(1), "two": by(2)}
-    calls |= {"halves in turn": lambda: [half() for half in halves], "halves at once": lambda: _at_once(halves)}
+    calls |= {"halves in turn": partial(_in_turn, halves), "halves at once": partial(_at_once, halves)}
     found = _fastest(calls, budget)
     return {"seconds": found, "same": _same(plan, problem.x), "n": problem.x.size, "nnz": out.size}
 
@@ -73,11 +74,8 @@ def machine(budget: float) -> dict[str, float]:
     }
     gains = {}
     for name, (work, size, times) in works.items():
-        parts = [(x[a:b], y[a:b], times) for a, b in ((0, size // 2), (size // 2, size))]
-        calls = {
-            "in turn": lambda work=work, parts=parts: [work(*part) for part in parts],
-            "at once": lambda work=work, parts=parts: run_tasks([(work, part) for part in parts]),
-        }
+        halves = [partial(work, x[a:b], y[a:b], times) for a, b in ((0, size // 2), (size // 2, size))]
+        calls: dict[str, Call] = {"in turn": partial(_in_turn, halves), "at once": partial(_at_once, halves)}
         found = _fastest(calls, budget)
         gains[name] = found["in turn"] / found["at once"]
     return gains
@@ -110,6 +108,11 @@ def _half(family: str, n: int) -> Call:
         way(problem.x, data)
     chosen = min(ways, key=lambda way: min(timed(lambda: way(problem.x, data))[1] for _ in range(3)))
     return lambda: chosen(problem.x, data)
+
+
+def _in_turn(calls: Sequence[Call]) -> None:
+    for call in calls:
+        call()
 
 
 def _at_once(calls: Sequence[Call]) -> None:

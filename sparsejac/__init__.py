@@ -8,15 +8,16 @@ array([[2., 1., 0.],
 """
 
 from importlib.util import find_spec as _find_spec
-from pathlib import Path as _Path
+from os.path import dirname as _dirname
+from os.path import realpath as _realpath
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 # `coloring` and `kernels` are also names of foreign packages: a mix-up must not surface as an obscure error later.
+_home = _dirname(_dirname(_realpath(__file__)))
 for _name in ("coloring", "kernels"):
     _spec = _find_spec(_name)
-    _home = _Path(__file__).resolve().parent.parent
-    if _spec is None or _spec.origin is None or _Path(_spec.origin).resolve().parent.parent != _home:
+    if _spec is None or _spec.origin is None or _dirname(_dirname(_realpath(_spec.origin))) != _home:
         _found = "nothing" if _spec is None else _spec.origin
         raise ImportError(
             f"sparsejac: the package {_name!r} that Python finds is not sparsejac's own but {_found}. Cure: remove the "
@@ -46,7 +47,6 @@ from sparsejac.errors import UntraceableError as UntraceableError  # noqa: E402
 from sparsejac.errors import VariantWarning as VariantWarning  # noqa: E402
 from sparsejac.errors import WrongJacobianError as WrongJacobianError  # noqa: E402
 from sparsejac.pattern import Pattern as Pattern  # noqa: E402
-from sparsejac.plan import Plan as Plan  # noqa: E402
 from sparsejac.stopping import stop_gradient as stop_gradient  # noqa: E402
 
 if _TYPE_CHECKING:
@@ -68,6 +68,7 @@ if _TYPE_CHECKING:
     from sparsejac.inverse.api import slogdet as slogdet
     from sparsejac.inverse.linearization import InverseLinearization as InverseLinearization
     from sparsejac.inverse.plan import InversePlan as InversePlan
+    from sparsejac.plan import Plan as Plan
     from sparsejac.products.api import gradient as gradient
     from sparsejac.products.api import hvp as hvp
     from sparsejac.products.api import jvp as jvp
@@ -97,6 +98,7 @@ _LATE = {
     "JacobianCheck": "sparsejac.checking",
     "Linearization": "sparsejac.products.linearization",
     "NLP": "sparsejac.products.nlp",
+    "Plan": "sparsejac.plan",
     "check_jacobian": "sparsejac.checking",
     "fixed_point": "sparsejac.implicit_functions.api",
     "gauss_newton_operator": "sparsejac.products.operators",

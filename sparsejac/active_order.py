@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from kernels.kernel import Kernel
+from kernels.records import replace
 from kernels.step import Launch, Schedule
 from sparsejac.sparsity import first_place
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import replace
 from operator import itemgetter
 from threading import RLock
 from time import perf_counter
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.lazy import Lazy
+from kernels.records import replace
 from kernels.step import Schedule
 from sparsejac.active_order import order_active
 from sparsejac.backend import Backend

@@ -27,7 +27,6 @@ from sparsejac.options import (
     order_names,
 )
 from sparsejac.pattern import Pattern, part_of
-from sparsejac.plan import Plan
 from sparsejac.residence import holds_device_array
 from sparsejac.signature import Bound, Signature
 from sparsejac.structure import values_in
@@ -35,10 +34,12 @@ from sparsejac.tracing import Traced
 
 if TYPE_CHECKING:
     from coloring import Coloring, OrderName
+    from sparsejac.plan import Plan
 else:  # for `typing.get_type_hints`, which must not need what is loaded late
-    Coloring = OrderName = Any
+    Coloring = OrderName = Plan = Any
 
 DEVICE = Lazy("sparsejac.device.calls")
+PLAN = Lazy("sparsejac.plan")
 Floats = npt.NDArray[np.float64]
 _NONE: dict[str, Any] = {}
 
@@ -184,7 +185,7 @@ def sparse_jacobian(
         bound, points = request.bind_many((x, *args), kwargs)
         if not len(points):
             return ([], []) if has_aux else []
-        return Plan(bound.at(points[0]), format, request.options)(
+        return PLAN.Plan(bound.at(points[0]), format, request.options)(
             x, *args, kwargs=kwargs, batch=True, copy_structure=True
         )
     answer = request.answer((x, *args), kwargs, with_value=has_aux)
@@ -249,7 +250,7 @@ def value_and_jacobian(
                 f"value_and_jacobian: a batch of no points says nothing of f's result\n  {user_location()}\n  Cure: "
                 "pass one point at least, or use a plan, which knows the shape."
             )
-        plan = Plan(bound.at(points[0]), format, request.options)
+        plan: Plan = PLAN.Plan(bound.at(points[0]), format, request.options)
         return plan.value_and_jacobian(x, *args, kwargs=kwargs, batch=True, copy_structure=True)
     answer = request.answer((x, *args), kwargs, with_value=True)
     return (answer.value, answer.jacobian, answer.beside) if has_aux else (answer.value, answer.jacobian)
@@ -410,7 +411,8 @@ def prepare(
     if is_there:
         on_device: Any = DEVICE.plan_on_device(signature, (x, *args), kwargs, format, options, kept)
         return on_device  # type: ignore[no-any-return]
-    return Plan(signature.bind("prepare", (x, *args), _NONE if kwargs is None else kwargs), format, options)
+    plan: Plan = PLAN.Plan(signature.bind("prepare", (x, *args), _NONE if kwargs is None else kwargs), format, options)
+    return plan
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
+from io import BytesIO
 from itertools import count
 from types import FunctionType
 from typing import Any
@@ -164,18 +166,42 @@ def described(argument: Any) -> Any:
 
 def content(argument: Any) -> Any:
     """What an object holds, as a value that equals that of another object with the same content."""
-    if argument is None or isinstance(argument, str | bytes | int | float | complex | np.generic):
+    if isinstance(argument, float | complex):
+        return type(argument), np.complex128(argument).tobytes()  # -0.0 is not 0.0, and NaN is itself
+    if isinstance(argument, np.generic):
+        return type(argument), argument.tobytes()
+    if argument is None or isinstance(argument, str | bytes | int):
         return type(argument), argument
     if isinstance(argument, list | tuple):
         return type(argument), tuple(map(content, argument))
     if isinstance(argument, dict):
         return type(argument), tuple((content(key), content(value)) for key, value in argument.items())
     if isinstance(argument, np.ndarray) and argument.dtype.kind != "O" and not computes_otherwise(type(argument)):
-        return "array", argument.dtype.str, argument.shape, argument.tobytes()
+        order = () if argument.flags.c_contiguous else tuple(np.argsort(argument.strides, kind="stable").tolist())
+        return "array", argument.dtype.str, argument.shape, order, argument.tobytes()
+    file = BytesIO()
+    pickler = _Pickler(file)
     try:
-        return type(argument), pickle.dumps(argument)
+        pickler.dump(argument)
     except Exception:  # anything may be raised by a foreign __reduce__
         return "object", _Same(argument if isinstance(argument, FunctionType) else object())
+    return type(argument), file.getvalue(), tuple(map(_Same, pickler.named))
+
+
+_NAMED = (FunctionType, type, type(lru_cache(len)))
+
+
+class _Pickler(pickle.Pickler):
+    """Notes what is pickled by its name alone: functions and classes, which may be defined anew under it."""
+
+    def __init__(self, file: BytesIO) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self.named: list[Any] = []
+
+    def persistent_id(self, obj: Any) -> None:
+        """Note an object, and let it be pickled as always."""
+        if isinstance(obj, _NAMED):
+            self.named.append(obj)
 
 
 _NUMBERS = count()
@@ -189,7 +215,8 @@ class _Same:
         self._number = next(_NUMBERS)
 
     def __repr__(self) -> str:
-        return f"function {id(self.known)}" if isinstance(self.known, FunctionType) else f"object {self._number}"
+        named = isinstance(self.known, _NAMED)
+        return f"{type(self.known).__name__} {id(self.known)}" if named else f"object {self._number}"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Same) and other.known is self.known

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, cast
 
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.lazy import Lazy
+from kernels.records import replace
 from kernels.step import Schedule
 from sparsejac.analysis import Analysis, coloring_stage
 from sparsejac.backend import Backend

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from kernels.address import Table
 from kernels.entry import DONE, FLIPPED, OVERLAP
-from kernels.lazy import load
+from kernels.lazy import Lazy, load
 from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Schedule
 from sparsejac.ahead import begin
@@ -21,7 +21,6 @@ from sparsejac.candidates import MEMORY_LIMIT, Candidates
 from sparsejac.dead_branches import has_branches, without_dead_branches
 from sparsejac.decisions import ask, raised_by_f
 from sparsejac.errors import InputError
-from sparsejac.fused import Fused, fuse
 from sparsejac.fusion import Lowered, lower
 from sparsejac.given import VECTORS, check_pattern_products, move_randomly
 from sparsejac.options import BackendName
@@ -29,15 +28,17 @@ from sparsejac.options import StrategyName as StrategyName
 from sparsejac.parts import Parts
 from sparsejac.pattern import Pattern, entry_numbers
 from sparsejac.sparsity import Sparsity, count_partials, detect
-from sparsejac.strategies.identity import IDENTITY
 from sparsejac.strategies.protocol import Prepared
+from sparsejac.strategies.registry import IDENTITY
 from sparsejac.zeros import Known
 
 if TYPE_CHECKING:
     from coloring import Coloring, OrderName
     from kernels.numba_executor import NumbaExecutor
+    from sparsejac.fused import Fused
     from sparsejac.symmetric import HessianOf
 
+FUSED = Lazy("sparsejac.fused")
 FloatArray = npt.NDArray[np.float64]
 
 AHEAD = 2_000_000
@@ -466,7 +467,8 @@ class Engine(Candidates):
             prepared = self.prepared.with_values()
             executor = self.backend.compiled(prepared.variants)
             assert executor is not None
-            return (fuse(self.schedule, prepared, executor, self.pattern.nnz, checks_finite=self._checks_finite),)
+            nnz = self.pattern.nnz
+            return (FUSED.fuse(self.schedule, prepared, executor, nnz, checks_finite=self._checks_finite),)
 
         return self.once("fuse values", make)[0]
 
@@ -481,7 +483,7 @@ class Engine(Candidates):
         if "fuse" not in self._made:
             finite, nnz = self._checks_finite, self.pattern.nnz
             schedule = self.schedule if parts is None else parts.schedule
-            self.once("fuse", lambda: (fuse(schedule, prepared, executor, nnz, checks_finite=finite),))
+            self.once("fuse", lambda: (FUSED.fuse(schedule, prepared, executor, nnz, checks_finite=finite),))
             self.backend.compile_seconds += self.seconds["fuse"]
             self.measured.pop(self.strategy, None)  # another way of running it was timed so far
             self._untimed = _TIMED

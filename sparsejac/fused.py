@@ -120,14 +120,13 @@ class FusedForThreads(Fused):
 
     def run(self, inputs: Sequence[FloatArray], out: FloatArray) -> tuple[int, Workspace]:
         """As of `Fused`."""
-        workspace, threads, given = (
-            self.workspaces.take(),
-            self._choice(num_threads()),
-            (*inputs, *self.further(inputs)),
-        )
+        workspace, threads = self.workspaces.take(), self._choice(num_threads())
+        given = *inputs, *self.further(inputs)
         start = perf_counter()
         status = self._by(threads, workspace)(out, *given)
-        self._seconds.setdefault(threads, deque(maxlen=TRIED)).append(perf_counter() - start)
+        seconds = perf_counter() - start
+        self._seconds.setdefault(threads, deque(maxlen=TRIED)).append(seconds)
+        self._spent += seconds
         return status, workspace
 
     def _choice(self, threads: int) -> int:

@@ -12,16 +12,15 @@ from math import prod
 
 from kernels.address import Address, Affine, Table
 from kernels.lazy import Lazy
-from kernels.merging import MOST_LAUNCHES
 from kernels.records import dataclass
 from kernels.step import Access, Call, Guard, Launch, Schedule
 from kernels.stretches import cuts_of
 from sparsejac.addressing import composed, contiguous, covers
 from sparsejac.launches import Root, in_turns, launch_of
 from sparsejac.program import Load, Node, Program, is_zero
-from sparsejac.unrolling import written_out
 
 ROLLING = Lazy("sparsejac.rolling.program")
+MERGING, UNROLLING = Lazy("kernels.merging"), Lazy("sparsejac.unrolling")  # for values alone
 Homes = Mapping[int, tuple[Node, int]]
 """Where maps are stored: see `sparsejac.rolling.program.Rolled`."""
 
@@ -194,9 +193,9 @@ class _Lowering:
         if self.values_only and not self.calls:
             found: list[Launch] = []
             for root, launch in zip(roots, launches, strict=True):
-                parts = written_out(root, launch)
+                parts = UNROLLING.written_out(root, launch)
                 found += [launch] if parts is None else [launch_of(part, self.buffers, active) for part in parts]
-            if len(found) <= MOST_LAUNCHES:
+            if len(found) <= MERGING.MOST_LAUNCHES:
                 launches = found
         return tuple(launches)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy.typing as npt
 from kernels.address import Address, Affine, Index, Table
 from kernels.kernel import Kernel, KernelBuilder
 from kernels.operation import Operation
-from kernels.records import dataclass
+from kernels.records import dataclass, replace
 from kernels.step import Access, Launch
 from sparsejac.addressing import collapse, composed, recognised
 from sparsejac.partials import differentiable_loads, linearized
@@ -93,7 +92,8 @@ def _without(address: Address, dimension: int, point: int) -> Address:
     """An address at one point of a dimension, over the others."""
     box = (*address.box[:dimension], *address.box[dimension + 1 :])
     if isinstance(address, Table):
-        return recognised(address.places.reshape(address.box).take(point, axis=dimension), owned=True)
+        places: npt.NDArray[Any] = address.places.reshape(address.box).take([point], axis=dimension)
+        return recognised(places.reshape(box), owned=True)
     strides = (*address.strides[:dimension], *address.strides[dimension + 1 :])
     return Affine(box, address.offset + point * address.strides[dimension], strides)
 

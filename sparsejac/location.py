@@ -8,7 +8,6 @@ import dis
 import inspect
 import linecache
 import sys
-import sysconfig
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
@@ -20,11 +19,12 @@ import scipy
 
 from kernels.records import dataclass
 
-_LIBRARIES = tuple(
-    f"{Path(origin).resolve().parent}/"
-    for origin in (np.__file__, scipy.__file__, __file__, str(Path(__file__).parent.parent / "kernels" / "any"))
+_HOME = Path(__file__).resolve().parent
+_LIBRARIES = (
+    *(f"{Path(origin).resolve().parent}/" for origin in (np.__file__, scipy.__file__)),
+    *(f"{place}/" for place in (_HOME, _HOME.parent / "kernels")),
 )
-_STANDARD = f"{Path(sysconfig.get_paths()['stdlib']).resolve()}/"
+_STANDARD = f"{Path(inspect.__file__).resolve().parent}/"
 _LOADED_LATER = tuple(
     f"/{place}-packages/{name}/" for place in ("site", "dist") for name in ("cupy", "numba", "pandas", "xarray")
 )
@@ -244,6 +244,8 @@ def is_user_file(name: str) -> bool:
 def _judge(name: str) -> bool:
     if name.startswith("<"):
         return not name.startswith(("<frozen", "<__array_function__"))
+    if name.startswith(_LIBRARIES) and "/.." not in name:
+        return False  # to resolve a path asks the disk for each folder on the way
     path = str(Path(name).resolve())
     if path.startswith(_LIBRARIES) or any(part in path for part in _LOADED_LATER):
         return False

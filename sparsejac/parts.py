@@ -7,7 +7,6 @@ and each evaluation first finds the entries that go with its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import cached_property, partial
 from operator import is_
 from typing import TYPE_CHECKING, Any
@@ -17,8 +16,7 @@ import numpy as np
 from kernels.entry import Invocation
 from kernels.executor import Executor, allocate
 from kernels.lazy import Lazy
-from kernels.products import add_at, add_at_invocation, copy_invocation
-from kernels.records import dataclass
+from kernels.records import dataclass, replace
 from kernels.step import Schedule
 from sparsejac.backend import Backend
 from sparsejac.bits import same_bits
@@ -27,10 +25,8 @@ from sparsejac.options import BackendName
 from sparsejac.pattern import IndexArray, Pattern, entry_numbers, index_dtype
 from sparsejac.sparsity import Live, Sparsity, detect
 from sparsejac.strategies.cost import Facts, gather_facts
-from sparsejac.strategies.forward import FORWARD
-from sparsejac.strategies.identity import IDENTITY
 from sparsejac.strategies.protocol import FloatArray, Prepared
-from sparsejac.strategies.reverse import REVERSE
+from sparsejac.strategies.registry import FORWARD, IDENTITY, REVERSE
 from sparsejac.varying import Split, busy_launches, restrict
 
 if TYPE_CHECKING:
@@ -39,7 +35,7 @@ if TYPE_CHECKING:
 
 STORED_COLORING = Lazy("sparsejac.stored_coloring")
 
-TILES = Lazy("kernels.tiles")
+LOOPS, TILES = Lazy("kernels.products"), Lazy("kernels.tiles")
 
 _KEPT = 4
 _KEPT_BYTES = 2**28
@@ -295,7 +291,7 @@ class _Completed(Prepared):
         entries = buffers[self._entries]
         out[...] = entries
         self._inner.data(buffers, executor, out)
-        add_at(self._both, entries, out)
+        LOOPS.add_at(self._both, entries, out)
 
     def invocations(
         self, buffers: Sequence[FloatArray], executor: NumbaExecutor, out: FloatArray
@@ -304,8 +300,8 @@ class _Completed(Prepared):
         if found is None:
             return None
         entries = buffers[self._entries]
-        added = [add_at_invocation(self._both, entries, out)] if len(self._both) else []
-        return [copy_invocation(entries, out), *found, *added]
+        added = [LOOPS.add_at_invocation(self._both, entries, out)] if len(self._both) else []
+        return [LOOPS.copy_invocation(entries, out), *found, *added]
 
 
 def _places(whole: Pattern, part: Pattern) -> IndexArray:

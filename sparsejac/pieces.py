@@ -11,9 +11,9 @@ last bit. It is a function of the Program alone, whose digest stays.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from kernels.address import Address, Affine, Table
+from kernels.records import replace
 from sparsejac.addressing import Box, composed, contiguous, covers, recognised
 from sparsejac.boxes import (
     Ranges,

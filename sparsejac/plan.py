@@ -396,4 +396,4 @@ def kept_arguments(argument: Any) -> Any:
         return type(argument)(map(kept_arguments, argument))
     if type(argument) is dict:
         return {key: kept_arguments(value) for key, value in argument.items()}
-    return argument.copy() if type(argument) is np.ndarray else argument
+    return argument.copy(order="K") if type(argument) is np.ndarray else argument

@@ -6,12 +6,12 @@ Tables of many million numbers are made and read piece by piece, so that each pi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from kernels.address import Address, Affine, Table
+from kernels.records import replace
 from kernels.step import Access, Launch
 from sparsejac.pattern import IndexArray
 
@@ -19,6 +19,9 @@ PIECE = 1 << 17
 """Loads of rows that are looked at together: their numbers stay in the cache."""
 
 _SAMPLED = 64
+
+RowPiece = tuple[slice, tuple[int, int], IndexArray]
+"""Some rows of a launch: which, the range of their points, and the bounds of their terms."""
 
 
 def point_bounds(launch: Launch) -> IndexArray:
@@ -29,8 +32,8 @@ def point_bounds(launch: Launch) -> IndexArray:
     return np.arange(launch.rows + 1, dtype=np.int64) * each
 
 
-def row_pieces(launch: Launch) -> Iterator[tuple[slice, tuple[int, int], IndexArray]]:
-    """The rows of a launch, some at a time: which, the range of their points, and the bounds of their terms."""
+def row_pieces(launch: Launch) -> Iterator[RowPiece]:
+    """The rows of a launch, some at a time."""
     loads, points, rows = len(launch.active), launch.points, launch.rows
     if not points or not launch.row_box:
         yield slice(0, rows), (0, points), point_bounds(launch) * loads

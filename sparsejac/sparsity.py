@@ -18,9 +18,10 @@ from kernels.lazy import Lazy
 from kernels.records import dataclass
 from kernels.step import Access, Launch, Schedule
 from kernels.symbolic import RowPool, count_entries
+from kernels.threads import num_threads, run_tasks
 from sparsejac.addressing import covers, narrow
 from sparsejac.pattern import IndexArray, Pattern, index_dtype
-from sparsejac.row_pieces import at_first_points, point_bounds, row_pieces, slimmed, still_in_rows, stretch
+from sparsejac.row_pieces import RowPiece, at_first_points, point_bounds, row_pieces, slimmed, still_in_rows, stretch
 
 Live = tuple[npt.NDArray[np.bool_] | None, ...]
 """For each launch, which local partials, shape (points, active), may be other than zero; None where all may."""
@@ -30,6 +31,9 @@ _SPARSE_SHARE = 0.1
 
 COMPILED_FROM = 1_000_000
 """Rows loaded by a launch from which compiled loops go through them."""
+
+FEWEST_PIECES = 8
+"""Pieces of rows from which two threads share them."""
 
 MOST_ROOM = 1 << 28
 """Slots for rows that are set aside before it is known how many there are."""
@@ -116,18 +120,33 @@ class RunningRows:
         """Put the rows of a launch at the end of the pool: begin and end of each, and entries gone through."""
         slim = slimmed(launch) if mask is None and share else launch
         before, *rows = self._numbered(slim)
-        begins, ends, entries = np.empty(slim.rows, self.dtype), np.empty(slim.rows, self.dtype), 0
+        begins, ends = np.empty(slim.rows, self.dtype), np.empty(slim.rows, self.dtype)
         still, moving = self._parted(slim) if mask is None else ([], [])
         each = slim.points // slim.rows if slim.rows else 0
-        for piece, points, bounds in row_pieces(slim):
-            if still:  # what all points of a row load alike is looked at once
-                once = self._terms(still, before, (piece.start, piece.stop))
-                terms, bounds = side_by_side(once, self._terms(moving, before, points), len(bounds) - 1)
-                entries += (each - 1) * count_entries(once, rows[1])
-            else:
-                terms = self._terms([slim.loads[k] for k in slim.active], before, points, mask)
-            begins[piece], ends[piece], more = self.pool.unite(bounds, terms, *rows, share=share)
-            entries += more
+
+        def unite(pool: RowPool, pieces: Sequence[RowPiece]) -> int:
+            entries = 0
+            for piece, points, bounds in pieces:
+                if still:  # what all points of a row load alike is looked at once
+                    once = self._terms(still, before, (piece.start, piece.stop))
+                    terms, bounds = side_by_side(once, self._terms(moving, before, points), len(bounds) - 1)
+                    entries += (each - 1) * count_entries(once, rows[1])
+                else:
+                    terms = self._terms([slim.loads[k] for k in slim.active], before, points, mask)
+                begins[piece], ends[piece], more = pool.unite(bounds, terms, *rows, share=share)
+                entries += more
+            return entries
+
+        pieces = list(row_pieces(slim))
+        half = len(pieces) // 2 if num_threads() > 1 and len(pieces) >= FEWEST_PIECES else len(pieces)
+        if half == len(pieces):
+            entries = unite(self.pool, pieces)
+        else:
+            other = self.pool.beside()
+            entries = sum(run_tasks([(unite, (self.pool, pieces[:half])), (unite, (other, pieces[half:]))]))
+            later, moved = slice(pieces[half][0].start, None), self.dtype(self.pool.behind(other))
+            begins[later] += moved
+            ends[later] += moved
         if slim is not launch:
             begins, ends = (
                 np.broadcast_to(a.reshape(slim.row_box), launch.row_box).reshape(-1) for a in (begins, ends)
@@ -206,8 +225,10 @@ class RunningRows:
             return False
         buffers = {launch.loads[k].buffer for k in launch.active}
         longest = max(int(self.rows(b)[1].max(initial=0)) for b in buffers)
-        reach = self.end + launch.points * len(launch.active) * longest
-        return max(reach, sum(self.schedule.sizes[b] for b in buffers)) < _INT32_MAX
+        room = _INT32_MAX - self.end
+        if launch.points * len(launch.active) * longest >= room and count_products(launch, self) >= room:
+            return False
+        return sum(self.schedule.sizes[b] for b in buffers) < _INT32_MAX
 
     def place(self, store: Access, indptr: IndexArray, first: int) -> None:
         """Say that the rows of a launch lie in the pool from slot `first` on."""

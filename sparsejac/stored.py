@@ -12,7 +12,8 @@ changed afterwards: it is written in the background.
 
 Why it is never stale: a file's name is a digest of its kind and key, of the text of all our modules, and of the
 versions of the tools. If a module changed since this process was started, its text may not be what runs: nothing is
-read or written then.
+read or written then. The digest of the texts is kept as well, under what the system says of each file: its number, its
+size, and when it was last changed, which nobody can set back.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ counts: Counter[str] = Counter()
 """How often this process has "read", "made" and "written" something, by these words and by ``"made pattern"`` ..."""
 
 _folders = [Path(__file__).resolve().parents[1] / name for name in ("sparsejac", "kernels", "coloring")]
-_STARTED = time.time_ns() - 2 * 10**9  # clocks of file systems run in steps
+_TICK = 2 * 10**9  # clocks of file systems run in steps
+_STARTED = time.time_ns() - _TICK
 _ABANDONED = 24 * 3600
 _SHORT_FORMS: dict[type, Callable[[Any], Any]] = {
     Table: lambda table: (table.box, table.content.digest),
@@ -237,11 +239,17 @@ def _schedule_digest(schedule: Schedule) -> str:
 
 def _path(kind: str, key: Sequence[Any]) -> Path | None:
     """Where a thing lies; None where it is not to be kept."""
-    root = cache_directory()
-    sources = _sources() if root is not None else None
-    if root is None or sources is None:
+    folder = _folder()
+    sources = _sources() if folder is not None else None
+    if folder is None or sources is None:
         return None
-    return root.with_name("structures") / f"{digest_of(FORMAT, kind, key, sources, _tools())}.flat"
+    return folder / f"{digest_of(FORMAT, kind, key, sources, _tools())}.flat"
+
+
+def _folder() -> Path | None:
+    """Where all that is kept lies."""
+    root = cache_directory()
+    return None if root is None else root.with_name("structures")
 
 
 def _tools() -> tuple[str, ...]:
@@ -251,37 +259,87 @@ def _tools() -> tuple[str, ...]:
 @cache
 def _sources() -> str | None:
     """Digest of the text of all modules; None where it cannot be known which text runs."""
-    state = hashlib.blake2b(digest_size=20)
     try:
         modules = _modules()
-        for name, file in sorted(modules.items()):
-            with open(file, "rb") as opened:
-                text = opened.read()
-            state.update(f"{name}:{len(text)};".encode())
-            state.update(text)
-        return state.hexdigest() if _are_old(modules) else None
+        stamps = _stamps(modules)
+        if not _are_old(stamps):
+            return None
+        note = _note_of(stamps)
+        known = None if note is None else _noted(note)
+        if known is not None:
+            return known
+        digest = _digest_of_texts(modules)
+        if _stamps(modules) != stamps:
+            return None
+        if note is not None:
+            _take_down(note, digest)
+        return digest
     except OSError:
         return None
+
+
+def _digest_of_texts(modules: dict[str, str]) -> str:
+    state = hashlib.blake2b(digest_size=20)
+    for name, file in sorted(modules.items()):
+        with open(file, "rb") as opened:
+            text = opened.read()
+        state.update(f"{name}:{len(text)};".encode())
+        state.update(text)
+    return state.hexdigest()
+
+
+def _stamps(modules: dict[str, str]) -> list[tuple[str, int, int, int, int, int]]:
+    """What the system knows of the files of modules: device, number, size, and the dates of their last changes."""
+    stats = [(name, os.stat(file)) for name, file in sorted(modules.items())]
+    return [(name, s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for name, s in stats]
+
+
+def _note_of(stamps: list[tuple[str, int, int, int, int, int]]) -> Path | None:
+    """Where the digest of the texts is kept; None where a change may leave no mark.
+
+    Elsewhere than on POSIX systems the last date is that of creation, and a file may be changed twice in one tick.
+    """
+    folder, newest = _folder(), max(stamp[-1] for stamp in stamps)
+    if folder is None or os.name != "posix" or newest > time.time_ns() - _TICK:
+        return None
+    return folder / f"{digest_of(FORMAT, repr(stamps))}.sources"
+
+
+def _noted(note: Path) -> str | None:
+    """The digest that a note holds; None if it is not exactly what was written."""
+    try:
+        digest, _, check = note.read_text(encoding="ascii").partition(" ")
+    except (OSError, ValueError):
+        return None
+    return digest if check == digest_of(note.stem, digest) else None
+
+
+def _take_down(note: Path, digest: str) -> None:
+    with contextlib.suppress(OSError):
+        note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        scratch = note.with_name(f"tmp-{os.getpid()}-{threading.get_ident()}")
+        scratch.write_text(f"{digest} {digest_of(note.stem, digest)}", encoding="ascii")
+        os.replace(scratch, note)
 
 
 def _unchanged() -> bool:
     """Whether all modules are there and as they were when this process was started."""
     try:
-        return _are_old(_modules())
+        return _are_old(_stamps(_modules()))
     except OSError:
         return False
 
 
-def _are_old(modules: dict[str, str]) -> bool:
-    dates = map(os.stat, modules.values())
-    return bool(modules) and max(max(d.st_mtime_ns, d.st_ctime_ns) for d in dates) < _STARTED
+def _are_old(stamps: list[tuple[str, int, int, int, int, int]]) -> bool:
+    return bool(stamps) and max(max(stamp[-2:]) for stamp in stamps) < _STARTED
 
 
 def _modules() -> dict[str, str]:
     """Names and files of all our modules."""
     found: dict[str, str] = {}
     for folder in _folders:
-        for place, _, names in os.walk(folder):
+        for place, folders, names in os.walk(folder):
+            folders[:] = [inner for inner in folders if inner != "__pycache__"]
             inner = place.removeprefix(str(folder))
             found.update({f"{folder.name}{inner}/{n}": os.path.join(place, n) for n in names if n.endswith(".py")})
     return found

@@ -10,14 +10,13 @@ The sum of both parts is the Jacobian. Nothing is ever subtracted: no digit is l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from kernels.kernel import Kernel, KernelBuilder
-from kernels.records import dataclass
+from kernels.records import dataclass, replace
 from kernels.step import Access, Launch, Schedule
 from sparsejac.pattern import entry_numbers
 from sparsejac.sparsity import Live, detect

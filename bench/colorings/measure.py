@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -101,6 +100,7 @@ def threads(matrix: str, folder: str, numbers: list[int]) -> dict[str, Any]:
     from coloring.algorithms import ALGORITHMS
     from coloring.bipartite import BipartiteGraph
     from coloring.demand import EVERYTHING
+    from coloring.workers import workers
 
     pattern = coloring.as_pattern(load(matrix, folder))
     order: Any = np.arange(pattern.shape[1], dtype=pattern.indices.dtype)
@@ -114,7 +114,7 @@ def threads(matrix: str, folder: str, numbers: list[int]) -> dict[str, Any]:
     halves = _plain_halves(pattern)
 
     def at_best() -> None:
-        with ThreadPoolExecutor(2) as pool:
+        with workers(2, beside=False) as pool:
             list(pool.map(lambda half: half(), halves))
 
     calls: dict[str, Any] = {str(number): partial(several, number) for number in numbers}

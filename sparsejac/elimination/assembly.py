@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from kernels.address import Address
 from kernels.kernel import Kernel, KernelBuilder, lean
-from kernels.records import dataclass
+from kernels.records import dataclass, replace
 from kernels.step import Access
 from kernels.sweep import Store, Sweep
 from sparsejac.addressing import Box, collapse, composed, covers

@@ -49,9 +49,8 @@ def shared_cells(lists: Sequence[Points]) -> list[Cell] | None:
     size = 1 + max(int(numbers.max()) for numbers in lists)
     masks = np.zeros(size, dtype=np.uint16)
     for k, numbers in enumerate(lists):
-        before = np.count_nonzero(masks >> k)
         masks[numbers] |= 1 << k
-        if np.count_nonzero(masks >> k) - before != len(numbers):
+        if np.count_nonzero(masks >> k) != len(numbers):  # no list before has set this bit, or a higher one
             return None
     counts = np.bincount(masks, minlength=2)
     kinds = np.flatnonzero(counts[1:]) + 1

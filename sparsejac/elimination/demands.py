@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from functools import cached_property
 from math import prod
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from kernels.address import Address, Affine, Table
 from kernels.kernel import Kernel
-from kernels.records import dataclass
+from kernels.records import dataclass, replace
 from kernels.step import Access
 from sparsejac.addressing import Box, c_strides, composed, contiguous, covers, digits, recognised, table
 from sparsejac.boxes import Ranges, inside

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from itertools import count
 from math import gcd, prod
 
@@ -23,7 +22,7 @@ import numpy as np
 
 from kernels.address import Address, Affine, Table, identity
 from kernels.kernel import Kernel, lean
-from kernels.records import dataclass
+from kernels.records import dataclass, replace
 from kernels.step import Access
 from kernels.symbolic import take
 from sparsejac.addressing import Box, broadcast, c_strides, composed, contiguous, covers, narrow, reboxed, table

@@ -7,7 +7,6 @@ anything depends on x, and gathered for each point. A kernel written by hand has
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from threading import Lock
 
 import numpy as np
@@ -17,7 +16,7 @@ from kernels.address import Address, Affine
 from kernels.executor import Executor
 from kernels.kernel import Kernel, KernelBuilder, lean
 from kernels.numpy_executor import NumpyExecutor
-from kernels.records import dataclass
+from kernels.records import dataclass, replace
 from kernels.step import Access, Schedule
 from kernels.sweep import Store, Sweep
 from sparsejac.addressing import c_strides

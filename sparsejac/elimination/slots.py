@@ -14,7 +14,7 @@ from sparsejac.sparsity import first_place
 
 Slots = npt.NDArray[np.int64]
 
-COMPILED_FROM = 200_000
+COMPILED_FROM = 50_000
 """Points from which a compiled loop looks for their entries."""
 
 

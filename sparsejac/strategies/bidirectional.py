@@ -17,9 +17,8 @@ from kernels.lazy import Lazy
 from kernels.step import Schedule
 from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.sparsity import Live
-from sparsejac.strategies.cost import Facts, Prediction, Seeds, predict_seeded
 from sparsejac.strategies.forward import ForwardPasses
-from sparsejac.strategies.protocol import Compressed, FloatArray, Prepared, Strategy
+from sparsejac.strategies.protocol import Compressed, FloatArray, Prepared
 from sparsejac.strategies.reverse import ReversePasses
 
 if TYPE_CHECKING:
@@ -69,24 +68,7 @@ class _Bidirectional(Compressed):
         return None if pushed is None or pulled is None else pushed + pulled
 
 
-def _prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None) -> Prepared:
+def prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None) -> Prepared:
+    """Plan adjoints by the colors of rows, and tangents by those of columns."""
     assert coloring is not None
     return _Bidirectional(schedule, pattern, coloring)
-
-
-def _predict(facts: Facts, seeds: Seeds) -> Prediction:
-    return predict_seeded("bidirectional", facts, seeds)
-
-
-def _fewest(facts: Facts) -> Seeds:
-    return facts.two_sided
-
-
-BIDIRECTIONAL = Strategy(
-    "bidirectional",
-    "coloring of rows and columns at once, tangents and adjoints",
-    "star_bicoloring",
-    _predict,
-    _fewest,
-    _prepare,
-)

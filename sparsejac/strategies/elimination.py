@@ -21,11 +21,10 @@ from kernels.executor import Executor
 from kernels.kernel import Kernel
 from kernels.lazy import Lazy
 from kernels.numpy_executor import NumpyExecutor
-from kernels.products import zero_invocation
 from kernels.records import dataclass
 from kernels.step import Access, Schedule
 from kernels.sweep import Sweep
-from sparsejac.addressing import contiguous
+from sparsejac.addressing import contiguous, remembering
 from sparsejac.backend import estimate_sweeps
 from sparsejac.elimination.assembly import Placed, grouped, kernel_of, sweep_of
 from sparsejac.elimination.expansion import Expanded, Stored, Term, expanded
@@ -56,6 +55,7 @@ ORDER = Lazy("sparsejac.elimination.order")
 POOLING = Lazy("sparsejac.elimination.pooling")
 PRODUCTS = Lazy("sparsejac.elimination.products")
 REGIONAL = Lazy("sparsejac.elimination.regional")
+LOOPS = Lazy("kernels.products")  # for compiled code
 # The disk is asked by large problems alone.
 STORED_SWEEPS = Lazy("sparsejac.stored_sweeps")
 
@@ -123,7 +123,10 @@ class Elimination(Outline):
     @cached_property
     def found(self) -> Expanded:
         """The terms."""
-        return expanded(self.lowered, self.entries + 2) if self._given is None else self._given
+        if self._given is not None:
+            return self._given
+        with remembering():
+            return expanded(self.lowered, self.entries + 2)
 
     @cached_property
     def outlined(self) -> Outlined | None:
@@ -145,7 +148,9 @@ class Elimination(Outline):
     @cached_property
     def terms(self) -> list[Term]:
         """Terms in the order in which their points are swept, where they go straight to their entries."""
-        return list(self.found.terms) if self.found.cuts else nearby(together(self.found.terms))
+        found = self.found
+        with remembering():
+            return list(found.terms) if found.cuts else nearby(together(found.terms))
 
     @cached_property
     def _kernels(self) -> list[tuple[int, Kernel, tuple[Access, ...]]]:
@@ -346,7 +351,7 @@ class _Sweeps(Prepared):
         self._keeper.compiled = executor
         read = None if self.computes_values else frozenset(load.buffer for sweep in self.sweeps for load in sweep.loads)
         found = executor.value_invocations(buffers, self.launches, read) if self.launches else []
-        return [*found, zero_invocation(out)] if self.zeroed else found
+        return [*found, LOOPS.zero_invocation(out)] if self.zeroed else found
 
 
 def stored_groups(stored: Sequence[Stored]) -> list[list[Placed]]:

@@ -14,8 +14,8 @@ from kernels.step import Schedule
 from sparsejac.decompression import Decompression, decompress, plan_decompression, read_invocation, run_chunks
 from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.sparsity import Live
-from sparsejac.strategies.cost import Facts, Prediction, Seeds, predict_seeded, seed_width
-from sparsejac.strategies.protocol import Compressed, FloatArray, Prepared, Strategy
+from sparsejac.strategies.cost import seed_width
+from sparsejac.strategies.protocol import Compressed, FloatArray, Prepared
 from sparsejac.strategies.workspace import Workspaces
 
 if TYPE_CHECKING:
@@ -94,17 +94,7 @@ class ForwardPasses(Compressed):
         return [*found, read_invocation(part, rows_of(tangents, self.schedule.output), out)]
 
 
-def _prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None) -> Prepared:
+def prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None) -> Prepared:
+    """Plan tangents by the colors of columns."""
     assert coloring is not None
     return ForwardPasses(schedule, pattern, coloring.column_colors)
-
-
-def _predict(facts: Facts, seeds: Seeds) -> Prediction:
-    return predict_seeded("forward", facts, seeds)
-
-
-def _fewest(facts: Facts) -> Seeds:
-    return Seeds(forward=facts.fullest_row)
-
-
-FORWARD = Strategy("forward", "column coloring, tangents pushed forward", "column", _predict, _fewest, _prepare)

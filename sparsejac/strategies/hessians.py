@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from sparsejac.strategies.bidirectional import BIDIRECTIONAL
 from sparsejac.strategies.curvature import ELEMENTS, ELIMINATION
-from sparsejac.strategies.forward import FORWARD
-from sparsejac.strategies.identity import IDENTITY
 from sparsejac.strategies.protocol import CurvatureStrategy, Strategy, SymmetricStrategy
-from sparsejac.strategies.reverse import REVERSE
+from sparsejac.strategies.registry import BIDIRECTIONAL, FORWARD, IDENTITY, REVERSE
 from sparsejac.strategies.symmetric import ACYCLIC, STAR
 from sparsejac.strategies.symmetric import Symmetrized as Symmetrized
 from sparsejac.symmetric import mirrored as mirrored

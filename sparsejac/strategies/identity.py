@@ -33,8 +33,7 @@ from sparsejac.sparsity import (
     loads_x_only,
 )
 from sparsejac.stored import stored
-from sparsejac.strategies.cost import NO_SEEDS, Facts, Seeds, predict_identity
-from sparsejac.strategies.protocol import FloatArray, Prepared, Strategy
+from sparsejac.strategies.protocol import FloatArray, Prepared
 from sparsejac.strategies.workspace import Workspaces
 from sparsejac.sums import Sums
 from sparsejac.terms import Merged, merge
@@ -351,7 +350,8 @@ def _numbers(first: int, count: int) -> IndexArray:
     return numbers
 
 
-def _prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None) -> Prepared:
+def prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None) -> Prepared:
+    """Plan sparse products launch by launch."""
     layout = stored(
         "identity",
         lambda: _lay_out(schedule, pattern, live),
@@ -367,12 +367,3 @@ def _lay_out(schedule: Schedule, pattern: Pattern, live: Live | None) -> Layout:
     collection = symbolic.collect(pattern)
     running, steps = symbolic.running, tuple(symbolic.steps)
     return Layout(running.end, running.size, steps, collection, tuple(symbolic.regions))
-
-
-def _fewest(facts: Facts) -> Seeds:
-    return NO_SEEDS
-
-
-IDENTITY = Strategy(
-    "identity", "identity seeds, sparse products launch by launch", None, predict_identity, _fewest, _prepare
-)

@@ -17,8 +17,8 @@ from kernels.step import Schedule
 from sparsejac.decompression import decompress, plan_decompression, read_invocation
 from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.sparsity import Live
-from sparsejac.strategies.cost import Facts, Prediction, Seeds, predict_seeded, seed_width
-from sparsejac.strategies.protocol import Compressed, FloatArray, Prepared, Strategy
+from sparsejac.strategies.cost import seed_width
+from sparsejac.strategies.protocol import Compressed, FloatArray, Prepared
 from sparsejac.strategies.workspace import Workspaces
 
 if TYPE_CHECKING:
@@ -89,17 +89,7 @@ class ReversePasses(Compressed):
         return [*found, read_invocation(part, rows_of(adjoints, self.schedule.x), out)]
 
 
-def _prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None) -> Prepared:
+def prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None) -> Prepared:
+    """Plan adjoints by the colors of rows."""
     assert coloring is not None
     return ReversePasses(schedule, pattern, coloring.row_colors)
-
-
-def _predict(facts: Facts, seeds: Seeds) -> Prediction:
-    return predict_seeded("reverse", facts, seeds)
-
-
-def _fewest(facts: Facts) -> Seeds:
-    return Seeds(reverse=facts.fullest_column)
-
-
-REVERSE = Strategy("reverse", "row coloring, adjoints pulled back", "row", _predict, _fewest, _prepare)

@@ -56,6 +56,7 @@ def constructor(original: Function, from_traced: Function | None = None) -> Func
             array[...] = np.zeros((), array.dtype)
         return _buffer(trace, array) if array.dtype.kind in "biufc" else array
 
+    LEADS.add(original, route)
     return route
 
 
@@ -70,6 +71,7 @@ def spaced(original: Function) -> Function:
         array = original(*plain(args), **plain(kwargs))
         return _buffer(trace, array) if isinstance(array, np.ndarray) and array.dtype.kind in "fc" else array
 
+    LEADS.add(original, route)
     return route
 
 
@@ -147,6 +149,7 @@ def converter(original: Function) -> Function:
 
         return _converted(trace, obj, args[1] if len(args) > 1 else kwargs.get("dtype"), convert)
 
+    LEADS.add(original, route)
     return route
 
 
@@ -192,6 +195,7 @@ def from_iterator(original: Function) -> Function:
             return plain_array(trace, original(items, dtype, count, **kwargs))
         return in_dtype(trace, list_value(trace, items), np.dtype(dtype))
 
+    LEADS.add(original, route)
     return route
 
 
@@ -273,7 +277,6 @@ def of_elements(original: Function) -> Function:
 def of_lists(original: Function) -> Function:
     """A function that NumPy dispatches for arrays: the same for lists of traced numbers."""
 
-    @wraps(original)
     def route(*args: Any, **kwargs: Any) -> Any:
         for arg in args:
             if isinstance(arg, list | tuple) or (type(arg) is np.ndarray and arg.dtype.hasobject):
@@ -283,6 +286,9 @@ def of_lists(original: Function) -> Function:
                 break
         return original(*args, **kwargs)
 
+    # As `wraps` does it, which takes longer: there are hundreds.
+    route.__module__, route.__name__, route.__qualname__ = original.__module__, original.__name__, original.__qualname__
+    route.__doc__, route.__wrapped__ = original.__doc__, original  # type: ignore[attr-defined]
     return route
 
 

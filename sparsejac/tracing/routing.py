@@ -115,24 +115,41 @@ class _Known:
     """The routes for the modules that are loaded: how many these are, names in modules, and attributes of classes."""
 
     modules: int = -1
+    seen: set[str] = field(default_factory=set)
+    rules: int = 0
     names: dict[int, _Module] = field(default_factory=dict)
     attributes: list[tuple[Place, Any]] = field(default_factory=list)
 
     def are_as_they_were(self) -> bool:
         """Whether no further module was imported, and nobody bound another object to one of the names."""
         return (
-            self.modules == _MODULES
+            (self.modules == _MODULES or self._are_further_ones_ours())
             and all(module.is_as_it_was() for module in self.names.values())
             and all(vars(place.holder).get(place.key) is place.value for place, _ in self.attributes)
         )
 
+    def _are_further_ones_ours(self) -> bool:
+        """Whether only modules of ours were imported meanwhile, and these declared nothing for libraries."""
+        further = sys.modules.keys() - self.seen
+        if self.rules != _count_rules() or not all(name.startswith(_OURS) for name in further):
+            return False
+        self.modules, self.seen = _MODULES, self.seen | further
+        return True
+
 
 _KNOWN = _Known()
+_OURS = ("sparsejac.", "kernels.", "coloring.")
+
+
+def _count_rules() -> int:
+    """How many names of libraries lead to routes."""
+    return len(LIBRARY) + len(MAKERS)
 
 
 def _prepare_routes() -> None:
     """Find what is to be replaced; this is done again if another module was imported, or a name bound anew."""
     _KNOWN.modules, _KNOWN.names, _KNOWN.attributes = _MODULES, {}, []
+    _KNOWN.seen, _KNOWN.rules = set(sys.modules), _count_rules()
     seen: set[tuple[int, str]] = set()
     for owner, name, make in (*_ROUTES, *_library_routes(), *_list_routes()):
         original = vars(owner).get(name, _ABSENT)
@@ -144,8 +161,6 @@ def _prepare_routes() -> None:
             route = make(original)
             _MADE[id(original)] = route
             ORIGINALS[id(route)] = original
-            if hasattr(original, "__name__"):
-                routes.LEADS.add(original, route)
         if type(owner) is ModuleType:
             module = _KNOWN.names.setdefault(id(owner), _Module(vars(owner)))
             module.originals[name], module.routes[name] = original, route

@@ -8,7 +8,8 @@ from typing import Any
 from sparsejac.errors import UntraceableError
 from sparsejac.tracing.trace import Trace, current_trace
 
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan|inf", re.IGNORECASE)
+_NUMBER = r"(?i)[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan|inf"
+"""Not compiled before it is needed: that takes longer than to load this module."""
 
 
 class ShownText(str):
@@ -24,7 +25,7 @@ class ShownText(str):
     @staticmethod
     def of(trace: Trace, text: str) -> ShownText:
         """Text that was made of values of a trace."""
-        trace.texts.update(_NUMBER.findall(text))
+        trace.texts.update(re.findall(_NUMBER, text))
         shown = ShownText(text)
         shown.tracer = trace
         return shown
@@ -52,7 +53,7 @@ def check_text(obj: Any) -> None:
             check_text(item)
     elif isinstance(obj, str | bytes):
         text = obj if isinstance(obj, str) else obj.decode("ascii", "replace")
-        if not trace.texts.isdisjoint(_NUMBER.findall(text)):
+        if not trace.texts.isdisjoint(re.findall(_NUMBER, text)):
             raise _read_again(trace, text)
 
 

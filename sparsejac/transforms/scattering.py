@@ -29,6 +29,9 @@ FEW = 3
 MOST = 0.75
 """Of the places of a node, from which on operations are done at all of them."""
 
+MOST_BESIDE = 4
+"""Numbers side by side that are summed up one by one."""
+
 APART = 0.8
 """Of shares that are summed up one by one, so many places are met, in those of all: each has its own ragged rows."""
 
@@ -391,9 +394,24 @@ def _layer(builder: Builder, size: int, members: list[Share]) -> Load:
 
 def _summed_up(builder: Builder, size: int, shares: Sequence[Share]) -> list[Share]:
     """Shares that meet places several times, without that: each by itself if they lie mostly apart, or together."""
-    distinct = sum(len(np.unique(share.address.table())) for share in shares)
-    parts = [[share] for share in shares] if APART * distinct <= size else [shares]
-    return [_ranges(builder, size, part) for part in parts]
+    if len(shares) > 1 and APART * sum(len(np.unique(share.address.table())) for share in shares) <= size:
+        return [_ranges(builder, size, [share]) for share in shares]
+    components = [_by_components(share) for share in shares]
+    if len({len(parts) for parts in components}) > 1:
+        return [_ranges(builder, size, shares)]
+    return [_ranges(builder, size, parts) for parts in zip(*components, strict=True)]
+
+
+def _by_components(share: Share) -> list[Share]:
+    """A share of numbers that lie side by side wherever they are met, number by number: all have the same ranges."""
+    address, box = share.address, share.address.box
+    if not isinstance(address, Table) or len(box) < 2 or not 1 < box[-1] <= MOST_BESIDE:
+        return [share]
+    places = address.places.reshape(-1, box[-1])
+    if not (np.diff(places, axis=1) == 1).all():
+        return [share]
+    steps = c_strides(box)[:-1]
+    return [share.at(recognised(places[:, k].reshape(box[:-1])), Affine(box[:-1], k, steps)) for k in range(box[-1])]
 
 
 def _ranges(builder: Builder, size: int, shares: Sequence[Share]) -> Share:

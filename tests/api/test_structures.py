@@ -417,13 +417,13 @@ def test_branches_on_a_structure_are_guarded() -> None:
 
 
 def test_many_numbers() -> None:
-    """A dict of 300 rates in and out."""
-    names = [f"k{i}" for i in range(300)]
+    """A dict of 120 rates in and out."""
+    names = [f"k{i}" for i in range(120)]
     J = sparsejac.sparse_jacobian(
         lambda k: {n: k[n] * k[m] for n, m in zip(names, names[1:] + names[:1], strict=True)},
         {n: float(i + 1) for i, n in enumerate(names)},
     )
     assert J["k7"]["k7"].toarray().tolist() == [[9.0]]
     assert J["k7"]["k8"].toarray().tolist() == [[8.0]]
-    assert J["k299"]["k0"].toarray().tolist() == [[300.0]]
-    assert sum(block.nnz for row in J.values() for block in row.values()) == 600
+    assert J["k119"]["k0"].toarray().tolist() == [[120.0]]
+    assert sum(block.nnz for row in J.values() for block in row.values()) == 240

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -15,22 +9,8 @@ from bench.cases.case import Settings
 from bench.cases.registry import CASES
 from bench.check import nearby
 from bench.hessians.families import OBJECTIVES
-from bench.launcher import IMPORTS, Answer
 from bench.rewritten.numpy_like import NUMPY
-
-
-@dataclass(frozen=True)
-class Here:
-    """Stands in for the launcher: tasks run in this process."""
-
-    seconds: float = 60.0
-    threads: int | None = None
-    processor: int | None = None
-
-    def run(self, task: str, *, preload: Sequence[str] = IMPORTS, cache: object = None, **arguments: Any) -> Answer:
-        module, _, function = task.partition(":")
-        result = getattr(importlib.import_module(module), function)(**arguments)
-        return Answer(json.loads(json.dumps(result)), dict.fromkeys(preload, 0.1))
+from in_process import Here
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +12,10 @@ from bench.__main__ import main
 from bench.cases.case import Settings
 from bench.cases.registry import CASES
 from bench.families.registry import sized
-from bench.launcher import IMPORTS, Answer
 from bench.peers.ours import STRATEGIES
 from bench.plots import draw
 from bench.result import Outcome
+from in_process import Here
 from sparsejac.strategies import STRATEGIES as REGISTRY
 
 
@@ -30,20 +27,6 @@ def test_list_names_every_case(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_strategies_are_those_of_the_registry_and_auto() -> None:
     assert set(STRATEGIES) == {"auto", *REGISTRY}
-
-
-@dataclass(frozen=True)
-class Here:
-    """Stands in for the launcher: tasks run in this process, which has compiled most of what they need."""
-
-    seconds: float = 60.0
-    threads: int | None = None
-    processor: int | None = None
-
-    def run(self, task: str, *, preload: Sequence[str] = IMPORTS, cache: object = None, **arguments: Any) -> Answer:
-        module, _, function = task.partition(":")
-        result = getattr(importlib.import_module(module), function)(**arguments)
-        return Answer(json.loads(json.dumps(result)), dict.fromkeys(preload, 0.1))
 
 
 def _outcome(case: str, **settings: Any) -> Outcome:

@@ -162,8 +162,8 @@ print(*files)
         ("np.fft.rfft(x).real", "scipy_rules.fourier", 2),
         ("np.modf(3.0 * x)[0]", "numpy_rules.numerics", len(families.AWAITED)),
         ("(y.sort(), y)[1]", "numpy_rules.sorting", len(families.AWAITED)),
-        ("(np.add.at(y, [0, 0, 1], x[1:] * x[0]), y)[1]", "numpy_rules.putting", 4),
-        ("np.real(np.exp(1j * x))", "scipy_rules.complex_calls", 2),
+        ("(np.maximum.at(y, [0, 0, 1], x[1:] * 2.0), y)[1]", "numpy_rules.putting", 4),
+        ("np.i0(x)", "scipy_rules.complex_calls", len(families.AWAITED)),
         ("np.concatenate([m @ x[:2], np.where(x > 0.5, x, 0.0)])", "", 0),
     ],
 )

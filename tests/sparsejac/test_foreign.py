@@ -27,11 +27,9 @@ PLANS: dict[str, Callable[[Any, Any, Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("way", PLANS)
+@pytest.mark.parametrize("way", [way for way in PLANS if "mask" not in way])
 @pytest.mark.parametrize("numbers", [MATRIX, MATRIX.astype(int)])
 def test_matrices_are_no_arrays_that_are_multiplied_element_by_element(way: str, numbers: Any) -> None:
-    if way == "another mask before":
-        pytest.skip("no masks")
     with pytest.raises(sparsejac.UntraceableError, match=r"ways of its own"):
         PLANS[way](lambda x, a: np.asarray(a * x), X, numbers)
 

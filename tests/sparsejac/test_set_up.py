@@ -17,7 +17,7 @@ from sparsejac.addressing import composed, contiguous, grouped, recognised, reme
 from sparsejac.primitives import PRIMITIVES
 from sparsejac.program import Graph
 from sparsejac.sparsity import detect
-from sparsejac.strategies.identity import IDENTITY
+from sparsejac.strategies.registry import IDENTITY
 from sparsejac.terms import merge
 from sparsejac.tracing.tape import ScalarTape
 
@@ -49,14 +49,17 @@ def test_compiled_loops_find_what_numpy_finds(schedule: Schedule, seed: int | No
 
 
 @settings(max_examples=60, deadline=None)
-@given(schedule=schedules(), seed=st.none() | st.integers(0, 3), size=st.sampled_from([1, 3, 7]))
-def test_rows_are_found_piece_by_piece(schedule: Schedule, seed: int | None, size: int) -> None:
+@given(schedules(), st.none() | st.integers(0, 3), st.sampled_from([1, 3, 7]), st.sampled_from([2, 3, 99]))
+def test_rows_are_found_piece_by_piece(schedule: Schedule, seed: int | None, size: int, shared: int) -> None:
+    """From `shared` pieces on by two threads."""
     live = None if seed is None else masked(schedule, seed)
     found = []
     for threshold, piece in ((10**9, 1), (0, size)):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sparsity, "COMPILED_FROM", threshold)
             patch.setattr(row_pieces, "PIECE", piece)
+            patch.setattr(sparsity, "FEWEST_PIECES", shared)
+            patch.setattr(sparsity, "num_threads", lambda: 2)
             sparse = detect(schedule, live)
         found.append((sparse.pattern, sparse.products, sparse.stored))
     assert found[0] == found[1]

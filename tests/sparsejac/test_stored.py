@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,63 @@ def test_a_module_changed_after_its_digest_was_taken_keeps_the_result_from_the_d
     monkeypatch.setattr(module, "_STARTED", time.time_ns() - 10**9)
     squares()
     assert not files(cache)
+
+
+@pytest.fixture
+def texts_read(cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """Modules whose texts were read, each time that they were; changes are taken to leave marks at once."""
+    seen: list[dict[str, str]] = []
+    standard = module._digest_of_texts
+
+    def observed(modules: dict[str, str]) -> str:
+        seen.append(modules)
+        return standard(modules)
+
+    monkeypatch.setattr(module, "_digest_of_texts", observed)
+    monkeypatch.setattr(module, "_TICK", -(10**12))
+    return seen
+
+
+def again() -> str | None:
+    module._sources.cache_clear()
+    return module._sources()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere texts are always read")
+def test_texts_that_did_not_change_are_read_once(cache: Path, texts_read: list[Any]) -> None:
+    assert again() == again() == again()
+    assert len(texts_read) == 1
+    assert len(list(cache.glob("*.sources"))) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere texts are always read")
+def test_a_change_that_hides_its_date_and_size_is_seen(cache: Path, texts_read: list[Any]) -> None:
+    changed = cache.parents[1] / "package" / "module.py"
+    first, dates = again(), os.stat(changed)
+    sleep(0.05)
+    changed.write_text("two")
+    os.utime(changed, ns=(dates.st_atime_ns, dates.st_mtime_ns))
+    assert os.stat(changed).st_mtime_ns == dates.st_mtime_ns
+    assert again() != first
+    assert len(texts_read) == 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b"0" * 40, None])
+def test_damaged_notes_are_written_anew(cache: Path, texts_read: list[Any], damage: bytes | None) -> None:
+    first = again()
+    for note in cache.glob("*.sources"):
+        note.write_bytes(note.read_bytes().replace(b" ", b"0 ") if damage is None else damage)
+    assert again() == first
+    assert len(texts_read) == 2
+    assert again() == first
+
+
+def test_of_texts_that_just_changed_nothing_is_noted(
+    cache: Path, texts_read: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_TICK", 10**12)
+    assert again() == again()
+    assert len(texts_read) == 2
 
 
 def test_other_tools_make_it_anew(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,24 +79,25 @@ def _solve_discrete_lyapunov(trace: Trace, a: Any, q: Any, method: Any = None) -
     return _implicit(trace, found, operator, a @ found @ adjoint(a) + q)
 
 
-def _check_plain_riccati(trace: Trace, name: str, e: Any, s: Any) -> None:
+def _riccati(trace: Trace, name: str, matrices: tuple[Any, ...], e: Any, s: Any, balanced: Any) -> tuple[Any, ...]:
+    """The matrices a, b, q and r of an equation, and the solution without its derivative."""
     if e is not None or s is not None:
         raise trace.refusal(
             f"scipy.linalg.{name} with e= or s=", "there is no rule for it", "transform the system to one without them"
         )
+    given = [operand(trace, m) for m in matrices]
+
+    def call(*matrices: Array) -> Any:
+        return getattr(scipy_linalg, name)(*matrices, balanced=balanced)
+
+    return (*given, _solved(trace, name, call, given, key=(bool(balanced),)))
 
 
 @follows("scipy.linalg", "solve_continuous_are")
 def _solve_continuous_are(
     trace: Trace, a: Any, b: Any, q: Any, r: Any, e: Any = None, s: Any = None, balanced: Any = True
 ) -> Any:
-    _check_plain_riccati(trace, "solve_continuous_are", e, s)
-    matrices = [operand(trace, m) for m in (a, b, q, r)]
-    a, b, q, r = matrices
-    found = _solved(
-        trace, "solve_continuous_are", lambda *m: scipy_linalg.solve_continuous_are(*m, balanced=balanced), matrices,
-        key=(bool(balanced),),
-    )  # fmt: skip
+    a, b, q, r, found = _riccati(trace, "solve_continuous_are", (a, b, q, r), e, s, balanced)
     residual = adjoint(a) @ found + found @ a - found @ b @ np.linalg.solve(r, adjoint(b) @ found) + q
 
     def closed(a: Array, b: Array, r: Array, x: Array) -> Array:
@@ -111,13 +112,7 @@ def _solve_continuous_are(
 def _solve_discrete_are(
     trace: Trace, a: Any, b: Any, q: Any, r: Any, e: Any = None, s: Any = None, balanced: Any = True
 ) -> Any:
-    _check_plain_riccati(trace, "solve_discrete_are", e, s)
-    matrices = [operand(trace, m) for m in (a, b, q, r)]
-    a, b, q, r = matrices
-    found = _solved(
-        trace, "solve_discrete_are", lambda *m: scipy_linalg.solve_discrete_are(*m, balanced=balanced), matrices,
-        key=(bool(balanced),),
-    )  # fmt: skip
+    a, b, q, r, found = _riccati(trace, "solve_discrete_are", (a, b, q, r), e, s, balanced)
     inner = adjoint(b) @ found @ a
     weight = r + adjoint(b) @ found @ b
     residual = adjoint(a) @ found @ a - adjoint(a) @ found @ b @ np.linalg.solve(weight, inner) + q

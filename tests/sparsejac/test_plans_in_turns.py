@@ -1,0 +1,42 @@
+"""Evaluations whose sweeps take turns: the same bits as without, for each row of whatever was cut."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from bench.families.registry import FAMILIES
+from kernels import turns
+from sparsejac import fused, prepare
+
+SIZES = {"weno": 2500, "power_flow": 2500, "springs": 1500, "brusselator": 1800, "arrowhead": 3000}
+
+
+@pytest.mark.parametrize("family", SIZES)
+def test_the_same_bits(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARSEJAC_NUM_THREADS", "1")
+    problem = FAMILIES[family].make(SIZES[family])
+    plan = prepare(problem.f, problem.x, strategy="elimination", backend="numba")
+    plan.values(problem.x)
+    way = plan._variants.known[0]
+    constants = [np.asarray(constant).reshape(-1) for constant in way.traced.constants]
+    plain = way.engine._fused
+    assert plain is not None
+    given = plain._schedule, plain._prepared, plain._executor, plan.pattern.nnz
+    with mock.patch.object(fused, "TURNS_FROM", 1 << 62):
+        plain = fused.Fused(*given, checks_finite=True)
+    with mock.patch.object(fused, "TURNS_FROM", 0), mock.patch.multiple(turns, SHARED_BYTES=8192, LOCAL_BYTES=4096):
+        turned = fused.Fused(*given, checks_finite=True)
+    assert not plain._plans
+    (found_plan,) = turned._plans
+    assert found_plan.starts.shape[1] > 4
+    assert bool(found_plan.sizes) is (family == "weno")
+    for factor in (1.0, 1.01):
+        found = []
+        for each in (plain, turned):
+            out = np.full(plan.pattern.nnz, np.nan)
+            assert each.run([problem.x * factor, *constants], out)[0] == 0
+            found.append(out.view(np.int64))
+        np.testing.assert_array_equal(*found)
