@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 
 from kernels.cuda.arrays import Arrays
-from kernels.cuda.body import Body, Noted, Parameter, print_body
+from kernels.cuda.body import Body, Noted, Parameter
+from kernels.cuda.body_printer import print_body
 from kernels.cuda.counting import Arithmetic, arithmetic
 from kernels.cuda.function import Function, block_function, grid_function
 from kernels.cuda.functions import require

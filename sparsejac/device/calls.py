@@ -161,8 +161,9 @@ _CALLS: dict[str, tuple[str, str]] = {
     "prepare_nlp": ("sparsejac.device.nlp", "prepare_nlp"),
     **{
         name: ("sparsejac.device.inverse", name)
-        for name in ("ivjp", "ijvp", "linearize_inverse", "prepare_inverse", "newton_step", "slogdet")
+        for name in ("ivjp", "ijvp", "linearize_inverse", "newton_step", "slogdet")
     },
+    "prepare_inverse": ("sparsejac.device.inverse_plan", "prepare_inverse"),
     **{
         name: ("sparsejac.device.inverse_units", name)
         for name in ("inverse_jacobian", "inverse_jacfwd", "inverse_jacrev")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -16,14 +16,12 @@ from sparsejac.device.constants import Constants
 from sparsejac.device.driver import cupy, here, managed
 from sparsejac.device.evaluator import evaluator
 from sparsejac.device.inverse_stages import DeviceFactored, DeviceStages
-from sparsejac.device.point import copied_to_host, operands_on_device, point_of, unknowns
+from sparsejac.device.point import copied_to_host, unknowns
 from sparsejac.device.products import seeds_on_device, shaped
-from sparsejac.device.recording import refuse_calls
-from sparsejac.errors import InputError, SingularError
+from sparsejac.errors import SingularError
 from sparsejac.inverse.inverter import Inverter, Lines
 from sparsejac.inverse.linearization import Evaluated, evaluated
 from sparsejac.inverse.messages import Teller
-from sparsejac.inverse.plan import InversePlan
 from sparsejac.inverse.request import Request, bound
 from sparsejac.inverse.selection import LumpsName
 from sparsejac.inverse.setup import set_up
@@ -147,8 +145,8 @@ class DevicePoint:
     def damped(self, call: str, damping: Any) -> Any:
         """The regularised step, solved for on the host; see `newton_step`."""
         lines = Lines(cupy().asnumpy(self.data), cupy().asnumpy(self.made))
-        step = Evaluated(self.way.teller, self.way.inverter, lines).damped(call, mapped(damping, on_host))
-        return mapped_to_device(step)
+        found = Evaluated(self.way.teller, self.way.inverter, lines).damped(call, mapped(damping, on_host))
+        return mapped_to_device(found)
 
 
 def mapped_to_device(step: Any) -> Any:
@@ -254,88 +252,13 @@ class DeviceInverse:
         return found
 
 
-class DeviceInversePlan:
-    """Products with the inverse of the Jacobian of f at many points on a device; see `sparsejac.InversePlan`.
-
-    A point costs two words that are waited for: whether f's decisions hold there, if it has any, and whether all
-    pivots are good.
-
-    Parameters
-    ----------
-    plan : InversePlan
-        The same on the host: it follows f, and knows the lumps.
-    device : int
-    """
-
-    def __init__(self, plan: InversePlan, device: int) -> None:
-        self._plan = plan
-        self._device = device
-        self._ways: dict[int, tuple[Any, DeviceWay]] = {}
-        with cupy().cuda.Device(device):
-            self._known = operands_on_device("prepare_inverse", plan._bound)
-            refuse_calls(plan._ways[0].inverter.engine)
-
-    def __call__(self, x: Any, *args: Any, kwargs: Mapping[str, Any] | None = None) -> DeviceInverse:
-        """The inverse at x, factorized.
-
-        Raises
-        ------
-        SingularError
-            If the Jacobian has no inverse at x.
-        """
-        with cupy().cuda.Device(self._device):
-            return DeviceInverse(self._at((x, *args), kwargs))
-
-    def newton_step(self, x: Any, *args: Any, kwargs: Mapping[str, Any] | None = None, damping: Any = 0.0) -> Any:
-        """The step s with J s = -f(x), or a regularised one, which is solved for on the host."""
-        with cupy().cuda.Device(self._device):
-            point = self._at((x, *args), kwargs)
-            return _step("newton_step", point, damping)
-
-    def explain(self) -> InverseExplanation:
-        """The lumps, the widths between them, and the choice by the cost model of the host. Print it."""
-        return self._plan.explain()
-
-    @property
-    def device(self) -> int:
-        """The number of the device."""
-        return self._device
-
-    def __repr__(self) -> str:
-        return f"{repr(self._plan)[:-1]}, on device {self._device}>"
-
-    def _at(self, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None) -> DevicePoint:
-        defaults = self._plan._bound
-        point = point_of("InversePlan", defaults, args, kwargs, self._device, self._known)
-        if point.inputs != defaults.inputs:
-            raise InputError(
-                f"InversePlan: x has shape {point.inputs}, the plan was made for {defaults.inputs}\n  "
-                f"{user_location()}\n  Cure: pass x of that shape, or make another plan by prepare_inverse(f, x)."
-            )
-        for way in tuple(self._plan._ways):
-            if way.fixed == point.fixed and point.sizes == way.traced.program.input_sizes:
-                try:
-                    return self._on_device(way).at(point.numbers)
-                except FlippedError:
-                    continue
-        way = self._plan._follow_anew(point.bound())
-        return self._on_device(way).at(point.numbers)
-
-    def _on_device(self, way: Any) -> DeviceWay:
-        held = self._ways.get(id(way))
-        if held is None:
-            made = _way(way.teller, way.inverter, way.traced.constants)
-            held = self._ways[id(way)] = (way, made)
-            for key in set(self._ways) - set(map(id, self._plan._ways)) - {id(way)}:
-                self._ways.pop(key, None)
-        return held[1]
-
-
-def _way(teller: Teller, inverter: Inverter, constants: list[Floats]) -> DeviceWay:
+def way_on_device(teller: Teller, inverter: Inverter, constants: list[Floats]) -> DeviceWay:
+    """A way of the host, with what its lumps read of the constants put on the current device."""
     return DeviceWay(teller, inverter, constants, Constants(inverter._constants(constants)))
 
 
-def _step(call: str, point: DevicePoint, damping: Any) -> Any:
+def take_step(call: str, point: DevicePoint, damping: Any) -> Any:
+    """The step s with J s = -f(x), or a regularised one, which is solved for on the host."""
     if _is_zero(damping):
         return DeviceInverse(point).newton_step()
     return point.damped(call, damping)
@@ -349,16 +272,16 @@ def _is_zero(damping: Any) -> bool:
 def _point(given: dict[str, Any], call: str, lumps: LumpsName = "auto", *, strict: bool = True) -> DevicePoint:
     """Follow f at a copy of x on the host, and evaluate its lumps on the device."""
     check_option(call, "lumps", lumps, LumpsName)
-    host, device = _host_bound(given, call, frozen=True)
+    host, device = host_bound(given, call, frozen=True)
     with cupy().cuda.Device(device):
         x = unknowns(call, host.signature, (given["x"], *given["args"]))
         traced = host.trace()
         teller = Teller(call, given["f"], host.inputs, traced.result, traced.program.sites)
         inverter = set_up(teller, traced.program, traced.constants, len(host.x), "auto", lumps, strict=strict)
-        return _way(teller, inverter, traced.constants).at([x])
+        return way_on_device(teller, inverter, traced.constants).at([x])
 
 
-def _host_bound(given: dict[str, Any], call: str, *, frozen: bool) -> tuple[Bound, int]:
+def host_bound(given: dict[str, Any], call: str, *, frozen: bool) -> tuple[Bound, int]:
     """The call with copies on the host, and the device."""
     device, host, named = copied_to_host(given, call, (given["x"], *given["args"]))
     with cupy().cuda.Device(device):
@@ -392,11 +315,4 @@ def newton_step(given: dict[str, Any]) -> Any:
     call, damping = "newton_step", given["damping"]
     point = _point(given, call, strict=_is_zero(damping))
     with cupy().cuda.Device(point.device):
-        return _step(call, point, damping)
-
-
-def prepare_inverse(given: dict[str, Any]) -> DeviceInversePlan:
-    """As `sparsejac.prepare_inverse`."""
-    check_option("prepare_inverse", "lumps", given["lumps"], LumpsName)
-    host, device = _host_bound(given, "prepare_inverse", frozen=False)
-    return DeviceInversePlan(InversePlan(host, "auto", given["lumps"]), device)
+        return take_step(call, point, damping)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -54,7 +53,8 @@ class RawModule:
         """Compile now."""
         if self._functions is None:
             counts.compilations += 1
-            _compile_for_devices(self._code)
+            if nvrtc.find_library() is not None:
+                check_source(self._code, "sm_90")
             names = re.findall(r"__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\s*\(", self._code)
             self._functions = dict(_EMULATOR.load(_BITS + self._code, names))
 
@@ -64,12 +64,6 @@ class RawModule:
         assert self._functions is not None
         function = self._functions[name]
         return RawKernel(lambda blocks, threads, *rest: _EMULATOR.launch(function, blocks, threads, *rest), name)
-
-
-@cache
-def _compile_for_devices(code: str) -> None:
-    if nvrtc.find_library() is not None:
-        check_source(code, "sm_90")
 
 
 def _machine() -> RaceChecker | Emulator:

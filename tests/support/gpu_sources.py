@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from kernels.cuda.nvrtc import compile_source, find_library
 
 
+@cache
 def check_source(source: str, architecture: str) -> None:
-    """Compile; warnings, stacks and spills are failures. The test is skipped, and says why, without a compiler."""
+    """Compile, once; warnings, stacks and spills are failures.
+
+    The test is skipped, and says why, without a compiler.
+    """
     if find_library() is None:
         pytest.skip("no NVRTC (nvidia-cuda-nvrtc-cu12) to compile for GPUs with")
     compiled = compile_source(source, architecture)
