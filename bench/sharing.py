@@ -11,6 +11,7 @@ import numpy as np
 from bench import memory
 from bench.check import Floats, nearby, require
 from bench.clock import Call, settle, timed
+from bench.families.family import Problem
 from bench.families.registry import FAMILIES
 from bench.limits.limit import VECTORISED, kernel
 from bench.limits.registry import LIMITS
@@ -21,7 +22,7 @@ from sparsejac import prepare
 SETTLING = 0.3
 """Seconds of calls before the clock starts: a plan tries threads only once it was used for a while."""
 
-CACHED, LARGE = 20_000, 8_000_000
+CACHED, LARGE = 20_000, 6_000_000
 """Numbers that stay in a processor's own cache, and that do not stay in any."""
 
 
@@ -43,10 +44,16 @@ def share(family: str, n: int, budget: float) -> dict[str, Any]:
         and ``nnz``.
     """
     memory.keep_pages()
-    problem = FAMILIES[family].make(n)
+    try:
+        return _share(FAMILIES[family].make(n), n, budget)
+    finally:
+        set_num_threads(None)
+
+
+def _share(problem: Problem, n: int, budget: float) -> dict[str, Any]:
     set_num_threads(2)
     plan = prepare(problem.f, problem.x, backend="numba")
-    check(problem, LIMITS[family](problem), plan)
+    check(problem, LIMITS[problem.family](problem), plan)
     out = np.empty(plan.pattern.nnz)
 
     def by(threads: int) -> Call:
@@ -57,7 +64,7 @@ def share(family: str, n: int, budget: float) -> dict[str, Any]:
         return call
 
     settle(by(2), SETTLING)
-    halves = [_half(family, n // 2) for _ in range(2)]
+    halves = [_half(problem.family, n // 2) for _ in range(2)]
     calls: dict[str, Call] = {"one": by(1), "two": by(2)}
     calls |= {"halves in turn": partial(_in_turn, halves), "halves at once": partial(_at_once, halves)}
     found = _fastest(calls, budget)

@@ -135,7 +135,7 @@ class BipartiteGraph:
     def adopt_transposed(self, pointers: Index, rows: Index) -> None:
         """Take the pattern by columns from where it is known already."""
         for array in (pointers, rows):
-            array.flags.writeable = False
+            array.setflags(write=False)
         self.__dict__["pointers"], self.__dict__["_transposed"] = pointers, (pointers, rows)
 
     @cached_property

@@ -63,5 +63,5 @@ def bounded_later(problem: Problem, graph: Graph, method: str, colors: Colors) -
     num_rows = graph.pattern.shape[0] if problem.two_sided else 0
     # First fit leaves no color out; in bicolorings colors are dropped afterwards.
     final = numbered(colors, num_rows) if problem.two_sided else colors
-    final.flags.writeable = False
+    final.setflags(write=False)
     return Coloring(problem.name, method, final, bound_later(problem, graph, final), num_rows)

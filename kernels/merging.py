@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from kernels.address import Address, Affine, Table
+from kernels.address import Address, Affine, Table, probe
 from kernels.kernel import Instruction, KernelBuilder
 from kernels.merged import Merged
 from kernels.step import Access, Index, Launch, Schedule
@@ -120,7 +120,7 @@ class _Group:
     launches: list[Launch] = field(default_factory=list)
     results: list[tuple[Access, int]] = field(default_factory=list)
     streams: set[int] = field(default_factory=set)
-    # Buffers with the strides under which they are read, as what lies beside that is in the cache then; and tables.
+    # What lies beside what is read, all over, and is in the cache then; and ragged rows.
     near: set[_Key] = field(default_factory=set)
     # How many launches of the loop read a buffer.
     taken: Counter[int] = field(default_factory=Counter)
@@ -188,7 +188,9 @@ class _Trial:
 
     def replay(self, launch: Launch) -> int:
         """The number of the result."""
-        found = [self._load(access, ragged=launch.indptr is not None) for access in launch.loads]
+        # Ragged rows of the same lengths are gone through once.
+        self.known += launch.indptr is not None
+        found = [self._load(access) for access in launch.loads]
         for instruction in launch.kernel.instructions:
             operands = tuple(found[o] for o in instruction.operands)
             key: _Key = ("literal", instruction.literal.hex())
@@ -199,7 +201,7 @@ class _Trial:
             found.append(number)
         return found[launch.kernel.outputs[0]]
 
-    def _load(self, access: Access, *, ragged: bool) -> int:
+    def _load(self, access: Access) -> int:
         made = self.group.made.get((access.buffer, access.address.key))
         if made is not None:
             self.known += 1
@@ -207,7 +209,7 @@ class _Trial:
         key = access.buffer, access.address.key
         number, is_known = self._number(("load", *key), access)
         self.loads[key] = number
-        is_near = _near(access, ragged=ragged) in self.group.near
+        is_near = _near(access) in self.group.near
         self.known += (is_known or is_near) and _moves(access.address)
         return number
 
@@ -383,16 +385,15 @@ def _streams(launch: Launch) -> set[int]:
 
 
 def _neighbours(launch: Launch) -> set[_Key]:
-    found = {_near(load, ragged=launch.indptr is not None) for load in launch.loads}
-    return found - {()}
+    """What a launch has in common with those that read beside it, and with those over ragged rows of its lengths."""
+    found = {_near(load) for load in launch.loads} - {()}
+    return found if launch.indptr is None else found | {("ragged", *probe(launch.indptr))}
 
 
-def _near(access: Access, *, ragged: bool) -> _Key:
-    """What accesses have in common that read numbers side by side all over, or ragged rows by one table."""
+def _near(access: Access) -> _Key:
+    """What accesses have in common that read numbers side by side all over."""
     address = access.address
-    if isinstance(address, Table):
-        return ("table", *address.key) if ragged else ()
-    if not address.box or address.strides[-1] in (0, 1):
+    if isinstance(address, Table) or not address.box or address.strides[-1] in (0, 1):
         return ()
     return (access.buffer, address.box, address.strides)
 

@@ -48,6 +48,7 @@ else:
         own = vars(cls)
         is_hashed = own.get("__hash__") is not None
         methods: dict[str, Any] = {"__init__": _first_init(cls, frozen), "__compared__": _Later(cls, "__compared__")}
+        methods["__replace__"] = replace
         if repr:
             methods["__repr__"] = _repr
         if frozen:
@@ -178,6 +179,8 @@ class _Argument:
         self.name = name
         self.is_taken = True
         self.default, self.make = value, _MISSING
+        if type(value).__hash__ is None:
+            raise ValueError(f"mutable default {type(value)} for field {name} is not allowed: use default_factory")
         if _is_field(value):
             self.is_taken, self.default, self.make = value.init, value.default, value.default_factory
 

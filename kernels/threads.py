@@ -197,6 +197,16 @@ def _help(runs: SimpleQueue[_Run]) -> None:
         runs.get().help()
 
 
+def move_away() -> None:
+    """Go on with the calling thread on another processor, if there is one; it may be moved again at any time."""
+    others = _other_processors()
+    if others:
+        with suppress(OSError):  # a system may forbid it
+            usable = os.sched_getaffinity(0)
+            os.sched_setaffinity(0, others)
+            os.sched_setaffinity(0, usable)
+
+
 def _other_processors() -> Set[int]:
     """The processors that the calling thread may use, but for the one that it runs on; none where that is unknown."""
     here = _current_processor()

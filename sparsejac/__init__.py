@@ -50,8 +50,8 @@ from sparsejac.pattern import Pattern as Pattern  # noqa: E402
 from sparsejac.stopping import stop_gradient as stop_gradient  # noqa: E402
 
 if _TYPE_CHECKING:
-    from sparsejac.checking import Finding as Finding
-    from sparsejac.checking import JacobianCheck as JacobianCheck
+    from sparsejac.check_report import Finding as Finding
+    from sparsejac.check_report import JacobianCheck as JacobianCheck
     from sparsejac.checking import check_jacobian as check_jacobian
     from sparsejac.custom import primitive as primitive
     from sparsejac.dependence import Dependence as Dependence
@@ -92,10 +92,10 @@ if _TYPE_CHECKING:
 
 _LATE = {
     "Dependence": "sparsejac.dependence",
-    "Finding": "sparsejac.checking",
+    "Finding": "sparsejac.check_report",
     "InverseLinearization": "sparsejac.inverse.linearization",
     "InversePlan": "sparsejac.inverse.plan",
-    "JacobianCheck": "sparsejac.checking",
+    "JacobianCheck": "sparsejac.check_report",
     "Linearization": "sparsejac.products.linearization",
     "NLP": "sparsejac.products.nlp",
     "Plan": "sparsejac.plan",

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from kernels.threads import num_threads
+from kernels.threads import move_away, num_threads
 
 _running: set[threading.Thread] = set()
 
@@ -26,8 +26,9 @@ def begin(*tasks: Callable[[], object]) -> None:
     """
     if num_threads() < 2:
         return
-    for task in tasks:
-        thread = threading.Thread(target=_run, args=(task,), name="sparsejac: works ahead", daemon=True)
+    for number, task in enumerate(tasks):
+        apart = number % 2 == 0  # from the caller, who goes on meanwhile, and from every other one of them
+        thread = threading.Thread(target=_run, args=(task, apart), name="sparsejac: works ahead", daemon=True)
         _running.add(thread)
         try:
             thread.start()
@@ -42,8 +43,10 @@ def wait() -> None:
             thread.join()
 
 
-def _run(task: Callable[[], object]) -> None:
+def _run(task: Callable[[], object], apart: bool) -> None:
     try:
+        if apart:
+            move_away()
         with suppress(Exception):
             task()
     finally:

@@ -17,7 +17,6 @@ from kernels.records import replace
 from kernels.step import Schedule
 from sparsejac.active_order import order_active
 from sparsejac.backend import Backend
-from sparsejac.given import check_pattern_shape
 from sparsejac.options import BackendName
 from sparsejac.parts import Parts
 from sparsejac.pattern import Pattern, entry_numbers
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from coloring import Coloring, OrderName, ProblemName
     from sparsejac.symmetric import HessianOf, Mirrored
 
-COLORING = Lazy("coloring")
+COLORING, GIVEN = Lazy("coloring"), Lazy("sparsejac.given")
 HESSIANS = Lazy("sparsejac.strategies.hessians")
 STORED_COLORING = Lazy("sparsejac.stored_coloring")
 T = TypeVar("T")
@@ -83,7 +82,7 @@ class Analysis:
         hessian: HessianOf | None,
     ) -> None:
         if pattern is not None:
-            check_pattern_shape(pattern, schedule)
+            GIVEN.check_pattern_shape(pattern, schedule)
         self.schedule = order_active(schedule)
         if self.schedule is not schedule:
             follows(self.schedule, "active first", schedule)

@@ -76,7 +76,7 @@ def is_operand(argument: Any) -> bool:
     """Whether a further argument of f is a run-time operand: floats, alone or in an array."""
     if isinstance(argument, np.ndarray):
         return bool(argument.dtype == np.float64) and not computes_otherwise(type(argument))
-    return isinstance(argument, float | np.float64)
+    return type(argument) is float or type(argument) is np.float64
 
 
 def check_argnums(call: str, argnums: Any) -> None:
@@ -166,23 +166,34 @@ def described(argument: Any) -> Any:
 
 def content(argument: Any) -> Any:
     """What an object holds, as a value that equals that of another object with the same content."""
-    if isinstance(argument, float | complex):
-        return type(argument), np.complex128(argument).tobytes()  # -0.0 is not 0.0, and NaN is itself
+    kind = type(argument)
+    if kind in _EXACT:
+        return kind, argument
+    if kind is float or kind is complex:
+        return kind, np.complex128(argument).tobytes()  # -0.0 is not 0.0, and NaN is itself
     if isinstance(argument, np.generic):
-        return type(argument), argument.tobytes()
-    if argument is None or isinstance(argument, str | bytes | int):
-        return type(argument), argument
-    if isinstance(argument, list | tuple):
-        return type(argument), tuple(map(content, argument))
-    if isinstance(argument, dict):
-        return type(argument), tuple((content(key), content(value)) for key, value in argument.items())
-    if isinstance(argument, np.ndarray) and argument.dtype.kind != "O" and not computes_otherwise(type(argument)):
+        return kind, argument.tobytes()
+    if kind is list or kind is tuple:
+        return kind, tuple(map(content, argument))
+    if kind is dict:
+        return kind, tuple((content(key), content(value)) for key, value in argument.items())
+    if (kind is np.ndarray or kind is np.memmap) and argument.dtype.kind != "O":
         order = () if argument.flags.c_contiguous else tuple(np.argsort(argument.strides, kind="stable").tolist())
         return "array", argument.dtype.str, argument.shape, order, argument.tobytes()
+    return _pickled(argument)
+
+
+_EXACT = frozenset([type(None), str, bytes, int, bool])
+"""Subclasses may hold more than their value: these are pickled."""
+
+
+def _pickled(argument: Any) -> Any:
     file = BytesIO()
     pickler = _Pickler(file)
+    # Arrays of subclasses are pickled without their attributes.
+    beside = dict(vars(argument)) if isinstance(argument, np.ndarray) and hasattr(argument, "__dict__") else None
     try:
-        pickler.dump(argument)
+        pickler.dump((argument, beside))
     except Exception:  # anything may be raised by a foreign __reduce__
         return "object", _Same(argument if isinstance(argument, FunctionType) else object())
     return type(argument), file.getvalue(), tuple(map(_Same, pickler.named))

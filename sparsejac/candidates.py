@@ -16,7 +16,6 @@ from sparsejac.analysis import Analysis, coloring_stage
 from sparsejac.backend import Backend
 from sparsejac.errors import InputError
 from sparsejac.fusion import Lowered
-from sparsejac.given import adopt_coloring
 from sparsejac.location import user_location
 from sparsejac.options import BackendName, HessianStrategyName, StrategyName, check_option
 from sparsejac.parts import Parts
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from coloring import Coloring, OrderName
     from sparsejac.symmetric import HessianOf
 
-COLORING = Lazy("coloring")
+COLORING, GIVEN = Lazy("coloring"), Lazy("sparsejac.given")
 HESSIANS = Lazy("sparsejac.strategies.hessians")
 
 MEMORY_LIMIT = 4 * 2**30
@@ -229,8 +228,9 @@ class Candidates(Analysis):
     def _cheapest(self) -> str:
         """Take the cheapest strategy; nothing is colored where the fewest colors expected already lose."""
         chosen, seconds = "identity", np.inf
-        if self.hessian is None and "elimination" in self.usable and not self._is_too_deep("elimination"):
-            outline = self._outline(self.strategies["elimination"])
+        elimination = self.strategies.get("elimination")
+        if isinstance(elimination, ProgramStrategy) and self._is_usable(elimination) and self.hessian is None:
+            outline = None if self._is_too_deep("elimination") else self._outline(elimination)
             if outline is not None:
                 outline.begin()  # another thread may be looking for the pattern
         for name in self.usable:
@@ -283,5 +283,5 @@ class Candidates(Analysis):
             usable = ", ".join(repr(s.problem) for s in STRATEGIES.values() if s.problem is not None)
             raise InputError(f"coloring: got a {problem} coloring; a Jacobian can be computed with one of {usable}")
         self._is_given = True
-        self._made[coloring_stage(problem)] = adopt_coloring(given, self.pattern, problem)
+        self._made[coloring_stage(problem)] = GIVEN.adopt_coloring(given, self.pattern, problem)
         self.requested = cast("StrategyName", strategy)

@@ -15,14 +15,12 @@ from kernels.entry import DONE, FLIPPED, OVERLAP
 from kernels.lazy import Lazy, load
 from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Schedule
-from sparsejac.ahead import begin
 from sparsejac.buffer_sets import BufferSets
 from sparsejac.candidates import MEMORY_LIMIT, Candidates
 from sparsejac.dead_branches import has_branches, without_dead_branches
 from sparsejac.decisions import ask, raised_by_f
 from sparsejac.errors import InputError
 from sparsejac.fusion import Lowered, lower
-from sparsejac.given import VECTORS, check_pattern_products, move_randomly
 from sparsejac.options import BackendName
 from sparsejac.options import StrategyName as StrategyName
 from sparsejac.parts import Parts
@@ -38,10 +36,13 @@ if TYPE_CHECKING:
     from sparsejac.fused import Fused
     from sparsejac.symmetric import HessianOf
 
-FUSED = Lazy("sparsejac.fused")
+FUSED, GIVEN = Lazy("sparsejac.fused"), Lazy("sparsejac.given")
 FloatArray = npt.NDArray[np.float64]
 
-AHEAD = 2_000_000
+# Small problems are not begun ahead.
+AHEAD = Lazy("sparsejac.ahead")
+
+AHEAD_FROM = 2_000_000
 """Local partials from which set-up is begun before it is asked for: a tenth of a second, or more."""
 
 _TIMED = 10
@@ -127,11 +128,13 @@ class Engine(Candidates):
             As of `value`; of these, only constants are read.
         """
         works_ahead = self.requested in ("auto", "elimination") and self.hessian is None and not self._is_given
-        if works_ahead and count_partials(self.schedule) >= AHEAD:
-            begin(lambda: self.sparsity, lambda: self.linear or self._prepare_all(inputs))
+        if works_ahead and count_partials(self.schedule) >= AHEAD_FROM:
+            AHEAD.begin(lambda: self.sparsity, lambda: self._prepare_all(inputs))
 
     def _prepare_all(self, inputs: Sequence[FloatArray]) -> None:
         """Index arrays, code that is going to be bought by the first Jacobian, and what hangs on constants alone."""
+        if self.linear:  # nothing but constants
+            return
         prepared, coloring, parts = self.prepared, self.coloring, self.parts_for(self.strategy)
         backend, colors = self.running, coloring.num_colors if coloring else 1
         if self.pattern_checked and backend.buys_at_once(prepared.variants, colors, prepared.interpreted):
@@ -562,11 +565,11 @@ class Engine(Candidates):
 
     def _check_pattern(self, inputs: Sequence[FloatArray]) -> None:
         """Test a given pattern at x, and beside it: what is missing may just happen to be zero at x."""
-        for moved in (inputs, [move_randomly(inputs[0]), *inputs[1:]]):
+        for moved in (inputs, [GIVEN.move_randomly(inputs[0]), *inputs[1:]]):
             buffers, data = self._buffers.take(moved), np.empty(self.pattern.nnz)
             self._write_data(self.prepared, buffers, data)
-            executor = self.backend.executor(("forward",), VECTORS)
-            check_pattern_products(self.pattern, data, self.schedule, buffers, executor)
+            executor = self.backend.executor(("forward",), GIVEN.VECTORS)
+            GIVEN.check_pattern_products(self.pattern, data, self.schedule, buffers, executor)
             self._buffers.give(buffers)
         self.pattern_checked = True
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from kernels.shares import SharedEvaluation
 
 # Few problems are large enough for threads, or for turns.
-SHARES, TURNS = Lazy("kernels.shares"), Lazy("kernels.turns")
+SHARES = Lazy("kernels.shares")
+TURN_PLANNER, TURNS = Lazy("kernels.turn_planner"), Lazy("kernels.turns")
 
 FloatArray = npt.NDArray[np.float64]
 Workspace = tuple[list[FloatArray], npt.NDArray[np.int64], object]
@@ -52,7 +53,7 @@ class Fused:
         self._checks_finite = checks_finite
         buffers, evaluation = self._evaluation()
         is_long = sum(invocation.work for invocation in evaluation.invocations) > TURNS_FROM
-        self._plans = TURNS.plans_of(evaluation, buffers) if is_long else ()
+        self._plans = TURN_PLANNER.plans_of(evaluation, buffers) if is_long else ()
         self._entry = Entry(self._in_turns(evaluation))
         self.function, self.looks = self._entry.function, self._entry.looks
         self.further = prepared.further

@@ -44,6 +44,9 @@ _KEPT_BYTES = 2**28
 _COPIED = 1 << 26
 """Numbers copied after which it is worth to look whether they repeat themselves, and to compile a loop for that."""
 
+_SHORT = 1 << 12
+"""Entries up to which it makes no difference whether they repeat themselves."""
+
 _SAVES = 0.9
 """Evaluating less than this share of the entries pays for putting both parts together."""
 
@@ -208,7 +211,7 @@ class Parts:
         if known is None or known.entries is None:
             return None
         entries, array = known.entries, np.ndarray
-        shape, nnz, dtype = (size,), entries.shape, entries.dtype
+        shape, nnz, dtype, is_short = (size,), entries.shape, entries.dtype, len(entries) < _SHORT
         tiles = known.tiles if self.backend.name == "numba" else None
         run = partial(self.put, entries) if tiles is None else partial(TILES.put, tiles)
 
@@ -217,7 +220,10 @@ class Parts:
                 return False
             if x.dtype != dtype or out.dtype != dtype or not out.flags.carray:
                 return False
-            run(out)
+            if is_short:
+                out[...] = entries
+            else:
+                run(out)
             return True
 
         return write

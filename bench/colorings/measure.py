@@ -20,8 +20,9 @@ from bench.colorings.tools import TOOLS
 from bench.colorings.validity import is_valid
 
 SYMMETRIC = ("star", "acyclic")
-# Patterns large enough for every kernel to be compiled, where it is not that of a grid.
-_LARGE = {"star_bicoloring": "kkt:1000000"}
+# Patterns large enough for every kernel to be compiled; of a grid, where nothing else is said.
+LARGE = {"star_bicoloring": "kkt:1000000"}
+LARGE_GRID = "five_point:1000000"
 
 
 def number_of_colors(problem: str, triple: Triple, colors: npt.NDArray[Any]) -> int:
@@ -63,7 +64,7 @@ def seconds(tool: str, problem: str, method: str, order: str, matrix: str, folde
     chosen = TOOLS[tool]
     if tool == "coloring":
         importlib.import_module("numba")
-        for pattern in (load(_LARGE.get(problem, "five_point:1000000"), folder), triple):
+        for pattern in (load(LARGE.get(problem, LARGE_GRID), folder), triple):
             chosen.color(pattern, problem, method, order)
     best, colors = np.inf, np.zeros(0, dtype=np.int32)
     for _ in range(repeat):
@@ -82,7 +83,7 @@ def peak(problem: str, order: str, matrix: str, folder: str) -> dict[str, Any]:
     """Measure memory beyond the input at its peak, the second time around; numba's own is there before."""
     import coloring
 
-    TOOLS["coloring"].color(load(_LARGE.get(problem, "five_point:1000000"), folder), problem, "", order)
+    TOOLS["coloring"].color(load(LARGE.get(problem, LARGE_GRID), folder), problem, "", order)
     triple = load(matrix, folder)
     pattern = coloring.as_pattern(triple)
     memory.give_back()

@@ -13,7 +13,6 @@ from kernels.address import Affine, Table
 from kernels.kernel import Instruction, Kernel
 from kernels.records import dataclass, replace
 from kernels.sweep import row_room
-from kernels.threads import run_tasks, split
 from sparsejac.elimination.assembly import Placed, grouped, kernel_of
 from sparsejac.elimination.demands import Factor, factors_over, listed
 from sparsejac.elimination.expansion import Term
@@ -22,9 +21,6 @@ from sparsejac.elimination.slots import EntryFinder
 from sparsejac.pattern import Pattern, index_dtype
 
 Touched = npt.NDArray[np.bool_]
-
-FOUND = 4
-"""What it takes to find the entry of a point, in additions."""
 
 FEW = 1 / 16
 """Part of all entries up to which those that have to be zero before are set one by one."""
@@ -67,13 +63,9 @@ def place_in_entries(terms: Sequence[Term], pattern: Pattern, buffer: int, *, kn
         If a term that is not known to be zero has no entry.
     """
     finder = EntryFinder(pattern)
-
-    def place(first: int, last: int) -> list[Placed]:
-        return [found for t in terms[first:last] for found in _place(t, finder, buffer, known_zeros=known_zeros)]
-
-    work = FOUND * sum(prod(term.box) for term in terms)
-    shares = run_tasks([(place, piece) for piece in split(len(terms), work)]) if terms else []
-    placed = regular([found for share in shares for found in share])
+    finder.find_all([(term.rows, term.columns) for term in terms])
+    placed = [found for term in terms for found in _place(term, finder, buffer, known_zeros=known_zeros)]
+    placed = regular(placed)
     groups = [[placed[k] for k in group] for group in grouped(placed)]
     groups.sort(key=lambda group: -prod(group[0].box))  # what comes first is stored, what follows is added
     touched = np.zeros(pattern.nnz, dtype=np.bool_)

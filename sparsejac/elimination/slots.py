@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine, Table
 from kernels.records import dataclass
 from kernels.symbolic import locate
+from kernels.threads import run_pieces, split
 from sparsejac.addressing import is_table_of, recognised
 from sparsejac.pattern import IndexArray, Pattern
 from sparsejac.sparsity import first_place
@@ -17,6 +20,9 @@ Slots = npt.NDArray[np.int64]
 COMPILED_FROM = 50_000
 """Points from which a compiled loop looks for their entries."""
 
+
+FOUND = 4
+"""What it takes to find the entry of a point, in additions."""
 
 _SAMPLED = 64
 
@@ -41,6 +47,19 @@ class EntryFinder:
         self._indptr: IndexArray = pattern.indptr
         self._indices: IndexArray = pattern.indices
         self._rows: dict[object, _Rows] = {}
+        self._found: dict[object, tuple[Address | None, Slots | None]] = {}
+
+    def find_all(self, pairs: Iterable[tuple[Address, Address]]) -> None:
+        """Find the entries for several rows and columns, in several threads where that pays, and keep them."""
+        known = {(rows.key, columns.key): (rows, columns) for rows, columns in pairs}
+        distinct = list(known.values())
+        shares = split(len(distinct), FOUND * sum(rows.points for rows, _ in distinct))
+        if len(shares) > 1:
+            run_pieces(self._find_some, shares, (distinct,))
+
+    def _find_some(self, first: int, last: int, pairs: Sequence[tuple[Address, Address]]) -> None:
+        for rows, columns in pairs[first:last]:
+            self.find(rows, columns)
 
     def find(self, rows: Address, columns: Address) -> tuple[Address | None, Slots | None]:
         """The entries at the points of a box.
@@ -52,6 +71,12 @@ class EntryFinder:
         array or None
             In that case, for each point its entry, or -1.
         """
+        key = rows.key, columns.key
+        if key not in self._found:  # many terms go to one place
+            self._found[key] = self._find(rows, columns)
+        return self._found[key]
+
+    def _find(self, rows: Address, columns: Address) -> tuple[Address | None, Slots | None]:
         known = self._rows.get(rows.key)
         if known is None:
             known = self._rows[rows.key] = self._start(rows)

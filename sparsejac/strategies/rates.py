@@ -17,7 +17,7 @@ from threading import Lock
 
 import numpy as np
 
-from kernels.cache import read_bundle, write_bundle
+from kernels.cache import cache_directory, read_bundle, write_bundle
 from kernels.records import dataclass
 
 FORMAT = 1
@@ -147,7 +147,7 @@ def distance(size: float, near: float = NEAR_BYTES) -> float:
 
 def _read() -> Rates | None:
     """The rates of a file that is whole, of this format, and makes sense."""
-    bundle = read_bundle(_key())
+    bundle = None if cache_directory() is None else read_bundle(_key())
     if bundle is None or _FILE not in bundle:
         return None
     try:

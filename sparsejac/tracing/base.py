@@ -48,6 +48,7 @@ _OF_LIBRARIES = {
 _OF_COMPILED = {
     r"\.(choice|permutation|permuted)$": "draw places and take them: x[generator.choice(len(x), count)]",
     r"\.astype$": "np.array(values.tolist()) makes an ordinary array of one of objects",
+    r"^np\.arange$": "start + step * np.arange(count) with a count that is an integer; int(...) makes it a decision",
     r"^np\.random\.": "draw with constant parameters, outside f if the numbers shall stay: mean + sigma * noise",
     r"^np\.": _AS_IT_IS,
     r"\.dot$": "use A @ x or np.dot(A, x)",
@@ -101,8 +102,8 @@ class TracedBase(NDArrayOperatorsMixin):
             return self.tracer.outside_write(
                 "item assignment of a value that depends on x into an ordinary array",
                 "the array was not made inside f, and would lose the derivative with respect to x",
-                "make the buffer by a call of np.zeros(n), np.empty(n) or np.array(a) inside f, one for each field of an "
-                "array with fields; if it is an argument for the result, pass out_argument= and out_like=",
+                "make the buffer by a call of np.zeros(n), np.empty(n) or np.array(a) inside f, one for each field of "
+                "an array with fields; if it is an argument for the result, pass out_argument= and out_like=",
             )
         compiled = called_text()
         if compiled and not cure:

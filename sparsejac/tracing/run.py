@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from kernels.address import Affine
 from kernels.garbage import rare_collections
+from kernels.lazy import Lazy
 from kernels.records import dataclass
 from sparsejac.addressing import c_strides, contiguous
 from sparsejac.errors import SparsejacError, UntraceableError
@@ -25,11 +26,12 @@ from sparsejac.tracing.results import Rebuild, auxiliary, outputs
 from sparsejac.tracing.routing import routed, seen_by_f
 from sparsejac.tracing.scalar import TracedScalar
 from sparsejac.tracing.trace import Trace
-from sparsejac.tracing.work import WorkArrays
 
 if TYPE_CHECKING:
     from sparsejac.symmetric import HessianOf
+    from sparsejac.tracing.work import WorkArrays
 
+WORK = Lazy("sparsejac.tracing.work")  # few f overwrite what they captured
 Floats = npt.NDArray[np.float64]
 
 _MET_BY_COMPILED_CODE = ("TracedArray", "TracedScalar", "NPY_ITER_REFS_OK", "loop of ufunc does not support argument")
@@ -130,7 +132,7 @@ class _Following:
 
     def with_work_arrays(self) -> Traced | None:
         """Runs of f with arrays of ours in the places of arrays that it captured; None if that is of no use."""
-        work = WorkArrays.of(self.f, *self.used)
+        work: WorkArrays = WORK.WorkArrays.of(self.f, *self.used)
         with suppress(Exception):
             traced = self.once(Trace(), work)
             if not work.written:

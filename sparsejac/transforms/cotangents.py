@@ -61,7 +61,10 @@ class _Pulling:
         return self.builder.owned((source.size,), self.builder.flat(found.value))
 
     def _give(self, load: Load, value: Load, guard: Load | None = None, is_clean: bool = True) -> None:
-        if load.node.index in self.linear:
+        if load.node.index not in self.linear:
+            return
+        marks = None if guard is None else self.builder.marks(guard)
+        if marks is None or marks.any():
             share = opened(self.builder, Share(load.address, value, guard, is_clean))
             self.pending.setdefault(load.node.index, []).append(share)
 

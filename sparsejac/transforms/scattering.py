@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ from sparsejac.addressing import c_strides, composed, contiguous, covers, groupe
 from sparsejac.program import Load, Node, Piece
 from sparsejac.transforms.builder import Builder, flipped, part, read
 from sparsejac.transforms.cells import Cell, cells_of
+from sparsejac.transforms.summing import summed
 
 SEVERAL = 8
 """Disjoint shares that a node passes on one by one; more are put together first."""
@@ -194,72 +194,7 @@ def _without_repetition(builder: Builder, share: Share) -> Share:
     share = cleaned(builder, share)
     moving = [d for d in range(len(address.box)) if d not in still]
     kept = Affine(tuple(address.box[d] for d in moving), address.offset, tuple(address.strides[d] for d in moving))
-    return Share(kept, _summed(builder, share.value, moving, still))
-
-
-def _summed(builder: Builder, value: Load, moving: list[int], still: list[int]) -> Load:
-    """Sums over some dimensions; one along which all numbers are the same becomes a factor."""
-    value, factors = _factored(builder, value, still)
-    address = value.address
-    factor = 1
-    if isinstance(address, Affine):
-        same = [d for d in still if address.strides[d] == 0]
-        factor = prod(address.box[d] for d in same)
-        rest = [d for d in still if d not in same]
-        axes = (*moving, *rest)
-        box = tuple(address.box[d] for d in axes)
-        load = Load(value.node, Affine(box, address.offset, tuple(address.strides[d] for d in axes)))
-    else:
-        rest = still
-        load = Load(value.node, permuted(address, (*moving, *still)))
-    box = load.address.box[: len(moving)]
-    if rest:
-        load = Load(builder.graph.sum(load.address.box, load, len(rest)), contiguous(box))
-    load = load if factor == 1 else builder.times(box, load, builder.number(float(factor), box))
-    for name, loads in reversed(factors):
-        load = builder.map(name, box, load, *(_along(other, moving) for other in loads))
-    return load
-
-
-_Factor = tuple[str, tuple[Load, ...]]
-
-
-def _factored(builder: Builder, value: Load, still: list[int], depth: int = 4) -> tuple[Load, list[_Factor]]:
-    """What a value is without factors and divisors that are the same along some dimensions; and these, the last first.
-
-    They come out of sums over these dimensions: a product for each sum is done in the place of one for each term.
-    """
-    node, box = value.node, value.address.box
-    name = "" if node.primitive is None else node.primitive.name
-    if depth == 0 or name not in ("multiply", "divide", "negative"):
-        return value, []
-    loads = [read(load, value.address) for load in node.loads]
-    for k in reversed(range(len(loads) if name == "multiply" else 0)):
-        if _is_still(loads[k].address, still):
-            inner, factors = _factored(builder, loads[1 - k], still, depth - 1)
-            return inner, [("multiply", (loads[k],)), *factors]
-    inner, factors = _factored(builder, loads[0], still, depth - 1)
-    if name == "negative":
-        return (inner, [("negative", ()), *factors]) if factors else (value, [])
-    if name == "divide":
-        return (inner, [("divide", (loads[1],)), *factors]) if _is_still(loads[1].address, still) else (value, [])
-    other, further = _factored(builder, loads[1], still, depth - 1)
-    if not factors and not further:
-        return value, []
-    return builder.map("multiply", box, inner, other), [*factors, *further]
-
-
-def _is_still(address: Address, dimensions: list[int]) -> bool:
-    """Whether an address stays where it is along some dimensions."""
-    return isinstance(address, Affine) and not any(address.strides[d] for d in dimensions)
-
-
-def _along(load: Load, dimensions: list[int]) -> Load:
-    """What is read along some dimensions, at the first point of the others."""
-    address = load.address
-    assert isinstance(address, Affine)
-    box, strides = (tuple(numbers[d] for d in dimensions) for numbers in (address.box, address.strides))
-    return Load(load.node, Affine(box, address.offset, strides))
+    return Share(kept, summed(builder, share.value, moving, still))
 
 
 def _in_order(share: Share) -> Share:
@@ -394,21 +329,24 @@ def _layer(builder: Builder, size: int, members: list[Share]) -> Load:
 
 def _summed_up(builder: Builder, size: int, shares: Sequence[Share]) -> list[Share]:
     """Shares that meet places several times, without that: each by itself if they lie mostly apart, or together."""
-    if len(shares) > 1 and APART * sum(len(np.unique(share.address.table())) for share in shares) <= size:
-        return [_ranges(builder, size, [share]) for share in shares]
     components = [_by_components(share) for share in shares]
+    if APART * sum(len(np.unique(share.address.table())) for share in shares) <= size:
+        return [_ranges(builder, size, [part]) for parts in components for part in parts]
     if len({len(parts) for parts in components}) > 1:
         return [_ranges(builder, size, shares)]
     return [_ranges(builder, size, parts) for parts in zip(*components, strict=True)]
 
 
 def _by_components(share: Share) -> list[Share]:
-    """A share of numbers that lie side by side wherever they are met, number by number: all have the same ranges."""
+    """A share of numbers that lie side by side wherever they are met, number by number: all have the same ranges.
+
+    Nothing is won where they are read in order.
+    """
     address, box = share.address, share.address.box
     if not isinstance(address, Table) or len(box) < 2 or not 1 < box[-1] <= MOST_BESIDE:
         return [share]
     places = address.places.reshape(-1, box[-1])
-    if not (np.diff(places, axis=1) == 1).all():
+    if not (np.diff(places, axis=1) == 1).all() or (np.diff(places[:, 0]) >= 0).all():
         return [share]
     steps = c_strides(box)[:-1]
     return [share.at(recognised(places[:, k].reshape(box[:-1])), Affine(box[:-1], k, steps)) for k in range(box[-1])]

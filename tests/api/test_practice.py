@@ -85,8 +85,8 @@ def test_stated_structure_is_what_is_seen(case: Case) -> None:
 
 @every_case
 def test_fresh_calls(case: Case) -> None:
-    """Value, Jacobian and pattern at several points."""
-    for k in POINTS:
+    """Value, Jacobian and pattern at two points; `test_plan` goes on to others."""
+    for k in POINTS[:2]:
         x = case.point(k)
         value, jacobian = sparsejac.value_and_jacobian(case.f, x, *case.args)
         reference = case.f(case.point(k), *case.args)

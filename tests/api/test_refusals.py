@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import sparsejac
-from oracles import Array
+from oracles import Array, differences
 
 X = np.array([0.5, 1.5, 1.0, 2.0])
 
@@ -254,3 +254,56 @@ def test_copies_of_a_kept_buffer_take_traced_values() -> None:
     expected = [[1.0, 1.0, 1.0, 1.0], [1.0 + X[1], X[0] + X[2], X[1], 1.0]]
     for _ in range(2):
         np.testing.assert_allclose(sparsejac.sparse_jacobian(f, X[:4]).toarray(), expected)
+
+
+def with_fields(x: Array) -> Any:
+    """An array with named fields."""
+    y = np.zeros(4, dtype=[("a", float)])
+    y["a"] = x
+    return y["a"]
+
+
+CURES: dict[str, tuple[Callable[[Array], Any], str, Callable[[Array], Any]]] = {
+    "masked": (
+        lambda x: np.ma.masked_where(x > 1.2, x).sum(),
+        r"np\.where\(mask, 0\.0, x\)",
+        lambda x: np.sum(np.where(x > 1.2, 0.0, x)),
+    ),
+    "polynomial": (
+        lambda x: np.polynomial.Polynomial(x)(0.5),
+        r"np\.polynomial\.polynomial\.polyval\(t, coefficients\)",
+        lambda x: np.polynomial.polynomial.polyval(0.5, x),
+    ),
+    "choice": (
+        lambda x: np.random.default_rng(1).choice(x, 3),
+        r"x\[generator\.choice\(len\(x\), count\)\]",
+        lambda x: x[np.random.default_rng(1).choice(len(x), 3)],
+    ),
+    "arange": (
+        lambda x: np.arange(x[0], x[0] + 3.0),
+        r"start \+ step \* np\.arange\(count\)",
+        lambda x: x[0] + np.arange(3),
+    ),
+    "objects": (
+        lambda x: np.array(list(x), dtype=object).astype(float),
+        r"np\.array\(values\.tolist\(\)\)",
+        lambda x: np.array(np.array(list(x), dtype=object).tolist()),
+    ),
+    "windows": (
+        lambda x: np.lib.stride_tricks.as_strided(x, (3, 2), (8, 8)).sum(axis=1),
+        r"sliding_window_view\(x, width\)",
+        lambda x: np.lib.stride_tricks.sliding_window_view(x, 2).sum(axis=1),
+    ),
+    "strides": (lambda x: x * x.strides[0], r"table of places: x\[places\]", lambda x: x[[0, 1, 2, 3]] * 8.0),
+    "fields": (with_fields, "one for each field", lambda x: x + np.zeros(4)),
+}
+
+
+@pytest.mark.parametrize("name", CURES)
+def test_cures_name_what_works(name: str) -> None:
+    refused, cure, cured = CURES[name]
+    with pytest.raises(sparsejac.UntraceableError, match=f"(?s)test_refusals.py.*Cure: .*{cure}"):
+        sparsejac.sparse_jacobian(refused, X)
+    np.testing.assert_allclose(np.ravel(cured(X)), np.ravel(np.ma.filled(refused(X), 0.0)))
+    estimate = differences(cured, X)
+    np.testing.assert_allclose(sparsejac.sparse_jacobian(cured, X).toarray(), estimate.jacobian, rtol=1e-7, atol=1e-8)

@@ -12,13 +12,14 @@ import pytest
 import scipy.io
 import scipy.sparse
 
-from bench.coloring import main
-from bench.colorings import loops, sections
+from bench import coloring
+from bench.colorings import loops, measure, sections
 from bench.colorings.measure import number_of_colors
 from bench.colorings.patterns import GENERATORS, as_matrix, as_triple, families, is_symmetric, load
 from bench.colorings.tools import TOOLS
 from bench.colorings.validity import is_valid
 from coloring import check
+from in_process import Here
 
 PATH = as_triple(np.eye(4) + np.eye(4, k=1) + np.eye(4, k=-1))
 RECTANGLE = as_triple(np.array([[1, 1, 0, 0, 1], [0, 1, 1, 0, 0], [0, 0, 1, 1, 1]]))
@@ -102,11 +103,20 @@ def test_published_counts_name_their_sources() -> None:
     assert "360 (greedy partial distance-2)" in sections._published()["lp_cre_a", "column", "natural"]
 
 
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but small patterns, in this process."""
+    monkeypatch.setattr(coloring, "Launcher", lambda *_: Here())
+    monkeypatch.setattr(measure, "LARGE", {})
+    monkeypatch.setattr(measure, "LARGE_GRID", "five_point:10000")
+
+
+@pytest.mark.usefixtures("here")
 def test_sections_print_figures_and_write_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, page, matrix = tmp_path / "result.json", tmp_path / "result.md", tmp_path / "rectangle.mtx"
     scipy.io.mmwrite(matrix, as_matrix(RECTANGLE))
     asked = ["--section", "threads", "--section", "files", "--matrix", str(matrix)]
-    assert main(["--quick", *asked, "--json", str(file), "--markdown", str(page), "--width", "160"]) == 0
+    assert coloring.main(["--quick", *asked, "--json", str(file), "--markdown", str(page), "--width", "160"]) == 0
     assert "box_27" in capsys.readouterr().out
     threads, files = json.loads(file.read_text(encoding="utf-8"))["cases"]
     same = [figure for figure in threads["figures"] if "the greedy colors" in figure["name"]]

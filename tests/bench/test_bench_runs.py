@@ -86,6 +86,18 @@ def test_growth_compares_sizes() -> None:
     assert all(figure.value is not None and figure.value >= 1 for figure in outcome.figures)
 
 
+def test_threads_stand_beside_halves_by_hand() -> None:
+    outcome = _outcome("threads", sizes=(300,))
+    (table,) = outcome.tables
+    found: dict[str, Any] = dict(zip(table.columns, table.rows[0], strict=True))
+    assert (found["family"], found["n"], found["entries"]) == ("broyden", 300, 3 * 300 - 2)
+    assert found["of it"] == pytest.approx(found["gain"] / found["the machine's"])
+    figures = {figure.name.rpartition(": ")[2]: figure for figure in outcome.figures}
+    assert figures["geometric mean"].value == found["gain"] == pytest.approx(found["one thread µs"] / found["two µs"])
+    assert figures["problems whose bits depend on the number of threads"].met
+    assert all(figures[name].value > 0 for name in ("arithmetic", "copies in the cache", "copies in memory"))
+
+
 def test_families_beyond_their_largest_are_taken_once() -> None:
     assert sized(["recursion", "broyden"], (100, 10_000, 1_000_000)) == [
         ("recursion", 100),

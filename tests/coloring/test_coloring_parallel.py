@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coloring import as_pattern, check, color, parallel, transposition
+from coloring import as_pattern, check, color, parallel, transposition, workers
 from coloring.algorithms import partial_distance_2
 from coloring.bipartite import BipartiteGraph
 from coloring.transposition import transpose
@@ -136,6 +136,20 @@ def test_transposition_is_that_of_one_thread(
         np.testing.assert_array_equal(pointers, graph.vertex_ptr, name)
         np.testing.assert_array_equal(rows, graph.vertex_nets, name)
         assert rows.dtype == graph.vertex_nets.dtype
+
+
+@pytest.mark.parametrize(
+    ("number", "beside", "expected"),
+    [(1, True, [{0, 1, 3}]), (2, True, [{0, 3}, {1}]), (2, False, [{0, 2}, {1, 3}]), (4, True, []), (9, False, [])],
+)
+def test_threads_have_processors_apart(
+    number: int, beside: bool, expected: list[set[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The calling thread, which runs on the third of four, works beside them or not."""
+    monkeypatch.setattr(workers, "_current_processor", lambda: lambda: 2)
+    monkeypatch.setattr(workers.os, "sched_setaffinity", None, raising=False)
+    monkeypatch.setattr(workers.os, "sched_getaffinity", lambda process: {0, 1, 2, 3}, raising=False)
+    assert workers._shares(number, beside) == expected
 
 
 @pytest.mark.parametrize("threads", [0, -2, 1.5, "2"])

@@ -14,7 +14,7 @@ from elementary_oracle import Array
 from kernels import Access, Affine, KernelBuilder, Launch, NumbaExecutor, NumpyExecutor, Schedule, Table, allocate
 from kernels.llvm import machine, native
 from kernels.merged import lower_merged
-from kernels.merged_printer import print_merged
+from kernels.merged_printer import fetches, print_merged
 from kernels.merging import MOST_LAUNCHES, STREAMS, segments_of
 from kernels.operation import Operation
 from kernels.stretches import MOST_CELLS, cuts_of
@@ -278,3 +278,139 @@ def test_loops_with_several_results_are_vectorised() -> None:
     text = native.assembly(print_merged(lower_merged(loop).shape))
     assert len(loop.stores) == 2
     assert len(re.findall(r"\sv(?:mul|div|add|sub|sqrt)pd\s.*%[yz]mm", text)) >= 5
+
+
+def far(buffer: int, n: int, table: bool, seed: int = 0) -> Access:
+    """Places all over a buffer of 3 n numbers, by a table or by a stride."""
+    if not table:
+        return Access(buffer, Affine((n,), 2, (3,)) if n else Affine((0,), 0, (3,)))
+    return Access(buffer, Table((n,), np.random.default_rng(seed).permutation(3 * n)[:n].astype(np.int32)))
+
+
+ROOT = Operation("sqrt", 1, np.sqrt, "math.sqrt({0})", weight=4)
+
+
+@pytest.mark.parametrize("table", [False, True])
+@pytest.mark.parametrize("n", [0, 1, 31, 32, 127, 128, 129, 300])
+def test_far_numbers_are_fetched_before_they_are_computed_with(n: int, table: bool) -> None:
+    k = KernelBuilder(2)
+    kernel = k.build(k.apply(MUL, k.apply(ROOT, 0), 1))
+    store = Access(2, Affine((n,), 0, (2,)))
+    launches = [Launch(kernel, kernel, (n,), (far(0, n, table), whole(1, n)), store, ())]
+    launches += [product((n,), far(0, n, table), whole(1, n), Access(2, Affine((n,), 1 if n else 0, (2,))))]
+    schedule = Schedule((3 * n, n, 2 * n), (0, 1), tuple(launches), output=2)
+    (loop,) = loops_of(schedule)
+    assert n <= 1 or fetches(lower_merged(loop).shape)
+    check_bits(schedule)
+
+
+def test_far_numbers_over_two_dimensions() -> None:
+    m, n = 5, 70
+    k = KernelBuilder(2)
+    kernel = k.build(k.apply(MUL, k.apply(ROOT, 0), 1))
+    loads = (Access(0, Affine((m, n), 1, (0, 3))), Access(0, Affine((m, n), 0, (3, 0))))
+    launch = Launch(kernel, kernel, (m, n), loads, Access(1, Affine((m, n), 0, (1, m))), ())
+    schedule = Schedule((3 * n, m * n), (0,), (launch,), output=1)
+    assert fetches(lower_merged(loops_of(schedule)[0]).shape)
+    check_bits(schedule)
+
+
+def test_what_is_fetched_is_computed_in_vectors() -> None:
+    if not native.is_available() or "+avx2" not in machine.processor()[1].split(","):
+        pytest.skip("the processor has no AVX2")
+    n = 90
+    k = KernelBuilder(1)
+    kernel = k.build(k.apply(ROOT, 0))
+    launch = Launch(kernel, kernel, (n,), (far(0, n, table=True),), whole(1, n), ())
+    (loop,) = loops_of(Schedule((3 * n, n), (0,), (launch,), output=1))
+    text = native.assembly(print_merged(lower_merged(loop).shape))
+    assert re.search(r"\svsqrtpd\s.*%[yz]mm", text)
+
+
+def columns(m: int, n: int, rows: int = 1) -> Schedule:
+    """Sums of the columns of matrices m x n, each times a number of its row, and of their squares."""
+    box, row_box = ((n, m), (n,)) if rows == 1 else ((rows, n, m), (rows, n))
+    steps = (1, n) if rows == 1 else (m * n, 1, n)
+    matrix = Access(0, Affine(box, 0, steps))
+    vector = Access(1, Affine(box, 0, (*(0 for _ in row_box), 1)))
+    sizes = (rows * m * n, m, rows * n, rows * n)
+    stores = [Access(b, Affine(row_box, 0, (n, 1)[-len(row_box) :])) for b in (2, 3)]
+    launches = tuple(
+        product(box, matrix, other, store, reduced=1) for other, store in zip((vector, matrix), stores, strict=True)
+    )
+    return Schedule(sizes, (0, 1), launches, output=2, aux=3)
+
+
+@pytest.mark.parametrize("shape", [(3, 8), (1, 9), (0, 8), (5, 256), (4, 257), (7, 600)])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_neighbouring_rows_are_added_up_side_by_side(shape: tuple[int, int], rows: int) -> None:
+    schedule = columns(*shape, rows)
+    (loop,) = loops_of(schedule)
+    assert lower_merged(loop).shape.across
+    check_bits(schedule)
+    buffers = filled(schedule)
+    NumbaExecutor(schedule).results(buffers)
+    matrix = buffers[0].reshape(rows, *shape)
+    np.testing.assert_allclose(buffers[2], (matrix * buffers[1][:, None]).sum(axis=1).ravel(), rtol=1e-13)
+    np.testing.assert_allclose(buffers[3], (matrix**2).sum(axis=1).ravel(), rtol=1e-13)
+
+
+def test_sums_along_rows_are_not_added_up_across() -> None:
+    n, m = 40, 30
+    matrix = Access(0, Affine((n, m), 0, (m, 1)))
+    launch = product((n, m), matrix, Access(1, Affine((n, m), 0, (0, 1))), whole(2, n), reduced=1)
+    (loop,) = loops_of(Schedule((n * m, m, n), (0, 1), (launch,), output=2))
+    assert not lower_merged(loop).shape.across
+
+
+def test_tables_a_number_of_places_apart_are_one() -> None:
+    n = 50
+    places = np.random.default_rng(1).permutation(n).astype(np.int32) * 3
+    one, two = (Access(0, Table((n,), places + k)) for k in (0, 2))
+    other = Access(0, Table((n,), np.roll(places, 1)))
+    schedule = Schedule(
+        (3 * n, n, n), (0,), (product((n,), one, two, whole(1, n)), product((n,), two, other, whole(2, n))), 1, aux=2
+    )
+    (loop,) = loops_of(schedule)
+    lowered = lower_merged(loop)
+    assert len(lowered.tables) == 2
+    assert sorted(kind[:4] for kind in lowered.shape.kinds if kind != "unit") == ["near", "tabl", "tabl"]
+    check_bits(schedule)
+
+
+def test_parts_of_one_vector_are_read_where_they_are_made() -> None:
+    """Two launches store the even and the odd places of a vector, a third one reads both: one loop, and no vector."""
+    n = 60
+    parts = [Access(1, Affine((n,), k, (2,))) for k in (0, 1)]
+    launches = [product((n,), whole(0, n), whole(0, n), part) for part in parts]
+    schedule = Schedule((n, 2 * n, n), (0,), (*launches, product((n,), *parts, whole(2, n))), output=2)
+    (loop,) = loops_of(schedule)
+    assert [store.buffer for store in loop.stores] == [2]
+    assert len(loop.loads) == 1
+    check_bits(schedule)
+
+
+def test_what_was_written_over_is_not_taken_from_the_loop() -> None:
+    """The second launch writes over the first one's places; a third one reads them under the first one's address."""
+    n = 40
+    launches = (
+        product((n,), whole(0, n), whole(0, n), whole(1, n)),
+        product((n,), whole(2, n), whole(2, n), whole(1, n)),
+        product((n,), whole(1, n), whole(0, n), whole(3, n)),
+    )
+    check_bits(Schedule((n, n, n, n), (0, 2), launches, output=3))
+
+
+def test_lines_run_over_the_box_of_others() -> None:
+    """b = x y over a box, c = b b along a line: one loop."""
+    m, n = 4, 40
+    x, y = Access(0, Affine((m, n), 0, (1, 0))), Access(1, Affine((m, n), 0, (0, 1)))
+    launches = (
+        product((m, n), x, y, Access(2, Affine((m, n), 0, (n, 1)))),
+        product((m * n,), whole(2, m * n), whole(2, m * n), whole(3, m * n)),
+    )
+    schedule = Schedule((m, n, m * n, m * n), (0, 1), launches, output=3)
+    (loop,) = loops_of(schedule)
+    assert loop.box == (m, n)
+    assert len(loop.stores) == 1
+    check_bits(schedule)

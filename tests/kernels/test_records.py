@@ -155,8 +155,17 @@ def test_fields_are_looked_at_when_they_are_asked_for(monkeypatch: pytest.Monkey
     cls = made(records.dataclass, frozen=True)
     assert (cls(1) == cls(1), looked) == (True, [])
     assert (dataclasses.is_dataclass(cls), looked) == (True, [cls])
-    assert dataclasses.replace(cls(1), first=2) == cls(2)
+    assert dataclasses.replace(cls(1), first=2) == records.replace(cls(1), first=2) == cls(1).__replace__(first=2)
     assert looked == [cls]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_defaults_that_objects_would_share_are_refused(way: Any) -> None:
+    def make() -> Any:
+        return way(frozen=True)(type("Shared", (), {"__annotations__": {"names": list}, "names": []}))()
+
+    with pytest.raises(ValueError, match="mutable default"):
+        make()
 
 
 def test_what_is_no_field_is_refused() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from itertools import pairwise
@@ -64,6 +65,42 @@ def test_an_exception_in_another_thread_reaches_the_caller(four_threads):
 
     with pytest.raises(RuntimeError, match="second piece"):
         threads.run_pieces(fail, [(0, 1), (1, 2)], ())
+
+
+def test_an_interrupted_caller_waits_for_all_that_others_have_begun(four_threads):
+    """They write to its arrays."""
+    caller, all_begun, done = threading.current_thread(), threading.Barrier(4), []
+
+    def work(number):
+        all_begun.wait()
+        if threading.current_thread() is caller:
+            signal.setitimer(signal.ITIMER_REAL, 0.02)  # it waits by then
+        else:
+            time.sleep(0.05 * (number + 1))
+            done.append(number)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            threads.run_tasks([(work, (number,)) for number in range(4)])
+        assert len(done) == 3
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert threads.run_tasks([(pow, (2, 3)), (pow, (3, 2))]) == [8, 9]
+
+
+def test_a_caller_does_everything_where_the_system_gives_no_threads(four_threads, monkeypatch):
+    def fail(_):
+        raise RuntimeError("can't start new thread")
+
+    threads._forget_helpers()
+    usable = os.sched_getaffinity(0)
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    assert threads.run_tasks([(pow, (2, 3)), (pow, (3, 2))]) == [8, 9]
+    assert os.sched_getaffinity(0) == usable
 
 
 @pytest.mark.parametrize("name", ["elementwise-131", "grid", "cube", "tables-32", "reduced-1", "ragged-32", "chain"])

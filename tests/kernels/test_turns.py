@@ -13,15 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernels import turns
+from kernels import turn_planner
 from kernels.address import Affine, Table
 from kernels.entry import Entry, Evaluation, Invocation, Touch, TouchKind
 from kernels.kernel import KernelBuilder
 from kernels.numba_executor import NumbaExecutor
 from kernels.source import Source
+from kernels.spans import bounds_of, needed
 from kernels.step import Access, Schedule
 from kernels.sweep import Store, Sweep
-from kernels.turns import bounds_of, in_turns, needed, plans_of
+from kernels.turn_planner import plans_of
+from kernels.turns import in_turns
 from sparsejac.primitives import PRIMITIVES
 
 NO_SOURCE = Source("none", "", "void()")
@@ -223,7 +225,7 @@ def test_the_same_numbers(drawn: tuple[Evaluation[Invocation], list[np.ndarray],
     expected = [array.copy() for array in wanted]
     for array, numbers in zip(arrays, begun, strict=True):
         array[:] = numbers
-    with mock.patch.multiple(turns, SHARED_BYTES=64, LOCAL_BYTES=48, SHORT=2, SMALL=2, SPREAD=1.0):
+    with mock.patch.multiple(turn_planner, SHARED_BYTES=64, LOCAL_BYTES=48, SHORT=2, SMALL=2, SPREAD=1.0):
         plans = plans_of(evaluation, ())
         run(in_turns(evaluation, plans), addresses)  # type: ignore[arg-type]
     for array, values in zip(wanted, expected, strict=True):
@@ -245,7 +247,7 @@ def test_room_for_one_turn() -> None:
     run(evaluation, addresses)  # type: ignore[arg-type]
     expected = out.copy()
     out[:], flux[:] = 0.0, np.nan
-    with mock.patch.multiple(turns, SHARED_BYTES=1024, LOCAL_BYTES=1024):
+    with mock.patch.multiple(turn_planner, SHARED_BYTES=1024, LOCAL_BYTES=1024):
         (plan,) = plans_of(evaluation, ())
         assert plans_of(evaluation, [flux])[0].sizes == []
     turned = in_turns(evaluation, [plan])
@@ -255,6 +257,19 @@ def test_room_for_one_turn() -> None:
     assert np.flatnonzero(~np.isnan(flux)).tolist() == [0, n - 1]
 
 
+def test_an_array_of_which_a_part_is_not_stored_stays_whole() -> None:
+    """What stands there before the call is read."""
+    n = 1000
+    x, flux, out = np.zeros(n), np.zeros(n + 8), np.zeros(n)
+    calls = [
+        call([(x, Affine((n, 1), 0, (1, 1)), "loads"), (flux, Affine((n, 1), 0, (1, 1)), "stores")], align=8, work=n),
+        call([(flux, Affine((n, 1), 8, (1, 1)), "loads"), (out, Affine((n, 1), 0, (1, 1)), "stores")], align=8, work=n),
+    ]
+    with mock.patch.multiple(turn_planner, SHARED_BYTES=1024, LOCAL_BYTES=1024):
+        (plan,) = plans_of(Evaluation(calls, [x], out), ())
+    assert plan.sizes == []
+
+
 def test_nothing_to_share_is_left_alone() -> None:
     n = 1000
     x, y, out = np.zeros(n), np.zeros(n), np.zeros(2 * n)
@@ -262,7 +277,7 @@ def test_nothing_to_share_is_left_alone() -> None:
         call([(x, Affine((n, 1), 0, (1, 1)), "loads"), (y, Affine((n, 1), 0, (1, 1)), "stores")], align=1, work=n),
         call([(x, Affine((n, 1), 0, (1, 1)), "loads"), (out, Affine((n, 1), n, (1, 1)), "stores")], align=1, work=n),
     ]
-    with mock.patch.multiple(turns, SHARED_BYTES=64, LOCAL_BYTES=64):
+    with mock.patch.multiple(turn_planner, SHARED_BYTES=64, LOCAL_BYTES=64):
         assert plans_of(Evaluation(calls, [x], out), ()) == ()
 
 
@@ -286,7 +301,7 @@ def test_compiled(n: int) -> None:
     x, out = np.empty(n), np.empty(n)
     arrays = [x, out, np.zeros(n), np.zeros(n)]
     evaluation = Evaluation(executor.sweep_invocations([first, second], arrays), [x], out)
-    with mock.patch.multiple(turns, SHARED_BYTES=4096, LOCAL_BYTES=4096):
+    with mock.patch.multiple(turn_planner, SHARED_BYTES=4096, LOCAL_BYTES=4096):
         plans = plans_of(evaluation, ())
     assert [len(plan.sizes) for plan in plans] == [2]
     turned = in_turns(evaluation, plans)

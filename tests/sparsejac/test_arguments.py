@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import defaultdict, namedtuple
 from collections.abc import Callable
 from functools import lru_cache, partial
 from types import ModuleType
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import sparsejac
 
@@ -94,3 +96,77 @@ def test_the_order_in_memory_is_content() -> None:
         plan = sparsejac.prepare(second, X, first)
         np.testing.assert_array_equal(plan(X).toarray(), first.ravel("K")[1] * np.eye(2))
         np.testing.assert_array_equal(plan(X, then).toarray(), then.ravel("K")[1] * np.eye(2))
+
+
+class Scaled(list[float]):
+    """A list with something beside its items."""
+
+    def __init__(self, items: Any, scale: float) -> None:
+        super().__init__(items)
+        self.scale = scale
+
+
+class Halved(float):
+    """A number with an operator of its own."""
+
+    def __rmul__(self, other: Any) -> Any:
+        return other * (float(self) / 2.0)
+
+
+class Labelled(np.ndarray):
+    """An array with an attribute, which pickle leaves out."""
+
+    scale: float
+
+
+def labelled(scale: float) -> Labelled:
+    """Whole numbers, and something beside them."""
+    made = np.ones(2, dtype=int).view(Labelled)
+    made.scale = scale
+    return made
+
+
+@pytest.mark.parametrize(
+    ("hold", "read"),
+    [
+        (lambda v: Scaled([1.0], v), lambda held: held.scale),
+        (lambda v: [Scaled([1.0], v)], lambda held: held[0].scale),
+        (lambda v: defaultdict(lambda: v, {"a": 1.0}), lambda held: dict.__getitem__(held, "a") * held["b"]),
+        (labelled, lambda held: held.scale),
+    ],
+    ids=["list", "inside a list", "default of a dict", "array"],
+)
+def test_subclasses_hold_more_than_their_items(hold: Any, read: Any) -> None:
+    plan = sparsejac.prepare(lambda x, held: x * read(held), X, hold(2.0))
+    np.testing.assert_array_equal(plan(X, hold(3.0)).toarray(), 3.0 * np.eye(2))
+    np.testing.assert_array_equal(plan(X, hold(2.0)).toarray(), 2.0 * np.eye(2))
+
+
+def test_numbers_with_operators_of_their_own_are_no_operands() -> None:
+    """They come to f as they are; an ordinary number in their place would give another product."""
+    times = lambda x, a: Halved.__rmul__(a, x) if isinstance(a, Halved) else x * a  # noqa: E731
+    plan = sparsejac.prepare(times, X, Halved(4.0))
+    np.testing.assert_array_equal(plan(X).toarray(), 2.0 * np.eye(2))
+    np.testing.assert_array_equal(plan(X, Halved(6.0)).toarray(), 3.0 * np.eye(2))
+    np.testing.assert_array_equal(plan(X, 6.0).toarray(), 6.0 * np.eye(2))
+    before = sparsejac.prepare(times, X, 4.0)
+    np.testing.assert_array_equal(before(X, Halved(6.0)).toarray(), 3.0 * np.eye(2))
+
+
+def test_equal_contents_are_followed_once() -> None:
+    """Tuples with names, text, whole numbers, sparse matrices: nothing is set up anew for equal ones."""
+    pair = namedtuple("pair", "a b")
+    globals()["pair"] = pair
+    pair.__module__ = __name__
+    for make in (
+        lambda: pair(1.0, np.ones(2)),
+        lambda: ["text", 1, True, None, b"bytes", 1.0, 2j, np.float32(1.0), np.arange(3), (1, {"a": [2.0]})],
+        lambda: sp.csr_array(np.eye(2)),
+        lambda: Scaled([1.0, 2.0], 3.0),
+        lambda: np.ma.masked_array([1.0, 2.0], mask=[False, True]),
+        lambda: slice(0, 2),
+    ):
+        plan = sparsejac.prepare(lambda x, held: x * 2.0, X, make())
+        for _ in range(3):
+            plan(X, make())
+        assert plan.num_variants == 1

@@ -14,6 +14,7 @@ import sparsejac
 from kernels.address import Affine, Table, identity
 from kernels.kernel import Kernel, KernelBuilder, lean
 from oracles import complex_step
+from sparsejac.elimination import slots
 from sparsejac.elimination.common_points import MOST_CELLS, SHARED, shared_cells
 from sparsejac.elimination.demands import listed
 from sparsejac.elimination.expansion import OUTPUT, Term, X
@@ -193,3 +194,26 @@ def test_corners_of_an_element_stay_together_though_some_are_held() -> None:
     plan, sweeps = sweeps_of(f, x)
     np.testing.assert_allclose(plan(x).toarray(), complex_step(f, x), rtol=1e-12, atol=1e-13)
     assert roots_of(sweeps) <= 1.1 * len(corners)
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_entries_of_several_terms(is_shared: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By one thread, and by two; one term has places that the pattern lacks, one comes twice."""
+    rng = np.random.default_rng(0)
+    entries = np.argwhere(rng.random((9, 7)) < 0.5)
+    pattern = sparsejac.Pattern.from_coo(*entries.T, (9, 7))
+    chosen = [rng.permutation(len(entries)) for _ in range(4)]
+    pairs = [tuple(listed(entries[order, axis]) for axis in (0, 1)) for order in chosen]
+    pairs += [pairs[0], (identity(7), identity(7))]
+    monkeypatch.setattr(slots, "FOUND", 10**9 if is_shared else 0)
+    finder = slots.EntryFinder(pattern)
+    finder.find_all(pairs)
+    assert len(finder._found) == (5 if is_shared else 0)
+    places = {tuple(entry): k for k, entry in enumerate(entries.tolist())}
+    for rows, columns in pairs:
+        expected = [
+            places.get(entry, -1) for entry in zip(rows.table().tolist(), columns.table().tolist(), strict=True)
+        ]
+        address, found = finder.find(rows, columns)
+        assert (address is None) == (-1 in expected)
+        assert (found if address is None else address.table()).tolist() == expected

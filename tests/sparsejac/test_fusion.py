@@ -11,13 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels import NumpyExecutor, Schedule, allocate
+from bench.families.registry import FAMILIES
+from kernels import NumbaExecutor, NumpyExecutor, Schedule, allocate
 from kernels.checks import check_schedule
+from kernels.merging import segments_of
 from kernels.step import MAX_BOX_DIMENSIONS
 from programs import RandomProgram, random_programs
 from sparsejac.fusion import LARGEST_KERNEL, MOST_STORED, RECOMPUTATION, REPEATED_CHAIN, lower, schedule
+from sparsejac.pieces import in_pieces
 from sparsejac.primitives import PRIMITIVES
 from sparsejac.program import Program
+from sparsejac.transforms import pulled
 from traced_functions import Array, program_of, schedule_of, trace, value_by_schedule
 
 
@@ -283,3 +287,67 @@ def test_kernels_of_values_may_be_longer() -> None:
 
     x = np.ones(50)
     assert len(values_only(f, x).launches) < len(schedule_of(f, x).launches)
+
+
+def rows_of_three(x: Any) -> Any:
+    """Each row by its length, times a number of its own: all short."""
+    matrix = x.reshape(-1, 3)
+    length = np.sqrt(np.sum(matrix * matrix, axis=1))
+    return matrix / length[:, None] * np.exp(-matrix[:, :1])
+
+
+def pairs(x: Any) -> Any:
+    """Sums over all pairs of points in the plane: rows of two numbers, and sums over many."""
+    place = x.reshape(-1, 2)
+    apart = place[None, :, :] - place[:, None, :]
+    weight = 1.0 / (1.0 + np.sum(apart**2, axis=2))
+    return np.sum(weight[:, :, None] * apart, axis=1)
+
+
+def gathered_rows(x: Any) -> Any:
+    table = np.random.default_rng(0).permutation(len(x) // 2)
+    return np.sqrt(1.0 + x.reshape(-1, 2)[table] ** 2) * x.reshape(-1, 2)
+
+
+@pytest.mark.parametrize("f", [rows_of_three, pairs, gathered_rows])
+@pytest.mark.parametrize("count", [1, 30, 35, 100])
+def test_short_dimensions_are_written_out_with_the_same_bits(f: Any, count: int) -> None:
+    x = np.random.default_rng(count).uniform(0.2, 1.0, count * (3 if f is rows_of_three else 2))
+    made = program_of(f, x)
+    found = []
+    for values_only in (False, True):
+        lowered = lower(made, values_only=values_only).schedule
+        executor, buffers = NumbaExecutor(lowered), allocate(lowered)
+        for buffer, values in zip(lowered.inputs, [x, *trace(f, x).constants], strict=True):
+            buffers[buffer][:] = values
+        (executor.results if values_only else executor.values)(buffers)
+        found.append(buffers[lowered.output].copy())
+    np.testing.assert_array_equal(found[0].view(np.int64), found[1].view(np.int64))
+    np.testing.assert_allclose(found[1], np.ravel(f(x)), rtol=1e-12)
+
+
+def test_numbers_of_a_point_are_one_loop() -> None:
+    x = np.linspace(0.1, 1.0, 300)
+    short = lower(program_of(rows_of_three, x), values_only=True).schedule
+    (segment,) = segments_of(short)
+    (loop,) = segment.loops
+    assert (loop.box, len(loop.stores)) == ((100,), 3)
+    assert len(loop.loads) == 3  # x, number by number; and nothing else
+    assert all(len(launch.box) == 1 for launch in short.launches)
+
+
+def test_few_points_and_lines_stay_what_they_are() -> None:
+    few = lower(program_of(rows_of_three, np.ones(30)), values_only=True).schedule
+    assert len(few.launches) < 5
+    flat = lower(program_of(lambda x: np.exp(x.reshape(-1, 3)) * 2.0, np.ones(300)), values_only=True).schedule
+    assert [launch.box for launch in flat.launches] == [(300,)]
+
+
+def test_sums_at_the_end_of_much_work_are_stored_where_they_are_made() -> None:
+    """Backward through a WENO scheme: at a shifted place one sum of shares is read, and not each of them at several."""
+    problem = FAMILIES["weno"].make(400)
+    made = pulled(program_of(problem.f, problem.x)).program
+    schedule = lower(in_pieces(made), values_only=True).schedule
+    last = next(launch for launch in reversed(schedule.launches) if launch.store.buffer == schedule.output)
+    read = [load.buffer for load in last.loads if load.buffer not in schedule.inputs]
+    assert len(read) == len(set(read)) == 10  # the shares of both fluxes from five places

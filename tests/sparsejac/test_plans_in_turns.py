@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.families.registry import FAMILIES
-from kernels import turns
+from kernels import turn_planner
 from sparsejac import fused, prepare
 
 SIZES = {"weno": 2500, "power_flow": 2500, "springs": 1500, "brusselator": 1800, "arrowhead": 3000}
@@ -27,7 +27,10 @@ def test_the_same_bits(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     given = plain._schedule, plain._prepared, plain._executor, plan.pattern.nnz
     with mock.patch.object(fused, "TURNS_FROM", 1 << 62):
         plain = fused.Fused(*given, checks_finite=True)
-    with mock.patch.object(fused, "TURNS_FROM", 0), mock.patch.multiple(turns, SHARED_BYTES=8192, LOCAL_BYTES=4096):
+    with (
+        mock.patch.object(fused, "TURNS_FROM", 0),
+        mock.patch.multiple(turn_planner, SHARED_BYTES=8192, LOCAL_BYTES=4096),
+    ):
         turned = fused.Fused(*given, checks_finite=True)
     assert not plain._plans
     (found_plan,) = turned._plans

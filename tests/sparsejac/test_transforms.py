@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cases import Case, oracle, tolerance
 from catalogue import CASES
+from sparsejac import vjp
 from sparsejac.errors import UntraceableError
 from sparsejac.transforms import check_differentiable_again, gradient_of, linearized, pulled, pushed
 from traced_functions import program_of, trace
@@ -206,3 +207,80 @@ def test_an_array_with_itself_along_two_axes(ufunc: Any, shape: tuple[int, int])
     forward, reverse = linear_products(traced, x, np.eye(6), np.eye(len(jacobian)))
     np.testing.assert_allclose(forward, jacobian, atol=1e-8)
     np.testing.assert_allclose(reverse, jacobian.T, atol=1e-8)
+
+
+def names_of(program: Any) -> set[str]:
+    return {node.primitive.name for node in program.nodes if node.primitive is not None}
+
+
+def test_what_is_known_not_to_count_is_not_read() -> None:
+    """The second place of y is a number of f's own: what comes back to it is nobody's, be it infinite or not."""
+    c, w = np.array([2.0, np.inf, 3.0, np.nan, 5.0]), np.array([1.0, 10.0, 100.0, 1000.0, 10000.0])
+
+    def f(x: Any) -> Any:
+        y = np.zeros(3)
+        y[[0, 2]] = x
+        return y[[0, 1, 2, 1, 0]] * c
+
+    x = np.array([0.5, 1.5])
+    with np.errstate(invalid="ignore"):
+        traced = trace(f, x)
+        assert "select" not in names_of(pulled(traced.program).program)
+        np.testing.assert_array_equal(pulled_products(traced, x, w[:, None])[:, 0], [50002.0, 300.0])
+        y, pullback = vjp(f, x)
+    np.testing.assert_array_equal(pullback(w), [50002.0, 300.0])
+    assert np.isnan(y[[1, 3]]).all()
+
+
+def test_what_only_constants_take_part_in_pulls_nothing() -> None:
+    def f(x: Any) -> Any:
+        y = np.zeros(5)
+        y[2:] = x
+        return y[:2] * np.inf
+
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(vjp(f, np.ones(3))[1](np.ones(2)), np.zeros(3))
+
+
+def test_factors_come_out_of_sums() -> None:
+    """The cotangent of a norm is a sum of products, divided once for each row."""
+    rows, width = 7, 5
+
+    def f(x: Any) -> Any:
+        matrix = x.reshape(rows, width)
+        return matrix / np.sqrt(np.sum(matrix * matrix, axis=1))[:, None] * 3.0
+
+    x = np.linspace(0.5, 2.0, rows * width)
+    traced = trace(f, x)
+    made = pulled(traced.program).program
+    divided = [node.size for node in made.nodes if node.primitive is not None and node.primitive.name == "divide"]
+    assert sorted(set(divided)) == [rows, rows * width]
+    assert divided.count(rows * width) == 1  # f's own
+    matrix, w = x.reshape(rows, width), np.random.default_rng(0).normal(size=(rows, width))
+    norm = np.sqrt((matrix**2).sum(axis=1, keepdims=True))
+    expected = 3.0 * (w - matrix * (w * matrix).sum(axis=1, keepdims=True) / norm**2) / norm
+    np.testing.assert_allclose(pulled_products(traced, x, w.reshape(-1, 1))[:, 0], expected.ravel(), rtol=1e-13)
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_shares_of_tables_are_summed_up_apart_or_together(same: bool) -> None:
+    """Edges between points of two kinds, or of one: three numbers each, which are met by many edges."""
+    rng, edges, points = np.random.default_rng(2), 40, 6
+    one, other = rng.integers(0, points, edges), rng.integers(0, points, edges)
+
+    def f(x: Any) -> Any:
+        here = x.reshape(-1, 3)
+        there = here[:points] if same else here[points:]
+        return here[:points][one] * np.exp(there[other])
+
+    x = rng.uniform(0.1, 1.0, 3 * points * (1 if same else 2))
+    traced, w = trace(f, x), rng.normal(size=(edges, 3))
+    made = pulled(traced.program).program
+    joined = [node for node in made.nodes if node.kind == "join" and node.size > x.size]
+    assert len(joined) == (3 if same else 0)  # one for each of the three numbers
+    here = x.reshape(-1, 3)
+    there = here if same else here[points:]
+    expected = np.zeros_like(here)
+    np.add.at(expected, one, w * np.exp(there[other]))
+    np.add.at(expected, other + (0 if same else points), w * here[one] * np.exp(there[other]))
+    np.testing.assert_allclose(pulled_products(traced, x, w.reshape(-1, 1))[:, 0], expected.ravel(), rtol=1e-13)

@@ -1,0 +1,119 @@
+"""Set-up that is begun in other threads: the same bits, no error of its own, nothing left behind in a forked child."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from oracles import complex_step
+from sparsejac import Plan, ahead, engine, engines, prepare
+
+N = 37
+TABLE = np.random.default_rng(3).integers(0, N, 3 * N)
+WEIGHTS = np.random.default_rng(4).uniform(0.5, 2.0, 3 * N)
+
+
+def gathered(x: Any) -> Any:
+    """Three ragged sums of what several elements read."""
+    y = np.zeros(N, dtype=x.dtype)
+    np.add.at(y, TABLE, WEIGHTS * x[TABLE] * x[TABLE[::-1]])
+    return np.sin(y[1:]) * y[:-1]
+
+
+def linear(x: Any) -> Any:
+    return 2.0 * x[1:] - x[:-1]
+
+
+def decided(x: Any) -> Any:
+    return x[:5] ** 3 if x[0].real > 0.0 else np.exp(x[:5])
+
+
+FUNCTIONS: tuple[Callable[[Any], Any], ...] = (gathered, linear, decided)
+
+
+def plan_of(f: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch, *, is_begun: bool, **options: Any) -> Plan:
+    engines.clear()
+    monkeypatch.setattr(engine, "AHEAD_FROM", 0 if is_begun else 10**18)
+    monkeypatch.setattr(ahead, "num_threads", lambda: 2)
+    return prepare(f, np.linspace(0.3, 1.2, N), **options)
+
+
+@pytest.mark.parametrize("options", [{}, {"strategy": "elimination"}, {"backend": "numba"}])
+@pytest.mark.parametrize("f", FUNCTIONS)
+def test_same_bits(f: Callable[[Any], Any], options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.linspace(-0.7, 1.1, N)
+    found = []
+    for is_begun in (False, True):
+        plan = plan_of(f, monkeypatch, is_begun=is_begun, **options)
+        found.append([plan(point) for point in (x, -x, x)])
+    for first, second in zip(*found, strict=True):
+        assert first.data.tobytes() == second.data.tobytes()
+        assert np.array_equal(first.indices, second.indices)
+        assert np.array_equal(first.indptr, second.indptr)
+    assert np.allclose(found[1][2].toarray(), complex_step(f, x), rtol=1e-12, atol=1e-12)
+
+
+def test_pattern_and_strategy_are_there_before_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of(gathered, monkeypatch, is_begun=True)
+    ahead.wait()
+    made = plan._variants.first.engine._made
+    assert {"pattern", "zeros", "strategy", "prepare elimination"} <= set(made)
+    assert plan.pattern is made["pattern"].pattern
+
+
+def test_one_thread_begins_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[int] = []
+    monkeypatch.setattr(ahead, "num_threads", lambda: 1)
+    ahead.begin(lambda: done.append(1))
+    ahead.wait()
+    assert done == []
+
+
+def test_what_fails_ahead_fails_where_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = []
+
+    def fail(*_: object) -> Any:
+        failed.append(threading.current_thread())
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("sparsejac.analysis.detect", fail)
+    plan = plan_of(gathered, monkeypatch, is_begun=True)
+    ahead.wait()
+    assert failed
+    assert threading.current_thread() not in failed
+    with pytest.raises(MemoryError, match="no room"):
+        _ = plan.pattern
+    monkeypatch.undo()
+    assert plan.pattern.nnz > 0
+
+
+def test_a_thread_waits_for_another_that_is_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, go, times = threading.Event(), threading.Event(), []
+    found = engine.detect
+
+    def detect(*arguments: Any) -> Any:
+        times.append(1)
+        started.set()
+        assert go.wait(10.0)
+        return found(*arguments)
+
+    monkeypatch.setattr("sparsejac.analysis.detect", detect)
+    plan = plan_of(gathered, monkeypatch, is_begun=True)
+    assert started.wait(10.0)
+    threading.Timer(0.05, go.set).start()
+    assert plan.pattern.nnz > 0
+    assert times == [1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes that begin as copies")
+def test_a_child_holds_no_lock_of_a_thread_that_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of(gathered, monkeypatch, is_begun=True)
+    child = os.fork()
+    if child == 0:
+        os._exit(7 if plan.pattern.nnz > 0 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
