@@ -79,7 +79,7 @@ _SHORT_FORMS: dict[type, Callable[[Any], Any]] = {
 }
 _schedules: WeakKeyDictionary[Schedule, str] = WeakKeyDictionary()
 _origins: WeakKeyDictionary[Schedule, tuple[Any, ...]] = WeakKeyDictionary()
-_writers: list[threading.Thread] = []
+_writers: set[threading.Thread] = set()
 
 
 def stored(
@@ -197,8 +197,8 @@ def follows(schedule: Schedule, *parts: Any) -> None:
 
 def wait() -> None:
     """Wait until all that is to be written is on the disk."""
-    while _writers:
-        _writers.pop().join()
+    for writer in tuple(_writers):
+        writer.join()
 
 
 def _given(forms: Forms | Callable[[], Forms]) -> Forms:
@@ -215,17 +215,19 @@ def _write_later(kind: str, path: Path, flat: FlatValue) -> None:
     """Write in a thread for which the end of the process waits."""
 
     def run() -> None:
-        if _unchanged() and FLAT_FILES.write(path, path.stem, flat):
-            counts.update(("written", f"written {kind}"))
-            _make_room(path.parent)
+        try:
+            if _unchanged() and FLAT_FILES.write(path, path.stem, flat):
+                counts.update(("written", f"written {kind}"))
+                _make_room(path.parent)
+        finally:
+            _writers.discard(writer)
 
     writer = threading.Thread(target=run, name="sparsejac: writes what set-up found")
-    _writers[:] = [known for known in _writers if known.is_alive()]
+    _writers.add(writer)
     try:
         writer.start()
     except RuntimeError:  # the interpreter is about to end
-        return
-    _writers.append(writer)
+        _writers.discard(writer)
 
 
 def _schedule_digest(schedule: Schedule) -> str:

@@ -41,5 +41,20 @@ def test_the_same_bits(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
         for each in (plain, turned):
             out = np.full(plan.pattern.nnz, np.nan)
             assert each.run([problem.x * factor, *constants], out)[0] == 0
+            assert np.isfinite(out).all()
             found.append(out.view(np.int64))
         np.testing.assert_array_equal(*found)
+
+
+def test_few_entries_are_set_to_zero() -> None:
+    """The rows that reach over an end are added to; nothing else has to be zero before."""
+    problem = FAMILIES["weno"].make(400)
+    plan = prepare(problem.f, problem.x, strategy="elimination", backend="numba")
+    out = np.full(plan.pattern.nnz, np.nan)
+    plan.values(problem.x, out=out)
+    reference = prepare(problem.f, problem.x, strategy="identity").values(problem.x)
+    np.testing.assert_allclose(out, reference, rtol=1e-9, atol=1e-9 * np.abs(reference).max())
+    prepared = plan._variants.known[0].engine.prepared
+    assert not prepared.zeroed
+    (zeros,) = [sweep for sweep in prepared.sweeps if not sweep.loads]
+    assert 0 < zeros.points <= 6 * 7  # of six rows the stencil of seven cells leads over an end

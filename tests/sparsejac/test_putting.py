@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from dense_checks import check
-from oracles import Array
+from oracles import Array, complex_step
 from sparsejac import UntraceableError, prepare, sparse_jacobian, value_and_jacobian
+from sparsejac.tracing.numpy_rules import indexing
 
 LINE = np.array([0.7, -1.3, 2.1, 0.4, -0.6, 1.7, 1.1])
 TABLE = np.array([[0.3, -1.2, 2.5, 0.9], [1.1, 0.4, -0.6, -2.2], [0.8, 1.9, -1.5, 0.1]])
@@ -302,3 +303,30 @@ def test_what_numpy_does_not_take(f: Callable[[Any], Any], error: type[Exception
         f(LINE)
     with pytest.raises(error):
         sparse_jacobian(f, LINE)
+
+
+@pytest.mark.parametrize("lowest", [0, -20])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("many", [1, 10**6])
+def test_long_indices_are_places(lowest: int, order: Any, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an array that lies in order; below zero they count from its end, and what becomes of them later is nothing."""
+    monkeypatch.setattr(indexing, "_MANY", many)
+    rng = np.random.default_rng(0)
+    first, second = (np.asarray(rng.integers(lowest, 20, (9, 4)), order=order) for _ in range(2))
+
+    def f(x: Any) -> Any:
+        rows, columns, y = first.copy(order), second.copy(order), np.zeros(20, dtype=x.dtype)
+        np.add.at(y, rows, x[columns] * x[rows] ** 2)
+        y[3] += x[columns].T.ravel()[5]
+        rows[...] = columns[...] = 0
+        return y
+
+    x = rng.uniform(1.0, 2.0, 20)
+    assert np.allclose(sparse_jacobian(f, x).toarray(), complex_step(f, x), rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("place", [20, -21])
+def test_long_indices_out_of_bounds(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexing, "_MANY", 1)
+    with pytest.raises(IndexError, match="out of bounds"):
+        sparse_jacobian(lambda x: x[np.array([3, place])], np.ones(20))

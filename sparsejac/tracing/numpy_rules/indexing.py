@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address
-from sparsejac.addressing import broadcast, composed, grouped, reboxed, recognised
+from sparsejac.addressing import broadcast, composed, covers, grouped, reboxed, recognised
 from sparsejac.tracing.array import TracedArray, adopted, plain_array
 from sparsejac.tracing.base import all_plain, is_traced, plain
 from sparsejac.tracing.casting import LOW, truth_of
@@ -24,10 +24,20 @@ from sparsejac.tracing.trace import Trace
 
 Places = npt.NDArray[np.int64]
 
+_MANY = 1 << 14
+"""Indices from which no table of all places is made for them, where that can be helped."""
+
 
 def places_of(array: TracedArray) -> Places:
     """Where each element lies in the array's memory."""
     return array.address.table().reshape(array.shape)
+
+
+def places_at(array: TracedArray, key: Any) -> Any:
+    """``places_of(array)[key]``; where an array lies in order, places are the integers that it is indexed with."""
+    is_listed = type(key) is np.ndarray and key.dtype == np.int64 and key.size >= _MANY
+    in_order = is_listed and array.ndim == 1 and covers(array.address, array.size)
+    return key if in_order and key.min() >= 0 and key.max() < array.size else places_of(array)[key]
 
 
 @hook("take")
@@ -39,7 +49,7 @@ def take(trace: Trace, array: TracedArray, key: Any) -> Any:
     if array.is_plain:
         return adopted(trace, array.window[key], array)
     trace.begin()
-    chosen = places_of(array)[key]
+    chosen = places_at(array, key)
     if not isinstance(chosen, np.ndarray):
         return array.scalar_at(int(chosen))
     address = recognised(chosen)
@@ -144,7 +154,7 @@ def _accumulate_at(ufunc: Any, sign: float) -> None:
             return
         trace.begin()
         key = settled(trace, indices)
-        chosen = np.asarray(places_of(array)[key])
+        chosen = np.asarray(places_at(array, key))
         value = as_value(trace, values if all_plain(values) else stored(trace, array, values))
         if array.kind in LOW:
             raise trace.refusal(
