@@ -106,12 +106,12 @@ class KernelBuilder:
 
     def replay(self, kernel: Kernel, loads: Sequence[int]) -> list[int]:
         """Add the instructions of a kernel, whose loads are earlier values here; the numbers of all its values."""
-        numbers = list(loads)
+        numbers, known = list(loads), self._numbers
         for i in kernel.instructions:
-            if i.operation is None:
-                numbers.append(self.literal(i.literal))
-            else:
-                numbers.append(self.apply(i.operation, *(numbers[o] for o in i.operands)))
+            operands = tuple([numbers[o] for o in i.operands])
+            key = ("literal", i.literal.hex()) if i.operation is None else (i.operation.name, *operands)
+            number = known.get(key)
+            numbers.append(self._add(Instruction(i.operation, operands, i.literal), key) if number is None else number)
         return numbers
 
     def instruction(self, value: int) -> Instruction | None:

@@ -50,6 +50,9 @@ MEMORY_LIMIT = 4 * 2**30
 MOST_LAUNCHES = 64
 """Programs of more launches are deep: to write their terms down takes longer than the other strategies do."""
 
+PAYS_WITHIN = 3000
+"""Evaluations by another strategy that a prediction may take as long as, so that it may pay at all."""
+
 AnyStrategy = Strategy | SymmetricStrategy | ProgramStrategy | CurvatureStrategy
 
 ROLLING = ("forward", "reverse", "bidirectional")
@@ -235,7 +238,7 @@ class Candidates(Analysis):
                 outline.begin()  # another thread may be looking for the pattern
         for name in self.usable:
             too_deep = self._is_too_deep(name)
-            if self.strategies[name].problem is None and not too_deep and not self._is_beaten(name, chosen):
+            if self.strategies[name].problem is None and not too_deep and not self._is_beaten(name, chosen, seconds):
                 predicted = self.predict(name)
                 if predicted.bytes <= MEMORY_LIMIT and predicted.seconds < seconds:
                     chosen, seconds = name, predicted.seconds
@@ -253,14 +256,20 @@ class Candidates(Analysis):
     def _is_too_deep(self, name: str) -> bool:
         return name == "elimination" and len(self.schedule.launches) > MOST_LAUNCHES
 
-    def _is_beaten(self, name: str, chosen: str) -> bool:
-        """Whether elimination needs no prediction, which takes long for Programs with cuts: elements have none."""
-        if (name, chosen) != ("elimination", "elements"):
+    def _is_beaten(self, name: str, chosen: str, seconds: float) -> bool:
+        """Whether elimination needs no prediction, which takes long for Programs with cuts.
+
+        Elements have no cuts; and where few numbers are computed by very many instructions, another strategy has done
+        some thousand evaluations before it is known how long one by elimination takes.
+        """
+        if name != "elimination":
             return False
         strategy = self.strategies[name]
-        assert isinstance(strategy, CurvatureStrategy)
+        assert isinstance(strategy, ProgramStrategy | CurvatureStrategy)
         outline = self._outline(strategy)
-        return isinstance(outline, CurvatureOutline) and outline.is_cut
+        if chosen == "elements":
+            return isinstance(outline, CurvatureOutline) and outline.is_cut
+        return outline is not None and outline.effort > PAYS_WITHIN * seconds
 
     def _floor(self, name: str) -> float:
         """Seconds that a strategy with colors takes at least; the pattern of what varies is not looked for."""

@@ -59,6 +59,9 @@ LOOPS = Lazy("kernels.products")  # for compiled code
 # The disk is asked by large problems alone.
 STORED_SWEEPS = Lazy("sparsejac.stored_sweeps")
 
+_REPLAYED = 5e-6
+"""Seconds for each instruction of a term's factors, all that is done with terms of cut Programs taken together."""
+
 Arrays = list[FloatArray]
 
 
@@ -163,6 +166,13 @@ class Elimination(Outline):
         """As of `Outline`."""
         if not self.found.cuts:
             _ = self._kernels
+
+    @property
+    def effort(self) -> float:
+        """As of `Outline`: cut Programs may be few numbers by very many instructions."""
+        if not self.found.cuts:
+            return 0.0
+        return _REPLAYED * sum(len(factor.kernel.instructions) for term in self.found.terms for factor in term.factors)
 
     def predict(self, facts: Facts) -> Prediction:
         """As of `Outline`."""

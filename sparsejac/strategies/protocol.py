@@ -120,6 +120,11 @@ class Outline(ABC):
     def begin(self) -> None:  # noqa: B027
         """Find what can be found without a pattern."""
 
+    @property
+    def effort(self) -> float:
+        """Seconds that a prediction takes, about, if they are many; `begin` comes before."""
+        return 0.0
+
     @abstractmethod
     def predict(self, facts: Facts) -> Prediction:
         """Predict the cost."""

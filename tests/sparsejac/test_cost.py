@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import sparsejac
+from bench.families.steps import FAMILY as STEPS
 from kernels import Affine, Schedule, Table
 from schedules import schedules
+from sparsejac import candidates, engines
 from sparsejac.engine import Engine
 from sparsejac.sparsity import detect
 from sparsejac.strategies import STRATEGIES, cost, elimination, rates
@@ -182,3 +184,19 @@ def test_auto_takes_the_best_prediction(f: Any) -> None:
         if problem is not None:
             engine.color(problem)
     assert engine.predict(chosen).seconds == min(engine.predict(name).seconds for name in STRATEGIES)
+
+
+@pytest.mark.parametrize(("evaluations", "is_tried"), [(1, False), (10**9, True)])
+def test_elimination_is_predicted_where_that_takes_no_longer_than_so_many_evaluations(
+    evaluations: int, is_tried: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem, tried = STEPS.make(30), []
+    predict = elimination.Elimination.predict
+    monkeypatch.setattr(candidates, "PAYS_WITHIN", evaluations)
+    monkeypatch.setattr(elimination.Elimination, "predict", lambda *given: tried.append(given) or predict(*given))
+    engines.clear()
+    J = sparsejac.sparse_jacobian(problem.f, problem.x)
+    assert bool(tried) is is_tried
+    direction = np.random.default_rng(7).normal(size=problem.x.size)
+    expected = (problem.f(problem.x + 1e-6 * direction) - problem.f(problem.x - 1e-6 * direction)) / 2e-6
+    np.testing.assert_allclose(J @ direction, expected, rtol=1e-6, atol=1e-6)
