@@ -149,7 +149,9 @@ def lower_merged(merged: Merged) -> LoweredMerged:
     found = [_in_cells(address, cuts, by_rows=not ragged) for address in over_points]
     found += [_in_cells(address, cuts, by_rows=True) for address in over_rows]
     kinds = tuple(_kind(cells) for cells in found)
-    bases = _bases([cells[0] if kind.startswith("table") else None for kind, cells in zip(kinds, found, strict=True)])
+    places = tuple(cells[0] if kind.startswith("table") else None for kind, cells in zip(kinds, found, strict=True))
+    # Points of ragged rows are numbered otherwise than rows, also where there are as many of them.
+    bases = _bases(places, len(over_points) if ragged else 0)
     kinds = tuple(kind if k == base else f"near{base}" for k, (kind, base) in enumerate(zip(kinds, bases, strict=True)))
     shape = MergedShape(
         merged.kernel.digest,
@@ -233,11 +235,15 @@ def _affine(places: Index, low: int, high: int, usual: tuple[int, ...]) -> Affin
     return found if np.array_equal(places[low:high], here) else None
 
 
-def _bases(tables: Sequence[Address | None]) -> list[int]:
-    """For each address the first table that is a number of places away from it, or itself."""
+def _bases(tables: Sequence[Address | None], apart: int) -> list[int]:
+    """For each address the first table that is a number of places away from it, or itself.
+
+    The first ones, as many as `apart` says, are not compared with the others.
+    """
     found: list[int] = []
     for k, table in enumerate(tables):
-        others = (j for j in range(k) if found[j] == j and _is_near(table, tables[j]))
+        start = apart if k >= apart else 0
+        others = (j for j in range(start, k) if found[j] == j and _is_near(table, tables[j]))
         found.append(next(others, k))
     return found
 

@@ -138,7 +138,8 @@ def whole(builder: Builder, size: int, shares: Sequence[Share]) -> Share:
                 return _of_cells(builder, size, parts, cells)
     layers = _layers(size, shares)
     if layers is None:
-        return _ranges(builder, size, shares)
+        together = _ranges(builder, size, shares)
+        layers = [(np.ones(size, dtype=np.bool_), [together])]
     return _added(builder, size, layers)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -376,6 +377,17 @@ def test_tables_a_number_of_places_apart_are_one() -> None:
     assert len(lowered.tables) == 2
     assert sorted(kind[:4] for kind in lowered.shape.kinds if kind != "unit") == ["near", "tabl", "tabl"]
     check_bits(schedule)
+
+
+@pytest.mark.parametrize("distance", [0, 2])
+def test_tables_of_ragged_rows_are_not_those_of_their_points(distance: int) -> None:
+    """As many points as rows, some of which are empty: row r stores where point r reads, and a number of places on."""
+    rng, n = np.random.default_rng(4), 50
+    places = rng.permutation(n)
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rng.integers(0, n, n), minlength=n))])
+    read, store = Access(0, Table((n,), places)), Access(1, Table((n,), places + distance))
+    launch = replace(product((n,), read, read, store), indptr=indptr)
+    check_bits(Schedule((n, n + distance), (0,), (launch,), output=1))
 
 
 def test_parts_of_one_vector_are_read_where_they_are_made() -> None:

@@ -284,3 +284,34 @@ def test_shares_of_tables_are_summed_up_apart_or_together(same: bool) -> None:
     np.add.at(expected, one, w * np.exp(there[other]))
     np.add.at(expected, other + (0 if same else points), w * here[one] * np.exp(there[other]))
     np.testing.assert_allclose(pulled_products(traced, x, w.reshape(-1, 1))[:, 0], expected.ravel(), rtol=1e-13)
+
+
+@pytest.mark.parametrize("inner", ["input", "sine", "join"])
+def test_few_places_that_tables_share(inner: str) -> None:
+    """Two tables lead to some of the same places, all others are met by neither: nothing comes back to these."""
+    n, few = 200, 12
+    rng = np.random.default_rng(3)
+    one = rng.permutation(n)[:few]
+    other = np.concatenate([one[: few // 2][::-1], np.setdiff1d(np.arange(n), one)[3 : 3 + few // 2]])
+    inside = {
+        "input": (lambda x: x, np.ones_like),
+        "sine": (np.sin, np.cos),
+        "join": (
+            lambda x: np.concatenate([x[:100] * 2.0, -x[100:]]),
+            lambda x: np.where(np.arange(n) < 100, 2.0, -1.0),
+        ),
+    }
+    function, slope = inside[inner]
+    x, w = rng.uniform(0.5, 1.0, n), rng.normal(size=few)
+    y = function(x)
+    expected = np.zeros(n)
+    np.add.at(expected, one, w * np.exp(y[other]))
+    np.add.at(expected, other, w * y[one] * np.exp(y[other]))
+
+    def f(x: Any) -> Any:
+        y = function(x)
+        return y[one] * np.exp(y[other])
+
+    found = pulled_products(trace(f, x), x, w[:, None])[:, 0]
+    np.testing.assert_allclose(found, expected * slope(x), rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(vjp(f, x)[1](w), expected * slope(x), rtol=1e-13, atol=1e-15)
