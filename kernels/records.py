@@ -135,7 +135,8 @@ def _declared(cls: type) -> dict[str, Any]:
     """All fields of a class in their order, with what stands in their places: a default, a `Field`, or `MISSING`."""
     found: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
-        found |= vars(base).get("__declared__") or vars(base).get("__dataclass_fields__", {})
+        own = vars(base)
+        found |= own["__declared__"] if "__declared__" in own else own.get("__dataclass_fields__", {})
     return found
 
 

@@ -16,6 +16,10 @@ from kernels.threads import move_away, num_threads
 _running: set[threading.Thread] = set()
 
 
+class LeftToCallerError(Exception):
+    """Raised by a task that must not be done ahead; the caller does it when it comes to it."""
+
+
 def begin(*tasks: Callable[[], object]) -> None:
     """Begin tasks, each in a thread, if there are processors for that.
 
@@ -41,6 +45,21 @@ def wait() -> None:
     for thread in tuple(_running):
         if thread is not threading.current_thread():
             thread.join()
+
+
+def leave_numba_to_caller() -> None:
+    """Tell a thread that works ahead to go no further.
+
+    The caller may be following f meanwhile, while names of NumPy lead to routes. Numba keeps the functions that these
+    names lead to when it is imported, or compiles for the first time, and would know no others from then on.
+
+    Raises
+    ------
+    LeftToCallerError
+        In a thread that works ahead.
+    """
+    if threading.current_thread() in _running:
+        raise LeftToCallerError
 
 
 def _run(task: Callable[[], object], apart: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kernels.lazy import Lazy
+from sparsejac.ahead import leave_numba_to_caller
 from sparsejac.flat_files import Form
 from sparsejac.pattern import Pattern
 from sparsejac.stored import stored
@@ -22,6 +23,7 @@ _STEPS_PER_ENTRY = 8
 
 def stored_coloring(pattern: Pattern, problem: ProblemName, order: OrderName | None) -> Coloring:
     """A coloring of a pattern: the best one that is found with little work, or the greedy one in a given order."""
+    leave_numba_to_caller()
     entries = (pattern.indptr, pattern.indices, pattern.shape)
     made: Coloring = stored(
         f"coloring {problem}",

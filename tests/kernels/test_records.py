@@ -243,3 +243,22 @@ def test_one_field_is_compared_as_what_it_is() -> None:
     assert One(nan) == One(nan)
     assert One(1) != One(2)
     assert hash(One("a")) == hash(One("a"))
+
+
+def test_records_without_fields_of_their_own() -> None:
+    @records.dataclass(frozen=True)
+    class Nothing:
+        pass
+
+    @records.dataclass(frozen=True)
+    class Base:
+        x: int = 3
+
+    @records.dataclass(frozen=True)
+    class Same(Base):
+        pass
+
+    assert Nothing() == Nothing()
+    assert dataclasses.fields(Nothing()) == ()
+    assert (Same(), Same(4).x) == (Same(3), 4)
+    assert [field.name for field in dataclasses.fields(Same)] == ["x"]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import coloring
 from oracles import complex_step
 from sparsejac import Plan, ahead, engine, engines, prepare
 
@@ -27,6 +28,12 @@ def gathered(x: Any) -> Any:
 
 def linear(x: Any) -> Any:
     return 2.0 * x[1:] - x[:-1]
+
+
+def chained(x: Any) -> Any:
+    for k in range(8):
+        x = np.sqrt(1.0 + np.sin(np.roll(x, 1)) ** 2 + np.roll(x, -1) ** 2) * np.cos(x + k)
+    return x
 
 
 def decided(x: Any) -> Any:
@@ -110,7 +117,28 @@ def test_a_thread_waits_for_another_that_is_at_it(monkeypatch: pytest.MonkeyPatc
     assert times == [1]
 
 
+def test_numba_is_left_to_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numba that is loaded while names of NumPy lead to routes knows none of NumPy's functions."""
+    threads = []
+    color = coloring.color
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        threads.append(threading.current_thread())
+        return color(*args, **kwargs)
+
+    monkeypatch.setattr(coloring, "color", noted)
+    monkeypatch.setattr("sparsejac.candidates.MOST_LAUNCHES", -1)  # no elimination: colorings are compared
+    plan = plan_of(chained, monkeypatch, is_begun=True)
+    ahead.wait()
+    assert "pattern" in plan._variants.first.engine._made
+    assert threads == []
+    x = np.linspace(-0.7, 1.1, N)
+    assert np.allclose(plan(x).toarray(), complex_step(chained, x), rtol=1e-12, atol=1e-12)
+    assert set(threads) == {threading.current_thread()}
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes that begin as copies")
+@pytest.mark.filterwarnings("ignore:os.fork")  # other libraries say that they hold threads, too
 def test_a_child_holds_no_lock_of_a_thread_that_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = plan_of(gathered, monkeypatch, is_begun=True)
     child = os.fork()
