@@ -9,6 +9,7 @@ computed again where turns meet. Here it is found out which calls do so; `kernel
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise, product
 from math import prod
@@ -30,6 +31,8 @@ LOCAL_BYTES = 1 << 18
 """The same of what is stored for one turn only."""
 
 MOST_TURNS = 1 << 12
+MOST_PAIRS = 20_000
+"""Touches that are compared with each other, at most: as many take a second. With more, calls take no turns."""
 SHORT, SMALL = 1 << 12, 64
 """A call of few rows that costs a small part of the dearest one runs in the last turn."""
 
@@ -198,7 +201,9 @@ class _Planner:
         self.locals: dict[int, _Local] = {}
 
     def plan(self, first: int) -> Plan | None:
-        """What is found; None where nothing is gained."""
+        """What is found; None where nothing is gained, or too much would have to be compared."""
+        if self._pairs() > MOST_PAIRS:
+            return None
         shared = self._shared()
         self.locals = self._found_locals()
         room = sum(array.nbytes for key, array in shared.items() if key in self.locals)
@@ -211,6 +216,11 @@ class _Planner:
             self.locals = {}
             self._arrange(turns)
         return self._built(first, turns) if self._is_gain(shared) else None
+
+    def _pairs(self) -> int:
+        """How often two calls touch one array that is written."""
+        touches = Counter(id(touch.array) for member in self.members for touch in member.touches)
+        return sum(touches[key] ** 2 for key in self.written) // 2
 
     def _shared(self) -> dict[int, FloatArray]:
         """Arrays that one of the longer calls writes, and others touch."""

@@ -32,6 +32,8 @@ def test_the_same_bits(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
         mock.patch.multiple(turn_planner, SHARED_BYTES=8192, LOCAL_BYTES=4096),
     ):
         turned = fused.Fused(*given, checks_finite=True)
+        with mock.patch.object(turn_planner, "MOST_PAIRS", 1):  # none of these calls touch less
+            assert not fused.Fused(*given, checks_finite=True)._plans
     assert not plain._plans
     (found_plan,) = turned._plans
     assert found_plan.starts.shape[1] > 4
