@@ -98,20 +98,17 @@ class KernelBuilder:
 
     def literal(self, number: float) -> int:
         """The value number of a literal."""
-        return self._add(Instruction(None, (), float(number)), ("literal", float(number).hex()))
+        return self._add(None, (), float(number))
 
     def apply(self, operation: Operation, *operands: int) -> int:
         """The value number of `operation` applied to earlier values."""
-        return self._add(Instruction(operation, operands), (operation.name, *operands))
+        return self._add(operation, operands, 0.0)
 
     def replay(self, kernel: Kernel, loads: Sequence[int]) -> list[int]:
         """Add the instructions of a kernel, whose loads are earlier values here; the numbers of all its values."""
-        numbers, known = list(loads), self._numbers
+        numbers = list(loads)
         for i in kernel.instructions:
-            operands = tuple([numbers[o] for o in i.operands])
-            key = ("literal", i.literal.hex()) if i.operation is None else (i.operation.name, *operands)
-            number = known.get(key)
-            numbers.append(self._add(Instruction(i.operation, operands, i.literal), key) if number is None else number)
+            numbers.append(self._add(i.operation, tuple([numbers[o] for o in i.operands]), i.literal))
         return numbers
 
     def instruction(self, value: int) -> Instruction | None:
@@ -138,10 +135,12 @@ class KernelBuilder:
                 kept.append(i if operands == i.operands else Instruction(i.operation, operands, i.literal))
         return Kernel(self.loads, tuple(kept), tuple([renumber.get(o, o) for o in outputs]))
 
-    def _add(self, instruction: Instruction, key: tuple[object, ...]) -> int:
+    def _add(self, operation: Operation | None, operands: tuple[int, ...], literal: float) -> int:
+        """The number of an instruction, which is made if it is not there yet."""
+        key = ("literal", literal.hex()) if operation is None else (operation.name, *operands)
         number = self._numbers.get(key)
         if number is None:
             number = self.loads + len(self._instructions)
-            self._instructions.append(instruction)
+            self._instructions.append(Instruction(operation, operands, literal))
             self._numbers[key] = number
         return number
