@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from kernels.address import Address, Affine, Table
 from kernels.records import dataclass
+from kernels.spans import bounds_between
 from kernels.sweep import Sweep
 
 Places = npt.NDArray[np.int64]
@@ -54,7 +55,7 @@ def meeting(sweep: Sweep, first: int, align: int) -> Meeting | None:
     Parameters
     ----------
     sweep : Sweep
-        It stores to buffers that it does not load from.
+        With a dimension. It stores to buffers that it does not load from.
     first : int
         A row of the outermost dimension.
     align : int
@@ -82,7 +83,7 @@ def meeting(sweep: Sweep, first: int, align: int) -> Meeting | None:
             if found is None:
                 return None
             stop = max(stop, found)
-    stop = min(-(-stop // align) * align, (sweep.box or (1,))[0])
+    stop = min(-(-stop // align) * align, sweep.box[0])
     early: dict[int, Places] = {}
     late: dict[int, Places] = {}
     for buffer, addresses in stored.items():
@@ -146,7 +147,7 @@ def _written(addresses: Iterable[Address], first: int, places: Places) -> npt.ND
 
 def _length(address: Address) -> int:
     """Rows of the outermost dimension."""
-    return (address.box or (1,))[0]
+    return address.box[0]
 
 
 def _inner(address: Address) -> int:
@@ -158,7 +159,8 @@ def _rows(address: Address, first: int, last: int) -> Places:
     """All places of some rows."""
     if isinstance(address, Table):
         return address.places[first * _inner(address) : last * _inner(address)]  # type: ignore[return-value]
-    return _part(address, first, last).table()
+    offset = address.offset + first * address.strides[0]
+    return Affine((last - first, *address.box[1:]), offset, address.strides).table()
 
 
 def _sample(address: Address, first: int) -> Places:
@@ -166,21 +168,10 @@ def _sample(address: Address, first: int) -> Places:
     rows = np.linspace(first, _length(address) - 1, SAMPLED).astype(np.int64)
     if isinstance(address, Table):
         return address.places[rows * _inner(address)]  # type: ignore[return-value]
-    return address.offset + (rows * address.strides[0] if address.strides else 0 * rows)
+    return address.offset + rows * address.strides[0]
 
 
 def _bounds(address: Address, first: int, last: int) -> Bounds:
     """The least and the greatest place of some rows, of which there is one at least."""
-    if isinstance(address, Table):
-        places = _rows(address, first, last)
-        return int(places.min()), int(places.max())
-    part = _part(address, first, last)
-    reaches = [stride * (length - 1) for stride, length in zip(part.strides, part.box, strict=True)]
-    return part.offset + sum(min(r, 0) for r in reaches), part.offset + sum(max(r, 0) for r in reaches)
-
-
-def _part(address: Affine, first: int, last: int) -> Affine:
-    """Some rows."""
-    if not address.box:
-        return address
-    return Affine((last - first, *address.box[1:]), address.offset + first * address.strides[0], address.strides)
+    low, high = bounds_between(address, np.array([first, last]), _inner(address))
+    return int(low[0]), int(high[0])

@@ -434,10 +434,13 @@ class _SweepCode:
         source, meets = self.source, partial(self._meets, buffers) if self.sweep.adds else None
         if flag is not None and any(store.access.buffer == checked for store in self.sweep.stores):
             source, arguments = print_sweep(self.lowered.shape, checked=True), (*arguments, flag)
-        shape, touches = self.lowered.shape, partial(self._touches, buffers)
-        is_cut = not shape.by_rows or shape.dims > 1  # else the one row is stored before anything is added
-        call = Invocation(source, arguments, self.sweep.work, self.align, is_sweep=True, meets=meets)
-        return replace(call, touches=touches) if is_cut else call
+        touches = None if self._is_one_row else partial(self._touches, buffers)
+        return Invocation(source, arguments, self.sweep.work, self.align, is_sweep=True, meets=meets, touches=touches)
+
+    @property
+    def _is_one_row(self) -> bool:
+        """Whether there is nothing to be cut: the one row is stored before anything is added."""
+        return self.lowered.shape.by_rows and self.lowered.shape.dims == 1
 
     def _touches(self, buffers: Sequence[FloatArray]) -> list[Touch]:
         """What the rows touch."""
@@ -457,9 +460,9 @@ class _SweepCode:
     def _meets(self, buffers: Sequence[FloatArray], first: int) -> Shared | None:
         """What a piece that begins at a row has in common with earlier ones."""
         if first not in self._meetings:
-            self._meetings[first] = MEETINGS.meeting(self.sweep, first, self.align)
-        found, shape = self._meetings[first], self.lowered.shape
-        if found is None or (shape.by_rows and shape.dims == 1):  # the one row is stored before anything is added
+            self._meetings[first] = None if self._is_one_row else MEETINGS.meeting(self.sweep, first, self.align)
+        found = self._meetings[first]
+        if found is None:
             return None
         early, late = ([(buffers[b], places) for b, places in part.items()] for part in (found.early, found.late))
         return Shared(found.stop, early, late)

@@ -8,7 +8,6 @@ to be cut is left to the calling thread. Results are the same to the last bit, w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,13 @@ import numpy as np
 from kernels.entry import DONE, FLIPPED, INFINITE, OVERLAP, Entry, Evaluation, FloatArray, Invocation, Shared, Table
 from kernels.llvm.value import parse_signature
 from kernels.products import place_invocation
-from kernels.records import dataclass
+from kernels.records import dataclass, replace
 from kernels.threads import run_tasks, split
 
 MOST_MET = 0.5
 """Share of a piece's rows that may be run twice; a call that would need more is not cut."""
 
 Calls = list[tuple[Callable[..., int], Table]]
-Task = tuple[Callable[..., int], tuple[Any, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,21 +89,20 @@ def phases_of(evaluation: Evaluation[Invocation]) -> list[list[Part]]:
 
 def cut(invocation: Invocation) -> Part:
     """Share a call among threads, if it is worth it."""
+    whole = Part(invocation, [[invocation]], [])
     pieces = split(invocation.arguments[1], invocation.work, invocation.align) if invocation.work else []
     if len(pieces) < 2:
-        return Part(invocation, [[invocation]], [])
-    if invocation.meets is None:
-        return Part(invocation, [[_over(invocation, *piece)] for piece in pieces], [])
-    found = [invocation.meets(first) for first, _ in pieces[1:]]
+        return whole
+    found = [] if invocation.meets is None else [invocation.meets(first) for first, _ in pieces[1:]]
     shared = [one for one in found if one is not None]
-    rows = zip(shared, pieces[1:], strict=False)
+    rows = list(zip(shared, pieces[1:], strict=False))
     if len(shared) < len(found) or any(one.stop - a > MOST_MET * (b - a) for one, (a, b) in rows):
-        return Part(invocation, [[invocation]], [])
-    if all(one.stop == first for one, (first, _) in zip(shared, pieces[1:], strict=True)):
+        return whole
+    if all(one.stop == first for one, (first, _) in rows):  # nothing is added, or nothing meets
         return Part(invocation, [[_over(invocation, *piece)] for piece in pieces], [])
     nothing = [(array, places[:0]) for array, places in shared[0].late]
     shares, late = [_first_rows(invocation, 0, Shared(0, nothing, nothing))[0] + [_over(invocation, *pieces[0])]], []
-    for one, (first, last) in zip(shared, pieces[1:], strict=True):
+    for one, (first, last) in rows:
         before, after = _first_rows(invocation, first, one)
         shares.append([*before, _over(invocation, one.stop, last)])
         late += after

@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from kernels.address import Affine
+from kernels.address import Address, Affine
 from kernels.entry import Touch
 from kernels.records import dataclass
 
@@ -37,22 +37,36 @@ class Span:
 
 def bounds_of(touch: Touch, edges: Whole) -> tuple[Whole, Whole]:
     """The least and the greatest place that rows touch between edges; where there are none, nothing lies between."""
-    address = touch.address
-    inner = 1 if touch.indptr is not None else prod(address.box[1:])
-    points = edges if touch.indptr is None else np.asarray(touch.indptr, np.int64)[edges]
+    if touch.indptr is not None:
+        return bounds_between(touch.address, np.asarray(touch.indptr, np.int64)[edges], 1)
+    return bounds_between(touch.address, edges, prod(touch.address.box[1:]))
+
+
+def bounds_between(address: Address, edges: Whole, inner: int) -> tuple[Whole, Whole]:
+    """The least and the greatest place of an address between edges along its first dimension; see `bounds_of`.
+
+    Parameters
+    ----------
+    address : Address
+    edges : array of int
+        In increasing order.
+    inner : int
+        Points along the other dimensions.
+    """
     low, high = np.full(len(edges) - 1, BEYOND), np.full(len(edges) - 1, -1)
-    some = np.flatnonzero(points[:-1] < points[1:]) if inner else np.arange(0)
+    some = np.flatnonzero(edges[:-1] < edges[1:]) if inner else np.arange(0)
     if not len(some):
         return low, high
-    first, last = points[some], points[some + 1]
+    first, last = edges[some], edges[some + 1]
     if isinstance(address, Affine):
         reaches = [stride * (length - 1) for stride, length in zip(address.strides[1:], address.box[1:], strict=True)]
         ends = np.stack([first, last - 1]) * address.strides[0] + address.offset
         low[some] = ends.min(axis=0) + sum(min(r, 0) for r in reaches)
         high[some] = ends.max(axis=0) + sum(max(r, 0) for r in reaches)
     else:
-        low[some] = np.minimum.reduceat(address.places, first * inner)
-        high[some] = np.maximum.reduceat(address.places, first * inner)
+        places = address.places[: last[-1] * inner]
+        low[some] = np.minimum.reduceat(places, first * inner)
+        high[some] = np.maximum.reduceat(places, first * inner)
     return low, high
 
 

@@ -184,9 +184,9 @@ def _wake(run: _Run, number: int) -> None:
             _away = None
         if others and others != _away:
             _away = others
-            for helper in _helpers:
+            for thread in filter(None, [helper.native_id for helper in _helpers]):  # 0 would be the calling one
                 with suppress(OSError):  # a system may forbid it
-                    os.sched_setaffinity(helper.native_id or 0, others)
+                    os.sched_setaffinity(thread, others)
     for _ in range(min(number, len(_helpers))):
         _runs.put(run)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +10,7 @@ import numpy.typing as npt
 from kernels.address import Affine
 from kernels.entry import Evaluation, Invocation, Turns
 from kernels.products import place_invocation
+from kernels.records import replace
 from kernels.spans import Whole
 from kernels.turn_planner import Plan
 

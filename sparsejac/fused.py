@@ -28,13 +28,24 @@ SHARES = Lazy("kernels.shares")
 TURN_PLANNER, TURNS = Lazy("kernels.turn_planner"), Lazy("kernels.turns")
 
 FloatArray = npt.NDArray[np.float64]
-Workspace = tuple[list[FloatArray], npt.NDArray[np.int64], object]
 
 TURNS_FROM = 100_000
 """Additions from which it is asked whether calls had better take turns."""
 
 MOST_CALLS = 256
 """Longer runs stay one call for each launch: their text would take longer to compile than it saves."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """What the numbers of a workspace stand for, and its evaluation as threads share it, by their number."""
+
+    table: Table
+    evaluation: Evaluation[Invocation]
+    shared: dict[int, SharedEvaluation]
+
+
+Workspace = tuple[list[FloatArray], npt.NDArray[np.int64], _Kept]
 
 
 class Fused:
@@ -75,7 +86,7 @@ class Fused:
     def _make(self) -> Workspace:
         buffers, evaluation = self._evaluation()
         table = self._entry.table(self._in_turns(evaluation))
-        return buffers, table.numbers, table
+        return buffers, table.numbers, _Kept(table, evaluation, {})
 
     def _in_turns(self, evaluation: Evaluation[Invocation]) -> Evaluation[Invocation]:
         """As one thread runs it."""
@@ -144,25 +155,11 @@ class FusedForThreads(Fused):
     def _by(self, threads: int, workspace: Workspace) -> Callable[..., int]:
         """What evaluates on a workspace."""
         kept = workspace[2]
-        if threads == 1 or not isinstance(kept, _Kept):
+        if threads == 1:
             return lambda out, *given: self.function(out, *given, workspace[1])
         if threads not in kept.shared:
             kept.shared[threads] = SHARES.SharedEvaluation(kept.evaluation)
         return kept.shared[threads].run
-
-    def _make(self) -> Workspace:
-        buffers, evaluation = self._evaluation()
-        table = self._entry.table(self._in_turns(evaluation))
-        return buffers, table.numbers, _Kept(table, evaluation, {})
-
-
-@dataclass(frozen=True, eq=False)
-class _Kept:
-    """What the numbers of a workspace stand for, and its evaluation as threads share it, by their number."""
-
-    table: Table
-    evaluation: Evaluation[Invocation]
-    shared: dict[int, SharedEvaluation]
 
 
 def fuse(
