@@ -155,14 +155,14 @@ class BipartiteGraph:
     def _transposed(self) -> tuple[Index, Index]:
         """The pattern by columns: pointers and sorted rows."""
         pattern = self.pattern
-        if not pays(fill_columns, pattern.nnz, SMALL, (unsigned(pattern.indptr), unsigned(pattern.indices))):
+        if not pays(fill_columns, pattern.nnz, SMALL, pattern.unsigned):
             pointers, rows = self.pointers, pattern.rows()[np.argsort(pattern.indices, kind="stable")]
         elif is_scattered(pattern):
             pointers, rows = transpose(pattern, self.threads)
         else:
             pointers, rows = self.pointers, np.empty_like(pattern.indices)
-            entries, places = (unsigned(pattern.indptr), unsigned(pattern.indices)), unsigned(pointers[:-1].copy())
-            compiled(fill_columns)(0, pattern.shape[0], *entries, places, unsigned(rows))
+            places = unsigned(pointers[:-1].copy())
+            compiled(fill_columns)(0, pattern.shape[0], *pattern.unsigned, places, unsigned(rows))
         pointers.flags.writeable = rows.flags.writeable = False
         return pointers, rows
 

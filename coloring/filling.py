@@ -82,8 +82,7 @@ class Filling:
         return found is not None
 
     def _fill(self, rows: tuple[int, int], places: Index) -> None:
-        entries = (unsigned(self._pattern.indptr), unsigned(self._pattern.indices))
-        compiled(fill_columns)(*rows, *entries, unsigned(places), unsigned(self.rows))
+        compiled(fill_columns)(*rows, *self._pattern.unsigned, unsigned(places), unsigned(self.rows))
 
     def _count(self, ranges: list[tuple[int, int]]) -> tuple[Index, list[int]]:
         """Entries of each column in some ranges, and the first column of each range."""

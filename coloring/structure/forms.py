@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import numpy.typing as npt
 
-from coloring.compiled import unsigned
 from coloring.demand import Colors
 from coloring.distinct import distinct
 from coloring.pattern import Index, Pattern
@@ -102,7 +101,7 @@ class Profile:
     def _spans(self) -> tuple[int, int, int]:
         """Entries of the fullest row, the widest span of a row, and the farthest distance from the diagonal."""
         if fast := machine(kernels.spans, self.pattern.nnz):
-            fullest, span, far = fast(unsigned(self.pattern.indptr), unsigned(self.pattern.indices))
+            fullest, span, far = fast(*self.pattern.unsigned)
             return int(fullest), int(span), int(far)
         fullest = int(self.lengths.max(initial=0))
         span = int((self.last - self.first).max(initial=-1)) + 1

@@ -15,7 +15,6 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from coloring.compiled import unsigned
 from coloring.distinct import distinct
 from coloring.pattern import Pattern
 from coloring.structure import kernels
@@ -279,7 +278,7 @@ class _Collector:
     def add_all(self, pattern: Pattern) -> bool:
         """Look at all entries."""
         if fast := machine(kernels.collect, pattern.nnz):
-            structure = (unsigned(pattern.indptr), unsigned(pattern.indices), self.cells, self.kinds)
+            structure = (*pattern.unsigned, self.cells, self.kinds)
             shape = (self.box.fields, self.bits, np.array(self.box.sides), REACH)
             before = np.full(KEPT, np.iinfo(np.int64).min)
             return bool(fast(*structure, *shape, self.wrapped, before, self.seen))

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from coloring.compiled import run, unsigned
+from coloring.compiled import run
 from coloring.demand import Colors
 from coloring.pattern import Pattern
 from coloring.problems import PROBLEMS, Problem
@@ -58,7 +58,7 @@ def _affordable(pattern: Pattern, used: int) -> bool:
 
 def _distinct_in_rows(pattern: Pattern, colors: Colors, used: int) -> bool:
     if used < WORD and (test := machine(kernels.few_differ_in_rows, pattern.nnz)):
-        return bool(test(unsigned(pattern.indptr), unsigned(pattern.indices), colors))
+        return bool(test(*pattern.unsigned, colors))
     if test := machine(kernels.differ_in_rows, pattern.nnz):
         return bool(test(pattern.indptr, pattern.indices, colors, np.full(used, -1, dtype=np.int64)))
     for start, stop in row_ranges(pattern):
