@@ -10,7 +10,7 @@ import numpy as np
 
 from bench import memory
 from bench.check import Floats, nearby, require
-from bench.clock import Call, settle, timed
+from bench.clock import Call, fastest, settle, timed
 from bench.families.family import Problem
 from bench.families.registry import FAMILIES
 from bench.limits.limit import VECTORISED, kernel
@@ -67,7 +67,7 @@ def _share(problem: Problem, n: int, budget: float) -> dict[str, Any]:
     halves = [_half(problem.family, n // 2) for _ in range(2)]
     calls: dict[str, Call] = {"one": by(1), "two": by(2)}
     calls |= {"halves in turn": partial(_in_turn, halves), "halves at once": partial(_at_once, halves)}
-    found = _fastest(calls, budget)
+    found = fastest(calls, budget)
     return {"seconds": found, "same": _same(plan, problem.x), "n": problem.x.size, "nnz": out.size}
 
 
@@ -83,7 +83,7 @@ def machine(budget: float) -> dict[str, float]:
     for name, (work, size, times) in works.items():
         halves = [partial(work, x[a:b], y[a:b], times) for a, b in ((0, size // 2), (size // 2, size))]
         calls: dict[str, Call] = {"in turn": partial(_in_turn, halves), "at once": partial(_at_once, halves)}
-        found = _fastest(calls, budget)
+        found = fastest(calls, budget)
         gains[name] = found["in turn"] / found["at once"]
     return gains
 
@@ -125,21 +125,6 @@ def _in_turn(calls: Sequence[Call]) -> None:
 def _at_once(calls: Sequence[Call]) -> None:
     set_num_threads(2)
     run_tasks([(call, ()) for call in calls])
-
-
-def _fastest(calls: dict[str, Call], budget: float) -> dict[str, float]:
-    """Seconds of the fastest call of each, in turns: two processors are rarely free of all others at the same time."""
-    for call in calls.values():
-        call()
-    best = dict.fromkeys(calls, np.inf)
-    spent, rounds = 0.0, 0
-    while spent < budget or rounds < 5:
-        for name, call in calls.items():
-            seconds = timed(call)[1]
-            best[name] = min(best[name], seconds)
-            spent += seconds
-        rounds += 1
-    return best
 
 
 def _same(plan: Any, x: Floats) -> bool:

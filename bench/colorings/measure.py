@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench import memory
-from bench.clock import timed
+from bench.clock import fastest, timed
 from bench.colorings.loops import same_accesses
 from bench.colorings.patterns import Triple, is_symmetric, load
 from bench.colorings.tools import TOOLS
@@ -121,14 +121,11 @@ def threads(matrix: str, folder: str, numbers: list[int]) -> dict[str, Any]:
     calls: dict[str, Any] = {str(number): partial(several, number) for number in numbers}
     calls |= {"loops": lambda: [half() for half in halves], "shared loops": at_best}
     found = {name: call() for name, call in calls.items()}
-    best = dict.fromkeys(calls, np.inf)
-    for _ in range(7):
-        for name, call in calls.items():
-            best[name] = min(best[name], timed(call)[1])
+    seconds = fastest(calls, least=7)
     triple = (pattern.indptr, pattern.indices, pattern.shape)
     same = all(np.array_equal(found[str(number)], found["1"]) for number in numbers)
     return {
-        "seconds": best,
+        "seconds": seconds,
         "same": same,
         "valid": is_valid("column", triple, found["1"]),  # type: ignore[arg-type]
         "greedy": all(np.array_equal(found[str(number)], plain()) for number in numbers),
