@@ -232,7 +232,7 @@ class Candidates(Analysis):
         """Take the cheapest strategy; nothing is colored where the fewest colors expected already lose."""
         chosen, seconds = "identity", np.inf
         elimination = self.strategies.get("elimination")
-        if isinstance(elimination, ProgramStrategy) and self._is_usable(elimination) and self.hessian is None:
+        if isinstance(elimination, ProgramStrategy) and self._is_usable(elimination):
             outline = None if self._is_too_deep("elimination") else self._outline(elimination)
             if outline is not None:
                 outline.begin()  # another thread may be looking for the pattern

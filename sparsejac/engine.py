@@ -33,6 +33,7 @@ from sparsejac.zeros import Known
 if TYPE_CHECKING:
     from coloring import Coloring, OrderName
     from kernels.numba_executor import NumbaExecutor
+    from kernels.numba_printer import Task
     from sparsejac.fused import Fused
     from sparsejac.symmetric import HessianOf
 
@@ -135,13 +136,18 @@ class Engine(Candidates):
         """Index arrays, code that is going to be bought by the first Jacobian, and what hangs on constants alone."""
         if self.linear:  # nothing but constants
             return
-        prepared, coloring, parts = self.prepared, self.coloring, self.parts_for(self.strategy)
-        backend, colors = self.running, coloring.num_colors if coloring else 1
-        if self.pattern_checked and backend.buys_at_once(prepared.variants, colors, prepared.interpreted):
-            compiled = backend.compiled(prepared.variants, colors, prepared.interpreted)
+        prepared, parts = self.prepared, self.parts_for(self.strategy)
+        wanted = self._wanted(prepared)
+        if self.pattern_checked and self.running.buys_at_once(*wanted):
+            compiled = self.running.compiled(*wanted)
             fused = None if compiled is None else self._fuse(prepared, compiled, parts)
             if fused is not None and parts is None:
                 fused.further(inputs)
+
+    def _wanted(self, prepared: Prepared) -> tuple[tuple[Task, ...], int, float]:
+        """What a backend is asked to compile: tasks, seeds, and seconds that all else takes the interpreter."""
+        coloring = self.coloring
+        return prepared.variants, coloring.num_colors if coloring else 1, prepared.interpreted
 
     def rival(self, name: str) -> Engine:
         """An engine of its own for a strategy, which compiles at once and begins with all that is known here."""
@@ -374,9 +380,8 @@ class Engine(Candidates):
         if self.requested == "measure" and self._winner is None:
             self.measure(inputs)
             return self.write(inputs, out, read, check=check)
-        prepared, coloring, parts = self.prepared, self.coloring, self.parts_for(self.strategy)
-        backend = self.backend if parts is None else parts.backend
-        compiled = backend.compiled(prepared.variants, coloring.num_colors if coloring else 1, prepared.interpreted)
+        prepared, parts = self.prepared, self.parts_for(self.strategy)
+        compiled = self.running.compiled(*self._wanted(prepared))
         if compiled is not None and self.pattern_checked and self._fuse(prepared, compiled, parts) is not None:
             return self.write(inputs, out, read, check=check)
         if any(np.may_share_memory(array, out) for array in inputs):

@@ -15,7 +15,7 @@ import os
 import struct
 import tempfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -151,7 +151,12 @@ def take_apart(value: Any, forms: Forms = ()) -> FlatValue:
 
 
 def write(path: Path, key: str, flat: FlatValue) -> bool:
-    """Write a file under a name of its own and move it into place, so that nobody sees half of it.
+    """Write a file; see `put`."""
+    return put(path, lambda: _blocks(key, flat))
+
+
+def put(path: Path, blocks: Callable[[], Iterable[Any]]) -> bool:
+    """Write bytes under a name of their own and move them into place, so that nobody sees half of them.
 
     Returns
     -------
@@ -163,7 +168,7 @@ def write(path: Path, key: str, flat: FlatValue) -> bool:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, scratch = tempfile.mkstemp(prefix="tmp-", dir=path.parent)
         with os.fdopen(descriptor, "wb") as file:
-            for block in _blocks(key, flat):
+            for block in blocks():
                 file.write(block)
         os.replace(scratch, path)
     except (OSError, ValueError):

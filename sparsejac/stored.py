@@ -317,11 +317,7 @@ def _noted(note: Path) -> str | None:
 
 
 def _take_down(note: Path, digest: str) -> None:
-    with contextlib.suppress(OSError):
-        note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        scratch = note.with_name(f"tmp-{os.getpid()}-{threading.get_ident()}")
-        scratch.write_text(f"{digest} {digest_of(note.stem, digest)}", encoding="ascii")
-        os.replace(scratch, note)
+    FLAT_FILES.put(note, lambda: [f"{digest} {digest_of(note.stem, digest)}".encode("ascii")])
 
 
 def _unchanged() -> bool:

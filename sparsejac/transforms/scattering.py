@@ -360,10 +360,10 @@ def _by_components(share: Share) -> list[Share]:
 
 def _ranges(builder: Builder, size: int, shares: Sequence[Share]) -> Share:
     """Everything that counts side by side, sorted by place, and summed over the range of each place."""
-    shares = [share if _marks(builder, share) is not None else cleaned(builder, share) for share in shares]
+    marks = [_marks(builder, share) for share in shares]
+    shares = [cleaned(builder, s) if m is None else s for s, m in zip(shares, marks, strict=True)]
     values = [share.value for share in shares]
     places = np.concatenate([np.asarray(share.address.table(), dtype=np.int64) for share in shares])
-    marks = [_marks(builder, share) for share in shares]
     counts = [np.ones(s.address.points, dtype=np.bool_) if m is None else m for s, m in zip(shares, marks, strict=True)]
     points = np.flatnonzero(np.concatenate(counts))
     order, distinct, indptr = grouped(places[points])
