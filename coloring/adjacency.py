@@ -12,7 +12,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from coloring.bipartite import BipartiteGraph
+from coloring.bipartite import SMALL, BipartiteGraph
+from coloring.compiled import compiled, pays, unsigned
 from coloring.pattern import Index, Pattern
 
 
@@ -84,7 +85,7 @@ def symmetric_graph(pattern: Pattern, call: str) -> AdjacencyGraph:
     if rows != columns:
         raise ValueError(f"{call}: got a pattern of shape {pattern.shape}; a symmetric problem needs a square one")
     transposed = BipartiteGraph(pattern, vertices_are_columns=True)
-    if not (
+    if transposed.vertex_nets is not pattern.indices and not (
         np.array_equal(transposed.vertex_ptr, pattern.indptr)
         and np.array_equal(transposed.vertex_nets, pattern.indices)
     ):
@@ -93,11 +94,31 @@ def symmetric_graph(pattern: Pattern, call: str) -> AdjacencyGraph:
             f"{call}: got a pattern that is not symmetric: it has an entry at ({row}, {column}) and none at "
             f"({column}, {row}); pass the pattern of A + A.T, or choose a problem for any pattern, as 'column'"
         )
-    row_numbers = pattern.rows()
-    off_diagonal = pattern.indices != row_numbers
-    ptr = np.zeros(rows + 1, dtype=pattern.indptr.dtype)
-    np.cumsum(np.bincount(row_numbers[off_diagonal], minlength=rows), out=ptr[1:])
-    return AdjacencyGraph(pattern, ptr, cast("Index", pattern.indices[off_diagonal]))
+    return AdjacencyGraph(pattern, *_without_diagonal(pattern))
+
+
+def _without_diagonal(pattern: Pattern) -> tuple[Index, Index]:
+    """Copy the entries beside the diagonal: where each row begins, and their columns."""
+    ptr = np.zeros(pattern.shape[0] + 1, dtype=pattern.indptr.dtype)
+    if pays(_leave_out, pattern.nnz, SMALL, pattern.unsigned):
+        neighbors: Index = np.empty_like(pattern.indices)
+        end = compiled(_leave_out)(*pattern.unsigned, unsigned(ptr), unsigned(neighbors))
+        return ptr, neighbors[:end]
+    rows = pattern.rows()
+    kept = pattern.indices != rows
+    np.cumsum(np.bincount(rows[kept], minlength=pattern.shape[0]), out=ptr[1:])
+    return ptr, cast("Index", pattern.indices[kept])
+
+
+def _leave_out(indptr: Index, indices: Index, ptr: Index, neighbors: Index) -> int:
+    """Copy all entries but those on the diagonal, which the next one overwrites; return their number."""
+    place = 0
+    for row in range(len(ptr) - 1):
+        for k in range(indptr[row], indptr[row + 1]):
+            neighbors[place] = indices[k]
+            place += indices[k] != row
+        ptr[row + 1] = place
+    return place
 
 
 def two_sided_graph(pattern: Pattern) -> AdjacencyGraph:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coloring.compiled import Ints, compiled, pays, run, unsigned
+from coloring.mirroring import is_symmetric, match_rows
 from coloring.neighborhoods import Degrees
 from coloring.pattern import Index, Pattern
 from coloring.transposition import fill_columns, is_scattered, transpose
@@ -138,6 +139,16 @@ class BipartiteGraph:
             array.setflags(write=False)
         self.__dict__["pointers"], self.__dict__["_transposed"] = pointers, (pointers, rows)
 
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether the pattern is known to be its own transposition, and no copy was made: both are the caller's."""
+        return self.is_transposed and self._transposed[1] is self.pattern.indices
+
+    def adopt_mirrored(self) -> None:
+        """Take the pattern, which is symmetric, as its own transposition."""
+        pattern = self.pattern
+        self.__dict__["pointers"], self.__dict__["_transposed"] = pattern.indptr, (pattern.indptr, pattern.indices)
+
     @cached_property
     def pointers(self) -> Index:
         """Row pointer of the transposed pattern."""
@@ -159,6 +170,8 @@ class BipartiteGraph:
             pointers, rows = self.pointers, pattern.rows()[np.argsort(pattern.indices, kind="stable")]
         elif is_scattered(pattern):
             pointers, rows = transpose(pattern, self.threads)
+        elif pays(match_rows, pattern.nnz, SMALL, pattern.unsigned) and is_symmetric(pattern):
+            return pattern.indptr, pattern.indices
         else:
             pointers, rows = self.pointers, np.empty_like(pattern.indices)
             places = unsigned(pointers[:-1].copy())

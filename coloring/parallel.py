@@ -1,7 +1,8 @@
 """Greedy coloring in natural order by several threads, with the very colors of one.
 
 First fit is a chain: the color of a vertex depends on those before it. What can be shared is all else, that is to bring
-the pattern into columns; and that takes as long as the chain, or longer. One thread colors the columns that are
+the pattern into columns; and that takes as long as the chain, or longer. A symmetric pattern is in columns already: one
+thread colors while another sees whether it is symmetric. Of other patterns, one thread colors the columns that are
 complete, while others complete the next ones. Where the columns follow the rows, as in grids, bands and meshes, they
 are complete a range of rows at a time; and before the first thread waits, it fills columns from one of the last ranges.
 Where they do not, the entries are dealt out to buckets of columns first, by all threads; and before the first thread
@@ -23,20 +24,24 @@ from itertools import pairwise
 import numpy as np
 
 from coloring.algorithms import partial_distance_2
-from coloring.algorithms.partial_distance_2 import Progress, advance
+from coloring.algorithms.words import Progress, advance, advance_symmetric
 from coloring.bipartite import BipartiteGraph
-from coloring.compiled import SMALL
+from coloring.compiled import SMALL, compiled
 from coloring.demand import Colors
 from coloring.distinct import distinct
 from coloring.filling import RANGES, Filling
+from coloring.mirroring import all_asked, asked_before, match_rows, seems_symmetric
 from coloring.pattern import Index, Pattern
-from coloring.transposition import distribute, even_groups, settle
+from coloring.transposition import distribute, even_groups, is_scattered, settle
 from coloring.workers import workers
 
 # Rows looked at to see whether columns follow the rows, and the part of the columns that must be complete when half of
 # the rows are done.
 SAMPLE = 200
 SHARE = 0.25
+# Entries a row, up to half of all, that the second thread leaves to the first one where the pattern may be symmetric:
+# short rows take it longer than they take the first one, long ones do not.
+LEFT = 1.4
 
 
 def first_fit(graph: BipartiteGraph, threads: int) -> Colors:
@@ -59,6 +64,10 @@ def first_fit(graph: BipartiteGraph, threads: int) -> Colors:
     shared = threads > 1 and graph.vertices_are_columns and not graph.is_transposed and graph.entries > max(SMALL, 0)
     if not shared:
         return partial_distance_2.natural(graph)
+    if seems_symmetric(graph.pattern) and not is_scattered(graph.pattern):
+        colors = _as_symmetric(graph)
+        if colors is not None:
+            return colors
     return _behind_rows(graph) if follows_rows(graph.pattern) else _by_buckets(graph, threads)
 
 
@@ -77,6 +86,31 @@ def as_threads(threads: int, call: str) -> int:
     if number < 1:
         raise ValueError(f"{call}: got threads {threads!r}; pass an integer of 1 or more")
     return number
+
+
+def _as_symmetric(graph: BipartiteGraph) -> Colors | None:
+    """Color as if the pattern were symmetric while a second thread sees whether it is; give nothing if it is not.
+
+    That takes somewhat longer than to color: of the last rows, the first thread sees it itself.
+    """
+    pattern, n = graph.pattern, graph.num_vertices
+    seen = max(pattern.nnz - LEFT * n, pattern.nnz / 2)
+    middle = int(np.searchsorted(pattern.indptr, pattern.indptr.dtype.type(seen)))
+
+    def see() -> bool:
+        asked = asked_before(pattern, 0)
+        matched = compiled(match_rows)(0, middle, *pattern.unsigned, asked) == middle
+        return matched and all_asked(pattern, middle, asked)
+
+    with workers(1, beside=True) as pool:
+        task = pool.submit(see)
+        progress = Progress(graph, pattern.indptr, pattern.indices, np.empty(n, dtype=np.int32))
+        advance(progress, middle)
+        symmetric = advance_symmetric(progress, asked_before(pattern, middle))
+        if not (symmetric and (see() if task.cancel() else task.result())):
+            return None
+    graph.adopt_mirrored()
+    return progress.colors
 
 
 def _behind_rows(graph: BipartiteGraph) -> Colors:

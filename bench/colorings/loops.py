@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,15 @@ BITS = 13
 def same_accesses(pattern: Any) -> Callable[[], None]:
     """Count the entries of each column, bring them into columns, then read and write a word of each one's row.
 
-    Where columns are scattered, the entries are dealt out to buckets of columns first. All arrays are new each time, as
-    those of a coloring are.
+    Where columns are scattered, the entries are dealt out to buckets of columns first. Where they are not and the
+    pattern is symmetric, it is in columns already, and each entry's mirror image is read instead. All arrays are new
+    each time, as those of a coloring are.
     """
+    from coloring.mirroring import is_symmetric
     from coloring.transposition import is_scattered
 
+    if not is_scattered(pattern) and is_symmetric(pattern):
+        return partial(_mirrored, pattern.indptr.view(np.uint32), pattern.indices.view(np.uint32))
     indptr, indices = pattern.indptr.view(np.uint32), pattern.indices.view(np.uint32)
     rows, columns = pattern.shape
     sorting = _by_buckets if is_scattered(pattern) else _straight
@@ -39,6 +43,11 @@ def _compiled(loop: Callable[..., None]) -> Callable[..., None]:
 
     machine: Callable[..., None] = numba.njit(nogil=True)(loop)
     return machine
+
+
+def _mirrored(indptr: Any, indices: Any) -> None:
+    size = len(indptr) - 1
+    _compiled(mirror)(indptr, indices, indptr[:-1].copy(), np.zeros(size, np.uint32), np.empty(size, np.int32))
 
 
 def _straight(indptr: Any, indices: Any, pointers: Any, places: Any, owners: Any) -> None:
@@ -77,6 +86,21 @@ def fill(indptr: Any, indices: Any, places: Any, owners: Any) -> None:
             column = indices[k]
             owners[places[column]] = row
             places[column] += 1
+
+
+def mirror(indptr: Any, indices: Any, places: Any, used: Any, colors: Any) -> None:
+    """Row by row, as `visit`; and for each entry from the diagonal on, read the next entry of the row it names."""
+    for row in range(len(colors)):
+        taken = used[0] & 0
+        for k in range(indptr[row], indptr[row + 1]):
+            taken |= used[indices[k]]
+        for k in range(places[row], indptr[row + 1]):
+            column = indices[k]
+            taken |= indices[places[column]]
+            places[column] += 1
+        colors[row] = taken & 1
+        for k in range(indptr[row], indptr[row + 1]):
+            used[indices[k]] |= 1
 
 
 def tally(indices: Any, shift: Any, sizes: Any) -> None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from bench import memory
 from bench.clock import fastest, timed
 from bench.colorings.loops import same_accesses
-from bench.colorings.patterns import Triple, is_symmetric, load
+from bench.colorings.patterns import Triple, as_matrix, as_triple, is_symmetric, load
 from bench.colorings.tools import TOOLS
 from bench.colorings.validity import is_valid
 
@@ -134,7 +134,17 @@ def threads(matrix: str, folder: str, numbers: list[int]) -> dict[str, Any]:
 
 
 def _plain_halves(pattern: Any) -> list[Callable[[], None]]:
-    """Make two loops with the memory accesses of coloring one half of the rows each: what threads can share at best."""
+    """Make two loops with the memory accesses of coloring one half of the rows each: what threads can share at best.
+
+    Of a symmetric pattern whose columns are not scattered, each half has the columns of its own rows only.
+    """
+    from coloring.mirroring import is_symmetric as is_mirrored
+    from coloring.transposition import is_scattered
+
+    if not is_scattered(pattern) and is_mirrored(pattern):
+        matrix, middle = as_matrix((pattern.indptr, pattern.indices, pattern.shape)), pattern.shape[0] // 2
+        blocks = [as_triple(matrix[part, part]) for part in (slice(middle), slice(middle, None))]
+        return [same_accesses(type(pattern)(*block)) for block in blocks]
     halves = []
     for first, last in pairwise((0, pattern.shape[0] // 2, pattern.shape[0])):
         indptr = pattern.indptr[first : last + 1] - pattern.indptr[first]

@@ -16,21 +16,22 @@ Gebremedhin, Manne and Pothen: What color is your Jacobian? Graph coloring for c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import compress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from coloring.algorithms.partial_distance_2_kernels import (
-    color_beyond_word,
     color_columns,
     color_range,
+    color_symmetric,
     color_within_word,
 )
+from coloring.algorithms.words import Nets, Progress, advance, advance_symmetric
 from coloring.bipartite import BipartiteGraph
 from coloring.compiled import compiled, pays, unsigned
 from coloring.demand import EVERYTHING, Colors, Demand, as_marks, given_colors
+from coloring.mirroring import asked_before, seems_symmetric
 from coloring.transposition import is_scattered
 
 if TYPE_CHECKING:
@@ -42,40 +43,6 @@ if TYPE_CHECKING:
 
 # Entries up to which Python's integers as sets of colors answer sooner than numba is imported.
 SMALL = 50_000
-
-
-class Nets(Protocol):
-    """What the coloring asks of a graph: the nets of each vertex, and how many vertices each net has."""
-
-    @property
-    def num_vertices(self) -> int:
-        """Number of vertices."""
-        ...
-
-    @property
-    def num_nets(self) -> int:
-        """Number of nets."""
-        ...
-
-    @property
-    def entries(self) -> int:
-        """Number of incidences of a vertex and a net."""
-        ...
-
-    @property
-    def vertex_ptr(self) -> Index:
-        """Where the nets of each vertex begin in `vertex_nets`."""
-        ...
-
-    @property
-    def vertex_nets(self) -> Index:
-        """The nets of each vertex."""
-        ...
-
-    @property
-    def net_ptr(self) -> Index:
-        """Where the vertices of each net begin."""
-        ...
 
 
 def first_fit(graph: BipartiteGraph, order: Index, demand: Demand = EVERYTHING) -> Colors:
@@ -121,14 +88,33 @@ def natural(graph: BipartiteGraph) -> Colors:
     """
     pattern, n = graph.pattern, graph.num_vertices
     untouched = graph.vertices_are_columns and not graph.is_transposed and n > 0
-    if untouched and not is_scattered(pattern) and pays(color_columns, len(pattern.indices), SMALL):
-        return _from_rows(graph, *pattern.unsigned)
+    if untouched and not is_scattered(pattern):
+        if pays(color_symmetric, pattern.nnz, SMALL) and seems_symmetric(pattern):
+            colors = as_symmetric(graph)
+            if colors is not None:
+                return colors
+        if pays(color_columns, pattern.nnz, SMALL):
+            return _from_rows(graph, *pattern.unsigned)
     ptr, nets = graph.vertex_ptr, graph.vertex_nets
     if not pays(color_range, graph.entries, SMALL, (unsigned(ptr), unsigned(nets))):
         return first_fit(graph, np.arange(n, dtype=graph.dtype))
     progress = Progress(graph, ptr, nets, np.empty(n, dtype=np.int32))
     advance(progress, n)
     return progress.colors
+
+
+def as_symmetric(graph: BipartiteGraph) -> Colors | None:
+    """Color columns of a pattern as if it were symmetric; give nothing if it is not."""
+    pattern, n = graph.pattern, graph.num_vertices
+    asked, used, colors = asked_before(pattern, 0), np.zeros(n, np.uint32), np.empty(n, np.int32)
+    done = compiled(color_symmetric)(0, n, *pattern.unsigned, asked, used, colors)
+    if done < n:
+        progress = Progress(graph, pattern.indptr, pattern.indices, colors, done=done)
+        progress.used = used
+        if done < 0 or not advance_symmetric(progress, asked):
+            return None
+    graph.adopt_mirrored()
+    return colors
 
 
 def _from_rows(graph: BipartiteGraph, indptr: npt.NDArray[Any], indices: npt.NDArray[Any]) -> Colors:
@@ -233,75 +219,3 @@ def _by_integers(graph: Nets, order: Index, given: int, wanted: Marks | None, co
 def _by_words(graph: Nets, order: Index, given: int, wanted: Marks | None, colors: Colors) -> None:
     """Color with words of bits."""
     advance(Progress(graph, graph.vertex_ptr, graph.vertex_nets, colors, order, given, wanted), len(order))
-
-
-@dataclass(eq=False)
-class Progress:
-    """A coloring by words, and how far it has come.
-
-    Each net has a word for its first colors, of 32 bits as long as they do, then of 64: small ones stay in the cache.
-    Lists for other colors come where they are needed.
-
-    Parameters
-    ----------
-    graph : Nets
-        Asked for nothing but its sizes and `net_ptr`.
-    vertex_ptr, vertex_nets : array of int
-    colors : array of int32
-        Filled.
-    order : array of int, optional
-        By default the natural one, in which no color is given and all entries are wanted.
-    given : int
-        So many vertices, the first of the order, have a color.
-    wanted : array of uint8, shape (entries,), optional
-    """
-
-    graph: Nets
-    vertex_ptr: Index
-    vertex_nets: Index
-    colors: Colors
-    order: Index | None = None
-    given: int = 0
-    wanted: Marks | None = None
-    done: int = 0
-    used: npt.NDArray[np.uint32] | npt.NDArray[np.uint64] = field(init=False)
-    lists: tuple[npt.NDArray[Any], ...] | None = None
-
-    def __post_init__(self) -> None:
-        self.used = np.zeros((1 if self.wanted is None else 2) * self.graph.num_nets, dtype=np.uint32)
-
-
-def advance(progress: Progress, stop: int) -> None:
-    """Color up to a place of the order."""
-    vertices = (unsigned(progress.vertex_ptr), unsigned(progress.vertex_nets))
-    while progress.done < stop and progress.lists is None:
-        last = (progress.used, progress.colors)
-        if progress.order is None:
-            progress.done = compiled(color_range)(progress.done, stop, *vertices, *last)
-        else:
-            which = (progress.wanted, progress.graph.num_nets, unsigned(progress.order[:stop]), progress.given)
-            progress.done = compiled(color_within_word)(*vertices, *which, progress.done, *last)
-        if progress.done < stop:
-            _widen(progress)
-    if progress.done < stop:
-        assert progress.lists is not None
-        order = np.arange(stop, dtype=progress.vertex_nets.dtype) if progress.order is None else progress.order[:stop]
-        state = (unsigned(order), progress.given, progress.done, progress.used, *progress.lists, progress.colors)
-        compiled(color_beyond_word)(*vertices, progress.wanted, unsigned(progress.graph.net_ptr), *state)
-        progress.done = stop
-
-
-def _widen(progress: Progress) -> None:
-    """Take words of 64 bits for those of 32, and lists beside those of 64."""
-    if progress.used.dtype == np.uint32:
-        progress.used = progress.used.astype(np.uint64)
-        return
-    graph, sets = progress.graph, len(progress.used)
-    room = (1 if progress.wanted is None else 2) * graph.entries
-    progress.lists = (
-        np.empty(room, dtype=np.int32),
-        np.empty(room, dtype=np.uint64),
-        np.zeros(sets, dtype=progress.vertex_ptr.dtype),
-        np.ones(sets, dtype=np.int32),
-        np.zeros(graph.num_vertices // 64 + 2, dtype=np.uint64),
-    )

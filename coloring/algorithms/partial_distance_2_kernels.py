@@ -27,6 +27,10 @@ for _bit in range(64):
     PLACES[((0x03F79D71B4CB0A89 << _bit) % 2**64) >> 58] = _bit
 
 
+# Nets of a vertex that are visited without a loop.
+SHORT = 7
+
+
 def color_within_word(
     vertex_ptr: Index,
     vertex_nets: Index,
@@ -70,19 +74,95 @@ def color_within_word(
 
 
 def color_range(first: int, last: int, vertex_ptr: Index, vertex_nets: Index, used: Words, colors: Ints32) -> int:
-    """Color a range of vertices in natural order, all of whose entries are wanted, as `color_within_word` does."""
+    """Color a range of vertices in natural order, all of whose entries are wanted, as `color_within_word` does.
+
+    Up to seven nets are visited without a loop, the last one again and again: where their numbers vary, a processor
+    mostly guesses wrong when a loop ends, and that takes longer.
+    """
+    number = vertex_nets.dtype.type  # without a sign where the arrays have none: nothing is counted from the end then
+    one = number(1)
     start = vertex_ptr[first]
-    for vertex in range(first, last):
-        stop = vertex_ptr[vertex + 1]
+    for place in range(first, last):
+        vertex = number(place)
+        stop = vertex_ptr[number(vertex + one)]
+        taken = used.dtype.type(0)
+        if start < stop <= start + number(SHORT):
+            end = number(stop - one)
+            a, b = vertex_nets[start], vertex_nets[min(number(start + one), end)]
+            c, d = vertex_nets[min(number(start + number(2)), end)], vertex_nets[min(number(start + number(3)), end)]
+            e, f = vertex_nets[min(number(start + number(4)), end)], vertex_nets[min(number(start + number(5)), end)]
+            g = vertex_nets[end]
+            taken = used[a] | used[b] | used[c] | used[d] | used[e] | used[f] | used[g]
+            lowest = ~np.uint64(taken) & (np.uint64(taken) + ONE)
+            bit = used.dtype.type(lowest)
+            if bit == 0:
+                return place  # the lowest bit that is left is none of the word
+            used[a] |= bit
+            used[b] |= bit
+            used[c] |= bit
+            used[d] |= bit
+            used[e] |= bit
+            used[f] |= bit
+            used[g] |= bit
+        else:
+            for k in range(start, stop):
+                taken |= used[vertex_nets[k]]
+            lowest = ~np.uint64(taken) & (np.uint64(taken) + ONE)
+            bit = used.dtype.type(lowest)
+            if bit == 0:
+                return place
+            for k in range(start, stop):
+                used[vertex_nets[k]] |= bit
+        colors[vertex] = PLACES[(lowest * DE_BRUIJN) >> SHIFT]
+        start = stop
+    return last
+
+
+def color_symmetric(
+    first: int, last: int, indptr: Index, indices: Index, asked: Index, used: Words, colors: Ints32
+) -> int:
+    """Color a range of columns of a pattern that may be symmetric, and see whether it is.
+
+    This is `color_range` and `coloring.mirroring.match_rows` in one: the latter needs what the former waits for.
+    Returns -1 where the pattern is not symmetric.
+    """
+    number = indices.dtype.type
+    one, end, final = number(1), number(len(indices)), number(len(asked) - 1)
+    risky = number(0)
+    if (
+        final > 0
+        and asked[final - one] < indptr[final] < end
+        and indices[indptr[final] - one] >= indices[indptr[final]]
+    ):
+        risky = final  # no other row can be asked past the last entry: see there
+    unlike = number(0)
+    start = indptr[first]
+    for place in range(first, last):
+        vertex = number(place)
+        stop = indptr[number(vertex + one)]
         taken = used.dtype.type(0)
         for k in range(start, stop):
-            taken |= used[vertex_nets[k]]
+            taken |= used[indices[k]]
         lowest = ~np.uint64(taken) & (np.uint64(taken) + ONE)
         bit = used.dtype.type(lowest)
         if bit == 0:
-            return vertex  # the lowest bit that is left is none of the word
+            return place
+        begin = asked[vertex]
+        if begin > stop or (begin < stop and indices[begin] < vertex):
+            return -1
+        after = stop
+        while after > begin and indices[after - one] >= risky:
+            after = number(after - one)
+            if asked[indices[after]] == end:
+                return -1
+        for k in range(begin, stop):
+            other = indices[k]
+            unlike |= indices[asked[other]] ^ vertex
+            asked[other] += one
+        if unlike != 0:
+            return -1
         for k in range(start, stop):
-            used[vertex_nets[k]] |= bit
+            used[indices[k]] |= bit
         colors[vertex] = PLACES[(lowest * DE_BRUIJN) >> SHIFT]
         start = stop
     return last

@@ -29,8 +29,9 @@ from coloring.structure.forms import Recognized as Recognized
 from coloring.structure.strays import strays
 from coloring.structure.verification import holds
 
-# A candidate of more colors than this times the lower bound is not worth keeping.
-HOPELESS = 2
+# A candidate of more colors than this times the lower bound is not worth keeping. That of star colorings counts edges,
+# and they take somewhat more than twice as many on three-dimensional grids.
+HOPELESS = 3
 
 Recognizer: TypeAlias = Callable[[Problem, Profile], Iterator[Recognized]]
 

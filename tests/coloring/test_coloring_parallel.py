@@ -165,7 +165,7 @@ def broken(*arguments: Any) -> Any:
 def test_what_goes_wrong_in_a_thread_is_raised(families: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel.Filling, "fill", broken)
     monkeypatch.setattr(parallel, "settle", broken)
-    for pattern in (families.band(300, 300, 1, 1), families.random_rectangle(90, 400, 1500, 4)):
+    for pattern in (families.band(300, 300, 1, 2), families.random_rectangle(90, 400, 1500, 4)):
         with pytest.raises(MemoryError, match="in a thread"):
             colored(pattern, True, 2)
 

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import coloring
 from coloring import check
 from coloring.pattern import Pattern, as_pattern
 from coloring.problems import PROBLEMS
@@ -143,6 +144,16 @@ def test_boxes_smaller_than_their_stencil(problem: str, sides: tuple[int, ...], 
         found = recognize(PROBLEMS[problem], as_pattern(pattern))
         if found is not None:
             counted(pattern, problem, found)
+
+
+@pytest.mark.parametrize("sides", [(6, 6, 6), (8, 5, 7), (9, 9, 9)], ids=str)
+def test_a_27_point_grid_takes_no_more_star_colors_than_one_of_distance_2(
+    sides: tuple[int, ...], families: ModuleType
+) -> None:
+    """Greedy orders take up to 38; a coloring of distance 2, here by i, j and k mod 3, is a star coloring."""
+    pattern = families.stencil("box_27", sides)
+    assert counted(pattern, "star", recognize(PROBLEMS["star"], as_pattern(pattern))) == 27
+    assert coloring.color(pattern, "star", budget=0).num_colors <= 27
 
 
 @pytest.mark.parametrize("problem", ALL)

@@ -1,0 +1,142 @@
+"""Symmetric patterns, which are their own transposition: to see that takes half as long as to transpose.
+
+Rows are gone through in order. An entry (i, j) right of the diagonal asks that the first entry of row j that nothing
+has asked for yet is (j, i); and when its own turn comes, all entries of row j left of the diagonal must have been asked
+for. Such a pattern needs no second copy by columns, neither the time nor the memory of it. A few rows are looked at
+first, so that other patterns lose next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from coloring.compiled import compiled
+from coloring.pattern import Index, Pattern
+
+# Rows looked at, and entries for each of them: small patterns are colored in some times what a few rows take.
+SAMPLE, SHARE = 25, 1000
+
+
+def seems_symmetric(pattern: Pattern) -> bool:
+    """Look for the mirror images of the first and the last entry of some rows.
+
+    Examples
+    --------
+    >>> from coloring.pattern import as_pattern
+    >>> [seems_symmetric(as_pattern(dense)) for dense in (np.eye(4, dtype=bool), np.tri(4, dtype=bool))]
+    [True, False]
+    """
+    (rows, columns), nnz = pattern.shape, pattern.nnz
+    return rows == columns and nnz > 0 and compiled(_seems)(min(SAMPLE, 2 + nnz // SHARE, rows), *pattern.unsigned)
+
+
+def _seems(number: int, indptr: Index, indices: Index) -> bool:
+    for at in range(number):
+        row = at * (len(indptr) - 2) // max(number - 1, 1)
+        begin, end = np.int64(indptr[row]), np.int64(indptr[row + 1])
+        if begin == end:
+            continue
+        for place in (begin, end - 1):
+            other = np.int64(indices[place])
+            low, high = np.int64(indptr[other]), np.int64(indptr[other + 1])
+            while low < high:
+                middle = (low + high) // 2
+                if indices[middle] < row:
+                    low = middle + 1
+                else:
+                    high = middle
+            if low == np.int64(indptr[other + 1]) or indices[low] != row:
+                return False
+    return True
+
+
+def is_symmetric(pattern: Pattern) -> bool:
+    """Whether a pattern with sorted rows is symmetric.
+
+    Examples
+    --------
+    >>> from coloring.pattern import as_pattern
+    >>> [is_symmetric(as_pattern(dense)) for dense in (np.eye(4, dtype=bool), np.tri(4, dtype=bool))]
+    [True, False]
+    """
+    if not seems_symmetric(pattern):
+        return False
+    size = pattern.shape[0]
+    return bool(compiled(match_rows)(0, size, *pattern.unsigned, asked_before(pattern, 0)) == size)
+
+
+def asked_before(pattern: Pattern, first: int) -> npt.NDArray[Any]:
+    """Begin at a row: the place in each row of its first entry that none of the rows before can ask for."""
+    places = pattern.unsigned[0][:-1].copy()
+    if first:
+        compiled(_pass)(first, *pattern.unsigned, places)
+    return places
+
+
+def all_asked(pattern: Pattern, last: int, asked: npt.NDArray[Any]) -> bool:
+    """Whether the first rows have asked for all entries of the others that stand in their columns."""
+    return bool(compiled(_all_asked)(last, *pattern.unsigned, asked))
+
+
+def match_rows(first: int, last: int, indptr: Index, indices: Index, asked: Index) -> int:
+    """Let some rows ask for their mirror images; return `last`, or -1 where the pattern is not symmetric.
+
+    Parameters
+    ----------
+    first, last : int
+    indptr, indices : array of int
+    asked : array of int, shape (n,)
+        The place in each row up to which its entries have been asked for; moved on.
+
+    Notes
+    -----
+    A row that is asked for more than it has lets `asked` run on into the rows after it as long as their entries happen
+    to match. From `risky` on, rows are looked at before they are asked, so that none is past the last entry of all.
+    Others cannot get there: what they have left begins before the last row, the rows that ask have increasing numbers,
+    and the first entry of the last row is no larger than the one before it, so that not both of them match.
+    """
+    number = indices.dtype.type  # without a sign where the arrays have none: nothing is counted from the end then
+    one, end, final = number(1), number(len(indices)), number(len(asked) - 1)
+    risky = number(0)
+    if (
+        final > 0
+        and asked[final - one] < indptr[final] < end
+        and indices[indptr[final] - one] >= indices[indptr[final]]
+    ):
+        risky = final
+    unlike = number(0)
+    for line in range(first, last):
+        row = number(line)
+        begin, stop = asked[row], indptr[number(row + one)]
+        if begin > stop or (begin < stop and indices[begin] < row):
+            return -1
+        after = stop
+        while after > begin and indices[after - one] >= risky:
+            after = number(after - one)
+            if asked[indices[after]] == end:
+                return -1
+        for k in range(begin, stop):
+            other = indices[k]
+            unlike |= indices[asked[other]] ^ row
+            asked[other] += one
+        if unlike != 0:
+            return -1
+    return last
+
+
+def _pass(first: int, indptr: Index, indices: Index, asked: Index) -> None:
+    """Move on, in the rows from `first` on, to the first column from `first` on."""
+    for row in range(first, len(asked)):
+        while asked[row] < indptr[row + 1] and indices[asked[row]] < first:
+            asked[row] += 1
+
+
+def _all_asked(last: int, indptr: Index, indices: Index, asked: Index) -> bool:
+    for row in range(last, len(asked)):
+        place, end = asked[row], indptr[row + 1]
+        if place > end or (place < end and indices[place] < last):
+            return False
+    return True
