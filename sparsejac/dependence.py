@@ -46,6 +46,7 @@ _WORDS = {
     "copy": "",
     "select": "np.where",
     "stop": "stop_gradient",
+    "hold": "a rule of its own",
     "sum": "np.sum",
     "derived": "a rule of its own",
 }

@@ -69,15 +69,32 @@ class CallRule(Protocol):
         """Programs that the tangents are taken from."""
 
     def push(
-        self, builder: Any, node: Node, tangents: Mapping[int, Load], seeds: int | None, *, guarded: bool
+        self,
+        builder: Any,
+        node: Node,
+        tangents: Mapping[int, Load],
+        seeds: int | None,
+        *,
+        guarded: bool,
+        again: bool = False,
     ) -> Node | None:
-        """The tangents of the results for those of operands, by position; each number has `seeds`, side by side."""
+        """The tangents of the results for those of operands, by position; each number has `seeds`, side by side.
+
+        `guarded` and `again` are those of `transforms.tangents.push`.
+        """
 
     def pull(self, builder: Any, node: Node, operand: int, cotangent: Load) -> Load:
         """The cotangent of an operand in which the call is linear, over the box under which it is read."""
 
     def explicit(self, builder: Any, node: Node, loads: tuple[Load, ...], source: Node) -> Node:
         """The results with the first derivative of sums of products; `source` is the graph's differentiated input."""
+
+
+class Successor(Protocol):
+    """What gives the results of a call together with their derivatives."""
+
+    def template(self) -> tuple[Program, list[npt.NDArray[np.float64]]]:
+        """A Program of the same results, whose inputs are the call's operands, and its constants."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +110,15 @@ class Routine:
         Takes one float64 array for each operand, returns all results in C order. Pure.
     rule : CallRule, optional
         Its derivative; without it no derivative passes.
+    successor : Successor, optional
+        Without a rule: what stands for the results where they are factors of a derivative that is differentiated again.
     """
 
     name: str
     key: tuple[object, ...]
     function: Callable[..., npt.NDArray[np.float64]]
     rule: CallRule | None = None
+    successor: Successor | None = None
 
 
 @dataclass(frozen=True, eq=False)

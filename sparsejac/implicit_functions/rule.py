@@ -71,12 +71,19 @@ class Implicit:
         return np.asarray(COLORING.color(self.way.pattern, "column").colors, dtype=np.int64)
 
     def push(
-        self, builder: Builder, node: Node, tangents: Mapping[int, Load], seeds: int | None, *, guarded: bool
+        self,
+        builder: Builder,
+        node: Node,
+        tangents: Mapping[int, Load],
+        seeds: int | None,
+        *,
+        guarded: bool,
+        again: bool = False,
     ) -> Node | None:
         """See `CallRule`."""
         if not node.size:
             return None
-        spliced = _Spliced(self, builder, node, node.loads, guarded=guarded)
+        spliced = _Spliced(self, builder, node, node.loads, guarded=guarded, again=again)
         flat = builder.flat(tangents[PARAMETERS])
         moved = spliced.pushed(spliced.p, builder.owned(flat.address.box, flat), seeds)
         if moved is None:
@@ -130,8 +137,10 @@ def key_of(way: Way) -> tuple[object, ...]:
 class _Spliced:
     """f as a part of another graph, at nodes that stand for x and p."""
 
-    def __init__(self, rule: Implicit, builder: Builder, x: Node, loads: tuple[Load, ...], *, guarded: bool) -> None:
-        self.rule, self.builder, self.guarded = rule, builder, guarded
+    def __init__(
+        self, rule: Implicit, builder: Builder, x: Node, loads: tuple[Load, ...], *, guarded: bool, again: bool = False
+    ) -> None:
+        self.rule, self.builder, self.guarded, self.again = rule, builder, guarded, again
         self.x, self.p = x, _whole(builder, loads[PARAMETERS])
         constants = [_whole(builder, load) for load in rule.constants(loads)]
         program, site = rule.way.by_x, builder.graph.site
@@ -145,7 +154,8 @@ class _Spliced:
     def pushed(self, source: Node, tangents: Node, seeds: int | None) -> Node | None:
         """Tangents of the residual."""
         site = self.builder.graph.site
-        found = push(self.builder, self.nodes, {source.index: tangents}, seeds, guarded=self.guarded)
+        start = {source.index: tangents}
+        found = push(self.builder, self.nodes, start, seeds, guarded=self.guarded, again=self.again)
         self.builder.graph.site = site
         return found.get(self.output.index)
 

@@ -15,4 +15,5 @@ def _first(value: npt.NDArray[Any], surrogate: npt.NDArray[Any]) -> npt.NDArray[
 
 
 elementwise("stop", np.positive, "{0}", None, weight=0)
+elementwise("hold", np.positive, "{0}", None, weight=0)
 elementwise("derived", _first, "{0}", None, lambda y, value, surrogate: value.lift(1.0), weight=0)

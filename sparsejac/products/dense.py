@@ -64,7 +64,17 @@ def jacrev(
     argnums: int | tuple[int, ...] = 0,
     backend: BackendName = "auto",
 ) -> Any:
-    """The Jacobian of f at x as a dense array, by pulling all unit vectors back; see `jacfwd`.
+    """The Jacobian of f at x as a dense array, by pulling all unit vectors back.
+
+    Parameters
+    ----------
+    f, x, args, kwargs, argnums, backend
+        See `sparse_jacobian`, which is the better choice wherever the Jacobian has zeros.
+
+    Returns
+    -------
+    array, shape (*shape of the result, *shape of x)
+        As of `jacfwd`.
 
     Examples
     --------

@@ -52,9 +52,12 @@ def pulled_once(program: Program, seeds: int | None) -> Template:
 
 
 def gradient_once(program: Program, *, with_value: bool = False) -> Template:
-    """See `gradient_of`; without the value, for second derivatives, of the Program in pieces."""
-    key = ("gradient", program.digest, with_value)
-    return _kept(key, lambda: gradient_of(program if with_value else in_pieces(program), with_value=with_value))
+    """See `gradient_of`; without the value, to be differentiated again, of the Program in pieces."""
+
+    def make() -> Template:
+        return gradient_of(program, with_value=True) if with_value else gradient_of(in_pieces(program), again=True)
+
+    return _kept(("gradient", program.digest, with_value), make)
 
 
 def linearized_once(program: Program) -> Linearized:

@@ -91,7 +91,9 @@ def curved(call: str, triangle: Triangle, traced: Traced, inputs: Structure, wei
 
     def make() -> Template:
         pieces = in_pieces(program)
-        return gradient_of(pieces, decided=True) if weights is None else weighted_gradient_of(pieces, weights)
+        if weights is None:
+            return gradient_of(pieces, decided=True, again=True)
+        return weighted_gradient_of(pieces, weights)
 
     template = kept_template(("decided gradient", program.digest, weights), make)
     hessian = _hessian_of(program, template, triangle, weights)

@@ -197,7 +197,12 @@ def hessian(
     argnums: int | tuple[int, ...] = 0,
     backend: BackendName = "auto",
 ) -> Any:
-    """The Hessian of an f that returns one number, as a dense array; see `sparse_hessian`.
+    """The Hessian of an f that returns one number, as a dense array.
+
+    Parameters
+    ----------
+    f, x, args, kwargs, argnums, backend
+        See `sparse_hessian`, which is the better choice wherever the Hessian has zeros.
 
     Returns
     -------

@@ -143,7 +143,8 @@ class Inner:
         check_nodes(nodes, [self.source], dict(enumerate(graph.sites)), self.call, all_nodes=self.is_nested)
         if count == 0:
             return None
-        return push(self.builder, nodes, {self.source.index: tangent}, count, guarded=guarded).get(self.output.index)
+        start, again = {self.source.index: tangent}, self.is_nested or any(node.active for node in nodes)
+        return push(self.builder, nodes, start, count, guarded=guarded, again=again).get(self.output.index)
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:

@@ -78,7 +78,14 @@ class SparseSolve:
         return builder.graph.call(self.routine(), right.address.points, (entries, right))
 
     def push(
-        self, builder: Builder, node: Node, tangents: Mapping[int, Load], seeds: int | None, *, guarded: bool
+        self,
+        builder: Builder,
+        node: Node,
+        tangents: Mapping[int, Load],
+        seeds: int | None,
+        *,
+        guarded: bool,
+        again: bool = False,
     ) -> Node | None:
         """See `CallRule`: the solution for what remains of ``ḃ - Ȧ y``."""
         count = seeds or 1

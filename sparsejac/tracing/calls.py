@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine
+from kernels.lazy import Lazy
 from kernels.records import dataclass
 from sparsejac.addressing import contiguous
 from sparsejac.location import user_site
@@ -26,6 +27,8 @@ from sparsejac.tracing.reals import NumberKind, Value, Vector
 from sparsejac.tracing.trace import Trace, untraced
 
 Floats = npt.NDArray[np.float64]
+
+SUCCESSORS = Lazy("sparsejac.tracing.successors")  # few calls are differentiated twice
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,16 @@ class _Steps:
     differentiable: tuple[int, ...] = ()
     inner: tuple[Program, ...] = ()
 
-    def push(self, builder: Any, node: Node, tangents: Mapping[int, Load], seeds: int | None, *, guarded: bool) -> None:
+    def push(
+        self,
+        builder: Any,
+        node: Node,
+        tangents: Mapping[int, Load],
+        seeds: int | None,
+        *,
+        guarded: bool,
+        again: bool = False,
+    ) -> None:
         """No tangents, as of `CallRule`."""
 
     def pull(self, builder: Any, node: Node, operand: int, cotangent: Load) -> Load:
@@ -76,6 +88,8 @@ def called(
     *operands: Any,
     key: tuple[object, ...] = (),
     rule: CallRule | None = None,
+    again: Callable[..., Any] | None = None,
+    examples: bool = False,
 ) -> tuple[TracedArray, ...]:
     """The results of a function of whole arrays, as traced arrays that depend differentiably on x by `rule` alone.
 
@@ -96,10 +110,16 @@ def called(
         Options of the function: whatever its results depend on besides the operands. Its text enters the digest.
     rule : CallRule, optional
         How it is differentiated; only for real operands and results.
+    again : callable, optional
+        How the results are differentiated where they are held fixed in a surrogate, which is differentiated again: gets
+        the trace and arrays in the place of `operands`, returns the same results as expressions with derivatives, of
+        which `name`, `key` and the shapes of the operands say all.
+    examples : bool
+        Whether `again` is to be followed on operands like these, and not on arrays of equal numbers.
     """
     values = [as_value(trace, operand) for operand in operands]
     forms = tuple(_Form(value.shape, value.kind) for value in values)
-    loads = tuple(trace.vector(part, value.shape).load for value in values for part in _parts(value))
+    loads = tuple(trace.vector(part, value.shape).load for value in values for part in parts_of(value))
     present = _assembled(forms, [trace.peek(Vector(load.node, load.address)) for load in loads])
     try:
         with np.errstate(all="ignore"), untraced():
@@ -112,9 +132,45 @@ def called(
     def run(*arrays: Floats) -> Floats:
         return _flat(_as_tuple(function(*_assembled(forms, arrays))))
 
-    node = trace.graph.call(Routine(name, (*key, forms), run, rule), sum(s.size * s.parts for s in shown), loads)
+    moving = tuple(any(trace.is_active(part) for part in parts_of(value)) for value in values)
+    given = tuple(array if examples or not array.size else array.reshape(-1)[:1] for array in present)
+    successor = None if again is None else Successor(name, (*key, forms), forms, moving, again, given)
+    routine = Routine(name, (*key, forms), run, rule, successor)
+    node = trace.graph.call(routine, sum(s.size * s.parts for s in shown), loads)
     trace.know(node, _flat(results))
     return _outputs(trace, node, shown)
+
+
+@dataclass(frozen=True, eq=False)
+class Successor:
+    """The results of a call as expressions; see `program.Successor`.
+
+    Parameters
+    ----------
+    name : str
+    key : tuple
+        What tells the call from others.
+    forms : tuple of _Form
+        Of the operands.
+    moving : tuple of bool
+        Which operands depend differentiably on x.
+    again : callable
+        See `called`.
+    examples : tuple of array
+        Operands to follow it on; one number stands for an array of equal ones.
+    """
+
+    name: str
+    key: tuple[object, ...]
+    forms: tuple[_Form, ...]
+    moving: tuple[bool, ...]
+    again: Callable[..., Any]
+    examples: tuple[npt.NDArray[Any], ...]
+
+    def template(self) -> tuple[Program, list[Floats]]:
+        """Followed once for all calls of this name and key."""
+        found: tuple[Program, list[Floats]] = SUCCESSORS.template_of(self)
+        return found
 
 
 def derived(trace: Trace, value: Any, surrogate: Any) -> Any:
@@ -124,8 +180,13 @@ def derived(trace: Trace, value: Any, surrogate: Any) -> Any:
         raise ValueError(f"a value of shape {a.shape} cannot have the derivative of one of shape {b.shape}")
     if a.kind != "c":
         return wrap(trace, Value(trace.apply("derived", a.real, b.real)))
-    parts = zip(_parts(a), (b.real, b.imag if b.imag is not None else 0.0), strict=True)
+    parts = zip(parts_of(a), (b.real, b.imag if b.imag is not None else 0.0), strict=True)
     return wrap(trace, Value.of([trace.apply("derived", p, s) for p, s in parts], "c"))
+
+
+def kept_fixed(trace: Trace, value: Any) -> Any:
+    """A value that is fixed in a surrogate; it moves where the surrogate is differentiated again."""
+    return wrap(trace, as_value(trace, value).each(lambda part: trace.apply("hold", part)))
 
 
 def stopped(trace: Trace, value: Any) -> Any:
@@ -133,7 +194,8 @@ def stopped(trace: Trace, value: Any) -> Any:
     return wrap(trace, as_value(trace, value).each(lambda part: trace.apply("stop", part)))
 
 
-def _parts(value: Value) -> tuple[Any, ...]:
+def parts_of(value: Value) -> tuple[Any, ...]:
+    """The real part, and the imaginary one of complex values."""
     return (value.real, value.imag if value.imag is not None else 0.0) if value.kind == "c" else (value.real,)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kernels.records import dataclass
 from sparsejac.tracing.base import all_plain, is_traced
 from sparsejac.tracing.calls import called, derived
 from sparsejac.tracing.casting import DTYPES
@@ -18,6 +19,7 @@ from sparsejac.tracing.trace import Trace
 Rule = Callable[..., Any] | None
 """Partial derivative by one argument, as a function of the value and the arguments; None where there is none."""
 
+_NARROW = (DTYPES["s"], DTYPES["h"])
 _PYTHON = (bool, int, float, complex)
 _LIMIT = "write the function with others that have a rule, or keep that argument constant"
 
@@ -33,6 +35,7 @@ def pointwise(
     rules: Sequence[Rule] | Sequence[Sequence[Rule]],
     inputs: Sequence[Any],
     key: tuple[object, ...] = (),
+    again: Sequence[Rule] | Sequence[Sequence[Rule]] | None = None,
 ) -> Any:
     """What a function of numbers or arrays gives, element by element.
 
@@ -48,24 +51,59 @@ def pointwise(
         Traced and plain arguments.
     key : tuple
         Options that are part of `function`.
+    again : sequence, optional
+        In the place of `rules` where the derivatives are differentiated again. The rules of both are NumPy code.
     """
     several = bool(rules) and isinstance(rules[0], tuple | list)
     table: Sequence[Any] = rules if several else (rules,)
+    moving: Sequence[Any] = table if again is None else again if several else (again,)
     values = [as_value(trace, argument) for argument in inputs]
     active = [k for k, value in enumerate(values) if any(trace.is_active(part) for part in value.parts)]
     _check_rules(trace, name, table, active)
     run = _Run(function, [[row[k] for k in active] for row in table], [_caster(argument) for argument in inputs])
     operands = [wrap(trace, value) for value in values]
-    try:
-        found = called(trace, name, run, *operands, key=(*key, tuple(active), tuple(map(str, run.casters))))
-    except _NoComplexRule:
-        raise trace.refusal(f"{name} of complex values that depend on x", "there is no rule for it", _LIMIT) from None
-    found = tuple(wrap(trace, _value_of(part)) for part in found)  # numbers go to the tape of scalars
-    width = len(active) + 1
-    rows = [found[k : k + width] for k in range(0, len(found), width)]
-    chosen = [operands[k] for k in active]
-    results = tuple(_with_derivative(trace, row, chosen, dtype) for row, dtype in zip(rows, run.dtypes, strict=True))
+    named = _Named(name, key, tuple(active), several, tuple(tuple(row[k] for k in active) for row in moving))
+    rows = _rows(trace, named, run, operands)
+    dtypes = zip(rows, run.dtypes, strict=True)
+    results = tuple(row[0].astype(dtype) if dtype in _NARROW else row[0] for row, dtype in dtypes)
     return results if several else results[0]
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A function of some of whose arguments derivatives are wanted; `several`: with several results.
+
+    `moving` holds for each result the rules of the partial derivatives that are differentiated again.
+    """
+
+    name: str
+    key: tuple[object, ...]
+    active: tuple[int, ...]
+    several: bool
+    moving: tuple[tuple[Any, ...], ...]
+
+
+def _rows(trace: Trace, named: _Named, run: _Run, operands: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Each result with its derivative, and its partial derivatives by the active operands as numbers."""
+
+    def again(trace: Trace, *operands: Any) -> tuple[Any, ...]:
+        results = tuple(row[0] for row in _rows(trace, named, run, operands))
+        whole = results if named.several else results[0]
+        rows = zip(results, named.moving, strict=True)
+        found = (part for result, row in rows for part in (result, *(rule(whole, *operands) for rule in row)))
+        return tuple(np.broadcast_to(part, results[0].shape) for part in found)
+
+    key = (*named.key, named.active, tuple(map(str, run.casters)))
+    try:
+        found = called(trace, named.name, run, *operands, key=key, again=again)
+    except _NoComplexRule:
+        what = f"{named.name} of complex values that depend on x"
+        raise trace.refusal(what, "there is no rule for it", _LIMIT) from None
+    found = tuple(wrap(trace, _value_of(part)) for part in found)  # numbers go to the tape of scalars
+    width = len(named.active) + 1
+    chosen = [operands[k] for k in named.active]
+    rows = (found[k : k + width] for k in range(0, len(found), width))
+    return [(_with_derivative(trace, row, chosen), *row[1:]) for row in rows]
 
 
 def _check_rules(trace: Trace, name: str, table: Sequence[Any], active: list[int]) -> None:
@@ -126,15 +164,13 @@ def _cast(array: npt.NDArray[Any], caster: Any) -> Any:
     return array.astype(caster) if caster.kind in "biuf" or array.dtype.kind == "c" else array
 
 
-def _with_derivative(trace: Trace, row: Sequence[Any], operands: Sequence[Any], dtype: np.dtype[Any]) -> Any:
+def _with_derivative(trace: Trace, row: Sequence[Any], operands: Sequence[Any]) -> Any:
     """A result, differentiated by its operands."""
     value, *slopes = row
     if not slopes:
-        result: Any = value
-    else:
-        surrogate = sum((s * o for s, o in zip(slopes[1:], operands[1:], strict=True)), slopes[0] * operands[0])
-        result = derived(trace, value, surrogate)
-    return result.astype(dtype) if dtype in (DTYPES["s"], DTYPES["h"]) else result
+        return value
+    surrogate = sum((s * o for s, o in zip(slopes[1:], operands[1:], strict=True)), slopes[0] * operands[0])
+    return derived(trace, value, surrogate)
 
 
 def _value_of(array: Any) -> Value:

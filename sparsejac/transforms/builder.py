@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +31,16 @@ class Builder:
     _numbers: dict[int, float] = field(default_factory=dict)
     _masks: dict[bytes, Node] = field(default_factory=dict)
     _marks: dict[int, Mask] = field(default_factory=dict)
+    _arrays: dict[bytes, Node] = field(default_factory=dict)
+
+    def numbers(self, values: npt.NDArray[np.float64]) -> Load:
+        """Constants, made once for equal numbers."""
+        if len(values) == 1:
+            return self.number(float(values[0]), (1,))
+        key = values.tobytes()
+        if key not in self._arrays:
+            self._arrays[key] = self.graph.constant(values)
+        return Load(self._arrays[key], contiguous((len(values),)))
 
     def number(self, value: float, box: Box) -> Load:
         """A literal, read at each point of a box."""
@@ -208,12 +219,16 @@ def copied(program: Program, builder: Builder, inputs: list[Node]) -> dict[int, 
 
 def copy_of(graph: Graph, node: Node, made: dict[int, Node]) -> Node:
     """A node in another graph, on the operands that were made there."""
-    loads = tuple(Load(made[load.node.index], load.address) for load in node.loads)
+    return remade(graph, node, lambda load: Load(made[load.node.index], load.address))
+
+
+def remade(graph: Graph, node: Node, operand: Callable[[Load], Load]) -> Node:
+    """A node once more, on other operands; not an input or a constant."""
+    loads = tuple(map(operand, node.loads))
     if node.primitive is not None:
         return graph.map(node.primitive, node.box, loads)
     if node.routine is not None:
         return graph.call(node.routine, node.size, loads)
     if node.kind == "sum":
         return graph.sum(node.box, loads[0], node.reduced, node.indptr)
-    pieces = (Piece(p.store, Load(made[p.load.node.index], p.load.address), p.site) for p in node.pieces)
-    return graph.join(node.size, tuple(pieces))
+    return graph.join(node.size, tuple(Piece(p.store, operand(p.load), p.site) for p in node.pieces))

@@ -94,16 +94,17 @@ class _Copy:
         self.graph.site = NOWHERE
         return self.graph.input(size, active=False)
 
-    def pushed(self, tangent: Node, seeds: int | None, *, guarded: bool) -> Node:
-        """The tangent of the output for one of x."""
-        tangents = push(self.builder, self.nodes, {self.inputs[0].index: tangent}, seeds, guarded=guarded)
+    def pushed(self, tangent: Node, seeds: int | None, *, guarded: bool, again: bool = False) -> Node:
+        """The tangent of the output for one of x; see `push`."""
+        start = {self.inputs[0].index: tangent}
+        tangents = push(self.builder, self.nodes, start, seeds, guarded=guarded, again=again)
         known = tangents.get(self.output.index)
         return known or self.builder.zeros(self.output.size * (seeds or 1))
 
-    def pulled(self, cotangent: Load, seeds: int | None = None) -> Node:
-        """The cotangent of x for one of the output."""
+    def pulled(self, cotangent: Load, seeds: int | None = None, *, again: bool = False) -> Node:
+        """The cotangent of x for one of the output; see `push`."""
         source = self.argument(self.inputs[0].size * (seeds or 1))
-        found = self.pushed(source, seeds, guarded=False)
+        found = self.pushed(source, seeds, guarded=False, again=again)
         return pull(self.builder, source, found, cotangent)
 
     def finished(
@@ -161,10 +162,21 @@ def pulled(program: Program, seeds: int | None = None) -> Template:
     return copy.finished([back], len(program.input_sizes) + 1, copy.output)
 
 
-def gradient_of(program: Program, *, with_value: bool = False, decided: bool = False) -> Template:
-    """The Program of the gradient of a Program with one number as its result; `decided`: with its decisions."""
+def gradient_of(program: Program, *, with_value: bool = False, decided: bool = False, again: bool = False) -> Template:
+    """The Program of the gradient of a Program with one number as its result.
+
+    Parameters
+    ----------
+    program : Program
+    with_value : bool
+        Whether the result is wanted beside it.
+    decided : bool
+        Whether it keeps the decisions.
+    again : bool
+        Whether it will be differentiated.
+    """
     copy = _Copy(program)
-    back = copy.pulled(copy.builder.number(1.0, (1,)))
+    back = copy.pulled(copy.builder.number(1.0, (1,)), again=again)
     return copy.finished([back], len(program.input_sizes), copy.output if with_value else None, decided=decided)
 
 
@@ -175,14 +187,14 @@ def aux_of(program: Program) -> Template:
 
 
 def weighted_gradient_of(program: Program, weights: int | None = None) -> Template:
-    """The Program of the gradient of the sum of all results, weighted by one more input, the last.
+    """The Program of the gradient of the sum of all results, weighted by one more input, the last; for Hessians.
 
     With `weights`, an input that there is already holds these, and the decisions of the Program are kept.
     """
     copy = _Copy(program)
     size, count = program.output.size, len(program.input_sizes)
     given = copy.argument(size) if weights is None else copy.inputs[weights]
-    back = copy.pulled(Load(given, identity(size)))
+    back = copy.pulled(Load(given, identity(size)), again=True)
     return copy.finished([back], count + (weights is None), decided=weights is not None)
 
 

@@ -13,7 +13,8 @@ def check_differentiable_again(program: Program, call: str) -> None:
     """Refuse rules that hold for first derivatives only.
 
     A library's function has a derivative by a surrogate: an expression with the right first derivative, in which other
-    results of the function stand as constants, though they move with x. A second derivative of it would be wrong.
+    results of the function stand as constants, though they move with x. Its second derivative needs their successors;
+    see `factors`.
 
     Parameters
     ----------
@@ -60,14 +61,15 @@ def check_nodes(
         if node.primitive is not None and node.primitive.name == "derived":
             held = _held(node.loads[1].node, moving, seen)
             if held is not None:
-                raise _refusal(call, held, sites[node.index])
+                assert held.routine is not None
+                raise refusal(f"{call}: ", held.routine.name, sites[node.index])
 
 
 def _moving(nodes: Sequence[Node], inputs: Sequence[Node]) -> set[int]:
     """The nodes that depend on inputs in any way, differentiably or not."""
     moving = {node.index for node in inputs}
     for node in nodes:
-        if any(load.node.index in moving for load in node.operands()):
+        if node.active or any(load.node.index in moving for load in node.operands()):
             moving.add(node.index)
     return moving
 
@@ -81,18 +83,20 @@ def _held(surrogate: Node, moving: set[int], seen: set[int]) -> Node | None:
             continue
         seen.add(node.index)
         name = "" if node.primitive is None else node.primitive.name
-        if name == "stop" or (node.routine is not None and node.routine.rule is None):
+        if name == "stop":
+            continue
+        if node.routine is not None and node.routine.rule is None and node.routine.successor is None:
             return node
         # What was called for a value that has a surrogate is held, but moves as the surrogate does.
         stack += [load.node for load in (node.loads[1:] if name == "derived" else node.operands())]
     return None
 
 
-def _refusal(call: str, held: Node, site: Site) -> UntraceableError:
-    name = held.routine.name if held.routine is not None else "a rule with stop_gradient"
+def refusal(call: str, name: str, site: Site) -> UntraceableError:
+    """What to raise for a function that has no second derivative; `call` comes first in the message."""
     line = line_of(site)
     return UntraceableError(
-        f"{call}: sparsejac cannot differentiate {name} twice: its rule is one of first derivatives\n  "
-        f"{'<unknown place>' if line is None else line}\n  Cure: write it with NumPy's elementwise functions, sums and "
-        "products; or take differences of its first derivatives, which are exact."
+        f"{call}sparsejac cannot differentiate {name} twice: its rule is one of first derivatives\n  "
+        f"{'<unknown place>' if line is None else line}\n  Cure: write it with functions that have second derivatives "
+        "(docs/hessians.md); or take differences of its first derivatives, which are exact."
     )

@@ -7,7 +7,7 @@ stands. A partial derivative that is infinite or NaN must not meet a zero of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from sparsejac.primitives import Primitive
 from sparsejac.primitives.passing import PASSING
 from sparsejac.program import Load, Node, Piece
 from sparsejac.transforms.builder import Box, Builder, read, seeded, spread
+from sparsejac.transforms.factors import MovingFactors
 from sparsejac.transforms.rules import multiplicities, partial
 
 _PASSES = frozenset(PASSING.values())
@@ -40,14 +41,20 @@ class _Term:
 
 
 def push(
-    builder: Builder, nodes: Iterable[Node], tangents: dict[int, Node], seeds: int | None, *, guarded: bool
+    builder: Builder,
+    nodes: Sequence[Node],
+    tangents: dict[int, Node],
+    seeds: int | None,
+    *,
+    guarded: bool,
+    again: bool = False,
 ) -> dict[int, Node]:
     """Tangents of all nodes that have one.
 
     Parameters
     ----------
     builder : Builder
-    nodes : iterable of Node
+    nodes : sequence of Node
         Of the builder's graph, operands first.
     tangents : dict
         Those of inputs, by index. Each number has `seeds` tangents, side by side.
@@ -55,8 +62,11 @@ def push(
         None for one tangent.
     guarded : bool
         Whether zeros of structure are masked; the transposed linear part needs no masks.
+    again : bool
+        Whether the tangents will be differentiated, so that their factors have to move with x; see `MovingFactors`.
     """
-    pushing = _Pushing(builder, seeds, guarded, {index: _Tangent(node, None) for index, node in tangents.items()})
+    known = {index: _Tangent(node, None) for index, node in tangents.items()}
+    pushing = _Pushing(builder, seeds, known, guarded=guarded, again=again)
     sites = builder.graph.sites
     for node in nodes:
         builder.graph.site = sites[node.index]
@@ -66,11 +76,15 @@ def push(
 
 
 class _Pushing:
-    def __init__(self, builder: Builder, seeds: int | None, guarded: bool, known: dict[int, _Tangent]) -> None:
+    def __init__(
+        self, builder: Builder, seeds: int | None, known: dict[int, _Tangent], *, guarded: bool, again: bool
+    ) -> None:
         self.builder = builder
         self.seeds = seeds
-        self.guarded = guarded
         self.known = known
+        self.guarded = guarded
+        self.again = again
+        self.moving: Callable[[Load], Load] = MovingFactors(builder) if again else _as_it_is
 
     def node(self, node: Node) -> None:
         """Find the tangent of a node, if it has one."""
@@ -92,7 +106,9 @@ class _Pushing:
             return None
         known = {k: node.loads[k] for k in rule.differentiable if node.loads[k].node.index in self.known}
         tangents = {k: self._read(load).value for k, load in known.items()}
-        found = rule.push(self.builder, node, tangents, self.seeds, guarded=self.guarded) if tangents else None
+        if not tangents:
+            return None
+        found = rule.push(self.builder, node, tangents, self.seeds, guarded=self.guarded, again=self.again)
         return None if found is None else _Tangent(found, None)
 
     def _wide(self, box: Box) -> Box:
@@ -142,7 +158,7 @@ class _Pushing:
             return self._passed_again(node, tangent)
         if primitive.name in PASSING:
             return tangent if count > 1 else self._passed(node, k, tangent, guarded=guarded)
-        factor = partial(self.builder, box, primitive, k, Load(node, contiguous(box)), *node.loads)
+        factor = partial(self.builder, box, primitive, k, *map(self.moving, (Load(node, contiguous(box)), *node.loads)))
         if self.builder.literal(factor) == 0.0:
             return None
         value = self.builder.times(wide, tangent.value, spread(factor, self.seeds))
@@ -244,6 +260,10 @@ class _Pushing:
             for piece, term in terms
         ]
         return self.builder.graph.join(node.size, tuple(guards))
+
+
+def _as_it_is(load: Load) -> Load:
+    return load
 
 
 def _exchange(primitive: Primitive, node: Node) -> tuple[int, ...] | None:

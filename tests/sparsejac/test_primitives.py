@@ -49,7 +49,7 @@ ELEMENTARY = 16  # the weight from which on code may differ from NumPy by some u
 # NumPy itself gives either zero for a tie of zeros, by the length of the array.
 EITHER_ZERO = {"maximum", "minimum", "fmax", "fmin"}
 
-DETACHED = {"stop", "derived", "single", "half"}
+DETACHED = {"stop", "hold", "derived", "single", "half"}
 """Primitives whose declared derivative is on purpose not that of their value: rules put it in place by `derived`."""
 
 every_primitive = pytest.mark.parametrize("name", NAMES)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from scipy.sparse.linalg import LinearOperator, cg, gmres, lsmr
 import sparsejac
 from cases import Case, oracle, tolerance
 from catalogue import CASES
-from oracles import complex_step
+from oracles import complex_step, differences
 from sparsejac import (
     gauss_newton_operator,
     gradient,
@@ -402,11 +403,11 @@ def test_bad_functions_and_points(name: str) -> None:
 
 def test_second_derivatives_of_rules_are_refused() -> None:
     def f(x: Array) -> Any:
-        return np.sum(np.linalg.solve(np.diag(x), np.ones(4)))
+        return np.sum(scipy.special.elliprf(x * x, 1.0, 2.0))
 
-    np.testing.assert_allclose(gradient(f, X), -1.0 / X**2)
+    np.testing.assert_allclose(gradient(f, X), differences(lambda z: np.atleast_1d(f(z)), X).jacobian[0], rtol=1e-7)
     for call in (lambda: hvp(f, X, X), lambda: hessian(f, X), lambda: hessian_operator(f, X)):
-        with pytest.raises(sparsejac.UntraceableError, match=r"cannot differentiate .*solve.* twice"):
+        with pytest.raises(sparsejac.UntraceableError, match=r"cannot differentiate .*elliprf.* twice"):
             call()
 
 

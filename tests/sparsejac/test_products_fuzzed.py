@@ -87,7 +87,7 @@ def test_hessians_are_symmetric_of_themselves(number: int) -> None:
         check_differentiable_again(traced.program, "hessian")
     except UntraceableError:
         pytest.skip("a rule of first derivatives")
-    template = gradient_of(in_pieces(traced.program))
+    template = gradient_of(in_pieces(traced.program), again=True)
     constants = template.constants(traced.constants)
     engine = engine_for(template.program, {"strategy": "identity", "backend": "numpy"}, constants)
     matrix = engine.pattern.to_scipy().astype(np.float64)

@@ -18,7 +18,7 @@ from sparsejac.primitives import PRIMITIVES
 from sparsejac.second_partials import second_partials
 
 Array = NDArray[np.float64]
-DETACHED = {"stop", "derived", "single", "half"}
+DETACHED = {"stop", "hold", "derived", "single", "half"}
 NAMES = [name for name, p in PRIMITIVES.items() if any(p.partials) and name not in DETACHED]
 
 

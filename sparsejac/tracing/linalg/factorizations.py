@@ -14,7 +14,7 @@ from sparsejac.tracing.linalg.operators import (
     adjoint,
     check_size,
     hermitian,
-    inverse_or_nan,
+    inverse,
     is_complex,
     operand,
     result,
@@ -35,7 +35,7 @@ def _cholesky(trace: Trace, a: Any, /, *, upper: bool = False) -> Any:
     a = operand(trace, a)
     lower = not plain(upper)
     factor = partial(np.linalg.cholesky, upper=not lower)
-    found = result(trace, "np.linalg.cholesky", factor, a, key=(lower,))
+    found = result(trace, "np.linalg.cholesky", factor, a, key=(lower,), again=partial(_cholesky, upper=not lower))
     return cholesky_derived(trace, "np.linalg.cholesky", found, a, lower)
 
 
@@ -52,7 +52,7 @@ def cholesky_derived(trace: Trace, name: str, found: Any, a: Any, lower: bool) -
 
 def triangular_inverse(trace: Trace, a: Any, lower: bool) -> Any:
     """The inverse of triangular matrices as a factor of derivatives, known to be zero on the other side."""
-    return triangle(result(trace, "inverse", inverse_or_nan, a), lower)
+    return triangle(inverse(trace, a), lower)
 
 
 @traces(np.linalg.qr, convention="in the signs of LAPACK; NaN where the triangular factor is singular")
@@ -60,12 +60,17 @@ def _qr(trace: Trace, a: Any, mode: str = "reduced") -> Any:
     a = operand(trace, a)
     if mode not in ("reduced", "complete", "r"):
         raise trace.refusal(f"np.linalg.qr with mode={mode!r}", "there is no rule for it", "use mode='reduced'")
-    orthogonal, upper = results(trace, "np.linalg.qr", _reduced_qr, a)
+    orthogonal, upper = results(trace, "np.linalg.qr", _reduced_qr, a, again=_again)
     rows, columns = a.shape[-2:]
     if mode == "complete" and rows > columns:
         raise complete_refused(trace, "np.linalg.qr with mode='complete' of a tall matrix", "mode='reduced'")
     q, r = qr_derived(trace, "np.linalg.qr", orthogonal, upper, a)
     return r if mode == "r" else _QR(q, r)
+
+
+def _again(trace: Trace, a: Any) -> tuple[Any, Any]:
+    q, r = _qr(trace, a)
+    return q, r
 
 
 def complete_refused(trace: Trace, what: str, cure: str) -> Exception:

@@ -7,6 +7,7 @@ change of the data. This operator is inverted as a whole, a matrix of n*m rows a
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from sparsejac.tracing.linalg.operators import (
     Array,
     adjoint,
     check_size,
-    inverse_or_nan,
+    inverse_of,
     is_complex,
     operand,
     result,
@@ -32,21 +33,21 @@ def _implicit(trace: Trace, found: Any, operator: Any, residual: Any) -> Any:
     return derived(trace, found, change if is_complex(found) or not is_complex(change) else np.real(change))
 
 
-def _both_sides(left: Array, right: Array) -> Array:
-    """The inverse of ``X -> left @ X + X @ right``."""
-    return inverse_or_nan(np.kron(left, np.eye(len(right))) + np.kron(np.eye(len(left)), right.T))
+def _both_sides(left: Any, right: Any) -> Any:
+    """The matrix of ``X -> left @ X + X @ right``."""
+    return np.kron(left, np.eye(len(right))) + np.kron(np.eye(len(left)), right.T)
 
 
-def _around(left: Array, right: Array) -> Array:
-    """The inverse of ``X -> X - left @ X @ right``."""
-    return inverse_or_nan(np.eye(len(left) * len(right)) - np.kron(left, right.T))
+def _around(left: Any, right: Any) -> Any:
+    """The matrix of ``X -> X - left @ X @ right``."""
+    return np.eye(len(left) * len(right)) - np.kron(left, right.T)
 
 
 def _solved(
-    trace: Trace, name: str, call: Callable[..., Array], operands: list[Any], key: tuple[object, ...] = ()
+    trace: Trace, name: str, call: Callable[..., Array], operands: list[Any], again: Any, key: tuple[object, ...] = ()
 ) -> Any:
     """The solution without its derivative, after a look at its size."""
-    found = result(trace, f"scipy.linalg.{name}", call, *operands, key=key)
+    found = result(trace, f"scipy.linalg.{name}", call, *operands, key=key, again=again)
     check_size(trace, f"scipy.linalg.{name}", found.size, found.size)
     return found
 
@@ -54,16 +55,18 @@ def _solved(
 @follows("scipy.linalg", "solve_sylvester")
 def _solve_sylvester(trace: Trace, a: Any, b: Any, q: Any) -> Any:
     a, b, q = (operand(trace, m) for m in (a, b, q))
-    found = _solved(trace, "solve_sylvester", lambda *m: scipy_linalg.solve_sylvester(*m), [a, b, q])
-    operator = result(trace, "inverse of a @ X + X @ b", _both_sides, a, b)
+    call = lambda *m: scipy_linalg.solve_sylvester(*m)  # noqa: E731
+    found = _solved(trace, "solve_sylvester", call, [a, b, q], _solve_sylvester)
+    operator = inverse_of(trace, "inverse of a @ X + X @ b", _both_sides, a, b)
     return _implicit(trace, found, operator, q - a @ found - found @ b)
 
 
 @follows("scipy.linalg", "solve_continuous_lyapunov", "solve_lyapunov")
 def _solve_continuous_lyapunov(trace: Trace, a: Any, q: Any) -> Any:
     a, q = operand(trace, a), operand(trace, q)
-    found = _solved(trace, "solve_continuous_lyapunov", lambda *m: scipy_linalg.solve_continuous_lyapunov(*m), [a, q])
-    operator = result(trace, "inverse of a @ X + X @ a.H", lambda m: _both_sides(m, adjoint(m)), a)
+    call = lambda *m: scipy_linalg.solve_continuous_lyapunov(*m)  # noqa: E731
+    found = _solved(trace, "solve_continuous_lyapunov", call, [a, q], _solve_continuous_lyapunov)
+    operator = inverse_of(trace, "inverse of a @ X + X @ a.H", lambda m: _both_sides(m, adjoint(m)), a)
     return _implicit(trace, found, operator, q - a @ found - found @ adjoint(a))
 
 
@@ -74,12 +77,15 @@ def _solve_discrete_lyapunov(trace: Trace, a: Any, q: Any, method: Any = None) -
     def call(*matrices: Array) -> Any:
         return scipy_linalg.solve_discrete_lyapunov(*matrices, method=method)
 
-    found = _solved(trace, "solve_discrete_lyapunov", call, [a, q], key=(method,))
-    operator = result(trace, "inverse of X - a @ X @ a.H", lambda m: _around(m, adjoint(m)), a)
+    again = partial(_solve_discrete_lyapunov, method=method)
+    found = _solved(trace, "solve_discrete_lyapunov", call, [a, q], again, key=(method,))
+    operator = inverse_of(trace, "inverse of X - a @ X @ a.H", lambda m: _around(m, adjoint(m)), a)
     return _implicit(trace, found, operator, a @ found @ adjoint(a) + q)
 
 
-def _riccati(trace: Trace, name: str, matrices: tuple[Any, ...], e: Any, s: Any, balanced: Any) -> tuple[Any, ...]:
+def _riccati(
+    trace: Trace, name: str, follow: Callable[..., Any], matrices: tuple[Any, ...], e: Any, s: Any, balanced: Any
+) -> tuple[Any, ...]:
     """The matrices a, b, q and r of an equation, and the solution without its derivative."""
     if e is not None or s is not None:
         raise trace.refusal(
@@ -90,21 +96,22 @@ def _riccati(trace: Trace, name: str, matrices: tuple[Any, ...], e: Any, s: Any,
     def call(*matrices: Array) -> Any:
         return getattr(scipy_linalg, name)(*matrices, balanced=balanced)
 
-    return (*given, _solved(trace, name, call, given, key=(bool(balanced),)))
+    again = partial(follow, balanced=balanced)
+    return (*given, _solved(trace, name, call, given, again, key=(bool(balanced),)))
 
 
 @follows("scipy.linalg", "solve_continuous_are")
 def _solve_continuous_are(
     trace: Trace, a: Any, b: Any, q: Any, r: Any, e: Any = None, s: Any = None, balanced: Any = True
 ) -> Any:
-    a, b, q, r, found = _riccati(trace, "solve_continuous_are", (a, b, q, r), e, s, balanced)
+    a, b, q, r, found = _riccati(trace, "solve_continuous_are", _solve_continuous_are, (a, b, q, r), e, s, balanced)
     residual = adjoint(a) @ found + found @ a - found @ b @ np.linalg.solve(r, adjoint(b) @ found) + q
 
-    def closed(a: Array, b: Array, r: Array, x: Array) -> Array:
+    def closed(a: Any, b: Any, r: Any, x: Any) -> Any:
         loop = a - b @ np.linalg.solve(r, adjoint(b) @ x)
         return -_both_sides(adjoint(loop), loop)
 
-    operator = result(trace, "inverse of the closed loop in continuous time", closed, a, b, r, found)
+    operator = inverse_of(trace, "inverse of the closed loop in continuous time", closed, a, b, r, found)
     return _implicit(trace, found, operator, residual)
 
 
@@ -112,14 +119,14 @@ def _solve_continuous_are(
 def _solve_discrete_are(
     trace: Trace, a: Any, b: Any, q: Any, r: Any, e: Any = None, s: Any = None, balanced: Any = True
 ) -> Any:
-    a, b, q, r, found = _riccati(trace, "solve_discrete_are", (a, b, q, r), e, s, balanced)
+    a, b, q, r, found = _riccati(trace, "solve_discrete_are", _solve_discrete_are, (a, b, q, r), e, s, balanced)
     inner = adjoint(b) @ found @ a
     weight = r + adjoint(b) @ found @ b
     residual = adjoint(a) @ found @ a - adjoint(a) @ found @ b @ np.linalg.solve(weight, inner) + q
 
-    def closed(a: Array, b: Array, r: Array, x: Array) -> Array:
+    def closed(a: Any, b: Any, r: Any, x: Any) -> Any:
         loop = a - b @ np.linalg.solve(r + adjoint(b) @ x @ b, adjoint(b) @ x @ a)
         return _around(adjoint(loop), loop)
 
-    operator = result(trace, "inverse of the closed loop in discrete time", closed, a, b, r, found)
+    operator = inverse_of(trace, "inverse of the closed loop in discrete time", closed, a, b, r, found)
     return _implicit(trace, found, operator, residual)

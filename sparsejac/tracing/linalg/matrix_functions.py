@@ -19,6 +19,7 @@ from sparsejac.tracing.linalg.operators import (
     Array,
     check_size,
     decided,
+    inverse_of,
     inverse_or_nan,
     is_complex,
     operand,
@@ -47,8 +48,26 @@ def _square(trace: Trace, name: str, a: Any, stacked: bool = False) -> Any:
 @follows("scipy.linalg", "expm")
 def _expm(trace: Trace, A: Any) -> Any:
     a = _square(trace, "scipy.linalg.expm", A, stacked=True)
-    found = result(trace, "scipy.linalg.expm", lambda m: scipy_linalg.expm(m), a)
-    return derived(trace, found, _applied(result(trace, "derivative of expm", exponential_slopes, a), a))
+    found = result(trace, "scipy.linalg.expm", lambda m: scipy_linalg.expm(m), a, again=_expm)
+    return derived(trace, found, _applied(_slopes(trace, a), a))
+
+
+def _slopes(trace: Trace, a: Any) -> Any:
+    """The derivative of the exponential as a factor."""
+    return result(trace, "derivative of expm", exponential_slopes, a, again=_moving_slopes)
+
+
+def _moving_slopes(trace: Trace, a: Any) -> Any:
+    """The same with its derivative."""
+    size = a.shape[-1]
+    check_size(trace, "the second derivative of scipy.linalg.expm", *a.shape[:-2], 16 * size**6)
+    units = np.broadcast_to(np.eye(size**2).reshape(size**2, size, size), (*a.shape[:-2], size**2, size, size))
+    beside = np.broadcast_to(a[..., None, :, :], units.shape)
+    blocks = np.concatenate(
+        [np.concatenate([beside, units], axis=-1), np.concatenate([0.0 * units, beside], axis=-1)], axis=-2
+    )
+    found = _expm(trace, blocks)[..., :size, size:].reshape(*a.shape[:-2], size**2, size**2)
+    return derived(trace, _slopes(trace, a), np.swapaxes(found, -1, -2))
 
 
 def exponential_slopes(a: Array) -> Array:
@@ -72,23 +91,28 @@ def _check_options(trace: Trace, name: str, options: tuple[Any, ...], further: d
         raise trace.refusal(f"{name} with disp= or blocksize=", "there is no rule for it", "leave the options out")
 
 
-def _real_or_complex(trace: Trace, name: str, function: Callable[[Array], Array], a: Any) -> Any:
-    """What a function gives that may be complex for a real matrix: which, is a decision."""
+def _real_or_complex(
+    trace: Trace, name: str, function: Callable[[Array], Array], slopes: Callable[[Trace, Any], Any], a: Any
+) -> Any:
+    """A function that may be complex for a real matrix: which, is a decision. `slopes`: of its result."""
     turns = bool(decided(trace, result(trace, f"{name} is complex", lambda m: np.iscomplexobj(function(m)), a)))
 
     def call(m: Array) -> Array:
         found = np.asarray(function(m))
         return found.astype(np.complex128) if turns else found.real
 
-    return result(trace, name, call, a, key=(turns,))
+    def derive(trace: Trace, a: Any) -> Any:
+        found = result(trace, name, call, a, key=(turns,), again=derive)
+        return derived(trace, found, _like(found, _applied(slopes(trace, found), a)))
+
+    return derive(trace, a)
 
 
 @follows("scipy.linalg", "sqrtm", convention="NaN where two eigenvalues of the root add up to zero")
 def _sqrtm(trace: Trace, A: Any, *options: Any, **further: Any) -> Any:
     _check_options(trace, "scipy.linalg.sqrtm", options, further)
     a = _square(trace, "scipy.linalg.sqrtm", A)
-    found = _real_or_complex(trace, "scipy.linalg.sqrtm", _square_root, a)
-    return derived(trace, found, _like(found, _applied(result(trace, "derivative of sqrtm", _root_slopes, found), a)))
+    return _real_or_complex(trace, "scipy.linalg.sqrtm", _square_root, _root_slopes, a)
 
 
 def _square_root(a: Array) -> Any:
@@ -100,19 +124,29 @@ def _like(found: Any, surrogate: Any) -> Any:
     return surrogate if is_complex(found) or not is_complex(surrogate) else np.real(surrogate)
 
 
-def _root_slopes(root: Array) -> Array:
+def _root_slopes(trace: Trace, root: Any) -> Any:
     """From ``root @ change + change @ root``."""
     unit = np.eye(root.shape[-1])
-    return inverse_or_nan(np.kron(root, unit) + np.kron(unit, root.T))
+    return inverse_of(trace, "derivative of sqrtm", lambda m: np.kron(m, unit) + np.kron(unit, m.T), root)
 
 
 @follows("scipy.linalg", "logm", convention="NaN where the exponential has no inverse function")
 def _logm(trace: Trace, A: Any, *options: Any, **further: Any) -> Any:
     _check_options(trace, "scipy.linalg.logm", options, further)
     a = _square(trace, "scipy.linalg.logm", A)
-    found = _real_or_complex(trace, "scipy.linalg.logm", lambda m: scipy_linalg.logm(m), a)
-    slopes = result(trace, "derivative of logm", lambda m: inverse_or_nan(exponential_slopes(m)), found)
-    return derived(trace, found, _like(found, _applied(slopes, a)))
+    return _real_or_complex(trace, "scipy.linalg.logm", lambda m: scipy_linalg.logm(m), _logarithm_slopes, a)
+
+
+def _logarithm_slopes(trace: Trace, found: Any) -> Any:
+    """The inverse of the derivative of the exponential there."""
+    name = "derivative of logm"
+
+    def again(trace: Trace, found: Any) -> Any:
+        slopes = _logarithm_slopes(trace, found)
+        check_size(trace, name, *slopes.shape, slopes.shape[-1])
+        return derived(trace, slopes, -slopes @ (_moving_slopes(trace, found) @ slopes))
+
+    return result(trace, name, lambda m: inverse_or_nan(exponential_slopes(m)), found, again=again)
 
 
 def _by_exponentials(name: str, combine: Callable[[Callable[..., Any], Any], Any]) -> None:
@@ -121,7 +155,8 @@ def _by_exponentials(name: str, combine: Callable[[Callable[..., Any], Any], Any
     @follows("scipy.linalg", name)
     def follow(trace: Trace, A: Any) -> Any:
         a = _square(trace, f"scipy.linalg.{name}", A)
-        found = result(trace, f"scipy.linalg.{name}", lambda m: getattr(scipy_linalg, name)(m), a)
+        call = lambda m: getattr(scipy_linalg, name)(m)  # noqa: E731
+        found = result(trace, f"scipy.linalg.{name}", call, a, again=follow)
 
         def exponential(matrix: Any) -> Any:
             return _expm(trace, matrix)

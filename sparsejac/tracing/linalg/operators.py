@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kernels.lazy import Lazy
 from sparsejac.tracing.base import all_plain, plain
-from sparsejac.tracing.calls import called, stopped
+from sparsejac.tracing.calls import called, derived, kept_fixed
 from sparsejac.tracing.conversion import as_array, as_value
 from sparsejac.tracing.trace import Trace
 
@@ -40,28 +40,53 @@ def operand(trace: Trace, a: Any, name: str = "linear algebra") -> Any:
     return traced * 1.0 if traced.kind in "bi" else traced
 
 
+Again = Callable[..., Any]
+"""Gets the trace and operands; returns what a function gives as expressions that have derivatives; see `called`."""
+
+
 def results(
-    trace: Trace, name: str, function: Callable[..., Any], *operands: Any, key: tuple[object, ...] = ()
+    trace: Trace,
+    name: str,
+    function: Callable[..., Any],
+    *operands: Any,
+    key: tuple[object, ...] = (),
+    again: Again | None = None,
 ) -> tuple[Any, ...]:
     """What a function gives, without a derivative: ordinary arrays where no operand depends on x.
 
     The zeros of such constants sharpen the pattern. See `called` for the arguments.
     """
     if not all_plain(operands):
-        return called(trace, name, function, *operands, key=key)
+        return called(trace, name, function, *operands, key=key, again=again, examples=True)
     with np.errstate(all="ignore"):
         found = function(*operands)
     return tuple(map(np.asarray, found if isinstance(found, tuple) else (found,)))
 
 
-def result(trace: Trace, name: str, function: Callable[..., Any], *operands: Any, key: tuple[object, ...] = ()) -> Any:
+def result(
+    trace: Trace,
+    name: str,
+    function: Callable[..., Any],
+    *operands: Any,
+    key: tuple[object, ...] = (),
+    again: Again | None = None,
+) -> Any:
     """The one array that a function gives, without a derivative; see `results`."""
-    return results(trace, name, function, *operands, key=key)[0]
+    return results(trace, name, function, *operands, key=key, again=again)[0]
+
+
+def step(trace: Trace, name: str, function: Callable[..., Any], *operands: Any, key: tuple[object, ...] = ()) -> Any:
+    """The same of a function whose derivative is zero wherever it exists."""
+
+    def again(trace: Trace, *operands: Any) -> Any:
+        return step(trace, name, function, *operands, key=key)
+
+    return result(trace, name, function, *operands, key=key, again=again)
 
 
 def held(trace: Trace, a: Any) -> Any:
-    """An array without its derivative."""
-    return a if all_plain(a) else stopped(trace, a)
+    """An array that is fixed in a surrogate."""
+    return a if all_plain(a) else kept_fixed(trace, a)
 
 
 def decided(trace: Trace, number: Any) -> Array:
@@ -113,7 +138,21 @@ def hermitian(a: Any, lower: bool) -> Any:
 
 def inverse(trace: Trace, a: Any) -> Any:
     """The inverse as a factor of derivatives: NaN where there is none."""
-    return result(trace, "inverse", inverse_or_nan, a)
+    return inverse_of(trace, "inverse", lambda m: m, a)
+
+
+def inverse_of(trace: Trace, name: str, build: Callable[..., Any], *operands: Any) -> Any:
+    """The inverse of a matrix that is built of others, as a factor of derivatives: NaN where there is none."""
+
+    def call(*arrays: Array) -> Array:
+        return inverse_or_nan(build(*arrays))
+
+    def again(trace: Trace, *operands: Any) -> Any:
+        found = inverse_of(trace, name, build, *operands)
+        check_size(trace, name, *found.shape, found.shape[-1])
+        return derived(trace, found, -found @ (build(*operands) @ found))
+
+    return result(trace, name, call, *operands, again=again)
 
 
 def inverse_or_nan(a: Array) -> Array:

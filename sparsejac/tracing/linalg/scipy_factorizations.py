@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from sparsejac.tracing.linalg.factorizations import (
     lu_derived,
     qr_derived,
 )
-from sparsejac.tracing.linalg.operators import Array, decided, operand, result, results, scipy_linalg, triangle
+from sparsejac.tracing.linalg.operators import Array, decided, operand, result, results, scipy_linalg, step, triangle
 from sparsejac.tracing.registry import follows
 from sparsejac.tracing.trace import Trace
 
@@ -43,13 +44,30 @@ def _order(pivots: Any, rows: int) -> Places:
 @follows("scipy.linalg", "lu_factor", convention=PIVOTS)
 def _lu_factor(trace: Trace, a: Any, overwrite_a: Any = False, check_finite: Any = True) -> tuple[Any, Any]:
     a = _one_matrix(trace, "scipy.linalg.lu_factor", a)
-    packed, exchanges = results(trace, "scipy.linalg.lu_factor", lambda m: tuple(scipy_linalg.lu_factor(m)), a)
-    rows, columns = a.shape
+    packed, exchanges = _held_lu_factor(trace, a)
     pivots = decided(trace, exchanges).astype(np.int32)
+    return _packed_derived(trace, packed, a[_order(pivots, a.shape[0])]), pivots
+
+
+def _held_lu_factor(trace: Trace, a: Any) -> tuple[Any, ...]:
+    def again(trace: Trace, a: Any) -> tuple[Any, Any]:
+        packed, exchanges = _held_lu_factor(trace, a)
+        count = len(a)
+        call = lambda pivots: np.eye(count)[_order(pivots.astype(int), count)]  # noqa: E731
+        rows = step(trace, "exchanged rows", call, exchanges, key=(count,))
+        return _packed_derived(trace, packed, rows @ a), exchanges
+
+    call = lambda m: tuple(scipy_linalg.lu_factor(m))  # noqa: E731
+    return results(trace, "scipy.linalg.lu_factor", call, a, again=again)
+
+
+def _packed_derived(trace: Trace, packed: Any, permuted: Any) -> Any:
+    """Both factors in one matrix, with their derivatives."""
+    rows, columns = permuted.shape
     lower, upper = (np.tril(packed, -1) + np.eye(rows, columns))[:, :rows], np.triu(packed)[:columns]
-    below, above = lu_derived(trace, "scipy.linalg.lu_factor", lower, upper, a[_order(pivots, rows)])
+    below, above = lu_derived(trace, "scipy.linalg.lu_factor", lower, upper, permuted)
     surrogate = _padded(np.tril(below, -1), rows, columns) + _padded(above, rows, columns)
-    return derived(trace, packed, surrogate), pivots
+    return derived(trace, packed, surrogate)
 
 
 def _padded(a: Any, rows: int, columns: int) -> Any:
@@ -87,7 +105,7 @@ def _lu(
     p_indices: Any = False,
 ) -> tuple[Any, ...]:  # fmt: skip
     a = _one_matrix(trace, "scipy.linalg.lu", a)
-    found = results(trace, "scipy.linalg.lu", lambda m: tuple(scipy_linalg.lu(m, p_indices=True)), a)
+    found = _held_lu(trace, a)
     order = decided(trace, found[0]).astype(np.intp)
     lower, upper = lu_derived(trace, "scipy.linalg.lu", found[1], found[2], a[np.argsort(order)])
     if plain(permute_l):
@@ -95,12 +113,25 @@ def _lu(
     return (order if plain(p_indices) else np.eye(len(order))[order]), lower, upper
 
 
+def _held_lu(trace: Trace, a: Any) -> tuple[Any, ...]:
+    """The order of the rows and the factors, without their derivatives."""
+
+    def again(trace: Trace, a: Any) -> tuple[Any, ...]:
+        order, lower, upper = _held_lu(trace, a)
+        rows = step(trace, "rows in order", lambda order: np.eye(len(order))[np.argsort(order)], order)
+        return order, *lu_derived(trace, "scipy.linalg.lu", lower, upper, rows @ a)
+
+    call = lambda m: tuple(scipy_linalg.lu(m, p_indices=True))  # noqa: E731
+    return results(trace, "scipy.linalg.lu", call, a, again=again)
+
+
 @follows("scipy.linalg", "cholesky", convention=ONE_TRIANGLE)
 def _cholesky(
     trace: Trace, a: Any, lower: Any = False, overwrite_a: Any = False, check_finite: Any = True
 ) -> Any:  # fmt: skip
     a, below = operand(trace, a), bool(plain(lower))
-    found = result(trace, "scipy.linalg.cholesky", lambda m: scipy_linalg.cholesky(m, below), a, key=(below,))
+    call, again = (lambda m: scipy_linalg.cholesky(m, below)), partial(_cholesky, lower=below)
+    found = result(trace, "scipy.linalg.cholesky", call, a, key=(below,), again=again)
     return cholesky_derived(trace, "scipy.linalg.cholesky", found, a, below)
 
 
@@ -109,7 +140,8 @@ def _cho_factor(
     trace: Trace, a: Any, lower: Any = False, overwrite_a: Any = False, check_finite: Any = True
 ) -> tuple[Any, bool]:
     a, below = operand(trace, a), bool(plain(lower))
-    found = result(trace, "scipy.linalg.cho_factor", lambda m: scipy_linalg.cho_factor(m, below)[0], a, key=(below,))
+    call, again = (lambda m: scipy_linalg.cho_factor(m, below)[0]), (lambda trace, a: _cho_factor(trace, a, below)[0])
+    found = result(trace, "scipy.linalg.cho_factor", call, a, key=(below,), again=again)
     factor = cholesky_derived(trace, "scipy.linalg.cho_factor", triangle(found, below), a, below)
     return derived(trace, found, triangle(factor, below) + triangle(a, not below, strict=True)), below
 
@@ -170,7 +202,13 @@ def _qr(
     def call(m: Array) -> tuple[Array, ...]:
         return tuple(scipy_linalg.qr(m, mode="economic", pivoting=chosen))
 
-    orthogonal, upper, *order = results(trace, "scipy.linalg.qr", call, a, key=(chosen,))
+    def again(trace: Trace, a: Any) -> tuple[Any, ...]:
+        orthogonal, upper, *order = results(trace, "scipy.linalg.qr", call, a, key=(chosen,), again=again)
+        for places in order:
+            a = a @ step(trace, "columns in order", lambda places: np.eye(len(places))[:, places.astype(int)], places)
+        return *qr_derived(trace, "scipy.linalg.qr", orthogonal, upper, a), *order
+
+    orthogonal, upper, *order = results(trace, "scipy.linalg.qr", call, a, key=(chosen,), again=again)
     pivots = [decided(trace, order[0]).astype(np.int32)] if chosen else []
     q, r = qr_derived(trace, "scipy.linalg.qr", orthogonal, upper, a[:, pivots[0]] if chosen else a)
     if mode == "r":

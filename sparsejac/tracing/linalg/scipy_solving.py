@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from kernels.records import dataclass
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import derived
 from sparsejac.tracing.linalg import solving
@@ -61,7 +63,8 @@ def _solve(
     options = {"lower": bool(plain(lower)), "assume_a": assume_a, "transposed": bool(plain(transposed))}
     options = {name: option for name, option in options.items() if option not in (None, False)}
     key = tuple(sorted(options.items()))
-    found = result(trace, "scipy.linalg.solve", _call("solve", **options), a, b, key=key)
+    again = partial(_solve, **options)
+    found = result(trace, "scipy.linalg.solve", _call("solve", **options), a, b, key=key, again=again)
     matrix = _read(trace, a, assume_a, bool(plain(lower)))
     if plain(transposed):
         matrix = transpose(matrix)
@@ -77,7 +80,8 @@ def _solve_triangular(
     way = {"N": 0, "T": 1, "C": 2}.get(plain(trans), plain(trans))
     below, unit = bool(plain(lower)), bool(plain(unit_diagonal))
     call = _call("solve_triangular", trans=way, lower=below, unit_diagonal=unit)
-    found = result(trace, "scipy.linalg.solve_triangular", call, a, b, key=(way, below, unit))
+    again = partial(_solve_triangular, trans=way, lower=below, unit_diagonal=unit)
+    found = result(trace, "scipy.linalg.solve_triangular", call, a, b, key=(way, below, unit), again=again)
     matrix = triangle(a, below, strict=unit) + (np.eye(a.shape[-1]) if unit else 0.0)
     matrix = (matrix, transpose(matrix), adjoint(matrix))[way]
     operator = triangular_inverse(trace, matrix, below == (way == 0))
@@ -92,9 +96,11 @@ def _solve_banded(
     low, up = (int(plain(width)) for width in l_and_u)
     diagonals, right = operand(trace, ab), operand(trace, b)
     call = lambda m, r: scipy_linalg.solve_banded((low, up), m, r)  # noqa: E731
-    found = result(trace, "scipy.linalg.solve_banded", call, diagonals, right, key=(low, up))
+    again = lambda trace, m, r: _solve_banded(trace, (low, up), m, r)  # noqa: E731
+    found = result(trace, "scipy.linalg.solve_banded", call, diagonals, right, key=(low, up), again=again)
     offsets = {up - k: diagonals[k] for k in range(low + up + 1)}
-    return _solved_banded(trace, "scipy.linalg.solve_banded", found, offsets, diagonals, right, call, (low, up))
+    how = _Banded("scipy.linalg.solve_banded", call, (low, up), again)
+    return _solved_banded(trace, how, found, offsets, diagonals, right)
 
 
 @follows("scipy.linalg", "solveh_banded", convention="corners of the diagonals that are not read have no entry")
@@ -104,7 +110,8 @@ def _solveh_banded(
 ) -> Any:  # fmt: skip
     diagonals, right, below = operand(trace, ab), operand(trace, b), bool(plain(lower))
     call = _call("solveh_banded", lower=below)
-    found = result(trace, "scipy.linalg.solveh_banded", call, diagonals, right, key=(below,))
+    again = partial(_solveh_banded, lower=below)
+    found = result(trace, "scipy.linalg.solveh_banded", call, diagonals, right, key=(below,), again=again)
     offsets: dict[int, Any] = {}
     for row in range(len(diagonals)):
         width = row if below else len(diagonals) - 1 - row
@@ -114,7 +121,8 @@ def _solveh_banded(
         if width:
             other = np.concatenate([entries[width:], entries[:width]]) if not below else _shifted(entries, width)
             offsets[width if below else -width] = np.conj(other) if is_complex(diagonals) else other
-    return _solved_banded(trace, "scipy.linalg.solveh_banded", found, offsets, diagonals, right, call, (below,))
+    how = _Banded("scipy.linalg.solveh_banded", call, (below,), again)
+    return _solved_banded(trace, how, found, offsets, diagonals, right)
 
 
 def _shifted(entries: Any, width: int) -> Any:
@@ -122,14 +130,23 @@ def _shifted(entries: Any, width: int) -> Any:
     return np.concatenate([entries[size - width :], entries[: size - width]])
 
 
-def _solved_banded(
-    trace: Trace, name: str, found: Any, offsets: dict[int, Any], diagonals: Any, right: Any, call: Any, key: Any
-) -> Any:
+@dataclass(frozen=True)
+class _Banded:
+    """A banded solver: its name, its call on numbers, what tells it from others, and its rule."""
+
+    name: str
+    call: Any
+    key: tuple[object, ...]
+    follow: Any
+
+
+def _solved_banded(trace: Trace, how: _Banded, found: Any, offsets: dict[int, Any], diagonals: Any, right: Any) -> Any:
     """The solution of a banded system; `offsets` holds for each diagonal its numbers, by the column they stand in."""
     size = right.shape[0]
     columns = 1 if right.ndim == 1 else right.shape[1]
-    check_size(trace, name, size, size, columns)
-    operator = result(trace, f"inverse by {name}", lambda m: call(m, np.eye(size)), diagonals, key=key)
+    check_size(trace, how.name, size, size, columns)
+    inverse, again = (lambda m: how.call(m, np.eye(size))), (lambda trace, m: how.follow(trace, m, np.eye(size)))
+    operator = result(trace, f"inverse by {how.name}", inverse, diagonals, key=how.key, again=again)
     unknown, residual = (part[:, None] if part.ndim == 1 else part for part in (found, right))
     if not all_plain(diagonals):
         for offset, entries in offsets.items():
@@ -151,7 +168,10 @@ def _solve_toeplitz(trace: Trace, c_or_cr: Any, b: Any, check_finite: Any = True
     def call(*arrays: Any) -> Any:
         return scipy_linalg.solve_toeplitz(arrays[:-1] if given_row else arrays[0], arrays[-1])
 
-    found = result(trace, "scipy.linalg.solve_toeplitz", call, *vectors, right, key=(given_row,))
+    def again(trace: Trace, *arrays: Any) -> Any:
+        return _solve_toeplitz(trace, arrays[:-1] if given_row else arrays[0], arrays[-1])
+
+    found = result(trace, "scipy.linalg.solve_toeplitz", call, *vectors, right, key=(given_row,), again=again)
     matrix = toeplitz_of(*vectors)
     return solving.solved(trace, "scipy.linalg.solve_toeplitz", found, matrix, right, inverse(trace, matrix))
 
@@ -169,7 +189,8 @@ def _solve_circulant(
             "use scipy.linalg.solve with scipy.linalg.circulant(c)",
         )
     cut = plain(tol)
-    found = result(trace, "scipy.linalg.solve_circulant", _call("solve_circulant", tol=cut), column, right, key=(cut,))
+    call, again = _call("solve_circulant", tol=cut), partial(_solve_circulant, tol=cut)
+    found = result(trace, "scipy.linalg.solve_circulant", call, column, right, key=(cut,), again=again)
     size = len(column)
     matrix = column[(np.arange(size)[:, None] - np.arange(size)) % max(size, 1)]
     return solving.solved(trace, "scipy.linalg.solve_circulant", found, matrix, right, inverse(trace, matrix))
@@ -182,7 +203,8 @@ def _inv(
 ) -> Any:  # fmt: skip
     a = operand(trace, a)
     options = {} if assume_a is None else {"assume_a": assume_a, "lower": bool(plain(lower))}
-    found = result(trace, "scipy.linalg.inv", _call("inv", **options), a, key=tuple(options.values()))
+    call, again = _call("inv", **options), partial(_inv, **options)
+    found = result(trace, "scipy.linalg.inv", call, a, key=tuple(options.values()), again=again)
     check_size(trace, "scipy.linalg.inv", *a.shape, a.shape[-1])
     return derived(trace, found, -found @ (_read(trace, a, assume_a, bool(plain(lower))) @ found))
 

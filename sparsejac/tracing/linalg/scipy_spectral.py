@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,13 @@ from sparsejac.tracing.linalg.operators import (
 from sparsejac.tracing.linalg.singular import (
     AT_ZERO,
     RANK,
+    held_solution,
     least_squares,
     pseudoinverse_derived,
     singular_values,
     svd_derived,
 )
-from sparsejac.tracing.linalg.spectral import SHARES, VECTORS, eig_derived, inverse_gaps
+from sparsejac.tracing.linalg.spectral import SHARES, VECTORS, eig_derived, gaps_of, inverse_gaps, inverses
 from sparsejac.tracing.registry import follows
 from sparsejac.tracing.trace import Trace
 
@@ -53,7 +55,11 @@ def _eigh(
     def call_values(*arrays: Array) -> Any:
         return scipy_linalg.eigh(*arrays, lower=below, driver=driver, eigvals_only=True)
 
-    values, vectors = results(trace, "scipy.linalg.eigh", call, *matrices, key=key)
+    def again(trace: Trace, *matrices: Any) -> tuple[Any, Any]:
+        found: tuple[Any, Any] = _eigh(trace, *matrices, lower=below, driver=driver)
+        return found
+
+    values, vectors = results(trace, "scipy.linalg.eigh", call, *matrices, key=key, again=again)
     wanted = result(trace, "scipy.linalg.eigh of values", call_values, *matrices, key=key) if only else values
     check_size(trace, "scipy.linalg.eigh", *matrices[0].shape, matrices[0].shape[-1])
     change = adjoint(vectors) @ (hermitian(matrices[0], below) @ vectors)
@@ -65,7 +71,7 @@ def _eigh(
     moved = derived(trace, wanted, np.real(diagonal(change)))
     if only:
         return moved
-    turned = vectors @ (result(trace, "inverse gaps", inverse_gaps, values) * change - scaling)
+    turned = vectors @ (inverses(trace, "inverse gaps", inverse_gaps, gaps_of, values) * change - scaling)
     return moved, derived(trace, vectors, turned)
 
 
@@ -136,8 +142,7 @@ def _pinv(
 ) -> Any:
     a, key = operand(trace, a), (plain(atol), plain(rtol))
     call = lambda m: scipy_linalg.pinv(m, atol=key[0], rtol=key[1])  # noqa: E731
-    found = result(trace, "scipy.linalg.pinv", call, a, key=key)
-    inverse, rank = pseudoinverse_derived(trace, "scipy.linalg.pinv", found, a)
+    inverse, rank = pseudoinverse_derived(trace, "scipy.linalg.pinv", call, a, key)
     return (inverse, int(rank)) if plain(return_rank) else inverse
 
 
@@ -148,8 +153,8 @@ def _pinvh(
 ) -> Any:  # fmt: skip
     a, key = operand(trace, a), (plain(atol), plain(rtol), bool(plain(lower)))
     call = lambda m: scipy_linalg.pinvh(m, atol=key[0], rtol=key[1], lower=key[2])  # noqa: E731
-    found = result(trace, "scipy.linalg.pinvh", call, a, key=key)
-    inverse, rank = pseudoinverse_derived(trace, "scipy.linalg.pinvh", found, hermitian(a, key[2]))
+    read = partial(hermitian, lower=key[2])
+    inverse, rank = pseudoinverse_derived(trace, "scipy.linalg.pinvh", call, a, key, read)
     return (inverse, int(rank)) if plain(return_rank) else inverse
 
 
@@ -163,7 +168,7 @@ def _lstsq(
     def call(m: Array, r: Array) -> tuple[Any, ...]:
         return tuple(scipy_linalg.lstsq(m, r, cut, lapack_driver=lapack_driver)[:3])
 
-    found = results(trace, "scipy.linalg.lstsq", call, a, b, key=(cut, lapack_driver))
+    found = held_solution(trace, "scipy.linalg.lstsq", call, a, b, (cut, lapack_driver))
     values = None if lapack_driver == "gelsy" else singular_values(trace, "svdvals", a, np.linalg.svdvals)
     return least_squares(trace, "scipy.linalg.lstsq", found, a, b, values)
 

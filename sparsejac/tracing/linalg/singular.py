@@ -19,12 +19,13 @@ from sparsejac.tracing.linalg.operators import (
     check_size,
     decided,
     diagonal,
-    inverse_or_nan,
+    inverse,
     operand,
     result,
     results,
+    step,
 )
-from sparsejac.tracing.linalg.spectral import VECTORS, inverse_gaps
+from sparsejac.tracing.linalg.spectral import VECTORS, gaps_of, inverse_gaps, inverses
 from sparsejac.tracing.registry import traces
 from sparsejac.tracing.trace import Trace
 
@@ -59,15 +60,19 @@ def svd_derived(
     """The factors of the decomposition that `function` computes, with their derivatives."""
     a = operand(trace, a)
     rows, columns = a.shape[-2:]
-    left, values, right = results(trace, name, function, a, key=key)
+
+    def again(trace: Trace, a: Any) -> tuple[Any, ...]:
+        return svd_derived(trace, name, a, function, full=False, key=key)
+
+    left, values, right = results(trace, name, function, a, key=key, again=again)
     if full and rows != columns:
         raise complete_refused(trace, f"{name} with full_matrices=True of a matrix that is not square", _REDUCED)
     inner = _between(trace, name, left, a, right)
-    even = (inner + adjoint(inner)) / 2 * result(trace, "inverse gaps", inverse_gaps, values)
-    odd = (inner - adjoint(inner)) / 2 * result(trace, "inverse sums", _inverse_sums, values)
+    even = (inner + adjoint(inner)) / 2 * inverses(trace, "inverse gaps", inverse_gaps, gaps_of, values)
+    odd = (inner - adjoint(inner)) / 2 * inverses(trace, "inverse sums", _inverse_sums, _sums_of, values)
     turned_left, turned_right = left @ (even + odd), (odd - even) @ right
     if rows != columns:
-        shrunk = result(trace, "reciprocal", np.reciprocal, values)
+        shrunk = inverses(trace, "reciprocal", np.reciprocal, lambda numbers: numbers, values)
         turned_left += (a @ adjoint(right) - left @ inner) * shrunk[..., None, :] if rows > columns else 0.0
         turned_right += (adjoint(left) @ a - inner @ right) * shrunk[..., None] if rows < columns else 0.0
     moved = _slopes(trace, values, inner)
@@ -83,7 +88,11 @@ def singular_values(
     """The singular values that `function` computes, with their derivatives."""
     a = operand(trace, a)
     found = result(trace, f"singular values by {name}", function, a, key=key)
-    left, values, right = results(trace, "np.linalg.svd", _reduced_svd, a)
+
+    def again(trace: Trace, a: Any) -> tuple[Any, ...]:
+        return svd_derived(trace, "np.linalg.svd", a, _reduced_svd, full=False)
+
+    left, values, right = results(trace, "np.linalg.svd", _reduced_svd, a, again=again)
     return derived(trace, found, _slopes(trace, values, _between(trace, name, left, a, right)))
 
 
@@ -94,12 +103,16 @@ def _between(trace: Trace, name: str, left: Any, a: Any, right: Any) -> Any:
 
 
 def _slopes(trace: Trace, values: Any, inner: Any) -> Any:
-    return np.real(diagonal(inner)) * result(trace, "sign", np.sign, values)
+    return np.real(diagonal(inner)) * step(trace, "sign", np.sign, values)
+
+
+def _sums_of(values: Any) -> Any:
+    return values[..., None, :] + values[..., :, None]
 
 
 def _inverse_sums(values: Array) -> Array:
     """One over the sum of each two; 0 for one with itself where it is 0."""
-    sums = values[..., None, :] + values[..., :, None]
+    sums = _sums_of(values)
     return np.asarray(np.where(np.eye(values.shape[-1]) * (sums == 0.0), 0.0, 1.0 / sums))
 
 
@@ -111,15 +124,35 @@ def _pinv(trace: Trace, a: Any, rcond: Any = None, hermitian: Any = False, *, rt
     cut = plain(rcond) if rcond is not None else plain(rtol) if given(rtol) else None
     key = (None if cut is None else repr(np.asarray(cut).tolist()),)
     options = {} if cut is None else {"rcond": cut}
-    found = result(trace, "np.linalg.pinv", lambda m: np.linalg.pinv(m, **options), a, key=key)
-    return pseudoinverse_derived(trace, "np.linalg.pinv", found, a)[0]
+    call = lambda m: np.linalg.pinv(m, **options)  # noqa: E731
+    return pseudoinverse_derived(trace, "np.linalg.pinv", call, a, key)[0]
 
 
-def pseudoinverse_derived(trace: Trace, name: str, found: Any, a: Any) -> tuple[Any, Array]:
-    """A pseudoinverse with the derivative that it has among matrices of its rank, and the rank."""
+def pseudoinverse_derived(
+    trace: Trace, name: str, function: Callable[[Array], Array], a: Any, key: tuple[object, ...],
+    read: Callable[[Any], Any] = lambda matrix: matrix,
+) -> tuple[Any, Array]:  # fmt: skip
+    """A pseudoinverse with the derivative that it has among matrices of its rank, and the rank.
+
+    `read` gives the matrix that the function reads out of an array.
+    """
+
+    def held(trace: Trace, a: Any) -> Any:
+        def again(trace: Trace, a: Any) -> Any:
+            # Of any rank: what a full rank does without is zero then.
+            return _among_its_rank(trace, held(trace, a), read(a), full=False)
+
+        return result(trace, name, function, a, key=key, again=again)
+
     check_size(trace, name, *a.shape, max(a.shape[-2:]))
-    rank = _check_cut(trace, name, found, a)
+    found = held(trace, a)
+    rank = _check_cut(trace, name, found, read(a))
     full = bool(np.all(rank == min(a.shape[-2:])))
+    return _among_its_rank(trace, found, read(a), full=full), rank
+
+
+def _among_its_rank(trace: Trace, found: Any, a: Any, *, full: bool) -> Any:
+    """A pseudoinverse with its derivative."""
     raised, turned = found @ adjoint(found), adjoint(found) @ found
     surrogate = -found @ (a @ found)
     rows, columns = a.shape[-2:]
@@ -129,7 +162,7 @@ def pseudoinverse_derived(trace: Trace, name: str, found: Any, a: Any) -> tuple[
     if not full or rows < columns:
         outside = np.eye(columns) - found @ operators.held(trace, a)
         surrogate = surrogate + outside @ adjoint(a) @ turned
-    return derived(trace, found, surrogate), rank
+    return derived(trace, found, surrogate)
 
 
 def _check_cut(trace: Trace, name: str, found: Any, a: Any) -> Array:
@@ -157,9 +190,24 @@ def _rank_of(a: Array, found: Array) -> Array:
 @traces(np.linalg.lstsq, convention=RANK)
 def _lstsq(trace: Trace, a: Any, b: Any, rcond: Any = None) -> Any:
     a, b, cut = operand(trace, a), operand(trace, b), plain(rcond)
-    found = results(trace, "np.linalg.lstsq", lambda m, r: np.linalg.lstsq(m, r, rcond=cut), a, b, key=(cut,))
+    call = lambda m, r: np.linalg.lstsq(m, r, rcond=cut)  # noqa: E731
+    found = held_solution(trace, "np.linalg.lstsq", call, a, b, (cut,))
     values = singular_values(trace, "np.linalg.lstsq", a, np.linalg.svdvals)
     return least_squares(trace, "np.linalg.lstsq", found, a, b, values)
+
+
+def held_solution(
+    trace: Trace, name: str, function: Callable[..., Any], a: Any, b: Any, key: tuple[object, ...]
+) -> tuple[Any, ...]:
+    """What a solver of least squares gives, without derivatives: the solution, residuals, the rank, and more."""
+
+    def again(trace: Trace, a: Any, b: Any) -> tuple[Any, ...]:
+        solution, *rest = held_solution(trace, name, function, a, b, key)
+        columns = (part.reshape(len(part), -1) for part in (solution, b))
+        moved = _solution_derived(trace, next(columns), next(columns), a, rest[1], full=(False, False))
+        return moved.reshape(solution.shape), *rest
+
+    return results(trace, name, function, a, b, key=key, again=again)
 
 
 def least_squares(
@@ -170,26 +218,46 @@ def least_squares(
     rows, columns = a.shape
     right, solution = (part[:, None] if part.ndim == 1 else part for part in (b, found[0]))
     check_size(trace, name, rows, columns, max(rows, columns, right.shape[1]))
-    inverse = result(trace, "pseudoinverse", lambda m: _inverse_of_rank(m, rank), a, key=(rank,))
-    _check_cut(trace, name, inverse, a)
-    residual = right - a @ solution
-    surrogate = inverse @ residual
-    still = operators.held(trace, residual)
-    if rank < rows:
-        surrogate = surrogate + (inverse @ adjoint(inverse)) @ (adjoint(a) @ still)
-    if rank < columns:
-        outside = np.eye(columns) - inverse @ operators.held(trace, a)
-        surrogate = surrogate + outside @ (adjoint(a) @ (adjoint(inverse) @ solution))
+    _check_cut(trace, name, _of_rank(trace, a, rank), a)
+    moved = _solution_derived(trace, solution, right, a, rank, full=(rank == rows, rank == columns))
     left = found[1]
     if left.size:
+        residual = right - a @ solution
         left = derived(trace, left, np.sum(np.real(np.conj(residual) * residual), axis=0).reshape(left.shape))
-    return derived(trace, found[0], surrogate.reshape(found[0].shape)), left, rank, values
+    return moved.reshape(found[0].shape), left, rank, values
 
 
-def _inverse_of_rank(a: Array, rank: int) -> Array:
+def _solution_derived(trace: Trace, solution: Any, right: Any, a: Any, rank: Any, full: tuple[bool, bool]) -> Any:
+    """A solution of least squares with its derivative; `full`: whether there are as many rows or columns as the rank.
+
+    What a full rank does without is zero then.
+    """
+    back = _of_rank(trace, a, rank)
+    residual = right - a @ solution
+    surrogate = back @ residual
+    still = operators.held(trace, residual)
+    if not full[0]:
+        surrogate = surrogate + (back @ adjoint(back)) @ (adjoint(a) @ still)
+    if not full[1]:
+        outside = np.eye(a.shape[1]) - back @ operators.held(trace, a)
+        surrogate = surrogate + outside @ (adjoint(a) @ (adjoint(back) @ solution))
+    return derived(trace, solution, surrogate)
+
+
+def _of_rank(trace: Trace, a: Any, rank: Any) -> Any:
+    """The pseudoinverse by as many of the largest singular values as the rank, as a factor."""
+
+    def again(trace: Trace, a: Any, rank: Any) -> Any:
+        return _among_its_rank(trace, _of_rank(trace, a, rank), a, full=False)
+
+    return result(trace, "pseudoinverse", _inverse_of_rank, a, rank, again=again)
+
+
+def _inverse_of_rank(a: Array, rank: Array) -> Array:
     """The pseudoinverse by the largest singular values."""
     left, values, right = np.linalg.svd(a, full_matrices=False)
-    return np.asarray((adjoint(right)[:, :rank] / values[:rank]) @ adjoint(left)[:rank])
+    count = int(rank)
+    return np.asarray((adjoint(right)[:, :count] / values[:count]) @ adjoint(left)[:count])
 
 
 @traces(np.linalg.matrix_rank, convention="a plain integer; the rank is a decision")
@@ -211,7 +279,7 @@ def _cond(trace: Trace, x: Any, p: Any = None) -> Any:
         first, last = values[..., 0], values[..., -1]
         return derived(trace, found, last / first if order == -2 else first / last)
     check_size(trace, "np.linalg.cond", *a.shape, a.shape[-1])
-    back = result(trace, "inverse", inverse_or_nan, a)
+    back = inverse(trace, a)
     back = derived(trace, back, -back @ (a @ back))
     norms = (np.linalg.norm(m, order, axis=(-2, -1)) for m in (a, back))
     return derived(trace, found, prod(norms))

@@ -28,7 +28,7 @@ _SLOGDET = type(np.linalg.slogdet(np.eye(1)))
 def inv(trace: Trace, a: Any) -> Any:
     """As `np.linalg.inv`."""
     a = operand(trace, a)
-    found = result(trace, "np.linalg.inv", np.linalg.inv, a)
+    found = result(trace, "np.linalg.inv", np.linalg.inv, a, again=inv)
     check_size(trace, "np.linalg.inv", *a.shape, a.shape[-1])
     return derived(trace, found, -found @ (a @ found))
 
@@ -37,7 +37,7 @@ def inv(trace: Trace, a: Any) -> Any:
 def solve(trace: Trace, a: Any, b: Any) -> Any:
     """As `np.linalg.solve`."""
     a, b = operand(trace, a), operand(trace, b)
-    found = result(trace, "np.linalg.solve", np.linalg.solve, a, b)
+    found = result(trace, "np.linalg.solve", np.linalg.solve, a, b, again=solve)
     return solved(trace, "np.linalg.solve", found, a, b, inverse(trace, a))
 
 
@@ -94,8 +94,27 @@ def det(trace: Trace, a: Any) -> Any:
     a = operand(trace, a)
     found = result(trace, "np.linalg.det", np.linalg.det, a)
     check_size(trace, "np.linalg.det", *a.shape)
-    cofactors = result(trace, "cofactors", cofactors_of, a)
-    return derived(trace, found, np.sum(cofactors * a, axis=(-2, -1)))
+    return derived(trace, found, np.sum(_cofactors(trace, a) * a, axis=(-2, -1)))
+
+
+def _cofactors(trace: Trace, a: Any) -> Any:
+    """The derivative of the determinant, as a factor."""
+    return result(trace, "cofactors", cofactors_of, a, again=_moving_cofactors)
+
+
+def _moving_cofactors(trace: Trace, a: Any) -> Any:
+    """The same with its derivative: the minors of two rows and two columns."""
+    check_size(trace, "the second derivative of np.linalg.det", *a.shape, a.shape[-1] ** 2)
+    minors = result(trace, "second minors", second_minors, a, again=_moving_minors)
+    return derived(trace, _cofactors(trace, a), np.einsum("...ijkl,...kl->...ij", minors, a))
+
+
+def _moving_minors(trace: Trace, a: Any) -> Any:
+    """The same of these, by Jacobi's identity for nonsingular matrices: NaN where a matrix is singular."""
+    first = _moving_cofactors(trace, a)
+    minors = result(trace, "second minors", second_minors, a, again=_moving_minors)
+    both = np.einsum("...ij,...kl->...ijkl", first, first) - np.einsum("...il,...kj->...ijkl", first, first)
+    return derived(trace, minors, both / det(trace, a)[..., None, None, None, None])
 
 
 def cofactors_of(a: Array) -> Array:
@@ -114,16 +133,38 @@ def cofactors_of(a: Array) -> Array:
     return np.asarray(np.where(finite, sign * (np.conj(left) * others[..., None, :]) @ np.conj(right), np.nan))
 
 
+def second_minors(a: Array) -> Array:
+    """The second derivative of the determinant by the elements (i, j) and (k, l), without dividing by it.
+
+    >>> second_minors(np.eye(2))[0, 0].tolist()
+    [[0.0, 0.0], [0.0, 1.0]]
+    """
+    finite = np.asarray(np.isfinite(a).all(axis=(-2, -1), keepdims=True))
+    left, values, right = np.linalg.svd(np.where(finite, a, 0.0))
+    size = a.shape[-1]
+    others = np.where(np.eye(size)[:, None, :] + np.eye(size), 1.0, values[..., None, None, :])
+    pairs = np.where(np.eye(size), 0.0, np.prod(others, axis=-1))
+    units = np.conj(left)[..., :, None, :] * np.conj(right.swapaxes(-1, -2))[..., None, :, :]
+    sign = (np.linalg.det(left) * np.linalg.det(right))[..., None, None, None, None]
+    both = np.einsum("...ija,...ab,...klb->...ijkl", units, pairs, units, optimize=True)
+    found = sign * (both - np.swapaxes(both, -3, -1))
+    return np.asarray(np.where(finite[..., None, None], found, np.nan))
+
+
 @traces(
     np.linalg.slogdet,
     convention="NaN where the matrix is singular; the sign of a real determinant has derivative zero",
 )
 def _slogdet(trace: Trace, a: Any) -> Any:
     a = operand(trace, a)
-    sign, logarithm = results(trace, "np.linalg.slogdet", lambda m: tuple(np.linalg.slogdet(m)), a)
+    sign, logarithm = results(trace, "np.linalg.slogdet", lambda m: tuple(np.linalg.slogdet(m)), a, again=_again)
     check_size(trace, "np.linalg.slogdet", *a.shape)
     change = np.sum(np.swapaxes(inverse(trace, a), -1, -2) * a, axis=(-2, -1))
     if is_complex(a):
         sign = derived(trace, sign, 1j * sign * np.imag(change))
         change = np.real(change)
     return _SLOGDET(sign if sign.ndim else sign[()], derived(trace, logarithm, change))
+
+
+def _again(trace: Trace, a: Any) -> tuple[Any, ...]:
+    return tuple(_slogdet(trace, a))

@@ -7,6 +7,7 @@ Giles: Collected matrix derivative results for forward and reverse mode algorith
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from sparsejac.tracing.linalg.operators import (
     operand,
     result,
     results,
+    step,
 )
 from sparsejac.tracing.registry import traces
 from sparsejac.tracing.trace import Trace
@@ -40,17 +42,23 @@ SHARES = "where eigenvalues coincide, each has a share that depends on the vecto
 @traces(np.linalg.eigh, convention=f"{ONE_TRIANGLE}; {VECTORS}")
 def _eigh(trace: Trace, a: Any, UPLO: str = "L") -> Any:
     a, side = operand(trace, a), _side(UPLO)
-    values, vectors = results(trace, "np.linalg.eigh", lambda m: tuple(np.linalg.eigh(m, side)), a, key=(side,))
+    values, vectors = _held_eigh(trace, a, side)
     change = _rotated(trace, "np.linalg.eigh", vectors, hermitian(a, side == "L"), vectors)
-    turned = vectors @ (result(trace, "inverse gaps", inverse_gaps, values) * change)
+    turned = vectors @ (inverses(trace, "inverse gaps", inverse_gaps, gaps_of, values) * change)
     return _EIGH(derived(trace, values, np.real(diagonal(change))), derived(trace, vectors, turned))
+
+
+def _held_eigh(trace: Trace, a: Any, side: Any) -> tuple[Any, ...]:
+    """Eigenvalues and vectors without their derivatives."""
+    call = lambda m: tuple(np.linalg.eigh(m, side))  # noqa: E731
+    return results(trace, "np.linalg.eigh", call, a, key=(side,), again=lambda trace, a: tuple(_eigh(trace, a, side)))
 
 
 @traces(np.linalg.eigvalsh, convention=f"{ONE_TRIANGLE}; {SHARES}")
 def _eigvalsh(trace: Trace, a: Any, UPLO: str = "L") -> Any:
     a, side = operand(trace, a), _side(UPLO)
     found = result(trace, "np.linalg.eigvalsh", lambda m: np.linalg.eigvalsh(m, side), a, key=(side,))
-    vectors = results(trace, "np.linalg.eigh", lambda m: tuple(np.linalg.eigh(m, side)), a, key=(side,))[1]
+    vectors = _held_eigh(trace, a, side)[1]
     change = _rotated(trace, "np.linalg.eigvalsh", vectors, hermitian(a, side == "L"), vectors)
     return derived(trace, found, np.real(diagonal(change)))
 
@@ -68,13 +76,28 @@ def _rotated(trace: Trace, name: str, left: Any, a: Any, right: Any) -> Any:
     return adjoint(left) @ (a @ right)
 
 
+def inverses(trace: Trace, name: str, function: Callable[[Array], Array], of: Callable[[Any], Any], values: Any) -> Any:
+    """The reciprocals of some combinations of numbers as factors: those that `function` gives; `of` gives the sums."""
+
+    def again(trace: Trace, values: Any) -> Any:
+        found = inverses(trace, name, function, of, values)
+        return derived(trace, found, -found * found * of(values))
+
+    return result(trace, name, function, values, again=again)
+
+
+def gaps_of(values: Any) -> Any:
+    """The distance of each two numbers."""
+    return values[..., None, :] - values[..., :, None]
+
+
 def inverse_gaps(values: Array) -> Array:
     """One over the distance of each two of ascending or descending numbers; NaN where it is rounding, 0 for one.
 
     >>> inverse_gaps(np.array([1.0, 3.0, 3.0])).tolist()
     [[0.0, 0.5, 0.5], [-0.5, 0.0, nan], [-0.5, nan, 0.0]]
     """
-    gaps = values[..., None, :] - values[..., :, None]
+    gaps = gaps_of(values)
     size = values.shape[-1]
     smallest = size * EPSILON * np.abs(values).max(axis=-1, initial=0.0)[..., None, None]
     inverse = 1.0 / np.where(np.abs(gaps) <= smallest, np.nan, gaps)
@@ -102,21 +125,38 @@ def eig_derived(
     """
     turns = bool(decided(trace, result(trace, "complex eigenvalues", _has_complex, a)))
     key = (turns, only_values is not None)
-    found = results(trace, name, lambda m: _eig_of(m, turns, function, only_values), a, key=key)
-    values, vectors, left, gaps = found
+    return _eig_parts(trace, name, lambda m: _eig_of(m, turns, function, only_values), key, a)[:2]
+
+
+def _eig_parts(
+    trace: Trace, name: str, function: Callable[[Array], tuple[Array, ...]], key: tuple[object, ...], a: Any
+) -> tuple[Any, Any, Any, Any]:
+    """What `_eig_of` gives, with derivatives."""
+
+    def again(trace: Trace, a: Any) -> tuple[Any, ...]:
+        return _eig_parts(trace, name, function, key, a)
+
+    values, vectors, left, gaps = results(trace, name, function, a, key=key, again=again)
     check_size(trace, name, *a.shape, a.shape[-1])
     change = left @ (a @ vectors)
-    distinct = result(trace, "distinct eigenvalues", _nan_where_coinciding, gaps)
-    values = derived(trace, values, diagonal(change) * distinct)
+    moved = derived(trace, values, diagonal(change) * step(trace, "distinct eigenvalues", _nan_where_coinciding, gaps))
     turned = vectors @ (gaps * change)
-    length = np.real(np.sum(np.conj(vectors) * turned, axis=-2))[..., None, :]
+    shift: Any = np.real(np.sum(np.conj(vectors) * turned, axis=-2))[..., None, :]
     if is_complex(vectors):
-        pivot = result(trace, "largest components", _largest, vectors)
-        phase = np.imag(np.sum(pivot * turned, axis=-2))[..., None, :]
-        turned = turned - vectors * (length + 1j * phase)
-    else:
-        turned = turned - vectors * length
-    return values, derived(trace, vectors, turned)
+        shift = shift + 1j * np.imag(np.sum(_pivots(trace, vectors) * turned, axis=-2))[..., None, :]
+    turned = derived(trace, vectors, turned - vectors * shift)
+    back = derived(trace, left, -left @ (turned @ left))
+    return moved, turned, back, derived(trace, gaps, -gaps * gaps * gaps_of(moved))
+
+
+def _pivots(trace: Trace, vectors: Any) -> Any:
+    """See `_largest`."""
+
+    def again(trace: Trace, vectors: Any) -> Any:
+        found = _pivots(trace, vectors)
+        return derived(trace, found, -found * found * vectors)
+
+    return result(trace, "largest components", _largest, vectors, again=again)
 
 
 def _has_complex(a: Array) -> Array:

@@ -195,11 +195,16 @@ def _modf(trace: Trace, x: Any) -> tuple[Any, Any]:
 @_several(np.frexp, "of the mantissa 2**-exponent; the exponent is an integer and has none")
 def _frexp(trace: Trace, x: Any) -> tuple[Any, Any]:
     number = _real_operand(trace, x, "frexp")
-    mantissa, exponent, scale = called(trace, "np.frexp", _binary_parts, number)
-    kept = derived(trace, mantissa, as_array(trace, number) * scale)
+    kept, exponent, _ = _frexp_parts(trace, number)
     whole: Any = wrap(trace, Value(exponent.value.real, None, "i"), scalar=False)
     whole.dtype = np.dtype(np.intc)
     return (kept, whole) if np.ndim(x) else (kept[()], whole[()])
+
+
+def _frexp_parts(trace: Trace, number: Any) -> tuple[Any, Any, Any]:
+    """Mantissa, exponent, and the power of two that the mantissa is divided by."""
+    mantissa, exponent, scale = called(trace, "np.frexp", _binary_parts, number, again=_frexp_parts)
+    return derived(trace, mantissa, as_array(trace, number) * scale), exponent, scale
 
 
 def _binary_parts(x: Any) -> tuple[Any, Any, Any]:

@@ -70,8 +70,7 @@ def _distances(
         )
     arrays = tuple(as_array(trace, operand) * 1.0 for operand in operands)
     options = {key: float(option) for key, option in plain(options).items()}
-    differences = gaps(*arrays)
-    if differences.size > LIMIT:
+    if gaps(*arrays).size > LIMIT:
         raise trace.refusal(f"{name} of so many points", f"more than {LIMIT} differences", "take fewer at a time")
 
     def run(*points: Array) -> tuple[Array, Array]:
@@ -79,8 +78,21 @@ def _distances(
             y = np.asarray(getattr(load(_MODULE), function)(*points, chosen, **options))
             return y, _SLOPES[chosen](gaps(*points), y, *options.values())
 
-    y, slopes = called(trace, name, run, *arrays, key=(chosen, *options.items()))
-    return derived(trace, y, np.sum(slopes * differences, axis=-1))
+    return _held_distances(trace, name, run, gaps, (chosen, *options.items()), arrays)[0]
+
+
+def _held_distances(
+    trace: Trace, name: str, run: Callable[..., Any], gaps: Callable[..., Any], key: tuple[Any, ...], points: Any
+) -> tuple[Any, Any]:
+    """Distances with their derivatives, and their slopes with theirs, which are those of the metric's own rule."""
+
+    def again(trace: Trace, *points: Any) -> tuple[Any, Any]:
+        y, slopes = _held_distances(trace, name, run, gaps, key, points)
+        chosen, *options = key
+        return y, derived(trace, slopes, _SLOPES[chosen](gaps(*points), y, *(option for _, option in options)))
+
+    y, slopes = called(trace, name, run, *points, key=key, again=again)
+    return derived(trace, y, np.sum(slopes * gaps(*points), axis=-1)), slopes
 
 
 @follows(_MODULE, "cdist")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kernels.lazy import load
+from sparsejac.tracing.base import all_plain
 from sparsejac.tracing.pointwise_calls import Rule, pointwise
 from sparsejac.tracing.registry import follows, unfollowed
 from sparsejac.tracing.trace import Trace
@@ -60,7 +61,8 @@ class _At:
     def score(self) -> Any:
         """The score where the density is not zero; zero elsewhere."""
         z = self.standard(self.point)
-        low, high = self.distribution.support(*self.shapes)
+        known = all_plain(self.shapes)  # those that have scores begin and end where the first of their kind do
+        low, high = self.distribution.support(*self.shapes) if known else (self.distribution.a, self.distribution.b)
         return np.where((z < low) | (z > high), 0.0, SCORES[self.name](z, *self.shapes))
 
 

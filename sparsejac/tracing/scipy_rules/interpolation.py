@@ -57,7 +57,7 @@ def options_of(trace: Trace, name: str, **options: Any) -> dict[str, Any]:
 
 def at_points(
     trace: Trace, name: str, run: Callable[..., tuple[Any, Any]], x: Any, axis: int, key: tuple[Any, ...],
-    *arrays: Any, steps: bool = False,
+    *arrays: Any, steps: bool = False, slope_at: Callable[..., Any] | None = None,
 ) -> Any:  # fmt: skip
     """The interpolator at points.
 
@@ -77,6 +77,9 @@ def at_points(
         Data of the interpolator.
     steps : bool
         Whether the interpolator consists of constant pieces, so that nothing of its derivative is an entry.
+    slope_at : callable, optional
+        The derivative, where it can be differentiated in turn: gets the trace, points and arrays, all of them traced.
+        Like `run` it depends on nothing but these and `key`.
     """
     points = points_of(trace, name, x)
 
@@ -85,9 +88,22 @@ def at_points(
             y, slope = (np.asarray(part) for part in run(p, *data))
         return y, np.broadcast_to(slope, y.shape)
 
-    y, slope = called(trace, name, both, points, *arrays, key=(axis, *key))
-    if steps:
-        return stopped(trace, y)
+    def held(trace: Trace, points: Any, *data: Any) -> tuple[Any, Any]:
+        again = moving if slope_at is not None else None
+        y, slope = called(trace, name, both, points, *data, key=(axis, *key), again=again, examples=True)
+        return y, slope
+
+    def moving(trace: Trace, points: Any, *data: Any) -> tuple[Any, Any]:
+        y, slope = held(trace, points, *data)
+        assert slope_at is not None
+        return _moved(trace, y, slope, points, axis), np.broadcast_to(slope_at(trace, points, *data), slope.shape)
+
+    y, slope = held(trace, points, *arrays)
+    return stopped(trace, y) if steps else _moved(trace, y, slope, points, axis)
+
+
+def _moved(trace: Trace, y: Any, slope: Any, points: Any, axis: int) -> Any:
+    """Values at points with their derivative."""
     place = points.reshape((1,) * axis + points.shape + (1,) * (y.ndim - axis - points.ndim)) if points.ndim else points
     return derived(trace, y, slope * place)
 
@@ -99,31 +115,46 @@ def _piecewise(trace: Trace, spline: Any, x: Any, nu: int = 0, extrapolate: Any 
     library = load(_NAME)
     kind = library.BPoly if isinstance(spline, library.BPoly) else library.PPoly
     rule = spline.extrapolate if chosen["extrapolate"] is None else chosen["extrapolate"]
-    order = int(chosen["nu"])
+    name, axis = f"{_NAME}.{type(spline).__name__}", int(spline.axis)
+    return _pieces(trace, name, kind, (rule, axis), int(chosen["nu"]), x, spline.c, spline.x)
+
+
+def _pieces(trace: Trace, name: str, kind: Any, how: tuple[Any, int], order: int, x: Any, *data: Any) -> Any:
+    """A derivative of a piecewise polynomial; `how`: whether it is extended, and the axis of its points."""
 
     def run(p: Array, c: Array, knots: Array) -> tuple[Any, Any]:
-        pieces = kind.construct_fast(np.ascontiguousarray(c), np.ascontiguousarray(knots), rule, spline_axis)
+        pieces = kind.construct_fast(np.ascontiguousarray(c), np.ascontiguousarray(knots), *how)
         return pieces(p, order), pieces(p, order + 1)
 
-    spline_axis = int(spline.axis)
-    key = (kind.__name__, order, rule)
-    return at_points(trace, f"{_NAME}.{type(spline).__name__}", run, x, spline_axis, key, spline.c, spline.x)
+    def slope_at(trace: Trace, p: Any, *data: Any) -> Any:
+        return _pieces(trace, name, kind, how, order + 1, p, *data)
+
+    key = (kind.__name__, order, how[0])
+    return at_points(trace, name, run, x, how[1], key, *data, slope_at=slope_at)
 
 
 @follows(_NAME, "BSpline.__call__")
 def _bspline(trace: Trace, spline: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
     chosen = options_of(trace, _NAME, nu=nu, extrapolate=extrapolate)
-    kind = load(_NAME).BSpline
     rule = spline.extrapolate if chosen["extrapolate"] is None else chosen["extrapolate"]
-    order, degree, axis = int(chosen["nu"]), int(spline.k), int(spline.axis)
+    how = (int(spline.k), rule, int(spline.axis))
+    return _of_basis(trace, how, int(chosen["nu"]), x, spline.t, spline.c)
+
+
+def _of_basis(trace: Trace, how: tuple[int, Any, int], order: int, x: Any, *data: Any) -> Any:
+    """A derivative of a B-spline; `how`: its degree, whether it is extended, and the axis of its points."""
+    kind, degree = load(_NAME).BSpline, how[0]
 
     def run(p: Array, t: Array, c: Array) -> tuple[Any, Any]:
-        pieces = kind.construct_fast(np.ascontiguousarray(t), np.ascontiguousarray(c), degree, rule, axis)
+        pieces = kind.construct_fast(np.ascontiguousarray(t), np.ascontiguousarray(c), *how)
         y = pieces(p, order)
         return y, pieces(p, order + 1) if order < degree else np.where(np.isnan(y), np.nan, 0.0)
 
-    key = (order, degree, rule)
-    return at_points(trace, f"{_NAME}.BSpline", run, x, axis, key, spline.t, spline.c, steps=order >= degree)
+    def slope_at(trace: Trace, p: Any, *data: Any) -> Any:
+        return _of_basis(trace, how, order + 1, p, *data) if order < degree else np.zeros(())
+
+    key, steps = (order, degree, how[1]), order >= degree
+    return at_points(trace, f"{_NAME}.BSpline", run, x, how[2], key, *data, steps=steps, slope_at=slope_at)
 
 
 @follows(_NAME, "UnivariateSpline.__call__")
@@ -131,7 +162,9 @@ def _univariate(trace: Trace, spline: Any, x: Any, nu: int = 0, ext: Any = None)
     chosen = options_of(trace, _NAME, nu=nu, ext=ext)
     mode = spline.ext if chosen["ext"] is None else chosen["ext"]
     t, c, k = spline._eval_args
-    return _fitpack(trace, f"{_NAME}.UnivariateSpline", x, t, c, int(k), int(chosen["nu"]), mode)
+    return _fitpack(
+        trace, f"{_NAME}.UnivariateSpline", x, np.asarray(t), np.asarray(c), int(k), int(chosen["nu"]), mode
+    )
 
 
 @follows(_NAME, "splev")
@@ -142,7 +175,7 @@ def _splev(trace: Trace, x: Any, tck: Any, der: int = 0, ext: int = 0) -> Any:
     t, c, k = chosen["tck"]
     if isinstance(c, list) or np.ndim(c) > 1:
         return [_splev(trace, x, (t, part, k), der, ext) for part in c]
-    return _fitpack(trace, f"{_NAME}.splev", x, t, c, int(k), int(chosen["der"]), chosen["ext"])
+    return _fitpack(trace, f"{_NAME}.splev", x, np.asarray(t), np.asarray(c), int(k), int(chosen["der"]), chosen["ext"])
 
 
 _MODES = {"extrapolate": 0, "zeros": 1, "raise": 2, "const": 3}
@@ -163,8 +196,14 @@ def _fitpack(trace: Trace, name: str, x: Any, t: Any, c: Any, degree: int, order
         outside = ((p < t[degree]) | (p > t[-degree - 1])) & (mode == 3) & (order == 0)
         return y, np.where(outside, 0.0, splev(p, (t, c, degree), order + 1, mode))
 
-    data = np.asarray(t), np.asarray(c)
-    return at_points(trace, name, run, x, 0, (degree, order, mode), *data, steps=order >= degree)
+    def slope_at(trace: Trace, p: Any, t: Any, c: Any) -> Any:
+        if order >= degree:
+            return np.zeros(())
+        outside = ((p < t[degree]) | (p > t[-degree - 1])) & (mode == 3) & (order == 0)
+        return np.where(outside, 0.0, _fitpack(trace, name, p, t, c, degree, order + 1, ext))
+
+    key, steps = (degree, order, mode), order >= degree
+    return at_points(trace, name, run, x, 0, key, t, c, steps=steps, slope_at=slope_at)
 
 
 @follows("scipy.interpolate._polyint", "_Interpolator1D.__call__", "BarycentricInterpolator.__call__")
@@ -183,7 +222,14 @@ def _one_dimensional(trace: Trace, interpolator: Any, x: Any) -> Any:
     def run(p: Array) -> tuple[Any, Any]:
         return interpolant(p), slope(p)
 
-    return at_points(trace, name, run, x, int(interpolant._y_axis), (digest,), steps=_SLOPES.get(kind) is _no_slope)
+    axis, steps = int(interpolant._y_axis), _SLOPES.get(kind) is _no_slope
+    # Straight pieces, and those of their second derivatives, are the only ones without a rule of higher order.
+    slope_at = None
+    if kind == "linear":
+        slope_at = lambda trace, p: at_points(  # noqa: E731
+            trace, f"{name}, its slope", lambda q: (slope(q), np.zeros(())), p, axis, (digest,), steps=True
+        )
+    return at_points(trace, name, run, x, axis, (digest,), steps=steps, slope_at=slope_at)
 
 
 @follows("scipy.interpolate._polyint", "_Interpolator1DWithDerivatives.derivative")

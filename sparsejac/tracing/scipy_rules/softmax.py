@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsejac.tracing.base import all_plain, plain
-from sparsejac.tracing.calls import called, derived, stopped
+from sparsejac.tracing.calls import called, derived, kept_fixed
 from sparsejac.tracing.conversion import as_array, wrap
 from sparsejac.tracing.registry import follows
 from sparsejac.tracing.scipy_rules.special_partials import special
@@ -31,11 +31,19 @@ def _logsumexp(
             value, signs = found if return_sign else (found, np.sign(found))
             return np.asarray(value), np.asarray(signs), sign * np.exp(a - total)
 
+    def again(trace: Trace, a: Any, b: Any) -> tuple[Any, ...]:
+        total, signs, share = called(trace, "scipy.special.logsumexp", run, a, b, key=key, again=again)
+        terms = share * (kept_fixed(trace, b) * a + b)
+        whole = np.sum(terms, axis=axis, keepdims=True)
+        # The share of each term moves with its distance from the logarithm of the sum, whatever its weight.
+        moved = derived(trace, share, share * (a - whole))
+        return derived(trace, total, whole.reshape(total.shape)), signs, moved
+
     key = (axis, bool(keepdims), bool(return_sign))
-    value, sign, share = called(trace, "scipy.special.logsumexp", run, array, weights, key=key)
+    value, sign, share = called(trace, "scipy.special.logsumexp", run, array, weights, key=key, again=again)
     terms = share * weights * array
     if not all_plain(b):
-        terms = share * (stopped(trace, weights) * array + weights)
+        terms = share * (kept_fixed(trace, weights) * array + weights)
     total = derived(trace, value, np.sum(terms, axis=axis, keepdims=keepdims))
     return (total, wrap(trace, sign.value)) if return_sign else total
 
@@ -43,20 +51,33 @@ def _logsumexp(
 @follows("scipy.special", "softmax")
 def _softmax(trace: Trace, x: Any, axis: Any = None) -> Any:
     array = _real(trace, "softmax", x)
-    (y,) = called(trace, "scipy.special.softmax", lambda a: special.softmax(a, axis), array, key=(axis,))
+
+    def again(trace: Trace, a: Any) -> Any:
+        return _softmax(trace, a, axis)
+
+    call = lambda a: special.softmax(a, axis)  # noqa: E731
+    (y,) = called(trace, "scipy.special.softmax", call, array, key=(axis,), again=again)
     return derived(trace, y, y * (array - np.sum(y * array, axis=axis, keepdims=True)))
 
 
 @follows("scipy.special", "log_softmax")
 def _log_softmax(trace: Trace, x: Any, axis: Any = None) -> Any:
-    array = _real(trace, "log_softmax", x)
+    return _logarithm_and_share(trace, _real(trace, "log_softmax", x), axis)[0]
+
+
+def _logarithm_and_share(trace: Trace, array: Any, axis: Any) -> tuple[Any, Any]:
+    """The logarithm of a softmax, and the softmax."""
 
     def run(a: Array) -> tuple[Array, Array]:
         y = np.asarray(special.log_softmax(a, axis))
         return y, np.exp(y)
 
-    y, share = called(trace, "scipy.special.log_softmax", run, array, key=(axis,))
-    return derived(trace, y, array - np.sum(share * array, axis=axis, keepdims=True))
+    def again(trace: Trace, a: Any) -> tuple[Any, Any]:
+        return _logarithm_and_share(trace, a, axis)
+
+    y, share = called(trace, "scipy.special.log_softmax", run, array, key=(axis,), again=again)
+    moved = array - np.sum(share * array, axis=axis, keepdims=True)
+    return derived(trace, y, moved), derived(trace, share, share * moved)
 
 
 def _real(trace: Trace, name: str, a: Any) -> Any:

@@ -13,6 +13,7 @@ from sparsejac.tracing.conversion import as_value, wrap
 from sparsejac.tracing.pointwise_calls import Rule, pointwise
 from sparsejac.tracing.reals import Value
 from sparsejac.tracing.registry import follows, hook, unfollowed
+from sparsejac.tracing.scipy_rules.special_again import AGAIN
 from sparsejac.tracing.scipy_rules.special_functions import NOT_ANALYTIC, PHYSICAL, SEVERAL, STEPS
 from sparsejac.tracing.scipy_rules.special_partials import ELEMENTARY, special
 from sparsejac.tracing.scipy_rules.special_statistics import STATISTICAL
@@ -51,7 +52,7 @@ def follow_special(trace: Trace, name: str, *inputs: Any) -> Any:
     ufunc = getattr(special, name)
     if rules is None:
         return stopped(trace, pointwise(trace, f"scipy.special.{name}", ufunc, [_no_slope] * len(inputs), inputs))
-    return pointwise(trace, f"scipy.special.{name}", ufunc, rules, inputs)
+    return pointwise(trace, f"scipy.special.{name}", ufunc, rules, inputs, again=AGAIN.get(name))
 
 
 def _is_double(x: Any) -> bool:

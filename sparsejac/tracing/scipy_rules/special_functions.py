@@ -83,20 +83,20 @@ def _lower(n: Any) -> Any:
     return np.where(n == 0, n, n - 1)
 
 
-def _from_zero(n: Any, slope: Any) -> Any:
+def from_zero(n: Any, slope: Any) -> Any:
     """Zero for polynomials of degree zero."""
     return np.where(n == 0, 0.0, slope)
 
 
 def _jacobi_slope(n: Any, a: Any, b: Any, x: Any) -> Any:
-    return _from_zero(n, 0.5 * (n + a + b + 1.0) * special.eval_jacobi(_lower(n), a + 1.0, b + 1.0, x))
+    return from_zero(n, 0.5 * (n + a + b + 1.0) * special.eval_jacobi(_lower(n), a + 1.0, b + 1.0, x))
 
 
 def _second_slope(n: Any, x: Any) -> Any:
     """Of the Chebyshev polynomials of the second kind, for which U(-n) = -U(n - 2)."""
     reflected = (n < 0) & (n == np.floor(n))
     degree = np.where(reflected, -n - 2, n)
-    slope = np.where(degree == -1, 0.0, _from_zero(degree, 2.0 * special.eval_gegenbauer(_lower(degree), 2.0, x)))
+    slope = np.where(degree == -1, 0.0, from_zero(degree, 2.0 * special.eval_gegenbauer(_lower(degree), 2.0, x)))
     return np.where(reflected, -slope, slope)
 
 
@@ -107,7 +107,7 @@ def _legendre_slope(n: Any, x: Any) -> Any:
 
 def _first_slope(n: Any, x: Any) -> Any:
     """Of the Chebyshev polynomials of the first kind."""
-    return _from_zero(n, n * special.eval_chebyu(_lower(n), x))
+    return from_zero(n, n * special.eval_chebyu(_lower(n), x))
 
 
 def _shifted_jacobi(y: Any, n: Any, p: Any, q: Any, x: Any) -> Any:
@@ -204,16 +204,16 @@ PHYSICAL: dict[str, tuple[Partial, ...]] = {
     "eval_gegenbauer": (
         None,
         None,
-        lambda y, n, a, x: _from_zero(n, 2.0 * a * special.eval_gegenbauer(_lower(n), a + 1.0, x)),
+        lambda y, n, a, x: from_zero(n, 2.0 * a * special.eval_gegenbauer(_lower(n), a + 1.0, x)),
     ),
     "eval_genlaguerre": (
         None,
         None,
-        lambda y, n, a, x: _from_zero(n, -special.eval_genlaguerre(_lower(n), a + 1.0, x)),
+        lambda y, n, a, x: from_zero(n, -special.eval_genlaguerre(_lower(n), a + 1.0, x)),
     ),
-    "eval_laguerre": (None, lambda y, n, x: _from_zero(n, -special.eval_genlaguerre(_lower(n), 1.0, x))),
-    "eval_hermite": (None, lambda y, n, x: _from_zero(n, 2.0 * n * special.eval_hermite(_lower(n), x))),
-    "eval_hermitenorm": (None, lambda y, n, x: _from_zero(n, n * special.eval_hermitenorm(_lower(n), x))),
+    "eval_laguerre": (None, lambda y, n, x: from_zero(n, -special.eval_genlaguerre(_lower(n), 1.0, x))),
+    "eval_hermite": (None, lambda y, n, x: from_zero(n, 2.0 * n * special.eval_hermite(_lower(n), x))),
+    "eval_hermitenorm": (None, lambda y, n, x: from_zero(n, n * special.eval_hermitenorm(_lower(n), x))),
     "lpmv": (None, None, _lpmv),
     "expn": (None, _expn),
 }

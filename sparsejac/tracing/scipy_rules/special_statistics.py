@@ -39,16 +39,17 @@ def _t_density(df: Any, t: Any) -> Any:
     return np.exp(scale - 0.5 * (df + 1.0) * np.log1p(t * t / df)) / np.sqrt(df * np.pi)
 
 
-def _chi2_density(df: Any, x: Any) -> Any:
+def chi2_density(df: Any, x: Any) -> Any:
+    """Of the chi-square distribution."""
     return 0.5 * _gamma_density(0.5 * df, 0.5 * x)
 
 
-def _noncentral_density(x: Any, df: Any, nc: Any) -> Any:
+def noncentral_density(x: Any, df: Any, nc: Any) -> Any:
     """Of the noncentral chi-square distribution."""
     safe = np.where(nc == 0.0, 1.0, nc)
     gap = np.exp(-0.5 * (np.sqrt(x) - np.sqrt(safe)) ** 2)
     density = 0.5 * gap * (x / safe) ** (0.25 * df - 0.5) * special.ive(0.5 * df - 1.0, np.sqrt(safe * x))
-    return np.where(nc == 0.0, _chi2_density(df, x), density)
+    return np.where(nc == 0.0, chi2_density(df, x), density)
 
 
 def _binomial_density(k: Any, n: Any, p: Any) -> Any:
@@ -76,13 +77,13 @@ STATISTICAL: dict[str, tuple[Partial, ...]] = {
     "gammaincinv": (None, lambda y, a, p: 1.0 / _gamma_density(a, y)),
     "gammainccinv": (None, lambda y, a, p: -1.0 / _gamma_density(a, y)),
     "tklmbda": (_tukey, None),
-    "chdtr": (None, lambda y, v, x: _chi2_density(v, x)),
-    "chdtrc": (None, lambda y, v, x: -_chi2_density(v, x)),
-    "chdtri": (None, lambda y, v, p: -1.0 / _chi2_density(v, y)),
+    "chdtr": (None, lambda y, v, x: chi2_density(v, x)),
+    "chdtrc": (None, lambda y, v, x: -chi2_density(v, x)),
+    "chdtri": (None, lambda y, v, p: -1.0 / chi2_density(v, y)),
     "chndtr": (
-        lambda y, x, df, nc: _noncentral_density(x, df, nc),
+        lambda y, x, df, nc: noncentral_density(x, df, nc),
         None,
-        lambda y, x, df, nc: -_noncentral_density(x, df + 2.0, nc),
+        lambda y, x, df, nc: -noncentral_density(x, df + 2.0, nc),
     ),
     "gdtr": (
         lambda y, a, b, x: x * _gamma_density(b, a * x),
