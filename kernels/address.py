@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import field
 from functools import cached_property
 from math import prod
 from typing import Any, TypeVar, cast
@@ -12,7 +11,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from kernels.records import dataclass
+from kernels.records import dataclass, replace
+from kernels.threads import run_tasks
 
 Index = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 Integer = TypeVar("Integer", np.int32, np.int64)
@@ -57,6 +57,9 @@ class Affine:
 
 
 _PROBES = 16
+_SHARES = 2
+_HASHED = 1 << 20
+"""Numbers of a table that are digested in one go; threads share those of longer ones."""
 
 
 class Content:
@@ -67,17 +70,25 @@ class Content:
 
     Parameters
     ----------
-    places : array of int
+    base : array of int
         Nobody changes it any more.
+    through : Affine, optional
+        Which of these the numbers are, where they come several times each: a table that is read again along further
+        dimensions takes no memory until someone asks for all of it.
 
     Examples
     --------
     >>> Content(np.array([4, 0], np.int32)) == Content(np.array([4, 0])), Content(np.arange(3)) == Content(np.arange(4))
     (True, False)
+    >>> twice = Content(np.array([7, 5, 9], np.int32), Affine((2, 2), 1, (1, 0)))
+    >>> twice.size, twice.span, twice.places.tolist()
+    (4, (5, 9), [5, 5, 9, 9])
     """
 
-    def __init__(self, places: Index) -> None:
-        self.places = places
+    def __init__(self, base: Index, through: Affine | None = None) -> None:
+        self.base = base
+        self.through = through
+        self._places = base if through is None else None
 
     def __hash__(self) -> int:
         return self._hash
@@ -87,7 +98,7 @@ class Content:
             return True
         if not isinstance(other, Content) or self._hash != other._hash:
             return False
-        if self.places is not other.places and not np.array_equal(self.places, other.places):
+        if not self._is_made_alike(other) and not np.array_equal(self.places, other.places):
             return False
         known = self.__dict__.get("digest") or other.__dict__.get("digest")
         if known is not None:
@@ -97,9 +108,79 @@ class Content:
     def __repr__(self) -> str:
         return repr(self.digest)
 
+    @property
+    def size(self) -> int:
+        """How many numbers these are."""
+        return len(self.base) if self.through is None else self.through.points
+
+    @property
+    def places(self) -> Index:
+        """All numbers; written out when someone first asks for them."""
+        places = self._places
+        if places is None:
+            through = cast("Affine", self.through)
+            written = np.empty(through.points, self.base.dtype)
+            written.reshape(through.box)[...] = selected(self.base, through)
+            written.flags.writeable = False
+            places = self._places = written
+        return places
+
+    def part(self, first: int, last: int) -> Index:
+        """The numbers of some points, one after the other; all others stay unwritten.
+
+        >>> Content(np.array([7, 5, 9], np.int32), Affine((3, 2), 0, (1, 0))).part(1, 4).tolist()
+        [7, 5, 5]
+        """
+        through, wanted = self.through, max(last - first, _ROWS)
+        inner = 0 if through is None or not self.size else self.size // through.box[0]
+        if self._places is not None or through is None or not 0 < inner <= wanted:
+            return self.places[first:last]
+        rows = slice(first // inner, -(-last // inner))
+        written = selected(self.base, through)[rows].reshape(-1)
+        return written[first - rows.start * inner : last - rows.start * inner]
+
+    @property
+    def outer(self) -> Content:
+        """The numbers once, where last dimensions do nothing but repeat them."""
+        through = self.through
+        if through is None:
+            return self
+        moving = max((axis for axis, stride in enumerate(through.strides) if stride), default=-1) + 1
+        return Content(self.base, Affine(through.box[:moving], through.offset, through.strides[:moving]))
+
+    @property
+    def first(self) -> int:
+        """The number of the first point; 0 without any."""
+        return int(self.base[0 if self.through is None else self.through.offset]) if self.size else 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that are held so far."""
+        held = self._places
+        return self.base.nbytes + (0 if held is None or held is self.base else held.nbytes)
+
+    @cached_property
+    def span(self) -> tuple[int, int]:
+        """The lowest and the highest number; (0, -1) without any."""
+        if not self.size:
+            return 0, -1
+        numbers = self.base if self.through is None else selected(self.base, _each_once(self.through))
+        return int(numbers.min()), int(numbers.max())
+
+    def _is_made_alike(self, other: Content) -> bool:
+        return self.base is other.base and self.through == other.through
+
     @cached_property
     def _hash(self) -> int:
-        return hash(probe(self.places))
+        return hash(self.probe())
+
+    def probe(self) -> tuple[int, ...]:
+        """As `probe` of all numbers."""
+        if self._places is not None or self.through is None:
+            return probe(self.places)
+        count = self.size
+        points = [*range(0, count, max(1, count // _PROBES)), *range(max(0, count - 1), count)]
+        return (count, *self.base[_at(self.through, np.array(points, dtype=np.int64))].tolist())
 
     @cached_property
     def digest(self) -> str:
@@ -108,25 +189,78 @@ class Content:
         small = self.places.dtype.itemsize > 4 and int(self.places.max(initial=0)) <= _INT32_MAX
         content = np.ascontiguousarray(self.places, dtype=np.int32 if small else self.places.dtype)
         # Processors have instructions for this one: it reads nearly twice as much in a second as BLAKE2 does.
-        return hashlib.sha256(content.data).hexdigest()[:32]
+        pieces = [content[at : at + _HASHED] for at in range(0, len(content), _HASHED)] or [content]
+        if len(pieces) == 1:
+            return hashlib.sha256(content.data).hexdigest()[:32]
+        digests = run_tasks([(_digests, (pieces[k::_SHARES],)) for k in range(min(_SHARES, len(pieces)))])
+        return hashlib.sha256(b"".join(map(b"".join, digests))).hexdigest()[:32]
 
 
-@dataclass(frozen=True, eq=False)
+def _digests(pieces: Sequence[Index]) -> list[bytes]:
+    return [hashlib.sha256(piece.data).digest() for piece in pieces]
+
+
+def selected(base: npt.NDArray[Any], through: Affine) -> npt.NDArray[Any]:
+    """A view of the numbers of a flat array at the points of a map, over its box; no stride is negative.
+
+    >>> selected(np.array([7, 5, 9]), Affine((2, 2), 1, (1, 0))).tolist()
+    [[5, 5], [9, 9]]
+
+    Raises
+    ------
+    IndexError
+        If the map leaves the array.
+    """
+    if not through.points:
+        return np.empty(through.box, base.dtype)
+    reach = sum((n - 1) * stride for n, stride in zip(through.box, through.strides, strict=True))
+    if min(through.strides, default=0) < 0 or through.offset < 0 or through.offset + reach >= len(base):
+        raise IndexError(f"selected: {through} leaves {len(base)} numbers, or goes backwards")
+    strides = tuple(stride * base.itemsize for stride in through.strides)
+    flat = np.ascontiguousarray(base)
+    return np.ndarray(through.box, base.dtype, flat, through.offset * base.itemsize, strides)
+
+
+def _each_once(through: Affine) -> Affine:
+    """A map without the steps that lead nowhere."""
+    return replace(through, box=tuple(n if s else 1 for n, s in zip(through.box, through.strides, strict=True)))
+
+
+def _at(through: Affine, points: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The places of a map at some points, by their numbers in C order."""
+    steps = np.unravel_index(points, through.box) if through.box else ()
+    found = np.full(len(points), through.offset, dtype=np.int64)
+    for step, stride in zip(steps, through.strides, strict=True):
+        found += step * stride
+    return found
+
+
 class Table:
     """A place for each point of a box, in C order.
 
+    Parameters
+    ----------
+    box : tuple of int
+    places : array of int or Content
+        Nobody changes them.
+
+    Examples
+    --------
     >>> Table((3,), np.array([4, 0, 4], dtype=np.int32)).table().tolist()
     [4, 0, 4]
     """
 
-    box: tuple[int, ...]
-    places: Index
-    content: Content = field(default=None, repr=False)  # type: ignore[assignment]
+    def __init__(self, box: tuple[int, ...], places: Index | Content) -> None:
+        self.box = box
+        self.content = places if isinstance(places, Content) else Content(places)
 
-    def __post_init__(self) -> None:
-        """A table that stands for itself has its content alone."""
-        if cast("Content | None", self.content) is None:
-            object.__setattr__(self, "content", Content(self.places))
+    def __repr__(self) -> str:
+        return f"Table(box={self.box!r}, places={self.places!r})"
+
+    @property
+    def places(self) -> Index:
+        """All places, in C order of the box."""
+        return self.content.places
 
     @property
     def points(self) -> int:
@@ -135,7 +269,7 @@ class Table:
 
     def table(self) -> Index:
         """All places, in C order of the box."""
-        return self.places
+        return self.content.places
 
     def over(self, box: tuple[int, ...]) -> Table:
         """The same places over another box with as many points.
@@ -143,7 +277,7 @@ class Table:
         >>> Table((2, 3), np.arange(6)).over((6,)).box
         (6,)
         """
-        return Table(box, self.places, self.content)
+        return Table(box, self.content)
 
     @property
     def key(self) -> tuple[object, ...]:

@@ -74,9 +74,9 @@ def _check_access(access: Access, box: tuple[int, ...], sizes: tuple[int, ...]) 
     if isinstance(address, Affine):
         low, high = _reach(address)
     else:
-        if address.places.shape != (address.points,):
-            raise ValueError(f"index table of shape {address.places.shape} for {address.points} points")
-        low, high = (int(address.places.min()), int(address.places.max())) if address.points else (0, -1)
+        if address.content.size != address.points:
+            raise ValueError(f"index table of {address.content.size} places for {address.points} points")
+        low, high = address.content.span
     if address.points and not (low >= 0 and high < size):
         raise ValueError(f"places {low} ... {high} of buffer {access.buffer}, whose size is {size}")
 

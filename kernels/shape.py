@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from kernels.address import Address, Affine, Index
+from kernels.address import Address, Affine, Index, Table
 from kernels.kernel import Kernel
 from kernels.records import dataclass
 from kernels.step import Launch
@@ -85,8 +85,9 @@ class LoweredLaunch:
     geometry : array of uint64
         Lengths of the box, then offset and strides of each affine access (loads, then store). Negative numbers are
         stored modulo 2**64: unsigned arithmetic wraps around to the right place and needs no test for negative indices.
-    tables : tuple of array
-        Index tables of loads and store, then `indptr`; unsigned views.
+    indexed : tuple of Table
+        Those of loads and store.
+    indptr : array, optional
     slots : tuple of int
         The buffer in each slot.
     length : int
@@ -95,9 +96,16 @@ class LoweredLaunch:
 
     shape: LaunchShape
     geometry: npt.NDArray[np.uint64]
-    tables: tuple[Unsigned, ...]
+    indexed: tuple[Table, ...]
+    indptr: Index | None
     slots: tuple[int, ...]
     length: int
+
+    @property
+    def tables(self) -> tuple[Unsigned, ...]:
+        """Index tables of loads and store, then `indptr`; unsigned views. Until here nobody has to write them out."""
+        ends = () if self.indptr is None else (self.indptr,)
+        return tuple([unsigned(places) for places in (*(table.places for table in self.indexed), *ends)])
 
 
 def lower(launch: Launch) -> LoweredLaunch:
@@ -120,11 +128,9 @@ def lower(launch: Launch) -> LoweredLaunch:
     )
     lengths = row_box if launch.indptr is not None else box
     numbers = [*lengths, *(n for address in (*loads, store) for n in numbers_of(address))]
-    tables = [unsigned(a.places) for a in (*loads, store) if not isinstance(a, Affine)]
-    if launch.indptr is not None:
-        tables.append(unsigned(launch.indptr))
+    indexed = tuple(address for address in (*loads, store) if isinstance(address, Table))
     geometry = np.array(numbers, dtype=np.int64).view(np.uint64)
-    return LoweredLaunch(shape, geometry, tuple(tables), slots, row_box[0])
+    return LoweredLaunch(shape, geometry, indexed, launch.indptr, slots, row_box[0])
 
 
 def active_slots(shape: LaunchShape) -> tuple[int, ...]:
@@ -150,7 +156,7 @@ def kind_of(address: Address) -> Kind:
     if isinstance(address, Affine):
         stride = address.strides[-1]
         return "unit" if stride == 1 else "still" if stride == 0 else "strided"
-    return "table32" if address.places.dtype.itemsize == 4 else "table64"
+    return "table32" if address.content.base.dtype.itemsize == 4 else "table64"
 
 
 def numbers_of(address: Address) -> Iterable[int]:

@@ -7,6 +7,7 @@ differentiates it: it writes entries of Jacobians.
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -208,10 +209,8 @@ def lower_sweep(sweep: Sweep) -> LoweredSweep:
     added = {kind for kind, store in zip(kinds, sweep.stores, strict=True) if store.adds}
     still = by_rows and added == {"still"} and _is_apart([store.access for store in sweep.stores if store.adds])
     shape = SweepShape(kernel.digest, len(box), tuple(places), adds, len(leading), bits, block, by_rows, still, kernel)
-    table = _interleaved(list(leading.values()), wide=wide)
-    if shape.in_blocks:
-        loaded = sum(k < len(sweep.loads) for k in leading)
-        table = _interleaved_in_blocks(list(leading.values()), loaded, shape.block, wide=wide)
+    loaded = sum(k < len(sweep.loads) for k in leading)
+    table = _written(list(leading.values()), loaded, shape.block if shape.in_blocks else 0, wide=wide)
     return LoweredSweep(shape, geometry, table, slots, box[0])
 
 
@@ -327,28 +326,33 @@ def apart(first: Index, second: Index) -> int | None:
     return distance if all(alike) else None
 
 
-def _interleaved(tables: list[Index], *, wide: bool) -> Unsigned:
+def _written(tables: list[Index], loaded: int, block: int, *, wide: bool) -> Unsigned:
+    """The tables as one: point by point, or in blocks, the first ones of which are read by vectors."""
     length = len(tables[0]) if tables else 0
-    size = length * len(tables)
-    block: Index = np.empty(size, np.int64) if wide else np.empty(size, np.int32)
-    interleave(tables, block.reshape(length, len(tables)))
-    return unsigned(block)
+    dtype: type[np.int32 | np.int64] = np.int64 if wide else np.int32
+    if block and tables:
+        return unsigned(_interleaved_in_blocks(tables, loaded, block, dtype))
+    rows: npt.NDArray[Any] = np.empty((length, len(tables)), dtype)
+    interleave(tables, rows)
+    return unsigned(rows.reshape(-1))
 
 
-def _interleaved_in_blocks(tables: list[Index], loaded: int, block: int, *, wide: bool) -> Unsigned:
-    """For each block the numbers of the first tables, which are read by vectors, then those of the others by points."""
-    length = len(tables[0]) if tables else 0
-    count = -(-length // block)
-    shape = count, len(tables), block
-    found: Index = np.zeros(shape, np.int64) if wide else np.zeros(shape, np.int32)
-    part = np.zeros(count * block, found.dtype)
-    others = found[:, loaded:].reshape(count, block, len(tables) - loaded)
-    for k, table in enumerate(tables):
-        part[:length] = table
-        if k < loaded:
-            found[:, k] = part.reshape(count, block)
-        else:
-            others[:, :, k - loaded] = part.reshape(count, block)
-    if loaded < len(tables):
-        found[:, loaded:] = others.reshape(count, len(tables) - loaded, block)
-    return unsigned(found.reshape(-1))
+def _interleaved_in_blocks(tables: list[Index], loaded: int, block: int, dtype: type[np.int32 | np.int64]) -> Index:
+    """For each block the numbers of the first tables, table by table, then those of the others, point by point.
+
+    A few blocks at a time, so that they stay in the cache meanwhile; the last one is filled up with zeros.
+    """
+    count, others = -(-len(tables[0]) // block), len(tables) - loaded
+    found: npt.NDArray[Any] = np.zeros((count, len(tables) * block), dtype)
+    by_table = found[:, : loaded * block].reshape(count, loaded, block)
+    by_point = found[:, loaded * block :].reshape(count, block, others)
+    parts = [by_table[:, k] for k in range(loaded)] + [by_point[:, :, k] for k in range(others)]
+    step = max(1, _CACHED // (block * len(tables)))
+    for start in range(0, count, step):
+        for part, table in zip(parts, tables, strict=True):
+            numbers, target = table[start * block : (start + step) * block], part[start : start + step]
+            full, rest = divmod(len(numbers), block)
+            target[:full] = numbers[: full * block].reshape(full, block)
+            if rest:
+                target[full, :rest] = numbers[full * block :]
+    return found.reshape(-1)

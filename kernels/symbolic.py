@@ -24,8 +24,8 @@ from kernels.source import Source, read_only
 Index = npt.NDArray[Any]  # int32 or int64, all those of a pool alike
 Ints = npt.NDArray[np.int64]
 
-_NUMBERS = f"ONE = np.uint64(1)\nSHORT = {symbolic_loops.SHORT}\nAHEAD = {symbolic_loops.AHEAD}\n"
-_HEADER = f"from typing import Any\n\nimport numpy as np\n\n{_NUMBERS}\n\n"
+_NUMBERS = "".join(f"{name} = {getattr(symbolic_loops, name)}\n" for name in ("SHORT", "BRIEF", "AHEAD"))
+_HEADER = f"from typing import Any\n\nimport numpy as np\n\nONE = np.uint64(1)\n{_NUMBERS}\n\n"
 
 
 class RowPool:
@@ -224,10 +224,43 @@ def take(places: Index, points: Index) -> Index:
     return taken
 
 
+def group(places: Index, size: int) -> tuple[Index, Index]:
+    """Points by place, those of one place as they stood: two passes over the points and one over the places.
+
+    Parameters
+    ----------
+    places : array of int32
+        In the range ``0 ... size - 1``.
+    size : int
+
+    Returns
+    -------
+    order : array of int32
+        The numbers of the points.
+    ends : array of int32, shape (size,)
+        How many points have this place or a lower one.
+
+    Raises
+    ------
+    IndexError
+        If a place is not in the range.
+
+    Examples
+    --------
+    >>> [found.tolist() for found in group(np.array([2, 0, 2], np.int32), 4)]
+    [[1, 0, 2], [1, 1, 3, 3]]
+    """
+    if len(places) and int(places.view(np.uint32).max()) >= size:
+        raise IndexError(f"group: places {places.min()} ... {places.max()} are not all among {size}")
+    order, ends = np.empty(len(places), np.int32), np.zeros(size, np.int32)
+    _call("group", 0, len(places), (places, ends, order))
+    return order, ends
+
+
 COMPILED_FROM = 1 << 17
 """Points from which a compiled loop is worth its loading."""
 
-LOOPS = ("unite_rows", "pair_rows", "count_entries", "locate", "take")
+LOOPS = ("unite_rows", "pair_rows", "count_entries", "locate", "take", "group")
 
 
 def compile_all() -> None:

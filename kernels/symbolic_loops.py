@@ -8,6 +8,7 @@ import numpy as np
 
 ONE = np.uint64(1)
 SHORT = 48
+BRIEF = 12
 AHEAD = 16
 
 
@@ -50,7 +51,20 @@ def unite_rows(
             begin, end = np.uint64(terms[t]), np.uint64(terms[t]) + ONE
             if begin >= units:
                 begin, end = np.uint64(starts[terms[t]]), np.uint64(starts[terms[t]]) + np.uint64(lengths[terms[t]])
-            if begin != before:  # rows that are alike lie in one place: the second of two adds nothing
+            if begin != before and total <= np.uint64(BRIEF):  # few columns are looked through, and kept in order
+                for s in range(begin, end):
+                    column = s if s < units else np.uint64(pool[s])
+                    known = np.uint64(0)
+                    for k in range(first, filled):
+                        known += ONE if np.uint64(made[k]) == column else np.uint64(0)
+                    if known == np.uint64(0):
+                        slot: Any = filled
+                        while slot > first and np.uint64(made[slot - ONE]) > column:
+                            made[slot] = made[slot - ONE]
+                            slot -= ONE
+                        made[slot] = column
+                        filled += ONE
+            elif begin != before:  # rows that are alike lie in one place: the second of two adds nothing
                 for s in range(begin, end):
                     column = s if s < units else np.uint64(pool[s])
                     if mark[column] != stamp:
@@ -59,7 +73,8 @@ def unite_rows(
                         filled += ONE
             if begin < end:
                 before = begin
-        part0(np.int64(first), np.int64(filled), stamp, mark, made)
+        if total > np.uint64(BRIEF):
+            part0(np.int64(first), np.int64(filled), stamp, mark, made)
         begins[row], ends[row] = first, filled
         if state[4] != 0 and row != np.uint64(0):
             known, last = np.uint64(begins[row - ONE]), np.uint64(ends[row - ONE])
@@ -175,6 +190,21 @@ def take(start: int, stop: int, places: Any, points: Any, taken: Any) -> None:
     """Numbers of a table at points; see `kernels.symbolic.take`."""
     for p in range(np.uint64(start), np.uint64(stop)):
         taken[p] = places[points[p]]
+
+
+def group(start: int, stop: int, places: Any, ends: Any, order: Any) -> None:
+    """Points by place, as they stood; `ends` holds zeros, and then how many points there are up to each place."""
+    for p in range(np.uint64(start), np.uint64(stop)):
+        ends[places[p]] = np.uint64(ends[places[p]]) + ONE
+    first: Any = np.uint64(0)
+    for place in range(np.uint64(0), np.uint64(len(ends))):
+        many = np.uint64(ends[place])
+        ends[place] = first
+        first += many
+    for p in range(np.uint64(start), np.uint64(stop)):
+        at = np.uint64(ends[places[p]])
+        order[at] = p
+        ends[places[p]] = at + ONE
 
 
 def sort_marked(first: Any, last: Any, stamp: int, mark: Any, pool: Any) -> None:

@@ -16,22 +16,19 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
-from kernels.address import Address, Affine, Content, Table, probe
+from kernels.address import Address, Affine, Content, Table, probe, selected
 from kernels.step import MAX_BOX_DIMENSIONS
 from kernels.symbolic import take
 
 Box = tuple[int, ...]
-Grouping = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.int64]]
 _INT32_MAX = np.iinfo(np.int32).max
 _PIECE = 2**15
 _LONG = 2**12
-_SPREAD = 8
+_LONG_REPEATED = 2**16
 _TABLES: WeakValueDictionary[tuple[object, ...], Content] = WeakValueDictionary()
 """What long tables in use hold, by some of their places."""
 
-_groupings: ContextVar[list[tuple[npt.NDArray[Any], Grouping]] | None] = ContextVar("groupings", default=None)
 _compositions: ContextVar[dict[tuple[object, object], Address] | None] = ContextVar("compositions", default=None)
 
 
@@ -43,16 +40,6 @@ def remembering() -> Iterator[None]:
         yield
     finally:
         _compositions.reset(token)
-
-
-@contextmanager
-def following_twice() -> Iterator[None]:
-    """Group the same places once: for whoever follows a function again."""
-    token = _groupings.set([])
-    try:
-        yield
-    finally:
-        _groupings.reset(token)
 
 
 def c_strides(box: Box) -> tuple[int, ...]:
@@ -101,6 +88,12 @@ def recognised(places: npt.NDArray[Any], *, owned: bool = False) -> Address:
     >>> recognised(np.array([[7, 5], [17, 15]]))
     Affine(box=(2, 2), offset=7, strides=(10, -2))
     """
+    affine = _as_affine(places)
+    return table(places.shape, places, owned=owned) if affine is None else affine
+
+
+def _as_affine(places: npt.NDArray[Any]) -> Affine | None:
+    """The affine map with these places, if there is one."""
     box = places.shape
     if places.size <= 1:  # a deep recurrence has nothing but these
         return Affine(box, int(places.item()) if places.size else 0, (0,) * places.ndim)
@@ -110,11 +103,20 @@ def recognised(places: npt.NDArray[Any], *, owned: bool = False) -> Address:
         neighbour = tuple(1 if k == axis else 0 for k in range(places.ndim))
         strides.append(int(places[neighbour]) - int(places[first]) if length > 1 else 0)
     affine = Affine(box, int(places[first]), tuple(strides))
-    if int(places[(-1,) * places.ndim]) == affine.offset + sum(
-        s * (n - 1) for s, n in zip(strides, box, strict=True)
-    ) and is_table_of(affine, places):
-        return affine
-    return table(box, places, owned=owned)
+    last = affine.offset + sum(s * (n - 1) for s, n in zip(strides, box, strict=True))
+    return affine if int(places[(-1,) * places.ndim]) == last and is_table_of(affine, places) else None
+
+
+def ascending(places: npt.NDArray[Any]) -> Address:
+    """As `recognised`, of different places in ascending order: all of a range are told by its ends.
+
+    >>> ascending(np.array([4, 5, 6])), ascending(np.array([1, 3]))
+    (Affine(box=(3,), offset=4, strides=(1,)), Affine(box=(2,), offset=1, strides=(2,)))
+    """
+    count = len(places)
+    if not count or int(places[-1]) - int(places[0]) != count - 1:
+        return recognised(places)
+    return Affine((count,), int(places[0]), (1 if count > 1 else 0,))
 
 
 def is_table_of(affine: Affine, places: npt.NDArray[Any]) -> bool:
@@ -142,7 +144,7 @@ def table(box: Box, places: npt.NDArray[Any], *, owned: bool = False) -> Table:
     dtype = np.dtype(np.int32 if small else np.int64)
     known = _interned(flat) if flat.size >= _LONG else None
     if known is not None:
-        return Table(box, known.places, known)
+        return Table(box, known)
     stored: npt.NDArray[Any] = np.ascontiguousarray(flat, dtype=dtype)
     if not owned and (stored.base is not None or stored is places):
         stored = stored.copy()
@@ -157,40 +159,6 @@ def _interned(flat: npt.NDArray[Any]) -> Content | None:
     """These places, if a table holds them already."""
     known = _TABLES.get(probe(flat))
     return known if known is not None and np.array_equal(known.places, flat) else None
-
-
-def grouped(places: npt.NDArray[Any]) -> Grouping:
-    """Points by place, those of one place as they stood; the distinct places; the indptr of the points of each.
-
-    Many points are counted and not compared: one pass over the points and one over the places, by SciPy's transposition
-    of a matrix with one row.
-
-    >>> [found.tolist() for found in grouped(np.array([2, 0, 2]))]
-    [[1, 0, 2], [0, 2], [0, 1, 3]]
-    """
-    known = _groupings.get() if len(places) >= _LONG else None
-    for before, found in known or ():
-        if np.array_equal(before, places):
-            return found
-    found = _grouped(places)
-    if known is not None:
-        known.append((places.copy(), found))
-    return found
-
-
-def _grouped(places: npt.NDArray[Any]) -> Grouping:
-    size = int(places.max(initial=-1)) + 1
-    if size > _SPREAD * len(places) or int(places.min(initial=0)) < 0:
-        order = np.argsort(places, kind="stable")
-        ordered = places[order]
-        starts = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))
-        return order, ordered[starts], np.append(starts, len(places))
-    dtype = np.int32 if max(len(places), size) <= _INT32_MAX else np.int64
-    points, ends = np.arange(len(places), dtype=dtype), np.array([0, len(places)], dtype=dtype)
-    row: Any = csr_array((points, places.astype(dtype, copy=False), ends), shape=(1, size))
-    by_place = row.tocsc()
-    distinct = np.flatnonzero(np.diff(by_place.indptr))
-    return by_place.data, distinct, np.append(by_place.indptr[distinct], len(places)).astype(np.int64)
 
 
 def reboxed(address: Address, box: Box) -> Address:
@@ -243,7 +211,9 @@ def broadcast(address: Address, box: Box) -> Address:
         old = zip(address.box, address.strides, box[lead:], strict=True)
         strides = tuple(0 if n == 1 and m != 1 else s for n, s, m in old)
         return Affine(box, address.offset, (0,) * lead + strides)
-    return table(box, np.broadcast_to(address.places.reshape(address.box), box))
+    steps = zip(address.box, c_strides(address.box), strict=True)
+    found = _unwritten(address, Affine(box, 0, (0,) * lead + tuple(0 if n == 1 else s for n, s in steps)))
+    return table(box, np.broadcast_to(address.places.reshape(address.box), box)) if found is None else found
 
 
 def broadcast_box(boxes: list[Box]) -> Box:
@@ -295,19 +265,68 @@ def _composed(inner: Address, outer: Address) -> Address:
             kind = np.int32 if _isnarrow(inner) and outer.places.dtype == np.int32 else np.int64
             stepped = np.multiply(outer.places, inner.strides[0], dtype=kind)
             return table(outer.box, np.add(stepped, inner.offset, out=stepped), owned=True)
+    unwritten = _unwritten(inner, outer) if isinstance(inner, Table) and isinstance(outer, Affine) else None
+    if unwritten is not None:
+        return unwritten
     places = _places_at(inner, outer)
     return recognised(places.reshape(outer.box), owned=places.base is None)
 
 
 def _places_at(inner: Address, outer: Address) -> npt.NDArray[Any]:
     """The places of `inner` at the points that `outer` leads to."""
-    if isinstance(outer, Affine) and outer.points and min(outer.strides, default=0) >= 0:
-        places = np.ascontiguousarray(narrow(inner))
-        reach = outer.offset + sum(s * (n - 1) for s, n in zip(outer.strides, outer.box, strict=True))
-        if reach < len(places):
-            strides = tuple(s * places.itemsize for s in outer.strides)
-            return np.ndarray(outer.box, places.dtype, places, outer.offset * places.itemsize, strides)
+    if isinstance(outer, Affine) and outer.points:
+        base, through = _read_through(inner, outer) if isinstance(inner, Table) else (narrow(inner), outer)
+        if min(through.strides, default=0) >= 0 and span(through)[1] < len(base):
+            return selected(base, through)
     return take(narrow(inner), narrow(outer))
+
+
+def _read_through(inner: Table, outer: Affine) -> tuple[npt.NDArray[Any], Affine]:
+    """Numbers that stand written out, and which of them are the places of a table at some of its points."""
+    content = inner.content
+    through = outer if content.through is None else _composed_affine(content.through, outer)
+    return (content.places, outer) if through is None else (content.base, through)
+
+
+def _unwritten(inner: Table, outer: Affine) -> Address | None:
+    """The places of a long table at points that come several times each, which nobody writes out so far.
+
+    Local values of finite elements, say, are read again in each direction.
+    """
+    if outer.points < _LONG_REPEATED or 0 not in outer.strides or min(outer.strides) < 0:
+        return None
+    base, through = _read_through(inner, outer)
+    steps = list(zip(through.box, through.strides, strict=True))
+    leads_out = min(through.strides) < 0 or span(through)[1] >= len(base)
+    if leads_out or all(stride or length == 1 for length, stride in steps):
+        return None
+    once = Affine(tuple(n if s else 1 for n, s in steps), through.offset, through.strides)
+    affine = _as_affine(selected(base, once))
+    if affine is not None:
+        return Affine(outer.box, affine.offset, affine.strides)
+    made = Content(base, through)
+    known = _TABLES.get(made.probe())
+    if known is None or known != made:
+        known = _TABLES[made.probe()] = made
+    return Table(outer.box, known)
+
+
+def once_each(address: Table) -> npt.NDArray[Any]:
+    """The places of a table over its box, of length 1 along axes where they are known to be the same.
+
+    >>> once_each(table((2, 2), np.array([7, 5, 7, 5]))).tolist()
+    [[7, 5], [7, 5]]
+    """
+    base, through = address.content.base, address.content.through
+    strides = None if through is None else _strides_over(through, address.box)
+    if through is None or strides is None:
+        return address.places.reshape(address.box)
+    box = tuple(length if stride else 1 for length, stride in zip(address.box, strides, strict=True))
+    return selected(base, Affine(box, through.offset, strides))
+
+
+def _strides_over(through: Affine, box: Box) -> tuple[int, ...] | None:
+    return through.strides if through.box == box else _reshaped_strides(through, box)
 
 
 def narrow(address: Address) -> npt.NDArray[Any]:
@@ -375,7 +394,7 @@ def span(address: Address) -> tuple[int, int]:
     if address.points == 0:
         return 0, -1
     if isinstance(address, Table):
-        return int(address.places.min()), int(address.places.max())
+        return address.content.span
     reach = [s * (n - 1) for n, s in zip(address.box, address.strides, strict=True)]
     return address.offset + sum(min(r, 0) for r in reach), address.offset + sum(max(r, 0) for r in reach)
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
 from kernels.threads import move_away, num_threads
 
 _running: set[threading.Thread] = set()
+_LOOKS_AGAIN, _STARTS = 0.1, 1e-4
+"""Seconds."""
 
 
 class LeftToCallerError(Exception):
@@ -33,18 +36,48 @@ def begin(*tasks: Callable[[], object]) -> None:
     for number, task in enumerate(tasks):
         apart = number % 2 == 0  # from the caller, who goes on meanwhile, and from every other one of them
         thread = threading.Thread(target=_run, args=(task, apart), name="sparsejac: works ahead", daemon=True)
-        _running.add(thread)
-        try:
-            thread.start()
-        except RuntimeError:  # the system gives no more threads, or the interpreter is about to end
-            _running.discard(thread)
+        start(thread, _running)
+
+
+def start(thread: threading.Thread, noted: set[threading.Thread]) -> None:
+    """Start a thread, if that is possible, and note it before for those who wait; at its end it is to strike itself."""
+    try:
+        noted.add(thread)
+        thread.start()
+    except BaseException as error:
+        if thread.ident is None:
+            noted.discard(thread)
+        if not isinstance(error, RuntimeError):  # the system gives no more threads, or the interpreter is about to end
+            raise
 
 
 def wait() -> None:
     """Wait until nothing is under way."""
-    for thread in tuple(_running):
-        if thread is not threading.current_thread():
-            thread.join()
+    wait_for(_running)
+
+
+def wait_for(noted: set[threading.Thread]) -> None:
+    """Wait for threads that strike themselves at their end."""
+    for thread in tuple(noted):
+        while thread in noted and thread is not threading.current_thread():
+            _join(thread, noted)
+
+
+def give_way() -> None:
+    """Wait until nothing is under way, for as long as the process is not about to end: what is in no hurry does so."""
+    while (running := tuple(_running)) and threading.main_thread().is_alive():
+        _join(running[0], _running, _LOOKS_AGAIN)
+
+
+def _join(thread: threading.Thread, noted: set[threading.Thread], most: float | None = None) -> None:
+    """Wait for a thread; for one that is just being started only shortly. One that broke down is struck."""
+    try:
+        thread.join(most)
+    except RuntimeError:  # Python waits for none that has not started
+        time.sleep(_STARTS)
+    else:
+        if not thread.is_alive():
+            noted.discard(thread)
 
 
 def leave_numba_to_caller() -> None:
@@ -63,6 +96,7 @@ def leave_numba_to_caller() -> None:
 
 
 def _run(task: Callable[[], object], apart: bool) -> None:
+    _running.add(threading.current_thread())
     try:
         if apart:
             move_away()
@@ -73,4 +107,4 @@ def _run(task: Callable[[], object], apart: bool) -> None:
 
 
 if hasattr(os, "register_at_fork"):  # a child has none of the threads, but all of the locks that they hold
-    os.register_at_fork(before=wait)
+    os.register_at_fork(before=wait, after_in_child=_running.clear)

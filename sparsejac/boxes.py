@@ -192,8 +192,10 @@ def _overlap(
             _check_room(d, length, stride, starts[axis], _capacity(units, axis))
             moving[axis].append(d)
             strides[d] = numbers[axis] if stride > 0 else -numbers[axis]
+    for axis, dimensions in enumerate(moving):  # before anything is said of one of them
+        _check_carry(reader, dimensions, starts[axis], _capacity(units, axis))
     for axis, dimensions in enumerate(moving):
-        known = _range_on_axis(reader, dimensions, starts[axis], (lows[axis], counts[axis]), _capacity(units, axis))
+        known = _range_on_axis(reader, dimensions, starts[axis], (lows[axis], counts[axis]))
         if known is None:
             return None
         if dimensions:
@@ -212,24 +214,33 @@ def _check_room(d: int, length: int, stride: int, start: int, room: int | None) 
     raise SplitError(d, room)
 
 
+def _check_carry(reader: Affine, dimensions: Sequence[int], start: int, room: int | None) -> None:
+    """Whether several dimensions that move along an axis stay on it together."""
+    lowest, highest = _reach(reader, dimensions, start)
+    if len(dimensions) > 1 and room is not None and (lowest < 0 or highest >= room):
+        raise UnalignedError
+
+
+def _reach(reader: Affine, dimensions: Sequence[int], start: int) -> tuple[int, int]:
+    """The lowest and the highest digit of an axis."""
+    reach = [(reader.box[d] - 1) * (1 if reader.strides[d] > 0 else -1) for d in dimensions]
+    return start + sum(min(r, 0) for r in reach), start + sum(max(r, 0) for r in reach)
+
+
 def _range_on_axis(
-    reader: Affine, dimensions: Sequence[int], start: int, digits: tuple[int, int], room: int | None
+    reader: Affine, dimensions: Sequence[int], start: int, digits: tuple[int, int]
 ) -> tuple[int, int] | None:
     """Where digits on an axis are those of the part: a range of the one dimension that moves along it."""
     low, count = digits
-    signs = [1 if reader.strides[d] > 0 else -1 for d in dimensions]
-    reach = [sign * (reader.box[d] - 1) for d, sign in zip(dimensions, signs, strict=True)]
-    lowest, highest = start + sum(min(r, 0) for r in reach), start + sum(max(r, 0) for r in reach)
-    if len(dimensions) > 1 and room is not None and (lowest < 0 or highest >= room):
-        raise UnalignedError
+    lowest, highest = _reach(reader, dimensions, start)
     if highest < low or lowest >= low + count:
         return None
     if len(dimensions) != 1:
         if lowest < low or highest >= low + count:
             raise UnalignedError
         return (0, 0)
-    length = reader.box[dimensions[0]]
-    first, stop = (low - start, low + count - start) if signs[0] > 0 else (start - low - count + 1, start - low + 1)
+    length, is_rising = reader.box[dimensions[0]], reader.strides[dimensions[0]] > 0
+    first, stop = (low - start, low + count - start) if is_rising else (start - low - count + 1, start - low + 1)
     return max(first, 0), min(stop, length)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from kernels.records import dataclass
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from kernels.address import Address
 
 IndexArray = npt.NDArray[Any]  # int32 or int64
 
@@ -71,6 +73,19 @@ class Pattern:
         reason = _find_fault(shape, self.indptr, self.indices)
         if reason:
             raise ValueError(f"Pattern: {reason}. Pattern.from_coo or Pattern.from_scipy sort and merge entries.")
+
+    @classmethod
+    def in_order(cls, shape: tuple[int, int], indptr: IndexArray, indices: IndexArray) -> Pattern:
+        """Take rows that are known to be as they have to be, in arrays of the common type: nothing is looked at.
+
+        >>> Pattern.in_order((1, 3), np.array([0, 2], np.int32), np.array([0, 2], np.int32)).nnz
+        2
+        """
+        made = object.__new__(cls)
+        dtype = index_dtype(*shape, len(indices))
+        for name, part in (("shape", shape), ("indptr", _freeze(indptr, dtype)), ("indices", _freeze(indices, dtype))):
+            object.__setattr__(made, name, part)
+        return made
 
     @classmethod
     def from_scipy(cls, matrix: Any) -> Pattern:
@@ -189,6 +204,34 @@ def entry_numbers(pattern: Pattern) -> npt.NDArray[np.int64]:
     [2, 3, 4]
     """
     return np.asarray(pattern.rows().astype(np.int64) * pattern.shape[1] + pattern.indices, dtype=np.int64)
+
+
+class Repeated(Protocol):
+    """A pattern as rows that are the same for each of many instances; see `sparsejac.instances`."""
+
+    def find(self, rows: Address, columns: Address) -> Address | None:
+        """The entries at the points of a box; None where they are not found this way."""
+
+    def column_counts(self, size: int) -> npt.NDArray[np.int64]:
+        """How many entries each column has."""
+
+
+def repeated(pattern: Pattern) -> Repeated | None:
+    """What a pattern was found from, where it is the same for each of many instances."""
+    found: Repeated | None = pattern.__dict__.get("instances")
+    return found
+
+
+def column_counts(pattern: Pattern) -> npt.NDArray[np.int64]:
+    """How many entries each column has.
+
+    >>> column_counts(Pattern.from_coo([0, 1, 1], [2, 2, 0], shape=(2, 3))).tolist()
+    [1, 0, 2]
+    """
+    known = repeated(pattern)
+    if known is not None:
+        return known.column_counts(pattern.shape[1])
+    return np.bincount(pattern.indices, minlength=pattern.shape[1])
 
 
 def part_of(pattern: Pattern, kept: npt.NDArray[np.bool_]) -> Pattern:

@@ -6,13 +6,13 @@ Tables of many million numbers are made and read piece by piece, so that each pi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from kernels.address import Address, Affine, Table
 from kernels.records import replace
 from kernels.step import Access, Launch
+from sparsejac.addressing import c_strides, composed, once_each
 from sparsejac.pattern import IndexArray
 
 PIECE = 1 << 17
@@ -57,7 +57,7 @@ def stretch(address: Address, first: int, last: int) -> Address:
     if (first, last) == (0, address.points):
         return address
     if isinstance(address, Table):
-        return Table((last - first,), address.places[first:last])
+        return Table((last - first,), address.content.part(first, last))
     (length, *inner), (stride, *_) = address.box, address.strides
     start, stop = (point * length // address.points for point in (first, last))
     return Affine((stop - start, *inner), address.offset + start * stride, address.strides)
@@ -95,7 +95,7 @@ def _is_still(address: Address, axis: int) -> bool:
     """Whether an address leads to the same places all along an axis."""
     if isinstance(address, Affine):
         return address.strides[axis] == 0
-    places = np.moveaxis(address.places.reshape(address.box), axis, 0)
+    places = np.moveaxis(once_each(address), axis, 0)
     some = tuple(slice(None, _SAMPLED) for _ in range(places.ndim))
     return bool((places[some] == places[:1][some]).all()) and bool((places[1:] == places[:1]).all())
 
@@ -104,6 +104,4 @@ def _first_along(address: Address, box: tuple[int, ...]) -> Address:
     """An address at the first points along the axes along which a box has become short."""
     if isinstance(address, Affine):
         return Affine(box, address.offset, address.strides)
-    places = address.places.reshape(address.box)[tuple(slice(0, length) for length in box)]
-    first: Any = np.ascontiguousarray(places).reshape(-1)
-    return Table(box, first)
+    return composed(address, Affine(box, 0, c_strides(address.box)))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from kernels.address import Address, Affine, Table, interleave
+from kernels.distinct import distinct_numbers
 from kernels.lazy import Lazy
 from kernels.records import dataclass
 from kernels.step import Access, Launch, Schedule
@@ -39,6 +40,8 @@ MOST_ROOM = 1 << 28
 """Slots for rows that are set aside before it is known how many there are."""
 
 LOOPS = Lazy("sparsejac.rolling.patterns")
+# Small problems have few instances of anything.
+INSTANCES = Lazy("sparsejac.instances")
 
 _INT32_MAX = np.iinfo(np.int32).max
 
@@ -255,7 +258,11 @@ def detect(schedule: Schedule, live: Live | None = None) -> Sparsity:
     live : tuple of (array of bool or None), optional
         For each launch the partials that are not known to be zero.
     """
-    running = RunningRows(schedule, room=min(count_partials(schedule), MOST_ROOM))
+    partials = count_partials(schedule)
+    found = INSTANCES.detect_instances(schedule, live) if partials >= COMPILED_FROM else None
+    if found is not None:
+        return Sparsity(*found)
+    running = RunningRows(schedule, room=min(partials, MOST_ROOM))
     products = stored = 0
     last = _sole_writer(schedule)
     masks = live or (None,) * len(schedule.launches)
@@ -359,7 +366,7 @@ def first_place(address: Address) -> int:
     """Place of the first point; 0 where there is none."""
     if address.points == 0:
         return 0
-    return address.offset if isinstance(address, Affine) else int(address.places[0])
+    return address.offset if isinstance(address, Affine) else address.content.first
 
 
 def _places(address: Address, size: int) -> slice | IndexArray:
@@ -395,7 +402,7 @@ def _detect_loop(schedule: Schedule, step: range, masks: Live, running: RunningR
     if rows is None:
         return 0
     rows.sum_duplicates()
-    for buffer in np.unique(found.buffers).tolist():
+    for buffer in distinct_numbers(found.buffers).tolist():
         (chosen,) = np.nonzero(found.buffers == buffer)
         part = rows[chosen]
         store = Access(buffer, Table((len(chosen),), found.places[chosen]))

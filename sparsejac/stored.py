@@ -44,7 +44,8 @@ from kernels.step import Call, Schedule
 if TYPE_CHECKING:
     from sparsejac.flat_files import FlatValue, Forms
 
-# Small problems ask no disk.
+# Small problems ask no disk, and leave nothing to be written.
+AHEAD = Lazy("sparsejac.ahead")
 FLAT_FILES = Lazy("sparsejac.flat_files")
 
 T = TypeVar("T")
@@ -65,7 +66,10 @@ LIMIT = 4 * 2**30
 """Bytes of all files; beyond that those that were not used for longest go."""
 
 counts: Counter[str] = Counter()
-"""How often this process has "read", "made" and "written" something, by these words and by ``"made pattern"`` ..."""
+"""How often this process has "read", "made" and "written" something, by these words and by ``"made pattern"`` ...
+
+Several threads count. Each addition is one step of the interpreter, and no lock is held that a forked child would lack.
+"""
 
 _folders = [Path(__file__).resolve().parents[1] / name for name in ("sparsejac", "kernels", "coloring")]
 _TICK = 2 * 10**9  # clocks of file systems run in steps
@@ -80,6 +84,7 @@ _SHORT_FORMS: dict[type, Callable[[Any], Any]] = {
 _schedules: WeakKeyDictionary[Schedule, str] = WeakKeyDictionary()
 _origins: WeakKeyDictionary[Schedule, tuple[Any, ...]] = WeakKeyDictionary()
 _writers: set[threading.Thread] = set()
+_writing = threading.Lock()
 
 
 def stored(
@@ -197,8 +202,8 @@ def follows(schedule: Schedule, *parts: Any) -> None:
 
 def wait() -> None:
     """Wait until all that is to be written is on the disk."""
-    for writer in tuple(_writers):
-        writer.join()
+    if _writers:
+        AHEAD.wait_for(_writers)
 
 
 def _given(forms: Forms | Callable[[], Forms]) -> Forms:
@@ -212,22 +217,34 @@ def _made(kind: str, make: Callable[[], T]) -> T:
 
 
 def _write_later(kind: str, path: Path, flat: FlatValue) -> None:
-    """Write in a thread for which the end of the process waits."""
+    """Write in a thread for which the end of the process waits, and which waits for what others wait for.
+
+    One at a time: checksums and copies in several threads would take the processors from whoever computes.
+    """
 
     def run() -> None:
         try:
-            if _unchanged() and FLAT_FILES.write(path, path.stem, flat):
-                counts.update(("written", f"written {kind}"))
-                _make_room(path.parent)
+            AHEAD.give_way()
+            with _writing:
+                if _unchanged() and FLAT_FILES.write(path, path.stem, flat):
+                    counts.update(("written", f"written {kind}"))
+                    _make_room(path.parent)
         finally:
             _writers.discard(writer)
 
     writer = threading.Thread(target=run, name="sparsejac: writes what set-up found")
-    _writers.add(writer)
-    try:
-        writer.start()
-    except RuntimeError:  # the interpreter is about to end
-        _writers.discard(writer)
+    AHEAD.start(writer, _writers)
+
+
+def _begin_anew() -> None:
+    """A child has none of the writers, but the lock of one."""
+    global _writing
+    _writing = threading.Lock()
+    _writers.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _schedule_digest(schedule: Schedule) -> str:

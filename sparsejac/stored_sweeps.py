@@ -23,7 +23,7 @@ def sweep_forms() -> Forms:
 
     def table(parts: tuple[Any, ...]) -> Table:
         box, places = parts
-        return Table(box, places, contents.setdefault(id(places), Content(places)))
+        return Table(box, contents.setdefault(id(places), Content(places)))
 
     return (
         Sweep,

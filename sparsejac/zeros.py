@@ -11,7 +11,7 @@ or NaN. As a number such a product may be NaN then: no condition is decided by i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from functools import cache
 from itertools import product
 from typing import Any
@@ -89,12 +89,12 @@ def live_partials(schedule: Schedule, known: Known) -> Live:
         None where all may be.
     """
     facts: dict[int, Fact] = dict(known)
-    masks = []
+    masks, unwritten = [], _unwritten(schedule)
     for demand, launch in _paired(schedule):
         found = _evaluate(launch, demand, facts)
         masks.append(_mask(launch, found))
         if demand.stores:
-            _store(launch, found.get(launch.linearized.outputs[0], UNKNOWN), schedule, facts)
+            _store(launch, found.get(launch.linearized.outputs[0], UNKNOWN), schedule, unwritten, facts)
     return tuple(masks)
 
 
@@ -143,12 +143,9 @@ def _reached(kernel: Kernel, outputs: Iterable[int], possible: list[_Possible]) 
 
 def _possibilities(schedule: Schedule) -> list[list[_Possible]]:
     """For each launch the facts that each value of its kernel could have, whatever the constants are."""
-    stored = dict.fromkeys(range(len(schedule.sizes)), 0)
-    for launch in schedule.launches:
-        stored[launch.store.buffer] += launch.rows
-    unwritten = {b for b, size in enumerate(schedule.sizes) if stored[b] < size}
+    unwritten = _unwritten(schedule)
     called = [call.buffer for call in schedule.calls]
-    buffers = {b: frozenset({ZERO}) if b in unwritten else frozenset() for b in stored}
+    buffers = {b: frozenset({ZERO}) if b in unwritten else frozenset() for b in range(len(schedule.sizes))}
     buffers.update(dict.fromkeys(schedule.inputs, _ANY))
     buffers.update(dict.fromkeys([schedule.x, *called], _OPEN))
     # Of what a loop stores nothing is known: each turn might tell of the next.
@@ -170,6 +167,14 @@ def _possibilities(schedule: Schedule) -> list[list[_Possible]]:
         if launch.store.buffer not in opened:
             buffers[launch.store.buffer] |= value
     return result
+
+
+def _unwritten(schedule: Schedule) -> set[int]:
+    """The buffers of which some places are stored by no launch."""
+    stored = dict.fromkeys(range(len(schedule.sizes)), 0)
+    for launch in schedule.launches:
+        stored[launch.store.buffer] += launch.rows
+    return {b for b, size in enumerate(schedule.sizes) if stored[b] < size}
 
 
 @cache
@@ -242,13 +247,15 @@ def _mask(launch: Launch, found: Mapping[int, Fact]) -> npt.NDArray[np.bool_] | 
     return None if mask.all() else mask
 
 
-def _store(launch: Launch, fact: Fact, schedule: Schedule, facts: dict[int, Fact]) -> None:
+def _store(launch: Launch, fact: Fact, schedule: Schedule, unwritten: Container[int], facts: dict[int, Fact]) -> None:
     """Note what a launch stores; a sum is zero where all its terms are."""
     target, size = launch.store.buffer, schedule.sizes[launch.store.buffer]
     if isinstance(fact, int) and launch.indptr is None and launch.points:
         if launch.reduced:
             fact = UNKNOWN if fact & NONZERO else VOID
-        if covers(launch.store.address, size):
+        known = facts.get(target, UNKNOWN)
+        is_open = fact == UNKNOWN and target not in unwritten and isinstance(known, int) and known == UNKNOWN
+        if is_open or covers(launch.store.address, size):
             facts[target] = fact
             return
     elif launch.reduced or launch.indptr is not None:
@@ -256,10 +263,10 @@ def _store(launch: Launch, fact: Fact, schedule: Schedule, facts: dict[int, Fact
         np.cumsum(np.broadcast_to(np.bitwise_and(fact, NONZERO) != 0, (launch.points,)), out=counts[1:])
         bounds = counts[point_bounds(launch)]
         fact = np.where(bounds[1:] > bounds[:-1], np.uint8(UNKNOWN), np.uint8(VOID))
-    known = facts.get(target)
-    if known is None or isinstance(known, int):
-        known = facts[target] = np.full(size, ZERO if known is None else known, dtype=np.uint8)
-    known[launch.store.address.table()] = fact
+    before = facts.get(target)
+    if before is None or isinstance(before, int):
+        before = facts[target] = np.full(size, ZERO if before is None else before, dtype=np.uint8)
+    before[launch.store.address.table()] = fact
 
 
 def _index(facts: Iterable[Fact]) -> Any:
@@ -349,6 +356,7 @@ def _equal(a: int, b: int) -> int:
 _RULES: dict[str, Callable[..., int]] = {
     "copy": _same,
     "stop": _same,
+    "hold": _same,
     "derived": lambda value, surrogate: value,
     "negative": _same,
     "absolute": _same,

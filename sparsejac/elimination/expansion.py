@@ -26,6 +26,7 @@ from kernels.records import dataclass, replace
 from kernels.step import Access
 from kernels.symbolic import take
 from sparsejac.addressing import Box, broadcast, c_strides, composed, contiguous, covers, narrow, reboxed, table
+from sparsejac.boxes import SplitError, UnalignedError, full, overlap, upright
 from sparsejac.elimination.demands import SHORTEST, Demand, Factor, Frame, factors_over, frames, listed, loaded
 from sparsejac.elimination.expression import CHEAP, TooLargeError, expand, is_short, weights
 from sparsejac.fusion import Lowered
@@ -366,23 +367,48 @@ def joined(node: Node, demand: Demand) -> Iterator[tuple[Node, Demand]]:
     if covers(demand.address, node.size):
         yield from ((piece.load.node, demand.over(piece.store, piece.load.address)) for piece in pieces)
         return
-    places = narrow(demand.address)
+    places = None
     for piece in pieces:
-        points, met = _met(piece.store, node.size, places)
-        if len(points):
-            yield piece.load.node, demand.over(listed(points), composed(piece.load.address, listed(met)))
+        met = _met_by_steps(piece.store, demand.address)
+        if met is None:
+            places = narrow(demand.address) if places is None else places
+            met = _met(piece.store, node.size, places)
+        points, read = met
+        if points.points:
+            yield piece.load.node, demand.over(points, composed(piece.load.address, read))
 
 
-def _met(store: Address, size: int, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _met_by_steps(store: Address, places: Address) -> tuple[Address, Address] | None:
+    """As `_met`, by index arithmetic; None where that does not tell."""
+    if not (isinstance(store, Affine) and isinstance(places, Affine) and store.points and places.points):
+        return None
+    try:
+        part, back = upright(store)
+        found = overlap(places, part)
+    except (UnalignedError, SplitError):
+        return None
+    if found is None:
+        return identity(0), identity(0)
+    ranges, read = found
+    if len(places.box) != 1 and ranges != full(places.box):
+        return None
+    first, stop = ranges[0] if len(places.box) == 1 else (0, places.points)
+    if first >= stop:
+        return identity(0), identity(0)
+    points = Affine((stop - first,), first, (1,))
+    return points, composed(back, composed(read, points))
+
+
+def _met(store: Address, size: int, places: np.ndarray) -> tuple[Address, Address]:
     """Which of some places of a vector a piece is stored to, and the point of the piece for each of these."""
     if isinstance(store, Affine) and covers(Affine(store.box, 0, store.strides), store.points):
         points = np.flatnonzero((places >= store.offset) & (places < store.offset + store.points))
-        return points, places[points] - places.dtype.type(store.offset)
+        return listed(points), listed(places[points] - places.dtype.type(store.offset))
     inverse = np.full(size, -1, dtype=places.dtype)
     inverse[store.table()] = np.arange(store.points, dtype=places.dtype)
     met = take(inverse, places)
     points = np.flatnonzero(met >= 0)
-    return points, met if len(points) == len(met) else met[points]
+    return listed(points), listed(met if len(points) == len(met) else met[points])
 
 
 def _repeated(address: Address, box: Box) -> Address:

@@ -13,10 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine, Table
-from sparsejac.addressing import Box, grouped, table
+from kernels.lazy import Lazy
+from sparsejac.addressing import Box, table
 from sparsejac.elimination.common_points import shared_cells
 from sparsejac.elimination.demands import listed
 from sparsejac.elimination.expansion import Term
+
+# Small problems are left in their order.
+GROUPING = Lazy("sparsejac.grouping")
 
 LEAST = 1 << 14
 """Points from which the order counts: what fewer ones touch is in a cache."""
@@ -75,7 +79,7 @@ def _order(box: Box, terms: Sequence[Term]) -> Table | None:
         return None
     windows = _windows(prod(box))
     key = max(keys, key=lambda address: _lines(address.places, windows))
-    order, _, _ = grouped(key.places)
+    order, _, _ = GROUPING.grouped(key.places)
     before = sum(weight * _lines(address.table(), windows) for weight, address in touched if isinstance(address, Table))
     after = sum(weight * _lines(address.table(), order[windows]) for weight, address in touched)
     return table((len(order),), order) if GAIN * after <= before else None

@@ -25,6 +25,9 @@ Touched = npt.NDArray[np.bool_]
 FEW = 1 / 16
 """Part of all entries up to which those that have to be zero before are set one by one."""
 
+MOST_FIRST = 1 << 12
+"""Entries of the first of many like steps that are looked at one by one."""
+
 _ZERO = Factor(Kernel(0, (Instruction(None, (), 0.0),), (0,)), ())
 
 
@@ -68,6 +71,8 @@ def place_in_entries(terms: Sequence[Term], pattern: Pattern, buffer: int, *, kn
     placed = regular(placed)
     groups = [[placed[k] for k in group] for group in grouped(placed)]
     groups.sort(key=lambda group: -prod(group[0].box))  # what comes first is stored, what follows is added
+    if _tile(groups, pattern.nnz):
+        return Placement(groups)
     touched = np.zeros(pattern.nnz, dtype=np.bool_)
     zeroed = False
     for number, group in enumerate(groups):
@@ -77,6 +82,22 @@ def place_in_entries(terms: Sequence[Term], pattern: Pattern, buffer: int, *, kn
     if few is None:
         return Placement(groups, zeroed or not touched.all())
     return Placement([[Placed((len(few),), (_ZERO,), buffer, listed(few), adds=False)], *groups])
+
+
+def _tile(groups: Sequence[Sequence[Placed]], entries: int) -> bool:
+    """Whether each entry is written by one address, of one sweep: if all go on by like steps, the first ones tell."""
+    addresses = [found for group in groups for found in {term.address.key: term.address for term in group}.values()]
+    if not addresses or sum(address.points for address in addresses) != entries or not entries:
+        return False
+    steps = {(a.box[:1], a.strides[:1]) if isinstance(a, Affine) else None for a in addresses}
+    if len(steps) > 1 or None in steps or steps == {((), ())}:
+        return False
+    affine = [a for a in addresses if isinstance(a, Affine)]
+    count, stride = affine[0].box[0], affine[0].strides[0]
+    if count * stride != entries or stride > MOST_FIRST:
+        return False
+    first = [place for a in affine for place in Affine(a.box[1:], a.offset, a.strides[1:]).table().tolist()]
+    return sorted(first) == list(range(stride))
 
 
 def _few_unset(groups: Sequence[Sequence[Placed]], touched: Touched) -> npt.NDArray[np.integer] | None:

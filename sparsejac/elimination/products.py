@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kernels.entry import Invocation
+from kernels.evaluation import Invocation
 from sparsejac.elimination.blocks import BlockGraph, LocalJacobian, Mask, by_edge, prune
 from sparsejac.pattern import IndexArray, Pattern, entry_numbers, index_dtype
 from sparsejac.sparsity import expand

@@ -12,7 +12,7 @@ from kernels.records import dataclass
 from kernels.symbolic import locate
 from kernels.threads import run_pieces, split
 from sparsejac.addressing import is_table_of, recognised
-from sparsejac.pattern import IndexArray, Pattern
+from sparsejac.pattern import IndexArray, Pattern, repeated
 from sparsejac.sparsity import first_place
 
 Slots = npt.NDArray[np.int64]
@@ -46,6 +46,7 @@ class EntryFinder:
     def __init__(self, pattern: Pattern) -> None:
         self._indptr: IndexArray = pattern.indptr
         self._indices: IndexArray = pattern.indices
+        self._repeated = repeated(pattern)
         self._rows: dict[object, _Rows] = {}
         self._found: dict[object, tuple[Address | None, Slots | None]] = {}
 
@@ -77,6 +78,9 @@ class EntryFinder:
         return self._found[key]
 
     def _find(self, rows: Address, columns: Address) -> tuple[Address | None, Slots | None]:
+        found = None if self._repeated is None else self._repeated.find(rows, columns)
+        if found is not None:
+            return found, None
         known = self._rows.get(rows.key)
         if known is None:
             known = self._rows[rows.key] = self._start(rows)

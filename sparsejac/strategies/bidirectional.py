@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kernels.entry import Invocation
+from kernels.evaluation import Invocation
 from kernels.executor import Executor
 from kernels.lazy import Lazy
 from kernels.step import Schedule

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 
-from kernels.address import Address, Table
+from kernels.address import Address, Content, Table
 from kernels.executor import active_buffers
 from kernels.records import dataclass
 from kernels.step import Schedule
-from sparsejac.pattern import IndexArray
+from sparsejac.pattern import IndexArray, column_counts
 from sparsejac.sparsity import Sparsity
 from sparsejac.strategies.rates import NEAR_LINES, distance, rates
 
@@ -18,6 +20,10 @@ _BYTES_PAIR = 8
 _NEAR = 16
 _LINE = 8
 _LANES = 8
+_PIECE = 1 << 14
+
+_jumps: WeakKeyDictionary[Content, int] = WeakKeyDictionary()
+"""Of tables in use: several launches read one."""
 
 _FUSED_CALLS = 32
 _FUSED_WORK = 400_000
@@ -138,7 +144,7 @@ def gather_facts(schedule: Schedule, sparsity: Sparsity) -> Facts:
     """Count what the predictions need."""
     pattern = sparsity.pattern
     launches = schedule.launches
-    rows, columns = np.diff(pattern.indptr), np.bincount(pattern.indices, minlength=pattern.shape[1])
+    rows, columns = np.diff(pattern.indptr), column_counts(pattern)
     return Facts(
         launches=len(launches),
         value_weight=sum(k.kernel.weight * k.points for k in launches),
@@ -169,7 +175,12 @@ def jumps(address: Address) -> int:
     """How often the next point lies outside the cache lines that the one before has brought."""
     if not isinstance(address, Table) or address.points < 2:
         return 0
-    return int(np.count_nonzero(np.abs(np.diff(address.places)) > _NEAR))
+    found = _jumps.get(address.content)
+    if found is None:
+        numbers = address.content.outer  # numbers that are repeated jump nowhere
+        pieces = (numbers.part(start, start + _PIECE + 1) for start in range(0, numbers.size - 1, _PIECE))
+        found = _jumps[address.content] = sum(int(np.count_nonzero(np.abs(np.diff(p)) > _NEAR)) for p in pieces)
+    return found
 
 
 def estimate_two_sided(row_sizes: IndexArray, column_sizes: IndexArray) -> Seeds:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kernels.address import Table
-from kernels.entry import Invocation, stand_in
+from kernels.evaluation import Invocation, stand_in
 from kernels.executor import Executor
 from kernels.kernel import Kernel
 from kernels.lazy import Lazy
@@ -380,7 +380,7 @@ def stored_groups(stored: Sequence[Stored]) -> list[list[Placed]]:
 
 def _table_bytes(sweep: Sweep) -> int:
     accesses = [*sweep.loads, *(store.access for store in sweep.stores)]
-    return sum(access.address.places.nbytes for access in accesses if isinstance(access.address, Table))
+    return sum(access.address.content.nbytes for access in accesses if isinstance(access.address, Table))
 
 
 ELIMINATION = ProgramStrategy("elimination", "partial derivatives straight to their entries", Elimination)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kernels.entry import Invocation
+from kernels.evaluation import Invocation
 from kernels.executor import Executor, active_buffers, allocate_rows, rows_of
 from kernels.step import Schedule
 from sparsejac.decompression import Decompression, decompress, plan_decompression, read_invocation, run_chunks

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from kernels.entry import Invocation
+from kernels.evaluation import Invocation
 from kernels.executor import Executor
 from kernels.products import copy_runs_invocation, gather, gather_invocation, slot_sums, slot_sums_invocation
 from kernels.records import dataclass

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from kernels.entry import Invocation
+from kernels.evaluation import Invocation
 from kernels.executor import Executor
 from kernels.records import dataclass
 from kernels.step import Schedule

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kernels.entry import Invocation
+from kernels.evaluation import Invocation
 from kernels.executor import Executor, active_buffers, allocate_rows, rows_of
 from kernels.products import place_invocation, zero_invocation
 from kernels.step import Schedule

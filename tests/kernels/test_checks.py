@@ -21,7 +21,7 @@ def changed(schedule, **changes):
         (Affine((7,), 0, ()), "0 strides"),
         (Table((7,), np.array([0, 1, 2, 3, 4, 5, 7])), "places 0 ... 7"),
         (Table((7,), np.array([0, 1, 2, 3, 4, 5, -1])), "places -1 ... 5"),
-        (Table((7,), np.array([0, 1])), "index table of shape"),
+        (Table((7,), np.array([0, 1])), "index table of 2 places"),
     ],
 )
 def test_addresses_outside_a_buffer_or_of_another_box_are_refused(cases, address, message):

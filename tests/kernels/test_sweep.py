@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kernels import sweep as sweep_module
 from kernels.address import Address, Affine, Table
-from kernels.entry import DONE, INFINITE, Entry, Evaluation
+from kernels.entry import Entry
+from kernels.evaluation import DONE, INFINITE, Evaluation
 from kernels.executor import Executor
 from kernels.kernel import KernelBuilder
 from kernels.module import compile_source
@@ -290,3 +292,19 @@ def test_an_entry_asks_the_flag_and_clears_it() -> None:
     given[:] = 2.83e-154  # each result is finite, and so large that their sum is not: whoever asks looks again
     assert entry.function(found, given, table.numbers) == INFINITE
     assert np.isfinite(found).all()
+
+
+@given(st.integers(1, 70), st.integers(1, 4), st.integers(0, 4), st.integers(1, 16), st.sampled_from([1, 40, 1 << 15]))
+def test_tables_in_blocks(length: int, count: int, loaded: int, block: int, cached: int) -> None:
+    """Block by block: the first tables one after the other, then the others point by point, filled up with zeros."""
+    loaded = min(loaded, count)
+    tables = [np.arange(length, dtype=np.int32) + 1000 * (k + 1) for k in range(count)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweep_module, "_CACHED", cached)
+        found = sweep_module._interleaved_in_blocks(tables, loaded, block, np.int64).tolist()
+    expected = []
+    for first in range(0, length, block):
+        points = range(first, first + block)
+        expected += [int(t[p]) if p < length else 0 for t in tables[:loaded] for p in points]
+        expected += [int(t[p]) if p < length else 0 for p in points for t in tables[loaded:]]
+    assert found == expected

@@ -81,6 +81,63 @@ def test_one_thread_begins_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done == []
 
 
+@pytest.mark.parametrize("wait", [ahead.wait, ahead.give_way])
+def test_who_waits_does_so_for_a_thread_that_is_just_being_started(
+    wait: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is noted before Python starts it."""
+    done: list[str] = []
+    start = threading.Thread.start
+
+    def started_late(thread: threading.Thread) -> None:
+        waiting = threading.Thread(target=lambda: done.append(str(wait())))
+        start(waiting)
+        waiting.join(0.05)
+        done.append("started")
+        start(thread)
+        waiting.join(10.0)
+
+    monkeypatch.setattr(ahead, "num_threads", lambda: 2)
+    monkeypatch.setattr(threading.Thread, "start", started_late)
+    ahead.begin(lambda: done.append("task"))
+    assert done == ["started", "task", "None"]
+
+
+@pytest.mark.parametrize("wait", [ahead.wait, ahead.give_way])
+def test_nobody_waits_for_a_thread_that_broke_down(wait: Callable[[], None]) -> None:
+    """It could not strike itself."""
+    broken = threading.Thread(target=lambda: None)
+    broken.start()
+    broken.join()
+    ahead._running.add(broken)
+    wait()
+    assert not ahead._running
+
+
+def test_a_thread_whose_start_is_interrupted_is_waited_for_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ahead, "num_threads", lambda: 2)
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ahead.begin(lambda: None)
+    assert not ahead._running
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_child_waits_for_no_thread_of_its_parent() -> None:
+    """The thread that forks stands for any other: it is not waited for before."""
+    ahead._running.add(threading.current_thread())
+    try:
+        child = os.fork()
+        if child == 0:
+            os._exit(bool(ahead._running))
+        assert os.waitpid(child, 0)[1] == 0
+    finally:
+        ahead._running.discard(threading.current_thread())
+
+
 def test_what_fails_ahead_fails_where_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     failed = []
 
@@ -145,3 +202,26 @@ def test_a_child_holds_no_lock_of_a_thread_that_it_lacks(monkeypatch: pytest.Mon
     if child == 0:
         os._exit(7 if plan.pattern.nnz > 0 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_what_is_in_no_hurry_waits_for_what_was_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ahead, "num_threads", lambda: 2)
+    order: list[str] = []
+    is_open = threading.Event()
+
+    def task() -> None:
+        assert is_open.wait(60)
+        order.append("task")
+
+    def later() -> None:
+        ahead.give_way()
+        order.append("later")
+
+    ahead.begin(task)
+    thread = threading.Thread(target=later)
+    thread.start()
+    assert thread.is_alive()
+    is_open.set()
+    thread.join(60)
+    assert order == ["task", "later"]
+    ahead.give_way()  # nothing is under way

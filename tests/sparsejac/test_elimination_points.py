@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sparsejac
 from kernels.address import Affine, Table, identity
 from kernels.kernel import Kernel, KernelBuilder, lean
 from oracles import complex_step
-from sparsejac.elimination import slots
+from sparsejac.elimination import expansion, slots
 from sparsejac.elimination.common_points import MOST_CELLS, SHARED, shared_cells
 from sparsejac.elimination.demands import listed
 from sparsejac.elimination.expansion import OUTPUT, Term, X
@@ -45,6 +45,41 @@ def test_cells_are_those_of_a_dictionary(lists: list[list[int]]) -> None:
         assert [k for k, _ in places] == list(next(kind for kind, n in kinds.items() if n == numbers.tolist()))
         for k, where in places:
             assert [lists[k][place] for place in where] == numbers.tolist()
+
+
+maps = st.builds(
+    lambda axes, offset: Affine(
+        tuple(n for n, _ in axes), offset - sum(min(0, s * (n - 1)) for n, s in axes), tuple(s for _, s in axes)
+    ),
+    st.lists(st.tuples(st.integers(1, 5), st.sampled_from([0, 1, 2, 3, 4, 6, -1, -3])), min_size=1, max_size=2),
+    st.integers(0, 6),
+)
+
+
+@settings(max_examples=200)
+@given(maps, maps)
+def test_pieces_are_met_by_steps_as_by_their_places(store: Affine, places: Affine) -> None:
+    if len(set(store.table().tolist())) < store.points:
+        return
+    found = expansion._met_by_steps(store, places)
+    size = 1 + int(max(store.table().max(), places.table().max()))
+    points, read = expansion._met(store, size, places.table())
+    if found is not None:
+        assert found[0].table().tolist() == points.table().tolist()
+        assert found[1].table().tolist() == read.table().tolist()
+        assert len(found[0].box) == 1
+
+
+def test_parts_side_by_side_are_met_by_steps() -> None:
+    """Three components, point by point: the second of them is all that a view of the second reads."""
+    column, other = Affine((5,), 1, (3,)), Affine((5,), 2, (3,))
+    found = expansion._met_by_steps(column, column)
+    assert found is not None
+    assert (found[0], found[1].table().tolist()) == (identity(5), list(range(5)))
+    missed = expansion._met_by_steps(other, column)
+    assert missed is not None
+    assert missed[0].points == 0
+    assert expansion._met_by_steps(column, Table((2,), np.array([1, 4]))) is None
 
 
 @given(

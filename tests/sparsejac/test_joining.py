@@ -12,6 +12,7 @@ from dense_checks import check
 from oracles import Array
 from sparsejac import jacobian_sparsity, sparse_jacobian
 from sparsejac.tracing import run
+from sparsejac.tracing.numpy_rules import structural
 
 LINE = np.array([0.7, -1.3, 2.1, 0.4, -0.6])
 TABLE = np.array([[0.3, -1.2, 2.5, 0.9], [1.1, 0.4, -0.6, -2.2], [0.8, 1.9, -1.5, 0.1]])
@@ -55,6 +56,48 @@ def test_values(name: str) -> None:
 def test_pattern_is_that_of_the_parts() -> None:
     pattern = jacobian_sparsity(lambda x: np.concatenate([x[2:], x[:1]]), LINE)
     assert (pattern.shape, pattern.indices.tolist(), pattern.indptr.tolist()) == ((4, 5), [2, 3, 4, 0], [0, 1, 2, 3, 4])
+
+
+SPREAD: dict[str, Callable[[Any], Any]] = {
+    "rows": lambda x: np.stack([x[0] * x[1], np.sin(x[2]), x[1]]),
+    "columns": lambda x: np.stack([x[0] * x[1], np.sin(x[2]), x[1]], axis=1),
+    "planes": lambda x: np.stack([x, x**2], axis=-1),
+    "middle": lambda x: np.stack([x, x**2], axis=1),
+    "side by side": lambda x: np.hstack([x[:, :2] * 2.0, np.cos(x)]),
+    "on top": lambda x: np.vstack([x[:1], np.cos(x)]),
+    "column by column": lambda x: np.column_stack([x[0], x[1] * x[2]]),
+    "behind": lambda x: np.append(np.sin(x), x[1] ** 2),
+    "blocks": lambda x: np.block([[x[:, :3], x[:, :3] ** 2], [x[:, 1:] * x[:, :3], np.exp(x[:, 1:])]]),
+    "with numbers": lambda x: np.stack([x[0], np.ones(4), x[1]], axis=1),
+    "turned": lambda x: np.roll(np.sin(x), 5),
+    "cross product": lambda x: np.cross(x[:, :3], x[:, 1:] ** 2),
+    "single elements": lambda x: np.stack([x[:, :1], x[:, 1:2]]),
+    "inserted": lambda x: np.insert(np.sin(x), 1, x[2] * 2.0, axis=1 - 1),
+}
+
+
+@pytest.mark.parametrize("name", SPREAD)
+def test_parts_that_lie_by_even_steps(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found as a whole, or element by element: the same Program."""
+    whole = run(SPREAD[name], [TABLE], 0)
+    monkeypatch.setattr(structural, "_LONG", 1)
+    by_steps = run(SPREAD[name], [TABLE], 0)
+    assert by_steps.program.digest == whole.program.digest
+    check(SPREAD[name], TABLE)
+
+
+def test_even_steps() -> None:
+    def stores(places: list[int], *bounds: int) -> list[tuple[int, tuple[int, ...]]] | None:
+        found = structural._even_stores(np.array(places), list(bounds))
+        return None if found is None else [(store.offset, store.strides) for store in found]
+
+    many = structural._LONG
+    one, two = np.arange(1, many + 1), np.arange(many + 1, 2 * many + 1)
+    assert stores(np.stack([one, two], 1).ravel().tolist(), 1, many + 1, 2 * many + 1) == [(0, (2,)), (1, (2,))]
+    assert stores([*one, *two], 1, many + 1, 2 * many + 1) == [(0, (1,)), (many, (1,))]
+    assert stores([*one[::-1], *two], 1, many + 1, 2 * many + 1) is None
+    assert stores([*one, *one], 1, many + 1, 2 * many + 1) is None  # the second is not there
+    assert stores([*one, *two, 3], 1, many + 1, 2 * many + 1) is None
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -237,6 +237,39 @@ def test_families_of_several_stages(name: str, most: int) -> None:
 @pytest.mark.parametrize("name", ["broyden", "bratu", "bratu_edges", "brusselator"])
 def test_launches_do_not_grow_with_size(name: str) -> None:
     assert launches(name, 5_000)[1] == launches(name, 200_000)[1]
+
+
+affine = st.lists(
+    st.tuples(st.integers(1, 5), st.sampled_from([0, 1, 2, 3, 4, 6, 12, -1, -3])), min_size=1, max_size=2
+).flatmap(lambda axes: st.builds(_from_zero, st.just(axes), st.integers(0, 6)))
+
+
+def _from_zero(axes: list[tuple[int, int]], offset: int) -> Affine:
+    """A map by lengths and strides, whose lowest place is `offset`."""
+    low = sum(min(0, s * (n - 1)) for n, s in axes)
+    return Affine(tuple(n for n, _ in axes), offset - low, tuple(s for _, s in axes))
+
+
+@settings(max_examples=200)
+@given(affine, affine)
+@example(Affine((3, 3), 2, (1, 1)), Affine((3, 2), 6, (1, 6)))
+def test_overlaps_of_maps_against_sets(reader: Affine, store: Affine) -> None:
+    """Also where dimensions of the reader move along one axis and carry into the next: windows of a vector."""
+    if len(set(store.table().tolist())) < store.points:
+        return
+    try:
+        part, _ = upright(store)
+        found = overlap(reader, part)
+    except (SplitError, UnalignedError):
+        return
+    both = np.isin(reader.table(), part.table()).reshape(reader.box)
+    marked = np.zeros(reader.box, dtype=bool)
+    if found is not None:
+        ranges, points = found
+        marked[tuple(slice(low, high) for low, high in ranges)] = True
+        places = Affine(reader.box, reader.offset, reader.strides).table().reshape(reader.box)
+        assert part.table()[inside(points, ranges).table()].tolist() == places[marked].tolist()
+    assert np.array_equal(marked, both)
 
 
 views = st.lists(st.integers(1, 4), min_size=1, max_size=3).flatmap(

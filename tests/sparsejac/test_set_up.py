@@ -11,9 +11,12 @@ import pytest
 from hypothesis import given, settings
 
 from kernels import Access, Affine, KernelBuilder, Launch, NumpyExecutor, Schedule, Table, allocate
+from kernels.symbolic import group
 from schedules import schedules
-from sparsejac import addressing, prepare, row_pieces, sparsity
-from sparsejac.addressing import composed, contiguous, grouped, recognised, remembering, table
+from sparsejac import addressing, grouping, prepare, row_pieces, sparsity
+from sparsejac.addressing import composed, contiguous, recognised, remembering, table
+from sparsejac.bits import same_bits
+from sparsejac.grouping import grouped
 from sparsejac.primitives import PRIMITIVES
 from sparsejac.program import Graph
 from sparsejac.sparsity import detect
@@ -107,14 +110,49 @@ def test_terms_of_one_entry_keep_their_order(rows: list[list[int]], size: int) -
     assert order == expected
 
 
-@given(st.lists(st.integers(0, 30)), st.integers(0, 10**6))
-def test_points_by_place(places: list[int], far: int) -> None:
-    given_places = np.array([*places, *([far] if far % 2 else [])], dtype=np.int64)
-    order, distinct, indptr = grouped(given_places)
+@given(
+    st.lists(st.integers(0, 30)),
+    st.integers(0, 10**6),
+    st.sampled_from([0, 10**9]),
+    st.sampled_from([np.int32, np.int64]),
+)
+def test_points_by_place(places: list[int], far: int, compiled_from: int, dtype: Any) -> None:
+    given_places = np.array([*places, *([far] if far % 2 else [])], dtype=dtype)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grouping, "COMPILED_FROM", compiled_from)
+        order, distinct, indptr = grouped(given_places)
     assert order.tolist() == np.argsort(given_places, kind="stable").tolist()
     assert distinct.tolist() == sorted(set(given_places.tolist()))
     assert np.diff(indptr).tolist() == [given_places.tolist().count(p) for p in distinct]
     assert int(indptr[0]) == 0
+
+
+@pytest.mark.parametrize("places", [[0, 3], [1, -1, 0], [2**31 - 1]])
+def test_places_outside_are_not_grouped(places: list[int]) -> None:
+    with pytest.raises(IndexError, match="not all among 3"):
+        group(np.array(places, np.int32), 3)
+
+
+@given(st.sampled_from([1, 1 << 14, 1 << 18, (1 << 18) + (1 << 14)]), st.integers(0, 3), st.data())
+def test_vectors_of_any_length_are_compared_to_the_last_bit(length: int, more: int, data: st.DataObject) -> None:
+    one = np.resize(np.array([0.5, -0.0, 3.0]), length + more)
+    other = one.copy()
+    assert same_bits(one, other)
+    places = [place for place in (0, (1 << 14) - 1, 1 << 14, len(one) - 1) if place < len(one)]
+    other[data.draw(st.sampled_from(places))] += 1.0
+    assert not same_bits(one, other)
+    assert not same_bits(one, one[:-1])
+
+
+def test_the_places_that_an_array_holds_now_are_grouped() -> None:
+    """f is followed twice; what it adds to may have changed meanwhile, and is looked at again."""
+    places = np.random.default_rng(5).integers(0, 50, 5000)
+    with grouping.following_twice():
+        before = [found.tolist() for found in grouped(places)]
+        places[17] += 1
+        after = [found.tolist() for found in grouped(places)]
+    assert after == [found.tolist() for found in grouped(places)]
+    assert after != before
 
 
 def test_a_long_table_is_kept_once_and_its_digest_is_found_once() -> None:
@@ -186,13 +224,13 @@ def test_elements_in_a_block_are_those_read_one_by_one() -> None:
 @pytest.mark.parametrize("n", [1, 31, 33, 255, 256, 257, 600])
 def test_loops_write_one_row_for_each_operation_and_each_element(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rows: list[int] = []
-    roll = ScalarTape._roll
+    rerolled = ScalarTape._rerolled
 
-    def counted(self: ScalarTape) -> None:
+    def counted(self: ScalarTape) -> Any:
         rows.append(self.count)
-        roll(self)
+        return rerolled(self)
 
-    monkeypatch.setattr(ScalarTape, "_roll", counted)
+    monkeypatch.setattr(ScalarTape, "_rerolled", counted)
 
     def f(x: Any) -> Any:
         y = np.zeros(n)

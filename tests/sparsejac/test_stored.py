@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
@@ -55,11 +58,62 @@ def files(cache: Path) -> list[Path]:
     return sorted(cache.glob("*.flat")) if cache.is_dir() else []
 
 
+def test_threads_lose_no_count(cache: Path) -> None:
+    """They take turns as often as they can while they count."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: stored("squares", int, key=(), work=0), range(4000)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert module.counts == {"made": 4000, "made squares": 4000}
+
+
 def test_the_second_time_nothing_is_made(cache: Path) -> None:
     made, read = squares(), squares()
     assert np.array_equal(made, read)
     assert not read.flags.writeable
     assert module.counts["made squares"] == module.counts["written squares"] == module.counts["read squares"] == 1
+
+
+def test_files_are_written_one_at_a_time(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each writer holds the lock from its look at the modules to the end of its file."""
+    monkeypatch.setattr(module, "_unchanged", lambda: module._writing.locked())
+    with module._writing:
+        for count in (3, 5, 7):
+            stored("squares", lambda n=count: Squares(np.arange(n) ** 2), key=(count,), work=WORK, forms=(Squares,))
+        sleep(0.05)
+        assert files(cache) == []
+    wait()
+    assert len(files(cache)) == module.counts["written"] == 3
+
+
+def test_a_writer_whose_start_is_interrupted_is_waited_for_by_nobody(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            squares()
+    wait()
+    assert files(cache) == []
+    assert np.array_equal(squares(), np.arange(4) ** 2)
+    wait()
+    assert len(files(cache)) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_child_waits_for_no_writer_of_its_parent() -> None:
+    with module._writing:
+        child = os.fork()
+        if child == 0:
+            os._exit(module._writing.locked() or bool(module._writers))
+        assert os.waitpid(child, 0)[1] == 0
+        assert module._writing.locked()
 
 
 def test_another_key_is_another_thing(cache: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import product
+from itertools import permutations, product
 from time import perf_counter
 from typing import Any
 
@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import sparsejac
-from kernels import Access, Affine, Kernel, KernelBuilder, NumpyExecutor, Schedule, Table, allocate
+from kernels import Access, Affine, Kernel, KernelBuilder, Launch, NumpyExecutor, Schedule, Table, allocate
 from kernels.executor import allocate_rows, rows_of
 from schedules import schedules, stencil
+from sparsejac.analysis import EngineOptions
 from sparsejac.engine import Engine
 from sparsejac.engines import engine_for
 from sparsejac.fusion import schedule as lower
@@ -227,7 +228,7 @@ def test_strategies_agree_on_sharp_patterns(case: tuple[Schedule, list[Array]]) 
     schedule, inputs = case
     jacobian = dense(schedule, inputs)
     for name in STRATEGIES[:-1]:  # elimination asks for a Program
-        engine = Engine(schedule, name, known={1: fact_of(inputs[1])})  # type: ignore[arg-type]
+        engine = Engine(schedule, EngineOptions(name, known={1: fact_of(inputs[1])}))  # type: ignore[arg-type]
         matrix = engine.pattern.to_scipy().astype(float)
         matrix.data = engine.data(inputs)
         np.testing.assert_allclose(matrix.toarray(), jacobian, rtol=1e-9, atol=1e-9)
@@ -420,6 +421,34 @@ def test_relevant_inputs_are_factors_and_conditions() -> None:
     relevant = relevant_inputs(lower(traced.program))
     values = {traced.constants[b - 1][0] for b in relevant}
     assert {2.0, 3.0, 4.0} & values == {3.0, 4.0}
+
+
+def _into(target: int, count: int, offset: int, load: Access, active: tuple[int, ...] = (0,)) -> Launch:
+    """A copy of what is loaded, to every other place of a buffer."""
+    builder = KernelBuilder(1)
+    kernel = builder.build(builder.apply(PRIMITIVES["negative"].operation, 0))
+    store = Access(target, Affine((count,), offset, (2,)))
+    return Launch(kernel, linearized(kernel, active), (count,), (load,), store, active)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(2))))
+@pytest.mark.parametrize("others", ["unknown", "zero", "nobody"])
+def test_a_buffer_that_several_launches_store_to(others: str, order: tuple[int, ...]) -> None:
+    """x times what stands in a buffer: half of it unknown, the other half of one kind or stored by nobody."""
+    halves = [_into(2, 3, 0, Access(0, Affine((3,), 0, (1,))))]
+    if others != "nobody":
+        halves.append(_into(2, 3, 1, Access(0 if others == "unknown" else 1, Affine((3,), 0, (1,))), ()))
+    halves = [halves[k] for k in order if k < len(halves)]
+    builder = KernelBuilder(2)
+    kernel = builder.build(builder.apply(PRIMITIVES["multiply"].operation, 0, 1))
+    loads = (Access(0, Affine((6,), 0, (0,))), Access(2, Affine((6,), 0, (1,))))
+    product = Launch(kernel, linearized(kernel, (0,)), (6,), loads, Access(3, Affine((6,), 0, (1,))), (0,))
+    found = live_partials(Schedule((3, 3, 6, 6), (0, 1), (*halves, product), 3), {1: fact_of(np.zeros(3))})[-1]
+    if others == "unknown":
+        assert found is None
+    else:
+        assert found is not None
+        assert found.tolist() == [[True], [False]] * 3
 
 
 def test_nothing_is_evaluated_where_nothing_can_be_zero() -> None:

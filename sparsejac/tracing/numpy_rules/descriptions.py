@@ -103,7 +103,11 @@ for _function in (np.tril_indices_from, np.triu_indices_from, np.diag_indices_fr
 
 @traces(np.ix_)
 def _ix(trace: Trace, *args: Any) -> Any:
-    return np.ix_(*(settled(trace, arg) for arg in args))
+    """Masks become places; numbers that depend on x stand along axes of their own, as all others do."""
+    arrays = [arg if is_traced(arg) else as_array(trace, arg) for arg in args]
+    numbers = [not array.is_plain and array.kind in "fc" for array in arrays]
+    places = np.ix_(*(np.empty(a.shape) if n else settled(trace, a) for a, n in zip(arrays, numbers, strict=True)))
+    return tuple(a.reshape(p.shape) if n else p for a, p, n in zip(arrays, places, numbers, strict=True))
 
 
 def _of_dtype(function: Callable[..., Any]) -> None:

@@ -8,7 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address
-from sparsejac.addressing import broadcast, composed, covers, grouped, reboxed, recognised
+from kernels.lazy import Lazy
+from sparsejac.addressing import (
+    ascending,
+    broadcast,
+    composed,
+    contiguous,
+    covers,
+    narrow,
+    reboxed,
+    recognised,
+)
 from sparsejac.tracing.array import TracedArray, adopted, plain_array
 from sparsejac.tracing.base import all_plain, is_traced, plain
 from sparsejac.tracing.casting import LOW, truth_of
@@ -21,6 +31,9 @@ from sparsejac.tracing.registry import UFUNC_METHODS, hook, traces
 from sparsejac.tracing.scalar import TracedScalar
 from sparsejac.tracing.storage import Storage
 from sparsejac.tracing.trace import Trace
+
+# Few functions add up what lies anywhere.
+GROUPING = Lazy("sparsejac.grouping")
 
 Places = npt.NDArray[np.int64]
 
@@ -37,7 +50,9 @@ def places_at(array: TracedArray, key: Any) -> Any:
     """``places_of(array)[key]``; where an array lies in order, places are the integers that it is indexed with."""
     is_listed = type(key) is np.ndarray and key.dtype == np.int64 and key.size >= _MANY
     in_order = is_listed and array.ndim == 1 and covers(array.address, array.size)
-    return key if in_order and key.min() >= 0 and key.max() < array.size else places_of(array)[key]
+    if in_order and key.min() >= 0 and key.max() < array.size:
+        return key
+    return narrow(array.address).reshape(array.shape)[key]
 
 
 @hook("take")
@@ -52,7 +67,7 @@ def take(trace: Trace, array: TracedArray, key: Any) -> Any:
     chosen = places_at(array, key)
     if not isinstance(chosen, np.ndarray):
         return array.scalar_at(int(chosen))
-    address = recognised(chosen)
+    address = recognised(chosen, owned=chosen is not key)
     parts = [storage.read(address) for storage in array.storages]
     pieces = key if type(key) is tuple else (key,)
     mixed = any(part is Ellipsis or isinstance(part, slice) for part in pieces)
@@ -174,19 +189,19 @@ def _add_at(trace: Trace, storage: Storage, places: Places, values: Vector, sign
     if not len(places):
         return
     distinct, total = summed_by(trace, places, values)
-    address = recognised(distinct)
+    address = ascending(distinct)
     name = "add" if sign > 0 else "subtract"
     storage.write(address, trace.vector(trace.apply(name, storage.read(address), total)))
 
 
 def summed_by(trace: Trace, places: Places, values: Vector) -> tuple[Places, Vector]:
     """The distinct places, in order, and for each the sum of its values, as one ragged sum."""
-    order, distinct, indptr = grouped(places)
+    order, distinct, indptr = GROUPING.grouped(places)
     gathered = composed(reboxed(values.address, (len(places),)), recognised(order))
     if len(distinct) == len(places):
         return distinct, Vector(values.node, gathered)
     node = trace.graph.sum((len(places),), Vector(values.node, gathered).load, indptr=indptr)
-    return distinct, Vector(node, recognised(np.arange(node.size)))
+    return distinct, Vector(node, contiguous((node.size,)))
 
 
 _accumulate_at(np.add, 1.0)
@@ -205,7 +220,11 @@ def _bincount(trace: Trace, x: Any, weights: Any = None, minlength: int = 0) -> 
         raise TypeError(
             "Cannot cast array data from dtype('complex128') to dtype('float64') according to the rule 'safe'"
         )
-    places, sums = summed_by(trace, bins.astype(np.int64), trace.vector(value.real, bins.shape))
-    result = plain_array(trace, np.zeros(len(np.bincount(bins, minlength=minlength))))
-    result[places] = wrap(trace, Value(sums), scalar=False)
+    low = int(bins.min(initial=0)) if bins.dtype.kind in "iub" else -1
+    is_usual = bins.ndim == 1 and bins.shape == value.shape and low >= 0
+    # NumPy says what it takes, and what not; a single index shows it where all are alike.
+    shown = np.bincount(bins[-1:] if is_usual else bins, None if is_usual else np.zeros(value.shape), minlength)
+    places, sums = summed_by(trace, bins.astype(np.int64, copy=False), trace.vector(value.real, bins.shape))
+    result = plain_array(trace, np.zeros(max(len(shown), int(places.max(initial=-1)) + 1)))
+    _write(trace, result, ascending(places), Value(sums), repeats=False)
     return result

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kernels.distinct import distinct_numbers
 from sparsejac.tracing.base import all_plain, given, plain
 from sparsejac.tracing.casting import peek
 from sparsejac.tracing.conversion import as_value, delivered, wrap
@@ -55,7 +56,7 @@ class _Mixture:
     def _choose(self, rows: npt.NDArray[np.bool_], order: Places, ranks: Places, fraction: Floats) -> None:
         part = self.lanes.subset(rows)
         above = ranks + (fraction > 0.0)
-        part.decide_ranks(order, np.unique([ranks, above]))
+        part.decide_ranks(order, distinct_numbers(np.array([ranks, above])))
         places = _at(part, order)
         self.below[:, rows], self.above[:, rows] = places[:, ranks].T, places[:, above].T
         self.fraction[:, rows] = fraction[:, None]

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kernels.address import Affine
 from sparsejac.addressing import composed, contiguous, reboxed, recognised
 from sparsejac.location import user_site
+from sparsejac.pattern import index_dtype
 from sparsejac.program import Node, Piece
 from sparsejac.tracing.base import all_plain, given, is_traced, plain
 from sparsejac.tracing.conversion import as_array, as_value, delivered, settled, wrap
@@ -21,10 +23,13 @@ from sparsejac.tracing.reals import NumberKind, Real, Scalar, Value, Vector
 from sparsejac.tracing.registry import FUNCTIONS, hook, traces
 from sparsejac.tracing.trace import Trace
 
-Places = npt.NDArray[np.int64]
+Places = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 _FEW = 16
 """Sources up to which all elements are gone through for each."""
+
+_LONG = 1 << 12
+"""Elements of a source from which it is looked for as a whole."""
 
 
 class _Sources:
@@ -51,7 +56,8 @@ class _Sources:
         self.values.append(value)
         self.starts.append(self.size)
         self.size += value.size
-        return np.arange(self.starts[-1], self.size, dtype=np.int64).reshape(value.shape)
+        places: npt.NDArray[Any] = np.arange(self.starts[-1], self.size, dtype=index_dtype(self.size))
+        return places.reshape(value.shape)
 
     def gathered(self, places: Any) -> Any:
         """The result whose elements come from `places`; lists of results part by part."""
@@ -74,6 +80,11 @@ class _Sources:
     def _joined(self, places: Places, parts: list[Real]) -> Node:
         """One vector with a piece for each source."""
         flat = places.reshape(-1)
+        stores = _even_stores(flat, [*self.starts, self.size])
+        if stores is not None and all(isinstance(part, Vector) for part in parts):
+            loads = [_flat(part).load for part in parts if isinstance(part, Vector)]
+            even = [Piece(store, load, user_site()) for store, load in zip(stores, loads, strict=True)]
+            return self.trace.graph.join(len(flat), tuple(even))
         pieces: list[Piece] = []
         scalars: list[tuple[int, int]] = []
         for part, start, points in zip(parts, self.starts, _by_range(flat, [*self.starts, self.size]), strict=True):
@@ -90,6 +101,30 @@ class _Sources:
             targets, rows = (np.array(column, dtype=np.int64) for column in zip(*scalars, strict=True))
             pieces.extend(self.trace.tape.pieces(rows, targets))
         return self.trace.graph.join(len(flat), tuple(pieces))
+
+
+def _even_stores(places: Places, bounds: list[int]) -> list[Affine] | None:
+    """Where long sources come to lie, if each of them lies there once, by even steps; None if not."""
+    if len(bounds) - 1 > _FEW or bounds[-1] - bounds[0] != len(places):
+        return None
+    found: list[Affine] = []
+    for first, end in pairwise(bounds):
+        step = _even_step(places, first, end) if end - first >= _LONG else None
+        if step is None:
+            return None
+        found.append(Affine((end - first,), *step))
+    return found
+
+
+def _even_step(places: Places, first: int, end: int) -> tuple[int, tuple[int]] | None:
+    """Place of a source's first element and the step to the next: among the first ones, or behind what is before."""
+    for start in (*np.flatnonzero(places[:_FEW] == first).tolist(), first - 1):
+        steps = np.flatnonzero(places[start + 1 : start + 1 + _FEW] == first + 1) + 1
+        for step in steps.tolist():
+            found = places[start : start + step * (end - first) : step]
+            if len(found) == end - first and np.array_equal(found, np.arange(first, end, dtype=places.dtype)):
+                return start, (step,)
+    return None
 
 
 def _by_range(numbers: Places, bounds: list[int]) -> Iterator[Places]:
