@@ -35,7 +35,7 @@ class Merged:
     Parameters
     ----------
     kernel : Kernel
-        One output for each store.
+        One output for each store, then one for each place to which is added.
     box, row_box : tuple of int
         The points, and the rows that results are stored for, summed over what is left of the box.
     loads : tuple of Access
@@ -44,6 +44,9 @@ class Merged:
         Over the rows. No two places are the same, and none is loaded from.
     indptr : array of int, optional
         Ragged sums.
+    sums : tuple of Access
+        Over the points, where these are the rows: what is added to, point by point. Somebody stored 0.0 there before.
+        No place is loaded from, and all have to be run by one call.
     """
 
     kernel: Kernel
@@ -52,6 +55,7 @@ class Merged:
     loads: tuple[Access, ...]
     stores: tuple[Access, ...]
     indptr: Index | None = None
+    sums: tuple[Access, ...] = ()
 
     @property
     def points(self) -> int:
@@ -66,7 +70,7 @@ class Merged:
     @property
     def work(self) -> int:
         """Cost, in additions."""
-        return self.points * (self.kernel.weight + 2 * len(self.loads) + len(self.stores))
+        return self.points * (self.kernel.weight + 2 * len(self.loads) + len(self.stores) + 2 * len(self.sums))
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,8 @@ class MergedShape:
         How many of them are over points.
     loads, stores : tuple of (int, int)
         The slot of the buffer, and the address.
+    adds : int
+        How many of the stores, the last ones, add.
     across : bool
         Whether neighbouring rows are added up side by side: the last of the dimensions of an address over points is
         that of the rows then, and the one before it is summed.
@@ -102,6 +108,7 @@ class MergedShape:
     over_points: int
     loads: tuple[tuple[int, int], ...]
     stores: tuple[tuple[int, int], ...]
+    adds: int
     across: bool
     kernel: Kernel = field(compare=False, repr=False)
 
@@ -137,13 +144,17 @@ def lower_merged(merged: Merged) -> LoweredMerged:
     points = (merged.points,) if ragged else rows + sums
     read = tuple(dict.fromkeys(access.buffer for access in merged.loads))
     # A buffer that several results go to is as many arguments: so the compiler knows that their places are apart.
-    slots = (*read, *(access.buffer for access in merged.stores))
+    # Those that are added to may be the same, where they are in one buffer.
+    added = tuple(dict.fromkeys(access.buffer for access in merged.sums))
+    slots = (*read, *(access.buffer for access in merged.stores), *added)
+    stored = [len(read) + t for t in range(len(merged.stores))]
+    stored += [len(read) + len(stored) + added.index(access.buffer) for access in merged.sums]
     over_points, load_places = _distinct(merged.loads, points)
     across = len(sums) == 1 and rows[-1] >= WIDE and len(merged.stores) <= MOST_ACROSS
     across = across and _lie_side_by_side(over_points)
     if across:
         over_points = [_exchanged(address) for address in over_points]
-    over_rows, store_places = _distinct(merged.stores, rows)
+    over_rows, store_places = _distinct((*merged.stores, *merged.sums), rows)
     tabled = () if ragged else tuple(a for a in (*over_points, *over_rows) if isinstance(a, Table))
     cuts = cuts_of(tabled, rows[0])
     found = [_in_cells(address, cuts, by_rows=not ragged) for address in over_points]
@@ -161,7 +172,8 @@ def lower_merged(merged: Merged) -> LoweredMerged:
         kinds,
         len(over_points),
         tuple((read.index(a.buffer), place) for a, place in zip(merged.loads, load_places, strict=True)),
-        tuple((len(read) + t, len(over_points) + place) for t, place in enumerate(store_places)),
+        tuple((slot, len(over_points) + place) for slot, place in zip(stored, store_places, strict=True)),
+        len(merged.sums),
         across,
         merged.kernel,
     )

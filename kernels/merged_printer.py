@@ -58,7 +58,9 @@ def _title(shape: MergedShape) -> str:
     rows = "ragged rows" if shape.indptr_bits else f"{shape.row_dims}-D rows"
     sums = f", sums over {shape.sum_dims}-D" if shape.sum_dims else ""
     loads = ", ".join(f"b{slot} {shape.kinds[place]}" for slot, place in shape.loads)
-    stores = ", ".join(f"b{slot} {shape.kinds[place]}" for slot, place in shape.stores)
+    added = len(shape.stores) - shape.adds
+    kinds = [f"{shape.kinds[place]}{' +' if t >= added else ''}" for t, (_, place) in enumerate(shape.stores)]
+    stores = ", ".join(f"b{slot} {kind}" for (slot, _), kind in zip(shape.stores, kinds, strict=True))
     return f"{rows}{sums}: {loads or 'nothing'} -> {stores}."
 
 
@@ -104,7 +106,7 @@ class _Body:
         """Room for what is fetched, and for what is put somewhere."""
         shape = self.shape
         self.fetched = [k for k, (_, place) in enumerate(shape.loads) if shape.kinds[place] not in ("unit", "still")]
-        self.put = [t for t, (_, place) in enumerate(shape.stores) if shape.kinds[place] != "unit"]
+        self.put = [t for t, (_, place) in enumerate(shape.stores) if shape.kinds[place] != "unit" or self._adds(t)]
         names = [f"r{k}" for k in self.fetched] + [f"s{t}" for t in self.put]
         self.block = next(size for size in BLOCKS if len(names) * size <= ROOM or size == BLOCKS[-1])
         for name in names:
@@ -135,7 +137,7 @@ class _Body:
             self._open(loop)
             for t in self.put:
                 slot, place = shape.stores[t]
-                self._emit(f"b{slot}[{self.places[place]}] = s{t}[i{last} - a]")
+                self._emit(f"b{slot}[{self.places[place]}] {'+=' if self._adds(t) else '='} s{t}[i{last} - a]")
 
     def _blocks(self, size: int) -> str:
         """Open the loops up to that over blocks of the last dimension of the rows; the head of that over a block."""
@@ -168,6 +170,10 @@ class _Body:
         self._depth = depth
         self._open(loop)
         self._store([f"t{t}[i{last} - a]" for t in sums])
+
+    def _adds(self, store: int) -> bool:
+        """Whether a result is added to what is there."""
+        return store >= len(self.shape.stores) - self.shape.adds
 
     def _emit(self, line: str) -> None:
         self._lines.append("    " * self._depth + line)
@@ -238,8 +244,8 @@ class _Body:
         shape = self.shape
         for k in sorted({place for _, place in shape.stores}):
             self._emit(f"w{k} = {self.places[k]}")
-        for (slot, place), result in zip(shape.stores, results, strict=True):
-            self._emit(f"b{slot}[w{place}] = {result}")
+        for t, ((slot, place), result) in enumerate(zip(shape.stores, results, strict=True)):
+            self._emit(f"b{slot}[w{place}] {'+=' if self._adds(t) else '='} {result}")
 
 
 def _number(axes: list[str]) -> str:

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kernels.address import Address, Affine, Table, probe
-from kernels.kernel import Instruction, KernelBuilder
+from kernels.address import Affine, Table
+from kernels.copies import without_copies
+from kernels.group import Group, is_moving, neighbours, read_by
 from kernels.merged import Merged
 from kernels.step import Access, Index, Launch, Schedule
-
-LARGEST = 600
-"""Instructions and loads of a loop beyond which nothing more is merged into it: large ones take long to compile."""
-
-LARGE, RELATED = 250, 4
-"""The same for what has little in common: more than one in so many has to be there already. Numbers that are wanted
-again much later have left the registers."""
-
-STREAMS = 32
-"""Buffers that a loop reads and writes; of more, the first are out of the cache before they are met again."""
+from kernels.uniting import accumulated, united
 
 MOST_LAUNCHES = 256
 """Of more launches each runs by itself: those of deep programs have one text for many, which merged ones have not."""
@@ -51,7 +43,9 @@ class Segment:
     loops: tuple[Merged, ...]
 
 
-def segments_of(schedule: Schedule, chosen: Set[int] | None = None, read: Iterable[int] = ()) -> tuple[Segment, ...]:
+def segments_of(
+    schedule: Schedule, chosen: Set[int] | None = None, read: Iterable[int] = (), *, adds: bool = False
+) -> tuple[Segment, ...]:
     """The launches of a schedule, merged; buffers that only merged launches would read stay what they are.
 
     Parameters
@@ -61,6 +55,8 @@ def segments_of(schedule: Schedule, chosen: Set[int] | None = None, read: Iterab
         Numbers of the launches that are to run; all by default.
     read : iterable of int
         Further buffers that are wanted.
+    adds : bool
+        Whether loops may add what they make to sums: such a loop is not cut into pieces. See `kernels.accumulating`.
     """
     cuts = sorted({0, *(call.position for call in schedule.calls)})
     stops = [*cuts[1:], len(schedule.launches)]
@@ -71,10 +67,10 @@ def segments_of(schedule: Schedule, chosen: Set[int] | None = None, read: Iterab
     kept = {schedule.output, *read, *(guard.buffer for guard in schedule.guards)}
     kept |= set() if schedule.aux is None else {schedule.aux}
     kept |= {load.buffer for call in schedule.calls for load in call.loads}
-    readers = Counter(buffer for launches in runs for launch in launches for buffer in _read(launch))
+    readers = Counter(buffer for launches in runs for launch in launches for buffer in read_by(launch))
     readers.update(kept)
-    runs = [_alike(launches) for launches in runs]
-    found = [(start, _grouped(launches, readers)) for start, launches in zip(cuts, runs, strict=True)]
+    sizes = schedule.sizes if adds else None
+    found = [(start, _grouped(launches, readers, sizes)) for start, launches in zip(cuts, runs, strict=True)]
     kept |= {buffer for _, groups in found for group in groups for buffer, _ in group.loads}
     return tuple(Segment(start, tuple(group.built(kept) for group in groups)) for start, groups in found)
 
@@ -105,130 +101,20 @@ def _over(launch: Launch, box: tuple[int, ...]) -> Launch:
     return replace(launch, box=box, loads=tuple(map(over, launch.loads)), store=over(launch.store))
 
 
-_Key = tuple[object, ...]
+def _grouped(launches: Sequence[Launch], readers: Counter[int], sizes: Sequence[int] | None) -> list[Group]:
+    """Each launch in the first group that it may join and has something in common with, or in one of its own.
 
-
-@dataclass(eq=False)
-class _Group:
-    """Launches that run as one loop: their values by number, equal ones once."""
-
-    like: Launch
-    readers: Counter[int]
-    numbers: dict[_Key, int] = field(default_factory=dict)
-    values: list[Access | Instruction] = field(default_factory=list)
-    loads: dict[tuple[int, object], int] = field(default_factory=dict)
-    launches: list[Launch] = field(default_factory=list)
-    results: list[tuple[Access, int]] = field(default_factory=list)
-    streams: set[int] = field(default_factory=set)
-    # What lies beside what is read, all over, and is in the cache then; and ragged rows.
-    near: set[_Key] = field(default_factory=set)
-    # How many launches of the loop read a buffer.
-    taken: Counter[int] = field(default_factory=Counter)
-    # What the launches of the loop store, by buffer and address: the value.
-    made: dict[tuple[int, object], int] = field(default_factory=dict)
-
-    def gain(self, launch: Launch) -> int:
-        """How much of a launch is there already; negative if it does not fit."""
-        fresh = _Trial(self)
-        fresh.replay(launch)
-        size = len(self.values) + len(fresh.values)
-        if size > LARGEST or self._streams_with(launch) > STREAMS:
-            return -1
-        return fresh.known if size <= LARGE or RELATED * fresh.known >= len(fresh.values) else -1
-
-    def _streams_with(self, launch: Launch) -> int:
-        """How many vectors are read and written with one more launch; none that only this loop reads."""
-        read = _read(launch)
-        made = {buffer for buffer, _ in self.made}
-        stored = [b for b in made if self.readers[b] > self.taken[b] + (b in read)]
-        return len((self.streams | _streams(launch)) - made) + len(stored)
-
-    def add(self, launch: Launch) -> None:
-        """Take a launch in."""
-        trial = _Trial(self)
-        value = trial.replay(launch)
-        self.numbers |= trial.numbers
-        self.values += trial.values
-        self.loads |= trial.loads
-        self.streams |= _streams(launch)
-        self.near |= _neighbours(launch)
-        self.taken.update(_read(launch))
-        self.launches.append(launch)
-        self.results.append((launch.store, value))
-        self.made[launch.store.buffer, launch.store.address.key] = value
-
-    def built(self, kept: set[int]) -> Merged:
-        """The loop; of its results those are stored that are kept."""
-        results = [(store, value) for store, value in self.results if store.buffer in kept] or self.results[-1:]
-        accesses = [value for value in self.values if isinstance(value, Access)]
-        builder, finals = KernelBuilder(len(accesses)), list[int]()
-        count = 0
-        for value in self.values:
-            if isinstance(value, Access):
-                finals.append(count)
-                count += 1
-            elif value.operation is None:
-                finals.append(builder.literal(value.literal))
-            else:
-                finals.append(builder.apply(value.operation, *(finals[o] for o in value.operands)))
-        kernel = builder.build(*(finals[value] for _, value in results))
-        like, stores = self.like, tuple(store for store, _ in results)
-        return Merged(kernel, like.box, like.row_box, tuple(accesses), stores, like.indptr)
-
-
-class _Trial:
-    """The values of a launch in a group that it may join."""
-
-    def __init__(self, group: _Group) -> None:
-        self.group = group
-        self.numbers: dict[_Key, int] = {}
-        self.values: list[Access | Instruction] = []
-        self.loads: dict[tuple[int, object], int] = {}
-        self.known = 0
-
-    def replay(self, launch: Launch) -> int:
-        """The number of the result."""
-        # Ragged rows of the same lengths are gone through once.
-        self.known += launch.indptr is not None
-        found = [self._load(access) for access in launch.loads]
-        for instruction in launch.kernel.instructions:
-            operands = tuple(found[o] for o in instruction.operands)
-            key: _Key = ("literal", instruction.literal.hex())
-            if instruction.operation is not None:
-                key = (instruction.operation.name, *operands)
-            number, is_known = self._number(key, Instruction(instruction.operation, operands, instruction.literal))
-            self.known += is_known and instruction.operation is not None
-            found.append(number)
-        return found[launch.kernel.outputs[0]]
-
-    def _load(self, access: Access) -> int:
-        made = self.group.made.get((access.buffer, access.address.key))
-        if made is not None:
-            self.known += 1
-            return made
-        key = access.buffer, access.address.key
-        number, is_known = self._number(("load", *key), access)
-        self.loads[key] = number
-        is_near = _near(access) in self.group.near
-        self.known += (is_known or is_near) and _moves(access.address)
-        return number
-
-    def _number(self, key: _Key, value: Access | Instruction) -> tuple[int, bool]:
-        known = self.group.numbers.get(key, self.numbers.get(key))
-        if known is not None:
-            return known, key in self.group.numbers
-        number = self.numbers[key] = len(self.group.values) + len(self.values)
-        self.values.append(value)
-        return number, False
-
-
-def _grouped(launches: Sequence[Launch], readers: Counter[int]) -> list[_Group]:
-    """Each launch in the first group that it may join and has something in common with, or in one of its own."""
+    With the sizes of all buffers, sums of what one group makes become a part of it.
+    """
     fixed = _overwritten(launches)
-    grouping = _Grouping(fixed, readers)
+    launches = _alike(without_copies(launches, readers, fixed))
+    grouping, merge = _Grouping(fixed, readers), len(launches) <= MOST_LAUNCHES
     for launch in _numbers_first(launches, fixed):
-        grouping.take(launch, merge=len(launches) <= MOST_LAUNCHES and launch.store.buffer not in fixed)
-    return [group for group in grouping.groups if group.results]
+        grouping.take(launch, merge=merge and launch.store.buffer not in fixed)
+    groups = [group for group in grouping.groups if group.results]
+    if merge:
+        groups = united(groups, fixed)
+    return groups if sizes is None or not merge else accumulated(groups, sizes, fixed)
 
 
 class _Grouping:
@@ -248,8 +134,6 @@ class _Grouping:
         For each buffer the groups that write it, by number, once for each launch.
     makers : dict
         For each buffer and address under which something is stored the group that does so.
-    readers : dict
-        For each buffer the last group that reads it.
     alike : dict
         The groups in which something is read, or a number computed.
     """
@@ -257,10 +141,9 @@ class _Grouping:
     def __init__(self, fixed: Set[int], readers: Counter[int]) -> None:
         self.fixed = fixed
         self.all_readers = readers
-        self.groups: list[_Group] = []
+        self.groups: list[Group] = []
         self.writers: dict[int, list[int]] = {}
         self.makers: dict[tuple[int, object], int] = {}
-        self.readers: dict[int, int] = {}
         self.alike: dict[object, list[int]] = {}
 
     def take(self, launch: Launch, *, merge: bool) -> None:
@@ -268,15 +151,13 @@ class _Grouping:
         place = self._place(launch) if merge else None
         if place is None:
             place = len(self.groups)
-            self.groups.append(_Group(launch, self.all_readers))
+            self.groups.append(Group(launch, self.all_readers))
         self.groups[place].add(launch)
         self.writers.setdefault(launch.store.buffer, []).append(place)
         self.makers[launch.store.buffer, launch.store.address.key] = place
         self._note(launch, place)
 
     def _note(self, launch: Launch, place: int) -> None:
-        for load in launch.loads:
-            self.readers[load.buffer] = max(place, self.readers.get(load.buffer, 0))
         for key in _keys(launch):
             known = self.alike.setdefault(key, [])
             if not known or known[-1] != place:
@@ -289,24 +170,38 @@ class _Grouping:
         near |= {k for load in launch.loads for k in self.writers.get(load.buffer, ())[-NEAR:]}
         fitting = [k for k in sorted(near) if self._fits(k, launch)]
         place = next((k for k in fitting if k >= first), None)
-        return place if place is not None else next((self._postpone(k) for k in fitting if self._may_wait(k)), None)
+        if place is not None:
+            return place
+        moves = [move for k in fitting if (move := self._move_behind(launch, k))]
+        places = [self._postpone(k) for k in min(moves, key=len, default=())]
+        return places[0] if places else None
 
     def _writers(self, load: Access) -> Sequence[int]:
         """The groups that write what is read: one, if that stores under the very address."""
         maker = None if load.buffer in self.fixed else self.makers.get((load.buffer, load.address.key))
         return self.writers.get(load.buffer, ()) if maker is None else (maker,)
 
-    def _may_wait(self, k: int) -> bool:
-        """Whether a group may as well run last: no later one reads what it writes."""
-        group = self.groups[k]
-        made = {store.buffer for store, _ in group.results}
-        touched = made | {buffer for buffer, _ in group.loads}
-        return touched.isdisjoint(self.fixed) and all(self.readers.get(buffer, 0) <= k for buffer in made)
+    def _move_behind(self, launch: Launch, k: int) -> list[int]:
+        """The groups that may as well run last so that a launch joins the first of them: they read what it writes.
+
+        None, if one of them makes what the launch reads.
+        """
+        makers = {maker for load in launch.loads for maker in self._writers(load)} - {k}
+        found: list[int] = []
+        made: set[int] = set()
+        for j, group in enumerate(self.groups[k:], k):
+            if j > k and made.isdisjoint(group.taken):
+                continue
+            found.append(j)
+            made |= {store.buffer for store, _ in group.results}
+            if j in makers or not self.fixed.isdisjoint(made) or not self.fixed.isdisjoint(group.taken):
+                return []
+        return found
 
     def _postpone(self, k: int) -> int:
         """Make a group the last one."""
         group, place = self.groups[k], len(self.groups)
-        self.groups[k] = _Group(group.like, self.all_readers)
+        self.groups[k] = Group(group.like, self.all_readers)
         self.groups.append(group)
         for store, _ in group.results:
             self.writers[store.buffer] = [place if one == k else one for one in self.writers[store.buffer]]
@@ -322,10 +217,9 @@ class _Grouping:
             return False
         if not _same_ranges(like.indptr, launch.indptr):
             return False
-        at_points = like.box == like.row_box and like.indptr is None
         for load in launch.loads:
-            is_made = at_points and load.buffer not in self.fixed and (load.buffer, load.address.key) in group.made
-            if k in self._writers(load) and not is_made:
+            is_made = load.buffer not in self.fixed and (load.buffer, load.address.key) in group.made
+            if k in self._writers(load) and not (group.is_at_points and is_made):
                 return False
         gain = group.gain(launch)
         return gain > 0 or (gain == 0 and launch.points == 1)
@@ -333,8 +227,8 @@ class _Grouping:
 
 def _keys(launch: Launch) -> list[object]:
     """What groups are alike by: vectors that are read, or that a number is computed."""
-    moving: list[object] = [(load.buffer, load.address.key) for load in launch.loads if _moves(load.address)]
-    moving += _neighbours(launch)
+    moving: list[object] = [(load.buffer, load.address.key) for load in launch.loads if is_moving(load.address)]
+    moving += neighbours(launch)
     return [*moving, launch.box] if launch.points == 1 else moving
 
 
@@ -373,33 +267,6 @@ def _numbers_first(launches: Sequence[Launch], fixed: Set[int]) -> list[Launch]:
         if not is_early:
             made_late.add(launch.store.buffer)
     return early + late
-
-
-def _read(launch: Launch) -> set[int]:
-    return {load.buffer for load in launch.loads}
-
-
-def _streams(launch: Launch) -> set[int]:
-    """The buffers of which more than one number is read."""
-    return {access.buffer for access in launch.loads if _moves(access.address)}
-
-
-def _neighbours(launch: Launch) -> set[_Key]:
-    """What a launch has in common with those that read beside it, and with those over ragged rows of its lengths."""
-    found = {_near(load) for load in launch.loads} - {()}
-    return found if launch.indptr is None else found | {("ragged", *probe(launch.indptr))}
-
-
-def _near(access: Access) -> _Key:
-    """What accesses have in common that read numbers side by side all over."""
-    address = access.address
-    if isinstance(address, Table) or not address.box or address.strides[-1] in (0, 1):
-        return ()
-    return (access.buffer, address.box, address.strides)
-
-
-def _moves(address: Address) -> bool:
-    return isinstance(address, Table) or any(address.strides)
 
 
 def _same_ranges(one: Index | None, other: Index | None) -> bool:

@@ -58,7 +58,8 @@ def without_dead_branches(schedule: Schedule, live: Live, buffers: Sequence[Floa
 
 def _taken(launch: Launch, buffers: Sequence[FloatArray]) -> npt.NDArray[np.bool_] | None:
     kernel = branches(launch.kernel, launch.active)
-    if all(kernel.instructions[o - kernel.loads].operation is None for o in kernel.outputs if o >= kernel.loads):
+    numbers = {kernel.loads + t for t, made in enumerate(kernel.instructions) if made.operation is None}
+    if numbers.issuperset(kernel.outputs):
         return None
     with np.errstate(all="ignore"):
         found = Interpreter(kernel)([view_of(load.address).read(buffers[load.buffer]) for load in launch.loads])

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from kernels.entry import Entry, Evaluation, Invocation, Table
+from kernels.entry import Entry, Table
+from kernels.evaluation import Evaluation, Invocation
 from kernels.executor import allocate
 from kernels.lazy import Lazy
 from kernels.records import dataclass
 from kernels.step import Schedule
-from kernels.threads import WORK_PER_PIECE, num_threads
+from kernels.threads import are_worth, num_threads
+from kernels.trials import Trials
 from sparsejac.strategies.protocol import Prepared
 from sparsejac.strategies.workspace import Workspaces
 
@@ -46,29 +48,40 @@ class _Kept:
 
 
 Workspace = tuple[list[FloatArray], npt.NDArray[np.int64], _Kept]
+Recorded = tuple[list[FloatArray], Evaluation[Invocation]]
+"""Buffers, and what is done with them."""
 
 
 class Fused:
     """Entries of the Jacobian by one call; see `fuse`.
 
     Threads may share one.
+
+    Parameters
+    ----------
+    record : callable
+        Gives an evaluation on new buffers.
+    first : Recorded
+        What it gave: the first workspace.
+    further : callable
+        See `Prepared.further`.
     """
 
     def __init__(
-        self, schedule: Schedule, prepared: Prepared, executor: NumbaExecutor, nnz: int, *, checks_finite: bool
+        self,
+        record: Callable[[], Recorded | None],
+        first: Recorded,
+        further: Callable[[Sequence[FloatArray]], tuple[FloatArray, ...]],
     ) -> None:
-        self._schedule = schedule
-        self._nnz = nnz
-        self._prepared = prepared
-        self._executor = executor
-        self._checks_finite = checks_finite
-        buffers, evaluation = self._evaluation()
-        is_long = sum(invocation.work for invocation in evaluation.invocations) > TURNS_FROM
+        buffers, evaluation = first
+        is_long = sum(invocation.rows.work for invocation in evaluation.invocations) > TURNS_FROM
         self._plans = TURN_PLANNER.plans_of(evaluation, buffers) if is_long else ()
-        self._entry = Entry(self._in_turns(evaluation))
+        in_turns = self._in_turns(evaluation)
+        self._entry = Entry(in_turns)
         self.function, self.looks = self._entry.function, self._entry.looks
-        self.further = prepared.further
+        self.record, self.further = record, further
         self.workspaces: Workspaces[Workspace] = Workspaces(self._make)
+        self.workspaces.give(self._workspace(buffers, evaluation, in_turns))
 
     def run(self, inputs: Sequence[FloatArray], out: FloatArray) -> tuple[int, Workspace]:
         """Write the entries; give the outcome, and the workspace, which the caller gives back.
@@ -84,8 +97,14 @@ class Fused:
         return self.function(out, *inputs, *self.further(inputs), workspace[1]), workspace
 
     def _make(self) -> Workspace:
-        buffers, evaluation = self._evaluation()
-        table = self._entry.table(self._in_turns(evaluation))
+        recorded = self.record()
+        assert recorded is not None
+        return self._workspace(*recorded, self._in_turns(recorded[1]))
+
+    def _workspace(
+        self, buffers: list[FloatArray], evaluation: Evaluation[Invocation], in_turns: Evaluation[Invocation]
+    ) -> Workspace:
+        table = self._entry.table(in_turns)
         return buffers, table.numbers, _Kept(table, evaluation, {})
 
     def _in_turns(self, evaluation: Evaluation[Invocation]) -> Evaluation[Invocation]:
@@ -93,27 +112,9 @@ class Fused:
         found: Evaluation[Invocation] = TURNS.in_turns(evaluation, self._plans) if self._plans else evaluation
         return found
 
-    def _evaluation(self) -> tuple[list[FloatArray], Evaluation[Invocation]]:
-        """Buffers, and what is done with them."""
-        schedule, prepared = self._schedule, self._prepared
-        buffers, out, flag = _buffers(schedule), np.empty(self._nnz), np.zeros(1)
-        checked = prepared.checked_invocations(buffers, self._executor, out, flag) if self._checks_finite else None
-        invocations = prepared.invocations(buffers, self._executor, out) if checked is None else checked
-        assert invocations is not None
-        guards = [(buffers[g.buffer], np.ascontiguousarray(g.expected).reshape(-1)) for g in schedule.guards]
-        inputs = [*(buffers[b] for b in schedule.inputs), *self._prepared.stand_ins]
-        noted = None if checked is None else flag
-        return buffers, Evaluation(invocations, inputs, out, guards, self._checks_finite, noted)
-
 
 ALONE = 0.1
 """Seconds of evaluations by one thread, before it is worked out how several share them: that takes about as long."""
-
-TRIED = 5
-"""Evaluations of which the fastest tells how long one takes."""
-
-AGAIN = 64
-"""After so many evaluations the other way is tried again: the machine may have been busy."""
 
 
 class FusedForThreads(Fused):
@@ -123,34 +124,23 @@ class FusedForThreads(Fused):
     """
 
     def __init__(
-        self, schedule: Schedule, prepared: Prepared, executor: NumbaExecutor, nnz: int, *, checks_finite: bool
+        self,
+        record: Callable[[], Recorded | None],
+        first: Recorded,
+        further: Callable[[Sequence[FloatArray]], tuple[FloatArray, ...]],
     ) -> None:
-        super().__init__(schedule, prepared, executor, nnz, checks_finite=checks_finite)
+        super().__init__(record, first, further)
         self.looks = False  # its function is for one thread
-        self._seconds: dict[int, deque[float]] = {}
-        self._evaluations, self._spent = 0, 0.0
+        self._trials = Trials(ALONE)
 
     def run(self, inputs: Sequence[FloatArray], out: FloatArray) -> tuple[int, Workspace]:
         """As of `Fused`."""
-        workspace, threads = self.workspaces.take(), self._choice(num_threads())
+        workspace, threads = self.workspaces.take(), self._trials.choice(1, num_threads())
         given = *inputs, *self.further(inputs)
         start = perf_counter()
         status = self._by(threads, workspace)(out, *given)
-        seconds = perf_counter() - start
-        self._seconds.setdefault(threads, deque(maxlen=TRIED)).append(seconds)
-        self._spent += seconds
+        self._trials.note(threads, perf_counter() - start)
         return status, workspace
-
-    def _choice(self, threads: int) -> int:
-        """How many threads take part in the next evaluation."""
-        alone, shared = (self._seconds.get(number, ()) for number in (1, threads))
-        self._evaluations += 1
-        if threads == 1 or self._spent < ALONE or len(alone) < TRIED:
-            return 1
-        if len(shared) < TRIED:
-            return threads
-        faster, other = (threads, 1) if min(shared) < min(alone) else (1, threads)
-        return other if self._evaluations % AGAIN == 0 else faster
 
     def _by(self, threads: int, workspace: Workspace) -> Callable[..., int]:
         """What evaluates on a workspace."""
@@ -179,15 +169,27 @@ def fuse(
     """
     if schedule.calls or len(schedule.steps) > MOST_CALLS:
         return None
-    invocations = prepared.invocations(_buffers(schedule), executor, np.empty(nnz))
-    if invocations is None or len(invocations) > MOST_CALLS:
+    record = partial(_record, schedule, prepared, executor, nnz, checks_finite)
+    first = record()
+    if first is None or len(first[1].invocations) > MOST_CALLS:
         return None
-    sort = FusedForThreads if any(map(_takes_threads, invocations)) else Fused
-    return sort(schedule, prepared, executor, nnz, checks_finite=checks_finite)
+    sort = FusedForThreads if any(are_worth(invocation.rows.work) for invocation in first[1].invocations) else Fused
+    return sort(record, first, prepared.further)
 
 
-def _takes_threads(invocation: Invocation) -> bool:
-    return num_threads() > 1 and invocation.work >= 2 * WORK_PER_PIECE
+def _record(
+    schedule: Schedule, prepared: Prepared, executor: NumbaExecutor, nnz: int, checks_finite: bool
+) -> Recorded | None:
+    """An evaluation on new buffers; None where it is not one straight run."""
+    buffers, out, flag = _buffers(schedule), np.empty(nnz), np.zeros(1)
+    checked = prepared.checked_invocations(buffers, executor, out, flag) if checks_finite else None
+    invocations = prepared.invocations(buffers, executor, out) if checked is None else checked
+    if invocations is None:
+        return None
+    guards = [(buffers[g.buffer], np.ascontiguousarray(g.expected).reshape(-1)) for g in schedule.guards]
+    inputs = [*(buffers[b] for b in schedule.inputs), *prepared.stand_ins]
+    noted = None if checked is None else flag
+    return buffers, Evaluation(invocations, inputs, out, guards, checks_finite, noted)
 
 
 def _buffers(schedule: Schedule) -> list[FloatArray]:

@@ -192,8 +192,10 @@ class _Lowering:
         launches = [launch_of(root, self.buffers, active) for root in roots]
         if self.values_only and not self.calls:
             found: list[Launch] = []
+            apart: set[int] = set()
             for root, launch in zip(roots, launches, strict=True):
-                parts = UNROLLING.written_out(root, launch)
+                parts = UNROLLING.written_out(root, launch, apart)
+                apart |= {root.buffer} if parts is not None and len(parts) > 1 else set()
                 found += [launch] if parts is None else [launch_of(part, self.buffers, active) for part in parts]
             if len(found) <= MERGING.MOST_LAUNCHES:
                 launches = found
@@ -381,7 +383,7 @@ def _is_spread(address: Address) -> bool:
 
 
 def _in_runs(table: Table) -> bool:
-    return len(cuts_of([table], table.box[0])) > 2
+    return bool(table.box) and len(cuts_of([table], table.box[0])) > 2
 
 
 def _roots(node: Node, buffer: int, first: int = 0) -> list[Root]:

@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine, Table
-from sparsejac.addressing import c_strides, composed, contiguous, covers, grouped, permuted, recognised
+from kernels.distinct import count_distinct
+from sparsejac.addressing import c_strides, composed, contiguous, covers, permuted, recognised
+from sparsejac.grouping import grouped
 from sparsejac.program import Load, Node, Piece
 from sparsejac.transforms.builder import Builder, flipped, part, read
 from sparsejac.transforms.cells import Cell, cells_of
-from sparsejac.transforms.summing import summed
+from sparsejac.transforms.summing import along, is_still, summed
 
 SEVERAL = 8
 """Disjoint shares that a node passes on one by one; more are put together first."""
@@ -83,7 +85,7 @@ def opened(builder: Builder, share: Share) -> Share:
 def repeats(address: Address) -> bool:
     """Whether a place may be met more than once."""
     if isinstance(address, Table):
-        return len(np.unique(address.places)) < address.points
+        return count_distinct(address.places) < address.points
     reach = 0
     for stride, length in sorted((abs(s), n) for s, n in zip(address.strides, address.box, strict=True)):
         if length <= 1:
@@ -195,7 +197,17 @@ def _without_repetition(builder: Builder, share: Share) -> Share:
     share = cleaned(builder, share)
     moving = [d for d in range(len(address.box)) if d not in still]
     kept = Affine(tuple(address.box[d] for d in moving), address.offset, tuple(address.strides[d] for d in moving))
-    return Share(kept, summed(builder, share.value, moving, still))
+    guard = None if share.guard is None else _any(builder, share.guard, moving, still)
+    return Share(kept, summed(builder, share.value, moving, still), guard)
+
+
+def _any(builder: Builder, guard: Load, moving: list[int], still: list[int]) -> Load | None:
+    """Where a guard holds at some point along dimensions; None for everywhere. Guards are never negative."""
+    marks = builder.marks(guard)
+    if marks is None:
+        return along(guard, moving) if is_still(guard.address, still) else summed(builder, guard, moving, still)
+    found = marks.reshape(guard.address.box).any(axis=tuple(still))
+    return None if found.all() else builder.on_box(builder.mask(found.reshape(-1)), found.shape)
 
 
 def _in_order(share: Share) -> Share:
@@ -285,12 +297,11 @@ def _added(builder: Builder, size: int, layers: list[_Layer]) -> Share:
     assert total is not None
     if single:
         return Share(everywhere, total, _guard(builder, size, only), all(share.is_clean for share in only))
-    covered = np.zeros(size, dtype=np.bool_)
-    for _, members in layers:
-        for share in members:
-            places, marks = share.address.table(), _marks(builder, share)
-            covered[places if marks is None else places[marks]] = True
-    return Share(everywhere, total, None if covered.all() else builder.mask(covered))
+    guard = _guard(builder, size, only)
+    for _, members in layers[1:]:
+        other = None if guard is None else _guard(builder, size, members)
+        guard = None if guard is None or other is None else builder.either((size,), guard, other)
+    return Share(everywhere, total, guard)
 
 
 def _guard(builder: Builder, size: int, shares: Sequence[Share]) -> Load | None:
@@ -331,7 +342,7 @@ def _layer(builder: Builder, size: int, members: list[Share]) -> Load:
 def _summed_up(builder: Builder, size: int, shares: Sequence[Share]) -> list[Share]:
     """Shares that meet places several times, without that: each by itself if they lie mostly apart, or together."""
     components = [_by_components(share) for share in shares]
-    if APART * sum(len(np.unique(share.address.table())) for share in shares) <= size:
+    if APART * sum(count_distinct(share.address.table()) for share in shares) <= size:
         # What is met in order is as fast in one piece.
         alone = [[share] if _is_in_order(share) else parts for share, parts in zip(shares, components, strict=True)]
         return [_ranges(builder, size, [part]) for parts in alone for part in parts]
@@ -362,15 +373,30 @@ def _ranges(builder: Builder, size: int, shares: Sequence[Share]) -> Share:
     """Everything that counts side by side, sorted by place, and summed over the range of each place."""
     marks = [_marks(builder, share) for share in shares]
     shares = [cleaned(builder, s) if m is None else s for s, m in zip(shares, marks, strict=True)]
-    values = [share.value for share in shares]
     places = np.concatenate([np.asarray(share.address.table(), dtype=np.int64) for share in shares])
     counts = [np.ones(s.address.points, dtype=np.bool_) if m is None else m for s, m in zip(shares, marks, strict=True)]
     points = np.flatnonzero(np.concatenate(counts))
+    points = _in_turn(shares) if len(points) == len(places) else points
     order, distinct, indptr = grouped(places[points])
-    beside = values[0] if len(values) == 1 else Load(_side_by_side(builder, values), contiguous((len(places),)))
-    load = read(beside, recognised(points[order]))
-    node = builder.graph.sum((len(order),), load, indptr=indptr)
-    return Share(recognised(distinct), Load(node, contiguous((len(distinct),))))
+
+    def sums(values: list[Load]) -> Load:
+        beside = values[0] if len(values) == 1 else Load(_side_by_side(builder, values), contiguous((len(places),)))
+        node = builder.graph.sum((len(order),), read(beside, recognised(points[order])), indptr=indptr)
+        return Load(node, contiguous((len(distinct),)))
+
+    guard = None
+    known = np.concatenate([np.full(s.address.points, m is not None) for s, m in zip(shares, marks, strict=True)])
+    if not np.logical_or.reduceat(known[points[order]], indptr[:-1]).all():
+        guards = [None if m is not None else s.guard for s, m in zip(shares, marks, strict=True)]
+        guard = sums([g or builder.number(1.0, s.address.box) for g, s in zip(guards, shares, strict=True)])
+    return Share(recognised(distinct), sums([share.value for share in shares]), guard)
+
+
+def _in_turn(shares: Sequence[Share]) -> npt.NDArray[np.intp]:
+    """The order of all points: those of one box in turn, as one loop makes them; it may add them up then."""
+    points = [share.address.points for share in shares]
+    numbers = np.arange(sum(points))
+    return numbers.reshape(len(points), -1).T.ravel() if len(set(points)) == 1 else numbers
 
 
 def _side_by_side(builder: Builder, values: list[Load]) -> Node:

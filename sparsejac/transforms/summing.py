@@ -30,7 +30,7 @@ def summed(builder: Builder, value: Load, moving: list[int], still: list[int]) -
         load = Load(builder.graph.sum(load.address.box, load, len(rest)), contiguous(box))
     load = load if factor == 1 else builder.times(box, load, builder.number(float(factor), box))
     for name, loads in reversed(factors):
-        others = [_along(other, moving) for other in loads]
+        others = [along(other, moving) for other in loads]
         if name == "divide":  # the partial derivative by what is divided is there already
             name, others = "multiply", [builder.map("divide", box, builder.number(1.0, box), *others)]
         load = builder.map(name, box, load, *others)
@@ -51,26 +51,26 @@ def _factored(builder: Builder, value: Load, still: list[int], depth: int = 4) -
         return value, []
     loads = [read(load, value.address) for load in node.loads]
     for k in reversed(range(len(loads) if name == "multiply" else 0)):
-        if _is_still(loads[k].address, still):
+        if is_still(loads[k].address, still):
             inner, factors = _factored(builder, loads[1 - k], still, depth - 1)
             return inner, [("multiply", (loads[k],)), *factors]
     inner, factors = _factored(builder, loads[0], still, depth - 1)
     if name == "negative":
         return (inner, [("negative", ()), *factors]) if factors else (value, [])
     if name == "divide":
-        return (inner, [("divide", (loads[1],)), *factors]) if _is_still(loads[1].address, still) else (value, [])
+        return (inner, [("divide", (loads[1],)), *factors]) if is_still(loads[1].address, still) else (value, [])
     other, further = _factored(builder, loads[1], still, depth - 1)
     if not factors and not further:
         return value, []
     return builder.map("multiply", box, inner, other), [*factors, *further]
 
 
-def _is_still(address: Address, dimensions: list[int]) -> bool:
+def is_still(address: Address, dimensions: list[int]) -> bool:
     """Whether an address stays where it is along some dimensions."""
     return isinstance(address, Affine) and not any(address.strides[d] for d in dimensions)
 
 
-def _along(load: Load, dimensions: list[int]) -> Load:
+def along(load: Load, dimensions: list[int]) -> Load:
     """What is read along some dimensions, at the first point of the others."""
     address = load.address
     assert isinstance(address, Affine)

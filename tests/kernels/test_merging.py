@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from elementary_oracle import Array
 from kernels import Access, Affine, KernelBuilder, Launch, NumbaExecutor, NumpyExecutor, Schedule, Table, allocate
+from kernels.group import STREAMS
 from kernels.llvm import machine, native
 from kernels.merged import lower_merged
 from kernels.merged_printer import fetches, print_merged
-from kernels.merging import MOST_LAUNCHES, STREAMS, segments_of
+from kernels.merging import MOST_LAUNCHES, segments_of
 from kernels.operation import Operation
 from kernels.stretches import MOST_CELLS, cuts_of
 from kernels.threads import WORK_PER_PIECE, set_num_threads
@@ -105,8 +106,8 @@ def test_random_programs_and_their_derivatives(f: RandomProgram, name: str) -> N
 
 
 @settings(max_examples=40, deadline=None)
-@given(schedules())
-def test_what_is_read_was_written_before(schedule: Schedule) -> None:
+@given(schedules(), st.booleans())
+def test_what_is_read_was_written_before(schedule: Schedule, adds: bool) -> None:
     written = {launch.store.buffer: k for k, launch in enumerate(schedule.launches)}
     late = {
         load.buffer
@@ -114,8 +115,8 @@ def test_what_is_read_was_written_before(schedule: Schedule) -> None:
         for load in one.loads
         if written.get(load.buffer, -1) >= k
     }
-    loops = loops_of(schedule)
-    last = {store.buffer: k for k, loop in enumerate(loops) for store in loop.stores}
+    loops = [loop for segment in segments_of(schedule, adds=adds) for loop in segment.loops]
+    last = {store.buffer: k for k, loop in enumerate(loops) for store in (*loop.stores, *loop.sums)}
     for k, loop in enumerate(loops):
         assert all(last.get(load.buffer, -1) < k for load in loop.loads if load.buffer not in late)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernels import numba_executor, threads
+from kernels import numba_executor, threads, trials
 from kernels.shares import SharedEvaluation
 from oracles import complex_step
 from sparsejac import fused, prepare
@@ -40,10 +40,10 @@ def normalised(x: Any) -> Any:
 @pytest.fixture
 def eager(monkeypatch):
     """Everything is worth threads, and they are taken from the first evaluation on."""
-    for module in (threads, numba_executor, fused):
+    for module in (threads, numba_executor):
         monkeypatch.setattr(module, "WORK_PER_PIECE", 1)
     threads.set_num_threads(2)
-    yield lambda number: monkeypatch.setattr(fused.FusedForThreads, "_choice", lambda self, _: number)
+    yield lambda number: monkeypatch.setattr(trials.Trials, "choice", lambda self, usual, other: number)
     threads.set_num_threads(None)
 
 
@@ -104,7 +104,7 @@ def test_threads_are_used_where_they_were_faster(
 ) -> None:
     clock, taken = Clock(), []
     one = fused.FusedForThreads.__new__(fused.FusedForThreads)
-    one._seconds, one._evaluations, one._spent = {}, 0, 0.0
+    one._trials = trials.Trials(fused.ALONE)
     one.workspaces, one.further = fused.Workspaces(lambda: ([], None, None)), lambda inputs: ()
 
     def by(number: int, _: Any) -> Any:
@@ -118,11 +118,11 @@ def test_threads_are_used_where_they_were_faster(
     monkeypatch.setattr(fused, "perf_counter", clock)
     monkeypatch.setattr(fused, "num_threads", lambda: 2)
     monkeypatch.setattr(one, "_by", by)
-    for _ in range(4 * fused.AGAIN):
+    for _ in range(4 * trials.AGAIN):
         one.run([], np.empty(0))
-    alone = max(fused.TRIED, round(fused.ALONE / seconds[0]))
-    assert taken[: alone + fused.TRIED] == [1] * alone + [2] * fused.TRIED
-    assert taken.count(3 - expected) == [alone, fused.TRIED][expected == 1] + 3 + (len(taken) % fused.AGAIN == 0)
+    alone = max(trials.TRIED, round(fused.ALONE / seconds[0]))
+    assert taken[: alone + trials.TRIED] == [1] * alone + [2] * trials.TRIED
+    assert taken.count(3 - expected) == [alone, trials.TRIED][expected == 1] + 3 + (len(taken) % trials.AGAIN == 0)
     monkeypatch.setattr(fused, "num_threads", lambda: 1)
     one.run([], np.empty(0))
     assert taken[-1] == 1

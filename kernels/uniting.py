@@ -1,0 +1,85 @@
+"""Groups of launches that become one loop after all, or that others make superfluous; see `kernels.merging`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence, Set
+
+from kernels.accumulating import zeros_for
+from kernels.group import Group, read_by
+from kernels.step import Launch
+
+NEAR = 4
+"""Groups with the most in common that one may be united with."""
+
+
+def united(groups: Sequence[Group], fixed: Set[int]) -> list[Group]:
+    """The groups; two at the points of one box that have something in common become one, if the first may wait.
+
+    Parameters
+    ----------
+    groups : sequence of Group
+        In the order in which they run.
+    fixed : set of int
+        Buffers whose writers keep their order.
+    """
+    found = list(groups)
+    place = 0
+    while place < len(found):
+        last = found[place]
+        for k in sorted(range(place), key=lambda k: found[k].common(last), reverse=True)[:NEAR]:
+            waiting = _waiting(found[k : place + 1], fixed)
+            both = None if waiting is None or not found[k].common(last) else found[k].united(last)
+            if waiting is not None and both is not None:
+                others = [group for group in found[k + 1 : place] if group not in waiting]
+                found[k : place + 1] = [*others, both, *waiting]
+                place = k + len(others)
+                break
+        place += 1
+    return found
+
+
+def _waiting(groups: Sequence[Group], fixed: Set[int]) -> list[Group] | None:
+    """The groups between the first and the last one that wait for the first one; None if it must not run last."""
+    first, *between, last = groups
+    if not (first.is_at_points and last.is_at_points and first.like.box == last.like.box):
+        return None
+    if not fixed.isdisjoint(store.buffer for store, _ in (*first.results, *last.results)):
+        return None
+    made, read = {store.buffer for store, _ in first.results}, set(first.taken)
+    waiting: list[Group] = []
+    written: set[int] = set()
+    for group in [*between, last]:
+        stored = {store.buffer for store, _ in group.results}
+        if group is not last and not made.isdisjoint(group.taken):
+            waiting.append(group)
+            made |= stored
+            read |= group.taken.keys()
+        else:
+            written |= stored
+    needed = {buffer for buffer, address in last.loads if (buffer, address) not in first.made}
+    may_wait = made.isdisjoint(needed | fixed) and (written & fixed).isdisjoint(read)
+    return waiting if may_wait else None
+
+
+def accumulated(groups: Sequence[Group], sizes: Sequence[int], fixed: Set[int]) -> list[Group]:
+    """The groups; what one of them makes for sums alone is added up there, and set to zero before all groups."""
+    takers: dict[int, list[Launch]] = {}
+    here: Counter[int] = Counter()
+    for group in groups:
+        loaded = {buffer for buffer, _ in group.loads}
+        for launch in group.launches:
+            here.update(read_by(launch))
+            for buffer in read_by(launch) & loaded:
+                takers.setdefault(buffer, []).append(launch)
+    gone: dict[int, Launch] = {}
+    for group in groups:
+        for buffer in dict.fromkeys(store.buffer for store, _ in group.results if group.is_at_points):
+            sums = takers.get(buffer, []) if here[buffer] == group.readers[buffer] else []
+            is_free = fixed.isdisjoint((buffer, *(launch.store.buffer for launch in sums)))
+            if sums and is_free and group.add_up(sums, sizes[buffer]):
+                gone |= {id(launch): launch for launch in sums}
+    zeros: dict[tuple[int, ...], Group] = {}
+    for zero in map(zeros_for, gone.values()):
+        zeros.setdefault(zero.box, Group(zero, Counter())).add(zero)
+    return [*zeros.values(), *(left for group in groups if (left := group.without(gone)) is not None)]
