@@ -9,168 +9,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kernels.address import Address, Index
+from kernels.evaluation import DONE, FLIPPED, INFINITE, OVERLAP, Evaluation, Invocation, StandIn, Turns
 from kernels.lazy import load
 from kernels.memory import describe, maker
 from kernels.records import dataclass
 from kernels.source import Source, read_only
 
-FloatArray = npt.NDArray[np.float64]
-Places = npt.NDArray[np.int64]
-Work = TypeVar("Work")
-TouchKind = Literal["loads", "stores", "adds"]
-
-DONE = 0
-FLIPPED = 1
-"""A guard does not hold."""
-INFINITE = 2
-"""All is done, and some entry is not finite."""
-OVERLAP = 3
-"""Nothing was done: `out` shares memory with an input."""
-
 _HEADER = """import numpy as np
 
 from kernels.memory import float64_1, float64_2, overlap, uint32_1, uint64_1
 """
-
-
-@dataclass(frozen=True, eq=False)
-class Invocation:
-    """One call of a compiled function.
-
-    Parameters
-    ----------
-    source : Source
-    arguments : tuple
-        Whole numbers, and arrays. Those of one invocation do not overlap where it writes.
-    work : int
-        Cost in additions, by which threads are chosen elsewhere. Where there is some, the first two arguments are a
-        range, which may be cut.
-    align : int
-        Pieces of the range begin at multiples of this.
-    is_sweep : bool
-        Whether what it stores to the entries of a Jacobian goes to places that no sweep before has written to.
-    meets : callable, optional
-        For a sweep that adds: which rows of a piece that begins at a place of the range meet earlier ones; None where
-        it must not be cut there.
-    touches : callable, optional
-        What its rows touch.
-    """
-
-    source: Source
-    arguments: tuple[Any, ...]
-    work: int = 0
-    align: int = 1
-    is_sweep: bool = False
-    meets: Callable[[int], Shared | None] | None = None
-    touches: Callable[[], list[Touch]] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Touch:
-    """An array that the rows of a call load from or write to.
-
-    Parameters
-    ----------
-    array : array
-    address : Address
-        Over the points; rows are its first dimension.
-    kind : {"loads", "stores", "adds"}
-    offset : int, "fixed" or None
-        Which number of the third argument is the offset of the address; None where it follows that of another one.
-    indptr : array of int, optional
-        Points of each row, where these differ.
-    """
-
-    array: FloatArray
-    address: Address
-    kind: TouchKind
-    offset: int | Literal["fixed"] | None = "fixed"
-    indptr: Index | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Turns:
-    """Calls that run in turns; see `kernels.turns`.
-
-    Parameters
-    ----------
-    first, calls : int
-        The number of the first of them, and how many there are.
-    numbers : array of uint64, shape (turns, ...)
-        In each turn: first and last row of each call, then numbers to be put into arrays.
-    changed : list of (array of uint64, int)
-        Where these go.
-    """
-
-    first: int
-    calls: int
-    numbers: npt.NDArray[np.uint64]
-    changed: list[tuple[npt.NDArray[np.uint64], int]]
-
-
-@dataclass(frozen=True, eq=False)
-class Shared:
-    """Rows at the beginning of a piece that add to places of earlier pieces; see `kernels.meetings`.
-
-    Parameters
-    ----------
-    stop : int
-        The first row after them.
-    early : list of (array, array)
-        For each array that they write to, the places that no earlier piece writes to.
-    late : list of (array, array)
-        The others.
-    """
-
-    stop: int
-    early: list[tuple[FloatArray, Places]]
-    late: list[tuple[FloatArray, Places]]
-
-
-class StandIn(np.ndarray[tuple[int], np.dtype[np.float64]]):
-    """An array in the place of one that comes with each call; as anything else it is an error."""
-
-
-def stand_in(size: int) -> FloatArray:
-    """A new one; its memory is never touched."""
-    return np.empty(size).view(StandIn)
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation(Generic[Work]):
-    """All that is done at each x, on one set of work arrays.
-
-    Parameters
-    ----------
-    invocations : sequence
-        In their order: calls of compiled functions, or whatever another printer takes in their place.
-    inputs : sequence of array
-        Stand-ins for the arrays that come with each call; only their identity counts, and on devices their size.
-    out : array
-        Stand-in for the array to write.
-    guards : sequence of (array, array)
-        What a guard's buffer holds, and what it has to hold.
-    checks_finite : bool
-        Whether to look for entries that are not finite.
-    flag : array, shape (1,), optional
-        What invocations set to 1.0 where an entry is not finite, if they look for that themselves.
-    turns : sequence of Turns
-        Invocations that take turns; the others run all of their rows.
-    """
-
-    invocations: Sequence[Work]
-    inputs: Sequence[FloatArray]
-    out: FloatArray
-    guards: Sequence[tuple[FloatArray, FloatArray]] = ()
-    checks_finite: bool = False
-    flag: FloatArray | None = None
-    turns: Sequence[Turns] = ()
 
 
 class Entry:

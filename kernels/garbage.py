@@ -8,6 +8,7 @@ looks less often, but it goes on looking, so that cycles that f makes itself do 
 from __future__ import annotations
 
 import gc
+import os
 from threading import Lock
 from types import TracebackType
 
@@ -36,12 +37,25 @@ class _Rare:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._lock:
-            self._users -= 1
-            if not self._users and gc.get_threshold() == self._put:
-                gc.set_threshold(*self._before)
+            if self._users == 1:
+                self._put_back()
+            self._users = max(self._users - 1, 0)  # in a forked child, whoever forked within comes out, too
+
+    def _put_back(self) -> None:
+        if gc.get_threshold() == self._put:
+            gc.set_threshold(*self._before)
+
+    def leave_all(self) -> None:
+        """In a forked child: the threads that were within are not there."""
+        self._lock = Lock()
+        if self._users:
+            self._put_back()
+        self._users = 0
 
 
 _RARE_COLLECTIONS = _Rare()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_RARE_COLLECTIONS.leave_all)
 
 
 def rare_collections() -> _Rare:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine, Table
+from kernels.distinct import distinct_numbers
 from kernels.records import dataclass
 from kernels.spans import bounds_between
 from kernels.sweep import Sweep
@@ -38,15 +39,15 @@ class Meeting:
     ----------
     stop : int
         The first row after them.
-    early : dict
+    private : dict
         By buffer, the places that they write to, and no earlier piece does.
-    late : dict
+    shared : dict
         The others.
     """
 
     stop: int
-    early: dict[int, Places]
-    late: dict[int, Places]
+    private: dict[int, Places]
+    shared: dict[int, Places]
 
 
 def meeting(sweep: Sweep, first: int, align: int) -> Meeting | None:
@@ -70,7 +71,7 @@ def meeting(sweep: Sweep, first: int, align: int) -> Meeting | None:
     >>> stores = [Store(Access(1, Affine((6,), offset, (1,))), adds=True) for offset in (0, 1)]
     >>> sweep = Sweep(builder.build(0, 0), (6,), (Access(0, Affine((6,), 0, (1,))),), tuple(stores))
     >>> found = meeting(sweep, 3, 1)
-    >>> found.stop, found.early[1].tolist(), found.late[1].tolist()
+    >>> found.stop, found.private[1].tolist(), found.shared[1].tolist()
     (4, [4], [3])
     """
     stored: dict[int, list[Address]] = {}
@@ -84,13 +85,14 @@ def meeting(sweep: Sweep, first: int, align: int) -> Meeting | None:
                 return None
             stop = max(stop, found)
     stop = min(-(-stop // align) * align, sweep.box[0])
-    early: dict[int, Places] = {}
-    late: dict[int, Places] = {}
+    private: dict[int, Places] = {}
+    shared: dict[int, Places] = {}
     for buffer, addresses in stored.items():
-        places = np.unique(np.concatenate([_rows(address, first, stop) for address in addresses])).astype(np.int64)
+        rows = np.concatenate([_rows(address, first, stop) for address in addresses])
+        places = distinct_numbers(rows).astype(np.int64)
         before = _written(addresses, first, places)
-        early[buffer], late[buffer] = places[~before], places[before]
-    return Meeting(stop, early, late)
+        private[buffer], shared[buffer] = places[~before], places[before]
+    return Meeting(stop, private, shared)
 
 
 def _apart(addresses: Iterable[Address]) -> list[list[Address]]:

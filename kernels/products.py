@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from kernels import product_loops
 from kernels.address import Index, identity
-from kernels.entry import Invocation, Touch
+from kernels.evaluation import Invocation, RowRange, Touch
 from kernels.lazy import load
 from kernels.source import Source, read_only
 from kernels.threads import run_pieces, split
@@ -241,7 +241,8 @@ def compiled(loop: Callable[..., None], itemsizes: tuple[int, ...], sources: int
 def zero_invocation(out: FloatArray) -> Invocation:
     """``out[...] = 0.0``, to be run by an entry."""
     call = _invocation(product_loops.zero, (), (), out, len(out))
-    return replace(call, touches=lambda: [Touch(out, identity(len(out)), "stores")])
+    touches = [Touch(out, identity(len(out)), "stores")]
+    return replace(call, rows=replace(call.rows, touches=lambda: touches))
 
 
 def copy_invocation(source: FloatArray, out: FloatArray) -> Invocation:
@@ -300,7 +301,7 @@ def _invocation(
     length = len(out) if length < 0 else length
     unsigned = _unsigned(tuple(map(np.ascontiguousarray, slots)))
     signature = _signature(tuple(s.dtype.itemsize for s in slots), len(sources))
-    return Invocation(_source(loop, signature), (0, length, *unsigned, *sources, out), work, 64)
+    return Invocation(_source(loop, signature), (0, length, *unsigned, *sources, out), RowRange(work, 64))
 
 
 def _unsigned(slots: tuple[Index, ...]) -> list[npt.NDArray[Any]]:

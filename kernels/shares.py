@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from kernels.entry import DONE, FLIPPED, INFINITE, OVERLAP, Entry, Evaluation, FloatArray, Invocation, Shared, Table
+from kernels.entry import Entry, Table
+from kernels.evaluation import DONE, FLIPPED, INFINITE, OVERLAP, Evaluation, FloatArray, Invocation, SharedRows
 from kernels.llvm.value import parse_signature
 from kernels.products import place_invocation
 from kernels.records import dataclass, replace
@@ -33,13 +34,13 @@ class Part:
     whole : Invocation
     shares : list of list of Invocation
         What each thread does; of one thread if it is not cut.
-    late : list of Invocation
-        What the calling thread does when all are done.
+    fixup : list of Invocation
+        What the calling thread does when all are done: rows that add to places of several pieces.
     """
 
     whole: Invocation
     shares: list[list[Invocation]]
-    late: list[Invocation]
+    fixup: list[Invocation]
 
     @property
     def is_cut(self) -> bool:
@@ -82,47 +83,48 @@ def phases_of(evaluation: Evaluation[Invocation]) -> list[list[Part]]:
         if not phases or any(_waits(part, other, evaluation) for other in phases[-1]):
             phases.append([])
         phases[-1].append(part)
-        if part.late:
-            phases.append([Part(part.whole, [part.late], [])])
+        if part.fixup:
+            phases.append([Part(part.whole, [part.fixup], [])])
     return phases
 
 
 def cut(invocation: Invocation) -> Part:
     """Share a call among threads, if it is worth it."""
-    whole = Part(invocation, [[invocation]], [])
-    pieces = split(invocation.arguments[1], invocation.work, invocation.align) if invocation.work else []
+    whole, rows = Part(invocation, [[invocation]], []), invocation.rows
+    pieces = split(invocation.arguments[1], rows.work, rows.align) if rows.work else []
     if len(pieces) < 2:
         return whole
-    found = [] if invocation.meets is None else [invocation.meets(first) for first, _ in pieces[1:]]
+    found = [] if rows.meets is None else [rows.meets(first) for first, _ in pieces[1:]]
     shared = [one for one in found if one is not None]
-    rows = list(zip(shared, pieces[1:], strict=False))
-    if len(shared) < len(found) or any(one.stop - a > MOST_MET * (b - a) for one, (a, b) in rows):
+    others = list(zip(shared, pieces[1:], strict=False))
+    if len(shared) < len(found) or any(one.stop - a > MOST_MET * (b - a) for one, (a, b) in others):
         return whole
-    if all(one.stop == first for one, (first, _) in rows):  # nothing is added, or nothing meets
+    if all(one.stop == first for one, (first, _) in others):  # nothing is added, or nothing meets
         return Part(invocation, [[_over(invocation, *piece)] for piece in pieces], [])
-    nothing = [(array, places[:0]) for array, places in shared[0].late]
-    shares, late = [_first_rows(invocation, 0, Shared(0, nothing, nothing))[0] + [_over(invocation, *pieces[0])]], []
-    for one, (first, last) in rows:
+    nothing = [(array, places[:0]) for array, places in shared[0].shared]
+    none_met = _first_rows(invocation, 0, SharedRows(0, nothing, nothing))[0]
+    shares, fixup = [[*none_met, _over(invocation, *pieces[0])]], []
+    for one, (first, last) in others:
         before, after = _first_rows(invocation, first, one)
         shares.append([*before, _over(invocation, one.stop, last)])
-        late += after
-    return Part(invocation, shares, late)
+        fixup += after
+    return Part(invocation, shares, fixup)
 
 
-def _first_rows(invocation: Invocation, first: int, shared: Shared) -> tuple[list[Invocation], list[Invocation]]:
-    """The rows that meet earlier ones, on copies: for the places that are theirs alone, and for the others later."""
-    is_empty = shared.stop == first
-    copies = [(array, np.zeros(0 if is_empty else len(array))) for array, _ in shared.early]
+def _first_rows(invocation: Invocation, first: int, found: SharedRows) -> tuple[list[Invocation], list[Invocation]]:
+    """The rows that meet earlier ones, on copies: for the places that are theirs alone, and to fix the others up."""
+    is_empty = found.stop == first
+    copies = [(array, np.zeros(0 if is_empty else len(array))) for array, _ in found.private]
     there = {id(array): copy for array, copy in copies}
     arguments = tuple(there.get(id(argument), argument) for argument in invocation.arguments[2:])
-    rows = replace(invocation, arguments=(first, shared.stop, *arguments))
-    found = []
-    for part in (shared.early, shared.late):
+    rows = replace(invocation, arguments=(first, found.stop, *arguments))
+    calls = []
+    for part in (found.private, found.shared):
         moves = [(array, copy, places) for (array, copy), (_, places) in zip(copies, part, strict=True)]
         taken = [place_invocation(array, places, places, copy) for array, copy, places in moves]
         given = [place_invocation(copy, places, places, array) for array, copy, places in moves]
-        found.append([*taken, rows, *given])
-    return found[0], found[1]
+        calls.append([*taken, rows, *given])
+    return calls[0], calls[1]
 
 
 def _over(invocation: Invocation, first: int, last: int) -> Invocation:
@@ -137,7 +139,7 @@ def _waits(later: Part, earlier: Part, evaluation: Evaluation[Invocation]) -> bo
     reads, writes = _touched(later.whole)
     read_before, written_before = _touched(earlier.whole)
     writes = [array for array in writes if array is not evaluation.flag]  # each thread has one of its own
-    if later.whole.is_sweep and later.whole.meets is None and earlier.whole.is_sweep:
+    if later.whole.rows.is_sweep and later.whole.rows.meets is None and earlier.whole.rows.is_sweep:
         writes = [array for array in writes if array is not evaluation.out]
     return _meet(reads, written_before) or _meet(writes, read_before) or _meet(writes, written_before)
 

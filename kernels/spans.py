@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine
-from kernels.entry import Touch
+from kernels.evaluation import Touch
 from kernels.records import dataclass
 
 Whole = npt.NDArray[np.int64]

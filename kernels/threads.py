@@ -56,6 +56,11 @@ def set_num_threads(threads: int | None) -> None:
     _chosen = threads
 
 
+def are_worth(work: int) -> bool:
+    """Whether so many additions are worth several threads."""
+    return num_threads() > 1 and work >= 2 * WORK_PER_PIECE
+
+
 def split(length: int, work: int, align: int = 1) -> list[tuple[int, int]]:
     """Cut ``range(length)`` into pieces worth a thread each; a small range stays whole.
 

@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine
-from kernels.entry import Evaluation, Invocation, Touch
+from kernels.distinct import distinct_numbers
+from kernels.evaluation import Evaluation, Invocation, Touch
 from kernels.records import dataclass
 from kernels.spans import BEYOND, Span, Whole, bounds_of, needed
 
@@ -72,8 +73,8 @@ class Plan:
     first, last : int
         Numbers of the calls, from `first` up to `last`.
     starts, stops : array of int, shape (members, turns)
-    late : tuple of bool
-        Which members run in the last turn only, on whole arrays.
+    undivided : tuple of bool
+        Which members run all of their rows in the last turn, on whole arrays.
     room : list of (int, int, array)
         For each array that is kept for one turn: the member and the number of the argument by which it is known, and
         the place at which each turn begins.
@@ -88,7 +89,7 @@ class Plan:
     last: int
     starts: Whole
     stops: Whole
-    late: tuple[bool, ...]
+    undivided: tuple[bool, ...]
     room: list[tuple[int, int, Whole]]
     sizes: list[int]
     far: list[tuple[Whole, Whole, Whole]]
@@ -120,7 +121,7 @@ def _runs(calls: Sequence[Invocation]) -> Iterator[tuple[int, int]]:
     """Calls next to each other of which it is known what their rows touch."""
     first = 0
     for k in range(len(calls) + 1):
-        if k == len(calls) or calls[k].touches is None:
+        if k == len(calls) or calls[k].rows.touches is None:
             if k - first > 1:
                 yield first, k
             first = k + 1
@@ -149,7 +150,7 @@ class _Member:
         self.call, self.touches = call, touches
         self.rows: int = call.arguments[1]
         self.edges: Whole = np.array([0, self.rows])
-        self.is_late = False
+        self.is_undivided = False
         self.start = self.stop = self.edges
         self._spans: dict[int, list[Span]] = {}
 
@@ -159,8 +160,8 @@ class _Member:
 
     def begin(self, turns: int) -> None:
         """Turns of equal length."""
-        parts = np.arange(turns + 1) * self.rows // turns // self.call.align * self.call.align
-        self.edges = np.where(np.arange(turns + 1) < turns, 0 if self.is_late else parts, self.rows)
+        parts = np.arange(turns + 1) * self.rows // turns // self.call.rows.align * self.call.rows.align
+        self.edges = np.where(np.arange(turns + 1) < turns, 0 if self.is_undivided else parts, self.rows)
         self.stop = self.edges[1:].copy()
 
     def spans(self, array: int) -> list[Span]:
@@ -191,10 +192,10 @@ class _Planner:
     """
 
     def __init__(self, calls: Sequence[Invocation], outside: Collection[int]) -> None:
-        self.members = [_Member(call, call.touches()) for call in calls if call.touches is not None]
-        most = max(call.work for call in calls)
+        self.members = [_Member(call, call.rows.touches()) for call in calls if call.rows.touches is not None]
+        most = max(call.rows.work for call in calls)
         for member in self.members:
-            member.is_late = member.rows < SHORT and SMALL * member.call.work < most
+            member.is_undivided = member.rows < SHORT and SMALL * member.call.rows.work < most
         self.outside = outside
         touches = (touch for member in self.members for touch in member.touches)
         self.written = {id(touch.array) for touch in touches if touch.kind != "loads"}
@@ -212,7 +213,7 @@ class _Planner:
         if turns < 2:
             return None
         self._arrange(turns)
-        if self.locals and not self._far_is_late():
+        if self.locals and not self._far_is_computed():
             self.locals = {}
             self._arrange(turns)
         return self._built(first, turns) if self._is_gain(shared) else None
@@ -227,7 +228,7 @@ class _Planner:
         touched: dict[int, set[int]] = {}
         arrays: dict[int, FloatArray] = {}
         for k, member in enumerate(self.members):
-            for touch in () if member.is_late else member.touches:
+            for touch in () if member.is_undivided else member.touches:
                 touched.setdefault(id(touch.array), set()).add(k)
                 if touch.kind != "loads":
                     arrays[id(touch.array)] = touch.array
@@ -240,7 +241,7 @@ class _Planner:
             stored = {id(touch.array): touch for touch in member.touches if touch.kind != "loads"}
             loaded = {id(touch.array) for touch in member.touches if touch.kind == "loads"}
             later = {id(t.array) for other in self.members[k + 1 :] for t in other.touches if t.kind != "loads"}
-            if member.is_late or not loaded.isdisjoint(later | set(stored)):
+            if member.is_undivided or not loaded.isdisjoint(later | set(stored)):
                 continue
             made = {key: self._local(k, touch) for key, touch in stored.items()}
             if all(local is not None for local in made.values()):
@@ -250,7 +251,7 @@ class _Planner:
     def _local(self, k: int, store: Touch) -> _Local | None:
         key, address = id(store.array), store.address
         others = [(j, touch) for j, m in enumerate(self.members) for touch in m.of(key) if touch is not store]
-        near = [(j, touch) for j, touch in others if not self.members[j].is_late]
+        near = [(j, touch) for j, touch in others if not self.members[j].is_undivided]
         if key in self.outside or store.kind != "stores" or not isinstance(address, Affine) or not near:
             return None
         if prod(address.box) < store.array.size:  # what nobody stores may be read, too
@@ -262,8 +263,8 @@ class _Planner:
             return None
         if not all(_is_in_step(touch, stride) for _, touch in [(k, store), *near]):
             return None
-        places = [touch.address.table() for j, touch in others if self.members[j].is_late]
-        far = np.unique(np.concatenate(places)).astype(np.int64) if places else np.empty(0, np.int64)
+        places = [touch.address.table() for j, touch in others if self.members[j].is_undivided]
+        far = distinct_numbers(np.concatenate(places)).astype(np.int64) if places else np.empty(0, np.int64)
         return _Local(k, address.offset, stride, tuple(sorted({j for j, _ in near})), far)
 
     def _arrange(self, turns: int) -> None:
@@ -303,24 +304,24 @@ class _Planner:
                 for touch in reader.of(key):
                     first, last = _rows_read(touch, reader, local)
                     low, high = np.minimum(low, first), np.maximum(high, last)
-        align = max(member.call.align, 1)
+        align = max(member.call.rows.align, 1)
         some = low <= high
         member.start = np.where(some, np.maximum(low, 0) // align * align, 0)
         member.stop = np.where(some, np.minimum((high // align + 1) * align, member.rows), 0)
 
-    def _far_is_late(self) -> bool:
+    def _far_is_computed(self) -> bool:
         """Whether what is read later is computed in some turn, and read in the last one."""
         for key, local in self.locals.items():
             writer = self.members[local.writer]
             if len(local.far) > SHORT or _turn_of(writer, (local.far - local.offset) // local.stride) is None:
                 return False
-            if any(m.of(key) and m.is_late and len(m.stop) > 1 and m.stop[-2] > 0 for m in self.members):
+            if any(m.of(key) and m.is_undivided and len(m.stop) > 1 and m.stop[-2] > 0 for m in self.members):
                 return False
         return True
 
     def _is_gain(self, shared: dict[int, FloatArray]) -> bool:
         """Whether several calls that load something, and touch one array, are spread over the turns."""
-        spread = [m for m in self.members if not m.is_late and m.stop[0] - m.start[0] <= SPREAD * m.rows]
+        spread = [m for m in self.members if not m.is_undivided and m.stop[0] - m.start[0] <= SPREAD * m.rows]
         spread = [m for m in spread if any(touch.kind == "loads" for touch in m.touches)]
         return any(sum(bool(m.of(key)) for m in spread) > 1 for key in shared)
 
@@ -339,8 +340,8 @@ class _Planner:
             places, turn = local.far[order], turn[order]
             counts = np.append(0, np.cumsum(np.bincount(turn, minlength=turns)))
             far.append((places, places - begins[turn], counts))
-        late = tuple(m.is_late for m in self.members)
-        return Plan(first, first + len(self.members), starts, stops, late, room, sizes, far)
+        undivided = tuple(m.is_undivided for m in self.members)
+        return Plan(first, first + len(self.members), starts, stops, undivided, room, sizes, far)
 
 
 def _part(size: int, most: int) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine
-from kernels.entry import Evaluation, Invocation, Turns
+from kernels.evaluation import Evaluation, Invocation, Turns
 from kernels.products import place_invocation
 from kernels.records import replace
 from kernels.spans import Whole
@@ -35,7 +35,7 @@ def _applied(calls: Sequence[Invocation], plan: Plan) -> tuple[list[Invocation],
     shifted: list[tuple[npt.NDArray[np.uint64], int]] = []
     offsets: list[Whole] = []
     for k, call in enumerate(calls):
-        touches = call.touches() if small and call.touches is not None and not plan.late[k] else []
+        touches = call.rows.touches() if small and call.rows.touches is not None and not plan.undivided[k] else []
         moving = [touch for touch in touches if id(touch.array) in small]
         if moving:
             geometry = call.arguments[2].copy()

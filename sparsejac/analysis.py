@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.lazy import Lazy
-from kernels.records import replace
+from kernels.records import dataclass, replace
 from kernels.step import Schedule
 from sparsejac.active_order import order_active
 from sparsejac.backend import Backend
-from sparsejac.options import BackendName
+from sparsejac.fusion import Lowered
+from sparsejac.options import BackendName, StrategyName
 from sparsejac.parts import Parts
 from sparsejac.pattern import Pattern, entry_numbers
 from sparsejac.sparsity import Live, Sparsity, count_partials, detect
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 COLORING, GIVEN = Lazy("coloring"), Lazy("sparsejac.given")
 HESSIANS = Lazy("sparsejac.strategies.hessians")
-STORED_COLORING = Lazy("sparsejac.stored_coloring")
+# The disk is asked by large problems alone.
+FLAT_FILES, STORED_COLORING = Lazy("sparsejac.flat_files"), Lazy("sparsejac.stored_coloring")
 T = TypeVar("T")
 
 _SHARED = ("pattern", "zeros", "facts", "coloring", "outline")
@@ -40,6 +42,45 @@ _SHARED = ("pattern", "zeros", "facts", "coloring", "outline")
 
 _STAGES = ("pattern", "constants", "coloring", "outline", "prepare")
 """Beginnings of the names of the stages of set-up that readers are told."""
+
+
+@dataclass(frozen=True, eq=False)
+class EngineOptions:
+    """What an engine is asked for beside its schedule.
+
+    Parameters
+    ----------
+    strategy : {"auto", "forward", "reverse", "bidirectional", "identity", "elimination", "measure"}
+        For a Hessian, also those of `options.HessianStrategyName`.
+    order : str, optional
+        Order of the greedy coloring; by default the best coloring that is found with little work.
+    backend : {"auto", "numpy", "numba"}
+    pattern : Pattern, optional
+        Used instead of the detected one, after a test with random vectors at the first Jacobian.
+    coloring : Coloring or array of int, optional
+        Colors of the columns (of the rows, for the strategy "reverse"), checked and used.
+    known : mapping, optional
+        For input buffers that hold constants, where these are zero (see `zeros.fact_of`). The pattern then holds for
+        all constants that are zero there, and for no others.
+    changing : int, optional
+        How many of the inputs, x first, may hold other numbers at each call; by default all. The others are constants:
+        arrays that nobody changes, though another call may come with other arrays.
+    lowered : Lowered, optional
+        The Program of the schedule, for the strategies that look at it.
+    hessian : HessianOf, optional
+        For the Program of a gradient: its Jacobian is symmetric, and what is written is one triangle of it, or all of
+        it from one number for each pair of entries.
+    """
+
+    strategy: StrategyName = "auto"
+    order: OrderName | None = None
+    backend: BackendName = "auto"
+    pattern: Pattern | None = None
+    coloring: Coloring | npt.ArrayLike | None = None
+    known: Known | None = None
+    changing: int | None = None
+    lowered: Lowered | None = None
+    hessian: HessianOf | None = None
 
 
 class Analysis:
@@ -50,50 +91,34 @@ class Analysis:
     Parameters
     ----------
     schedule : Schedule
-    order : str, optional
-        Order of the greedy coloring; by default the best coloring that is found with little work.
-    backend : {"auto", "numpy", "numba"}
-    pattern : Pattern, optional
-        Used instead of the detected one.
-    known : mapping, optional
-        For input buffers that hold constants, where these are zero (see `zeros.fact_of`). The pattern then holds for
-        all constants that are zero there, and for no others.
-    changing : int, optional
-        How many of the inputs, x first, may hold other numbers at each call; by default all. The others are constants:
-        arrays that nobody changes, though another call may come with other arrays.
-    hessian : HessianOf, optional
-        For the Program of a gradient: its Jacobian is symmetric, and what is written is one triangle of it, or all of
-        it from one number for each pair of entries.
+    options : EngineOptions
 
     Raises
     ------
     InputError
         For a pattern that does not fit.
+
+    Attributes
+    ----------
+    pattern_checked : bool
+        Whether a given pattern was tested; True where none was given.
     """
 
-    def __init__(
-        self,
-        schedule: Schedule,
-        order: OrderName | None,
-        backend: BackendName,
-        pattern: Pattern | None,
-        known: Known | None,
-        changing: int | None,
-        hessian: HessianOf | None,
-    ) -> None:
-        if pattern is not None:
-            GIVEN.check_pattern_shape(pattern, schedule)
+    def __init__(self, schedule: Schedule, options: EngineOptions) -> None:
+        if options.pattern is not None:
+            GIVEN.check_pattern_shape(options.pattern, schedule)
         self.schedule = order_active(schedule)
         if self.schedule is not schedule:
             follows(self.schedule, "active first", schedule)
-        self.hessian = hessian
-        self.order = order
-        self.backend = Backend(self.schedule, backend)
+        self.hessian = options.hessian
+        self.order = options.order
+        self.backend = Backend(self.schedule, options.backend)
         self.seconds: dict[str, float] = {}
-        self._known: Known = known or {}
-        self._changing = len(schedule.inputs) if changing is None else changing
-        self._is_given = pattern is not None
-        self._given_pattern = pattern
+        self._known: Known = options.known or {}
+        self._changing = len(schedule.inputs) if options.changing is None else options.changing
+        self._is_given = options.pattern is not None
+        self._given_pattern = options.pattern
+        self.pattern_checked = options.pattern is None
         self._made: dict[str, Any] = {}
         self._lock = RLock()
         self._locks: defaultdict[str, Any] = defaultdict(RLock)
@@ -109,7 +134,7 @@ class Analysis:
             lambda: detect(self.schedule, self._live),
             key=(self.schedule, self._zeros),
             work=count_partials(self.schedule),
-            forms=(Sparsity, Pattern),
+            forms=lambda: (Sparsity, FLAT_FILES.Form(Pattern, _pattern_parts, _pattern)),
         )
 
     @property
@@ -256,3 +281,12 @@ def _shown(stage: str) -> str:
         return stage
     known = COLORING.PROBLEMS[problem]
     return f"{problem} coloring" if known.symmetric else f"coloring of {known.vertices}"
+
+
+def _pattern_parts(pattern: Pattern) -> tuple[Any, ...]:
+    return pattern.shape, pattern.indptr, pattern.indices
+
+
+def _pattern(parts: tuple[Any, ...]) -> Pattern:
+    """What was written is as it has to be: the file has its checksums."""
+    return Pattern.in_order(*parts)

@@ -173,22 +173,22 @@ def sparse_jacobian(
            [1., 0.]]))
     """
     check_flags("sparse_jacobian", has_aux=has_aux, batch=batch, local=local)
-    request = _Request(
+    call = _FreshCall(
         Signature("sparse_jacobian", f, argnums, out_argument, out_like, has_aux).checked(),
         format,
         _options("sparse_jacobian", format, strategy, order, backend, pattern, coloring),
         local,
     )
     if batch and holds_device_array(x):
-        return DEVICE.batch_on_device(request, (x, *args), kwargs)[1]
+        return DEVICE.batch_on_device(call, (x, *args), kwargs)[1]
     if batch:
-        bound, points = request.bind_many((x, *args), kwargs)
+        bound, points = call.bind_many((x, *args), kwargs)
         if not len(points):
             return ([], []) if has_aux else []
-        return PLAN.Plan(bound.at(points[0]), format, request.options)(
+        return PLAN.Plan(bound.at(points[0]), format, call.options)(
             x, *args, kwargs=kwargs, batch=True, copy_structure=True
         )
-    answer = request.answer((x, *args), kwargs, with_value=has_aux)
+    answer = call.answer((x, *args), kwargs, with_value=has_aux)
     return (answer.jacobian, answer.beside) if has_aux else answer.jacobian
 
 
@@ -211,6 +211,11 @@ def value_and_jacobian(
     coloring: Coloring | npt.ArrayLike | None = None,
 ) -> tuple[Any, ...]:
     """f(x) and the Jacobian of f at x, from one evaluation; see `sparse_jacobian`.
+
+    Parameters
+    ----------
+    f, x, args, and all others
+        See `sparse_jacobian`.
 
     Returns
     -------
@@ -235,24 +240,24 @@ def value_and_jacobian(
     3.0
     """
     check_flags("value_and_jacobian", has_aux=has_aux, batch=batch, local=local)
-    request = _Request(
+    call = _FreshCall(
         Signature("value_and_jacobian", f, argnums, out_argument, out_like, has_aux).checked(),
         format,
         _options("value_and_jacobian", format, strategy, order, backend, pattern, coloring),
         local,
     )
     if batch and holds_device_array(x):
-        return tuple(DEVICE.batch_on_device(request, (x, *args), kwargs))
+        return tuple(DEVICE.batch_on_device(call, (x, *args), kwargs))
     if batch:
-        bound, points = request.bind_many((x, *args), kwargs)
+        bound, points = call.bind_many((x, *args), kwargs)
         if not len(points):
             raise InputError(
                 f"value_and_jacobian: a batch of no points says nothing of f's result\n  {user_location()}\n  Cure: "
                 "pass one point at least, or use a plan, which knows the shape."
             )
-        plan: Plan = PLAN.Plan(bound.at(points[0]), format, request.options)
+        plan: Plan = PLAN.Plan(bound.at(points[0]), format, call.options)
         return plan.value_and_jacobian(x, *args, kwargs=kwargs, batch=True, copy_structure=True)
-    answer = request.answer((x, *args), kwargs, with_value=True)
+    answer = call.answer((x, *args), kwargs, with_value=True)
     return (answer.value, answer.jacobian, answer.beside) if has_aux else (answer.value, answer.jacobian)
 
 
@@ -298,7 +303,7 @@ def jacobian(
     array([1., 1., 1., 1., 1.])
     """
     check_flags("jacobian", has_aux=has_aux, local=local)
-    request = _Request(
+    call = _FreshCall(
         Signature("jacobian", f, argnums, out_argument, out_like, has_aux).checked(),
         format,
         _options("jacobian", format, strategy, order, backend, pattern, coloring),
@@ -306,7 +311,7 @@ def jacobian(
     )
 
     def jac(*args: Any, **kwargs: Any) -> Any:
-        answer = request.answer(args, kwargs, with_value=has_aux)
+        answer = call.answer(args, kwargs, with_value=has_aux)
         return (answer.jacobian, answer.beside) if has_aux else answer.jacobian
 
     return jac
@@ -328,9 +333,15 @@ def jacobian_sparsity(
     It holds for every x at which f takes the same way (its branches on values, masks), unless `local` asks for the
     pattern at this x alone. Of several arrays there are several, nested like the blocks of `sparse_jacobian`.
 
+    Parameters
+    ----------
+    f, x, args, kwargs, argnums, out_argument, out_like, has_aux, local
+        See `sparse_jacobian`. What f returns beside its result is left aside.
+
     Returns
     -------
     Pattern
+        Of shape (size of f's result, size of x).
 
     Examples
     --------
@@ -347,10 +358,10 @@ def jacobian_sparsity(
     (4, 3)
     """
     check_flags("jacobian_sparsity", has_aux=has_aux, local=local)
-    request = _Request(
+    call = _FreshCall(
         Signature("jacobian_sparsity", f, argnums, out_argument, out_like, has_aux).checked(), "csr", {}, local
     )
-    traced, bound, engine = request.traced((x, *args), kwargs)
+    traced, bound, engine = call.traced((x, *args), kwargs)
     found = engine.pattern
     if local:
         inputs = [bound.x, *traced.constants]
@@ -387,6 +398,11 @@ def prepare(
         See `sparse_jacobian`.
     dtype : {"float64", "float32"}
         Of the entries, and of all numbers in the memory of a device; on the host, float64.
+
+    Returns
+    -------
+    Plan
+        For an x on a device, one whose arrays lie there.
 
     Warns
     -----
@@ -425,7 +441,7 @@ class _Answer:
 
 
 @dataclass(frozen=True, eq=False)
-class _Request:
+class _FreshCall:
     """A call that traces f anew: further arguments are constants of it."""
 
     signature: Signature

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from operator import itemgetter
 from typing import TYPE_CHECKING, cast
 
@@ -12,14 +13,12 @@ import numpy.typing as npt
 from kernels.lazy import Lazy
 from kernels.records import replace
 from kernels.step import Schedule
-from sparsejac.analysis import Analysis, coloring_stage
+from sparsejac.analysis import Analysis, EngineOptions, coloring_stage
 from sparsejac.backend import Backend
 from sparsejac.errors import InputError
-from sparsejac.fusion import Lowered
 from sparsejac.location import user_location
 from sparsejac.options import BackendName, HessianStrategyName, StrategyName, check_option
 from sparsejac.parts import Parts
-from sparsejac.pattern import Pattern
 from sparsejac.sparsity import count_partials
 from sparsejac.stored import stored
 from sparsejac.strategies import STRATEGIES
@@ -35,11 +34,9 @@ from sparsejac.strategies.protocol import (
     SymmetricStrategy,
 )
 from sparsejac.strategies.rates import rates
-from sparsejac.zeros import Known
 
 if TYPE_CHECKING:
-    from coloring import Coloring, OrderName
-    from sparsejac.symmetric import HessianOf
+    from coloring import Coloring
 
 COLORING, GIVEN = Lazy("coloring"), Lazy("sparsejac.given")
 HESSIANS = Lazy("sparsejac.strategies.hessians")
@@ -49,6 +46,12 @@ MEMORY_LIMIT = 4 * 2**30
 
 MOST_LAUNCHES = 64
 """Programs of more launches are deep: to write their terms down takes longer than the other strategies do."""
+
+FEW = 32
+"""Unknowns of a Hessian through calls for which elimination is not tried."""
+
+PRODUCTS = 4
+"""Points of a launch for each number of the largest array, from which on it is one of matrices."""
 
 PAYS_WITHIN = 3000
 """Evaluations by another strategy that a prediction may take as long as, so that it may pay at all."""
@@ -68,13 +71,7 @@ class Candidates(Analysis):
     Parameters
     ----------
     schedule : Schedule
-    strategy : {"auto", "forward", "reverse", "bidirectional", "identity", "elimination", "measure"}
-    order, backend, pattern, known, changing, hessian
-        See `Analysis`.
-    coloring : Coloring or array of int, optional
-        Colors of the columns (of the rows, for the strategy "reverse"), checked and used.
-    lowered : Lowered, optional
-        The Program of the schedule, for the strategies that look at it.
+    options : EngineOptions
 
     Raises
     ------
@@ -82,28 +79,17 @@ class Candidates(Analysis):
         For an unknown option, and for a pattern or colors that do not fit.
     """
 
-    def __init__(
-        self,
-        schedule: Schedule,
-        strategy: StrategyName,
-        order: OrderName | None,
-        backend: BackendName,
-        pattern: Pattern | None,
-        coloring: Coloring | npt.ArrayLike | None,
-        known: Known | None,
-        changing: int | None,
-        lowered: Lowered | None,
-        hessian: HessianOf | None,
-    ) -> None:
-        check_option("Engine", "strategy", strategy, StrategyName if hessian is None else HessianStrategyName)
-        check_option("Engine", "backend", backend, BackendName)
-        super().__init__(schedule, order, backend, pattern, known, changing, hessian)
-        self.lowered = lowered
-        self.strategies: Mapping[str, AnyStrategy] = STRATEGIES if hessian is None else HESSIANS.HESSIAN_STRATEGIES
-        self.requested = strategy
+    def __init__(self, schedule: Schedule, options: EngineOptions) -> None:
+        is_jacobian = options.hessian is None
+        check_option("Engine", "strategy", options.strategy, StrategyName if is_jacobian else HessianStrategyName)
+        check_option("Engine", "backend", options.backend, BackendName)
+        super().__init__(schedule, options)
+        self.lowered = options.lowered
+        self.strategies: Mapping[str, AnyStrategy] = STRATEGIES if is_jacobian else HESSIANS.HESSIAN_STRATEGIES
+        self.requested = options.strategy
         self._winner: str | None = None
-        if coloring is not None:
-            self._adopt(coloring)
+        if options.coloring is not None:
+            self._adopt(options.coloring)
 
     @property
     def strategy(self) -> str:
@@ -254,7 +240,17 @@ class Candidates(Analysis):
         return chosen
 
     def _is_too_deep(self, name: str) -> bool:
-        return name == "elimination" and len(self.schedule.launches) > MOST_LAUNCHES
+        if name != "elimination":
+            return False
+        # The Hessian through matrices is a few products; to outline its elimination, path by path, takes minutes.
+        through_calls = self.hessian is not None and bool(self.schedule.calls)
+        through_matrices = through_calls and (self.pattern.shape[1] <= FEW or self._has_products())
+        return through_matrices or len(self.schedule.launches) > MOST_LAUNCHES
+
+    def _has_products(self) -> bool:
+        """Whether matrices are multiplied: some launch has far more points than any array has numbers."""
+        points = max((prod(launch.box) for launch in self.schedule.launches), default=0)
+        return points > PRODUCTS * max(self.schedule.sizes, default=1)
 
     def _is_beaten(self, name: str, chosen: str, seconds: float) -> bool:
         """Whether elimination needs no prediction, which takes long for Programs with cuts.

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from kernels.entry import Invocation
+from kernels.evaluation import Invocation
 from kernels.products import gather, gather_invocation, place, place_invocation
 from kernels.records import dataclass
 from sparsejac.pattern import IndexArray, Pattern, index_dtype

@@ -14,6 +14,7 @@ from kernels.lazy import Lazy
 from kernels.records import dataclass
 from kernels.step import Schedule
 from sparsejac.addressing import remembering
+from sparsejac.analysis import EngineOptions
 from sparsejac.candidates import MOST_LAUNCHES, ROLLING
 from sparsejac.engine import Engine
 from sparsejac.fusion import Lowered, lower
@@ -74,7 +75,7 @@ def engine_for(
     ----------
     program : Program
     options : mapping
-        Keywords of `Engine`.
+        Keywords of `EngineOptions`.
     constants : sequence of array, optional
         Values of the program's constants. Only where those that are factors or conditions are zero shapes the engine.
     values_only : bool
@@ -96,7 +97,9 @@ def engine_for(
     engine = _kept(
         _ENGINES,
         (*key, digest(known), made_of, *given),
-        lambda: Engine(schedule, known=known, changing=first, lowered=lowered, hessian=hessian, **options),
+        lambda: Engine(
+            schedule, EngineOptions(known=known, changing=first, lowered=lowered, hessian=hessian, **options)
+        ),
     )
     _trim()
     return engine

@@ -110,10 +110,20 @@ def _function_name(frame: FrameType) -> str:
     return f"{owner}.{frame.f_code.co_name}" if public else frame.f_code.co_qualname
 
 
+def is_written_by_user(function: Any) -> bool:
+    """Whether a function is the user's own, and not one of a library or of Python."""
+    code = _code_of(function)
+    return code is not None and is_user_file(code.co_filename)
+
+
+def _code_of(function: Any) -> CodeType | None:
+    code = getattr(inspect.unwrap(getattr(function, "func", function)), "__code__", None)
+    return code or getattr(vars(type(function)).get("__call__"), "__code__", None)
+
+
 def definition_of(function: Any) -> str:
     """File, line and text where a function of the user's begins, for messages."""
-    code = getattr(inspect.unwrap(getattr(function, "func", function)), "__code__", None)
-    code = code or getattr(vars(type(function)).get("__call__"), "__code__", None)
+    code = _code_of(function)
     if code is None:
         return f"in {function!r}"
     text = linecache.getline(code.co_filename, code.co_firstlineno).strip()

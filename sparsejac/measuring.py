@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from statistics import median
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from sparsejac.engine import Engine
+    from sparsejac.writer import Writer
 
 FloatArray = npt.NDArray[np.float64]
+Engine = TypeVar("Engine", bound="Writer")
 
 ROUNDS = 9
 FEWEST_ROUNDS = 3
@@ -39,7 +40,7 @@ def race(
     ----------
     engine : Engine
     inputs : sequence of array
-        As of `Engine.write`.
+        As of `Writer.write`.
     memory : int
         Strategies that are predicted to need more bytes are left out.
     clock : callable

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kernels.entry import Invocation
+from kernels.evaluation import Invocation
 from kernels.executor import Executor, allocate
 from kernels.lazy import Lazy
 from kernels.records import dataclass, replace

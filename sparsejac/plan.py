@@ -13,10 +13,10 @@ import numpy.typing as npt
 from kernels.garbage import rare_collections
 from kernels.lazy import Lazy, load
 from kernels.records import dataclass
-from sparsejac.addressing import following_twice
 from sparsejac.direct import Direct
 from sparsejac.engine import Engine
 from sparsejac.errors import InputError
+from sparsejac.grouping import following_twice
 from sparsejac.location import user_location
 from sparsejac.matrices import Frame
 from sparsejac.options import Format

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine, Table
+from kernels.distinct import distinct_numbers
 from kernels.step import Access, Call, Launch, Schedule
 from sparsejac.row_pieces import point_bounds
 from sparsejac.sparsity import Live, expand
@@ -117,7 +118,7 @@ class Search:
             if self._follow == "all":
                 nearest = int(np.argmin(known.distances))
                 for k, load in enumerate(step.loads):
-                    read = np.unique(load.address.table())
+                    read = distinct_numbers(load.address.table())
                     self._push(load.buffer, read, known.chosen(np.full(len(read), nearest)), number, k, read * 0)
             return
         rows, wanted = _rows_stored(step.store, known.places)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import product_loops
-from kernels.entry import Invocation
+from kernels.evaluation import Invocation
 from kernels.products import (
     compiled,
     gather,

@@ -115,3 +115,13 @@ def test_every_file_has_a_place_in_the_tables_of_files() -> None:
     missing = [p for p in files if named.isdisjoint({p.as_posix(), f"{p.parent.as_posix()}/"} - alone)]
     assert len(files) > 100
     assert missing == []
+
+
+@pytest.mark.parametrize("package", ["coloring", "kernels"])
+def test_every_file_of_the_lower_packages_has_a_place_in_the_architecture(package: str) -> None:
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    table = text[text.index(f"| file or folder of `{package}/` |") :].partition("\n\n")[0]
+    named = {name for row in table.splitlines()[2:] for name in SPAN.findall(row.split("|")[1])}
+    files = {path.name for path in (ROOT / package).glob("*.py") if not path.name.startswith("__")}
+    folders = {f"{path.parent.name}/" for path in (ROOT / package).glob("*/__init__.py")}
+    assert named == files | folders

@@ -13,4 +13,4 @@ from kernels.cuda.printer import print_module as print_module
 from kernels.cuda.recorder import Recorder as Recorder
 from kernels.cuda.runtime import Device as Device
 from kernels.cuda.runtime import Runtime as Runtime
-from kernels.entry import Evaluation as Evaluation
+from kernels.evaluation import Evaluation as Evaluation

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from kernels.address import Content, Index
 from kernels.cuda.module import Buffer, Role
 from kernels.cuda.nest import INT32_MAX, View
-from kernels.entry import StandIn
+from kernels.evaluation import StandIn
 
 
 class Arrays:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine, Index, Table
+from kernels.distinct import distinct_numbers
 from kernels.kernel import Kernel
 
 Box = tuple[int, ...]
@@ -162,7 +163,7 @@ def _span(address: Address) -> tuple[int, int]:
     if isinstance(address, Affine):
         spans = [(n - 1) * stride for n, stride in zip(address.box, address.strides, strict=True)]
         return address.offset + sum(min(s, 0) for s in spans), address.offset + sum(max(s, 0) for s in spans)
-    return int(address.places.min()), int(address.places.max())
+    return address.content.span
 
 
 def disjoint(a: Site, b: Site) -> bool:
@@ -191,7 +192,7 @@ def overlap(a: Site, b: Site) -> bool:
     places = []
     for site in (a, b):
         seeds = np.arange(max(site.seeds, 1), dtype=np.int64)
-        rows = np.unique(places_of(site.address)) * len(seeds) + site.view.offset
+        rows = distinct_numbers(places_of(site.address)) * len(seeds) + site.view.offset
         places.append((rows[:, None] + seeds).reshape(-1))
     return bool(np.isin(places[0], places[1]).any())
 

@@ -21,7 +21,7 @@ from kernels.cuda.nest import Nest
 from kernels.cuda.recorder import Task
 from kernels.cuda.steps import nests
 from kernels.cuda.waves import waves
-from kernels.entry import Evaluation, Invocation
+from kernels.evaluation import Evaluation, Invocation
 from kernels.executor import FloatArray
 
 SMALL = 4096

@@ -13,7 +13,7 @@ from kernels.address import Index
 from kernels.cuda.arrays import Arrays
 from kernels.cuda.nest import Nest, Result, Site, c_order, table_of
 from kernels.cuda.operations import MULTIPLY, SUBTRACT
-from kernels.entry import Invocation
+from kernels.evaluation import Invocation
 from kernels.kernel import KernelBuilder
 from kernels.lazy import load
 

@@ -14,7 +14,7 @@ from kernels.cuda.nest import Nest, Result, Site, View, c_order, distinct, inter
 from kernels.cuda.operations import ADD, MULTIPLY
 from kernels.cuda.product_nests import product
 from kernels.cuda.recorder import Task
-from kernels.entry import Invocation
+from kernels.evaluation import Invocation
 from kernels.executor import rows_of
 from kernels.kernel import Kernel, KernelBuilder
 from kernels.step import Launch

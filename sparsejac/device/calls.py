@@ -48,7 +48,7 @@ def plan_on_device(
         return DevicePlan(Plan(signature.bind(call, host, named), format, options), device, format, dtype)
 
 
-class Request(Protocol):
+class FreshCall(Protocol):
     """A call that traces f anew."""
 
     signature: Signature
@@ -57,26 +57,26 @@ class Request(Protocol):
     local: bool
 
 
-def batch_on_device(request: Request, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None) -> tuple[Any, Any]:
+def batch_on_device(fresh: FreshCall, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None) -> tuple[Any, Any]:
     """Values and Jacobians at the points of a batch, which lie along the first axis of x."""
-    signature = request.signature
-    if request.local or signature.argnums != 0 or not is_on_device(args[0]) or not len(args[0]):
+    signature = fresh.signature
+    if fresh.local or signature.argnums != 0 or not is_on_device(args[0]) or not len(args[0]):
         raise InputError(
             f"{signature.call}: batch=True with x on a device, and local=True, other argnums, x of several arrays, or "
             f"no point\n  {user_location()}\n  Cure: plan = prepare(f, x0), and plan(x, batch=True)."
         )
     x, *rest = args
-    plan = plan_on_device(signature, (x[0], *rest), kwargs, request.format, request.options)
+    plan = plan_on_device(signature, (x[0], *rest), kwargs, fresh.format, fresh.options)
     return plan.value_and_jacobian(x, batch=True, copy_structure=True)
 
 
 def answer_on_device(
-    request: Request, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None, *, with_value: bool
+    fresh: FreshCall, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None, *, with_value: bool
 ) -> tuple[Any, Any]:
     """The value (None if it is not wanted) and the Jacobian at an x on a device; f is followed anew."""
-    signature, format, options = request.signature, request.format, _with_colors(request.options)
+    signature, format, options = fresh.signature, fresh.format, _with_colors(fresh.options)
     _check_options(signature, options)
-    if request.local:
+    if fresh.local:
         raise InputError(
             f"{signature.call}: local=True with x on a device\n  {user_location()}\n  Cure: pass cupy.asnumpy(x): "
             "local patterns are found on the host."

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.cuda import Module, Recorder, print_module
-from kernels.entry import Evaluation
+from kernels.evaluation import Evaluation
 from kernels.products import copy_invocation
 from kernels.step import Schedule
 from sparsejac.device.arrays import DOUBLE
@@ -163,7 +163,7 @@ def _record_entries(engine: Engine, kind: Kind, printing: _Printing) -> Recordin
         has_values = parts is None and prepared is not None
         more, value = _value_beside(engine, inputs, buffers, has_values=has_values)
         tasks, outs = [*tasks, *more], [out, value]
-    checks = prepared is not None and (not prepared.entrywise or engine.branches)
+    checks = prepared is not None and engine.checks_finite(prepared)
     made = _printed(tasks, [*inputs, *settled], outs, schedule, buffers, printing, checks_finite=checks)
     return replace(made, parts=parts, prepared=prepared if settled else None)
 

@@ -90,6 +90,17 @@ def ijvp(
 ) -> Callable[[Any], Any]:
     """The inverse of the transposed derivative: from input cotangents to output cotangents, J⁻ᵀ w; see `ivjp`.
 
+    Parameters
+    ----------
+    f, x, args, kwargs, argnums, backend
+        See `ivjp`, which also says what is raised.
+
+    Returns
+    -------
+    callable
+        Takes w, of the structure and the shapes of x, and returns J⁻ᵀ w in those of f's result. With one more axis, the
+        last, several vectors at once.
+
     Examples
     --------
     >>> import numpy as np
@@ -233,12 +244,23 @@ def slogdet(
     argnums: int | tuple[int, ...] = 0,
     backend: BackendName = "auto",
 ) -> tuple[float, float]:
-    """Sign and logarithm of the absolute value of det J, from the factors of the lumps; see `ivjp`.
+    """Sign and logarithm of the absolute value of det J, from the factors of the lumps.
+
+    Parameters
+    ----------
+    f, x, args, kwargs, argnums, backend
+        See `ivjp`.
 
     Returns
     -------
     sign : float
+        1.0 or -1.0.
     logabsdet : float
+
+    Raises
+    ------
+    SingularError
+        If J has no inverse: its determinant is zero.
 
     Examples
     --------
@@ -300,6 +322,11 @@ def inverse_jacfwd(
 ) -> Any:
     """J⁻¹ as a dense array, column by column: the products `ivjp` of all unit tangents of the result.
 
+    Parameters
+    ----------
+    f, x, args, kwargs, argnums, backend
+        See `ivjp`.
+
     Returns
     -------
     array, shape (*shape of x, *shape of the result)
@@ -325,7 +352,17 @@ def inverse_jacrev(
     argnums: int | tuple[int, ...] = 0,
     backend: BackendName = "auto",
 ) -> Any:
-    """J⁻¹ as a dense array, row by row: the products `ijvp` of all unit cotangents of x; see `inverse_jacfwd`.
+    """J⁻¹ as a dense array, row by row: the products `ijvp` of all unit cotangents of x.
+
+    Parameters
+    ----------
+    f, x, args, kwargs, argnums, backend
+        See `ivjp`.
+
+    Returns
+    -------
+    array, shape (*shape of x, *shape of the result)
+        As of `inverse_jacfwd`.
 
     Examples
     --------

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from kernels.distinct import count_distinct
 from sparsejac.inverse.flows import Bottleneck, Levels, levels_of, network_of
 from sparsejac.inverse.liveness import Liveness
 from sparsejac.inverse.lumps import steps_between, walked
@@ -80,7 +81,7 @@ def refined(liveness: Liveness, stretches: Sequence[Stretch], *, everywhere: boo
         if found is not None and int(found.of.max()) > 1:
             made = slice(network.used, None)
             _note(alive, liveness, network.buffers[made], network.places[made], found.of[made])
-    parts = sum(len(np.unique(levels)) for _, levels in alive.values())
+    parts = sum(count_distinct(levels) for _, levels in alive.values())
     if not alive or parts > MOST_PARTS:
         return None
     belongs = np.searchsorted(np.array(times[1:]), np.arange(liveness.end))

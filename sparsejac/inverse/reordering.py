@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address
+from kernels.distinct import distinct_numbers
 from sparsejac.addressing import composed, contiguous, recognised
 from sparsejac.location import NOWHERE
 from sparsejac.program import Decision, Graph, Load, Node, Piece, Program, program
@@ -143,7 +144,7 @@ class _Reordering:
     def _turns(self, levels: list[Level], lumps: Ints) -> Iterator[tuple[tuple[int, int], int, int]]:
         """When each node, or each part of one, is made."""
         for time, level in enumerate(levels):
-            for one in [level] if isinstance(level, int) else np.unique(level).tolist():
+            for one in [level] if isinstance(level, int) else distinct_numbers(level).tolist():
                 yield (int(lumps[time]), one), time, one
 
     def _like(self, node: Node) -> Node:

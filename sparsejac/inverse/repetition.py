@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine
-from kernels.entry import Invocation
+from kernels.evaluation import Invocation
 from kernels.kernel import Kernel, lean
 from kernels.products import copy_invocation
 from kernels.step import Launch, Schedule

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.entry import DONE, Entry, Evaluation, Invocation, Table, stand_in
+from kernels.entry import Entry, Table
+from kernels.evaluation import DONE, Evaluation, stand_in
 from kernels.executor import allocate
-from kernels.threads import WORK_PER_PIECE, num_threads
+from kernels.threads import are_worth
 from sparsejac.engine import Engine
 from sparsejac.inverse.repetition import slots_of, without_repetition
 from sparsejac.strategies.protocol import Prepared
@@ -143,13 +144,9 @@ def rolled(engine: Engine, order: tuple[int, ...]) -> Rolled | None:
     if executor is None or not prepared.computes_values or prepared.stand_ins:
         return None
     made = prepared.invocations(allocate(schedule), executor, np.empty(engine.pattern.nnz))
-    if made is None or any(map(_takes_threads, made)):
+    if made is None or any(are_worth(invocation.rows.work) for invocation in made):
         return None
     return Rolled(engine, strategy, prepared, executor, order)
-
-
-def _takes_threads(invocation: Invocation) -> bool:
-    return num_threads() > 1 and invocation.work >= 2 * WORK_PER_PIECE
 
 
 def turns(names: Sequence[object]) -> list[tuple[int, int]]:

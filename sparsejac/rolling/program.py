@@ -14,6 +14,7 @@ from dataclasses import field, replace
 import numpy as np
 
 from kernels.address import Address, Affine
+from kernels.distinct import count_distinct, distinct_numbers
 from kernels.records import dataclass
 from sparsejac.addressing import contiguous, recognised, table
 from sparsejac.primitives import PRIMITIVES
@@ -217,7 +218,7 @@ class _Rewriting:
         """Put the maps of a loop in the place of its last one."""
         columns = self.columns
         sources = columns.sources[turns.start : turns.stop]
-        if waiting and not waiting.isdisjoint(np.unique(sources).tolist()):
+        if waiting and not waiting.isdisjoint(distinct_numbers(sources).tolist()):
             raise _TangledError(turns)
         back = distances(columns, turns)
         makers = (columns.positions[turns.start : turns.start + turns.period] - turns.start) % turns.period
@@ -348,7 +349,7 @@ def _together(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
         return tuple(pieces)
     stored = [np.asarray(piece.store.table(), dtype=np.int64) for piece in pieces]
     places = np.concatenate(stored)
-    if len(np.unique(places)) < len(places):
+    if count_distinct(places) < len(places):
         return tuple(pieces)
     groups: dict[int, list[int]] = {}
     for number, piece in enumerate(pieces):

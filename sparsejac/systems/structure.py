@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array, csr_array, eye_array
 
+from kernels.distinct import distinct_numbers
 from kernels.lazy import Lazy
 from sparsejac.pattern import Pattern
 
@@ -151,7 +152,7 @@ def _reached_in_order(links: csr_array, given: csr_array, limit: int) -> csr_arr
     for row in range(links.shape[0]):
         own = given.indices[given.indptr[row] : given.indptr[row + 1]]
         before = links.indices[links.indptr[row] : links.indptr[row + 1]]
-        found.append(np.unique(np.concatenate([own, *(found[k] for k in before if k != row)])))
+        found.append(distinct_numbers(np.concatenate([own, *(found[k] for k in before if k != row)])))
         total += len(found[-1])
         if total > limit:
             return None

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from sparsejac.errors import UntraceableError
-from sparsejac.location import at_item_assignment, called_library, called_text
+from sparsejac.location import at_item_assignment, called_library, called_text, is_written_by_user
 from sparsejac.tracing.families import load_refusals
 from sparsejac.tracing.registry import HOOKS, REFUSALS
 
@@ -37,6 +37,10 @@ _AS_IT_IS = (
 )
 _LOSES = "a plain number would lose the derivative with respect to x"
 _ASKED = "it asks for plain numbers, and a value that depends on x would lose its derivative"
+_AROUND = (
+    "write a function around it, such as lambda x: A.dot(x), in which what NumPy and SciPy do is followed; if that is "
+    "refused, write it with functions of NumPy, or give it a rule by sparsejac.primitive"
+)
 _OF_LIBRARIES = {
     r"^(pandas|xarray)\.": "compute with ordinary arrays: series.to_numpy() outside f gives one of constants",
     r"^np\.ma\.": "np.where(mask, 0.0, x) in the place of a masked array, or what is left: x[~mask]",
@@ -94,6 +98,8 @@ class TracedBase(NDArrayOperatorsMixin):
     def _lossy(self, what: str, cure: str = "") -> UntraceableError:
         """The refusal to become a plain number."""
         library = called_library()
+        if library is not None and library[0] == "sparsejac" and not is_written_by_user(self.tracer.function):
+            return self.tracer.refusal(f"{_named(self.tracer.function)} as f", _ASKED, _AROUND)
         if library is not None:
             load_refusals()
             name = ".".join(library).replace("numpy.", "np.", 1).removesuffix(".__init__").removesuffix(".__new__")
@@ -121,6 +127,13 @@ class TracedBase(NDArrayOperatorsMixin):
 
     def __reduce__(self) -> Any:
         raise self._lossy("pickling of a value that depends on x", "use copy.deepcopy, or pass the value on as it is")
+
+
+def _named(function: Any) -> str:
+    """A library's function by its name, an object that can be called by its type's."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    module = getattr(named, "__module__", None)
+    return named.__qualname__ if module in (None, "builtins") else f"{module}.{named.__qualname__}"
 
 
 def _cure(cures: dict[str, str], name: str) -> str:

@@ -267,7 +267,7 @@ def of_elements(original: Function) -> Function:
     @wraps(original)
     def route(self: Any, *args: Any, **kwargs: Any) -> Any:
         trace = current_trace()
-        if trace is None or not is_user_frame(sys._getframe(1)):
+        if trace is None or not (self is trace.function or is_user_frame(sys._getframe(1))):
             return original(self, *args, **kwargs)
         return vectorized(trace, self, *args, **kwargs)
 

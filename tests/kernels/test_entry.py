@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from kernels import products
-from kernels.entry import DONE, FLIPPED, INFINITE, OVERLAP, Entry, Evaluation, stand_in
+from kernels.entry import Entry
+from kernels.evaluation import DONE, FLIPPED, INFINITE, OVERLAP, Evaluation, stand_in
 
 INT = pytest.mark.parametrize("dtype", [np.int32, np.int64])
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import numpy as np
 import pytest
@@ -54,7 +56,8 @@ def test_thresholds_that_are_set_within_stay() -> None:
     assert gc.get_threshold() == (555, 5, 5)
 
 
-def test_of_several_threads_the_last_one_puts_them_back(thresholds: tuple[int, int, int]) -> None:
+@contextmanager
+def another_thread_within() -> Iterator[None]:
     inside, leave = threading.Event(), threading.Event()
 
     def stay() -> None:
@@ -63,12 +66,36 @@ def test_of_several_threads_the_last_one_puts_them_back(thresholds: tuple[int, i
             leave.wait()
 
     thread = threading.Thread(target=stay)
-    with rare_collections():
-        thread.start()
-        inside.wait()
-    assert gc.get_threshold() != thresholds
+    thread.start()
+    inside.wait()
+    yield
     leave.set()
     thread.join()
+
+
+def test_of_several_threads_the_last_one_puts_them_back(thresholds: tuple[int, int, int]) -> None:
+    with ExitStack() as stack:
+        with rare_collections():
+            stack.enter_context(another_thread_within())
+        assert gc.get_threshold() != thresholds
+    assert gc.get_threshold() == thresholds
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes that begin as copies")
+@pytest.mark.filterwarnings("ignore:.*fork")  # several threads, on purpose
+@pytest.mark.parametrize("forks_within", [False, True])
+def test_in_a_forked_child_nobody_is_within(thresholds: tuple[int, int, int], forks_within: bool) -> None:
+    """The thread that was within is not there, and whoever forks within comes out in the child as well."""
+    with another_thread_within():
+        with rare_collections() if forks_within else nullcontext():
+            child = os.fork()
+            found = [gc.get_threshold()]
+        if child == 0:
+            with rare_collections():
+                found.append(gc.get_threshold())
+            found.append(gc.get_threshold())
+            os._exit(7 if found[0] == found[2] == thresholds != found[1] else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     assert gc.get_threshold() == thresholds
 
 

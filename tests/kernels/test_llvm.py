@@ -21,7 +21,8 @@ import kernels.module
 from elementary_oracle import BINARY
 from kernels import product_loops, products, symbolic
 from kernels.elementary.functions import FUNCTIONS
-from kernels.entry import Entry, Evaluation
+from kernels.entry import Entry
+from kernels.evaluation import Evaluation
 from kernels.llvm import module as printer
 from kernels.llvm import native
 from kernels.llvm.library import CONSTANTS, WRITTEN

@@ -6,7 +6,8 @@ import pytest
 from emulated import run_all_ways
 from kernels import product_loops, products
 from kernels.cuda import print_module
-from kernels.entry import Entry, Evaluation
+from kernels.entry import Entry
+from kernels.evaluation import Evaluation
 
 DTYPES = pytest.mark.parametrize("dtype", [np.int32, np.int64])
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from kernels import allocate, products, threads
 from kernels.address import Address, Affine, Table
-from kernels.entry import DONE, FLIPPED, INFINITE, OVERLAP, Entry, Evaluation, Invocation
+from kernels.entry import Entry
+from kernels.evaluation import DONE, FLIPPED, INFINITE, OVERLAP, Evaluation, Invocation
 from kernels.kernel import KernelBuilder
 from kernels.meetings import meeting
 from kernels.numba_executor import NumbaExecutor
@@ -103,8 +104,8 @@ def test_rows_that_meet_are_found(sweep: Sweep, first: int) -> None:
         return
     assert found.stop == first + (int(np.flatnonzero(meets)[-1]) + 1 if meets.any() else 0)
     reached = np.unique(np.concatenate([table[first : found.stop].ravel() for table in tables]))
-    assert found.late[1].tolist() == np.intersect1d(reached, before).tolist()
-    assert found.early[1].tolist() == np.setdiff1d(reached, before).tolist()
+    assert found.shared[1].tolist() == np.intersect1d(reached, before).tolist()
+    assert found.private[1].tolist() == np.setdiff1d(reached, before).tolist()
 
 
 def neighbours(rows: int = LENGTH) -> Sweep:
@@ -119,9 +120,9 @@ def test_a_sweep_whose_rows_meet_their_neighbours_is_cut_and_one_whose_rows_meet
     whole = Table((LENGTH,), np.random.default_rng(0).integers(0, LENGTH, LENGTH))
     loads = neighbours().loads
     everywhere = Sweep(kernel_of(1), (LENGTH,), loads, (Store(Access(1, whole), adds=True),))
-    for sweep, shares, late in ((neighbours(), 2, 3), (everywhere, 1, 0)):
+    for sweep, shares, fixup in ((neighbours(), 2, 3), (everywhere, 1, 0)):
         part = phases_of(evaluation_of(sweep))[1][0]
-        assert (len(part.shares), len(part.late)) == (shares, late)
+        assert (len(part.shares), len(part.fixup)) == (shares, fixup)
 
 
 @pytest.mark.parametrize("number", NUMBERS)

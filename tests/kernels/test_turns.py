@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from kernels import turn_planner
 from kernels.address import Affine, Table
-from kernels.entry import Entry, Evaluation, Invocation, Touch, TouchKind
+from kernels.entry import Entry
+from kernels.evaluation import Evaluation, Invocation, RowRange, Touch, TouchKind
 from kernels.kernel import KernelBuilder
 from kernels.numba_executor import NumbaExecutor
 from kernels.source import Source
@@ -96,7 +97,7 @@ def call(accesses: Sequence[Used], *, align: int, work: int) -> Invocation:
         for k, (array, address, kind) in enumerate(accesses)
     ]
     arrays = tuple(array for array, _, _ in accesses)
-    return Invocation(NO_SOURCE, (0, rows, geometry, *arrays), work, align, touches=lambda: found)
+    return Invocation(NO_SOURCE, (0, rows, geometry, *arrays), RowRange(work, align, touches=lambda: found))
 
 
 def run(evaluation: Evaluation[Invocation], addresses: dict[int, Sequence[tuple[Affine | Table, TouchKind]]]) -> None:
@@ -120,14 +121,14 @@ def run(evaluation: Evaluation[Invocation], addresses: dict[int, Sequence[tuple[
 def _run_rows(
     one: Invocation, addresses: dict[int, Sequence[tuple[Affine | Table, TouchKind]]], first: int, last: int
 ) -> None:
-    if one.touches is None:  # numbers kept for later
+    if one.rows.touches is None:  # numbers kept for later
         positions, slots, source, out = one.arguments[2:]
         out[positions[first:last]] = source[slots[first:last]]
         return
     offsets = one.arguments[2].view(np.int64)
     for row in range(first, last):
         value = 1.0 + row
-        for array, offset, (address, kind) in zip(one.arguments[3:], offsets, addresses[one.work], strict=True):
+        for array, offset, (address, kind) in zip(one.arguments[3:], offsets, addresses[one.rows.work], strict=True):
             if isinstance(address, Affine):
                 where = places(Touch(array, replace(address, offset=int(offset)), kind), row)
             else:
@@ -243,7 +244,7 @@ def test_room_for_one_turn() -> None:
     ]
     calls = [call(used, align=8, work=prod(used[0][1].box)) for used in accesses]  # type: ignore[arg-type]
     evaluation = Evaluation(calls, [x], out)
-    addresses = {c.work: [(a, kind) for _, a, kind in used] for c, used in zip(calls, accesses, strict=True)}
+    addresses = {c.rows.work: [(a, kind) for _, a, kind in used] for c, used in zip(calls, accesses, strict=True)}
     run(evaluation, addresses)  # type: ignore[arg-type]
     expected = out.copy()
     out[:], flux[:] = 0.0, np.nan

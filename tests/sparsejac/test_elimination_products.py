@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import sparsejac
 from block_graphs import Dense, block_graphs, dense_chain, from_blocks, pattern_of, small_integers, sum_over_paths
-from kernels.entry import Entry, Evaluation
+from kernels.entry import Entry
+from kernels.evaluation import Evaluation
 from sparsejac.elimination.blocks import BlockGraph, LocalJacobian
 from sparsejac.elimination.order import RULES, count, find_order
 from sparsejac.elimination.products import Products, multiply

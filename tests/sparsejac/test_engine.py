@@ -14,10 +14,12 @@ from coloring import color
 from kernels import Access, Affine, Guard, Launch, Schedule, Table
 from schedules import chain_kernels, dense, reciprocal_sums, schedules, stencil
 from sparsejac.active_order import order_active
+from sparsejac.analysis import EngineOptions
 from sparsejac.backend import COMPILE_SECONDS, Backend, estimate_interpreter
 from sparsejac.decisions import DecisionError
-from sparsejac.engine import Engine, StrategyName
+from sparsejac.engine import Engine
 from sparsejac.explanation import explain
+from sparsejac.options import StrategyName
 from sparsejac.pattern import Pattern
 
 Array = NDArray[np.float64]
@@ -35,7 +37,7 @@ def test_all_strategies_agree(schedule: Schedule) -> None:
     inputs = sample(schedule)
     value, jacobian, structure = dense(schedule, inputs)
     for name in NAMES:
-        engine = Engine(schedule, name)
+        engine = Engine(schedule, EngineOptions(name))
         found_value, data = engine.value_and_data(inputs)
         np.testing.assert_allclose(found_value, value, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(engine.value(inputs), value, rtol=1e-12, atol=1e-12)
@@ -49,10 +51,24 @@ def test_compiled_code_agrees(name: StrategyName, make: object) -> None:
     schedule = make()  # type: ignore[operator]
     inputs = sample(schedule)
     _, jacobian, structure = dense(schedule, inputs)
-    engine = Engine(schedule, name, backend="numba")
+    engine = Engine(schedule, EngineOptions(name, backend="numba"))
     np.testing.assert_allclose(engine.data(inputs), jacobian[structure], rtol=1e-12)
     assert engine.backend.chosen == "numba"
     assert engine.setup_seconds()["compile"] > 0
+
+
+def test_the_calls_of_an_evaluation_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of which the one compiled call is printed are those that it makes."""
+    schedule = stencil(4, 6)
+    engine, made = Engine(schedule, EngineOptions("forward", backend="numba")), []
+    invocations = engine.prepared.invocations
+    monkeypatch.setattr(engine.prepared, "invocations", lambda *given: made.append(given) or invocations(*given))
+    inputs = sample(schedule)
+    _, jacobian, structure = dense(schedule, inputs)
+    for _ in range(2):
+        np.testing.assert_allclose(engine.data(inputs), jacobian[structure], rtol=1e-12)
+    assert engine._fused is not None
+    assert len(made) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -61,7 +77,7 @@ def test_infinities_spoil_no_neighbour(name: StrategyName, bad: float) -> None:
     """A bad x_1 reaches the columns that it should, as in the identity strategy, and no others."""
     schedule = reciprocal_sums()
     x = np.array([0.5, bad, 1.5, 2.0])
-    engine = Engine(schedule, name)
+    engine = Engine(schedule, EngineOptions(name))
     data = engine.data([x])
     _, jacobian, structure = dense(schedule, [x])
     np.testing.assert_array_equal(data, jacobian[structure])
@@ -72,12 +88,12 @@ def test_an_infinite_partial_leaves_the_others_of_its_row(name: StrategyName) ->
     """d log(x_0) + log(x_1) at x_0 = 0 is (inf, 1/x_1); a compressed row alone would hold NaN beside it."""
     schedule = replace(reciprocal_sums(), output=1)
     schedule = replace(schedule, launches=schedule.launches[:1])
-    data = Engine(schedule, name).data([np.array([0.0, 2.0, 4.0, 8.0])])
+    data = Engine(schedule, EngineOptions(name)).data([np.array([0.0, 2.0, 4.0, 8.0])])
     assert data.tolist() == [np.inf, 0.5, 0.5, 0.25, 0.25, 0.125]
 
 
 def test_auto_needs_no_coloring_where_identity_is_cheaper() -> None:
-    engine = Engine(stencil(6, 7))
+    engine = Engine(stencil(6, 7), EngineOptions())
     assert engine.strategy == "identity"
     assert engine.colored("column") is None
     assert engine.colored("row") is None
@@ -95,7 +111,7 @@ def test_auto_takes_forward_where_products_pile_up() -> None:
         target = Access(stage + 1, Affine((size,), 0, (1,)))
         launches.append(Launch(kernel, linearized, (size, length), (load,), target, (0,), reduced=1))
     schedule = Schedule((width, *[size] * stages), (0,), tuple(launches), stages)
-    engine = Engine(schedule)
+    engine = Engine(schedule, EngineOptions())
     assert engine.facts.products == (stages - 1) * size * size * width
     assert engine.strategy == "forward"
     assert engine.colored("row") is None  # 60 rows that are full: their bound already loses
@@ -108,7 +124,7 @@ def test_active_loads_are_ordered_by_place() -> None:
     schedule = stencil(5, 6)
     launch = order_active(schedule).launches[0]
     assert [launch.loads[k].address.table()[0] for k in launch.active] == [1, 6, 7, 8, 13]
-    engine = Engine(schedule, "identity")
+    engine = Engine(schedule, EngineOptions("identity"))
     x = sample(schedule)
     _, jacobian, structure = dense(schedule, x)
     np.testing.assert_allclose(engine.data(x), jacobian[structure], rtol=1e-12)
@@ -121,7 +137,7 @@ def test_given_pattern_with_more_entries_is_used(name: StrategyName) -> None:
     inputs = sample(schedule)
     _, jacobian, structure = dense(schedule, inputs)
     wider = structure | np.eye(*structure.shape, dtype=bool)
-    engine = Engine(schedule, name, pattern=Pattern.from_coo(*np.nonzero(wider), wider.shape))
+    engine = Engine(schedule, EngineOptions(name, pattern=Pattern.from_coo(*np.nonzero(wider), wider.shape)))
     np.testing.assert_allclose(engine.data(inputs), jacobian[wider], atol=1e-12)
 
 
@@ -130,7 +146,7 @@ def test_given_pattern_that_lacks_an_entry_is_refused(name: StrategyName) -> Non
     schedule = stencil(4, 5)
     structure = dense(schedule, sample(schedule))[2].copy()
     structure[4, np.flatnonzero(structure[4])[2]] = False
-    engine = Engine(schedule, name, pattern=Pattern.from_coo(*np.nonzero(structure), structure.shape))
+    engine = Engine(schedule, EngineOptions(name, pattern=Pattern.from_coo(*np.nonzero(structure), structure.shape)))
     with pytest.raises(ValueError, match=r"in row 4.*entry is missing"):
         engine.data(sample(schedule))
 
@@ -141,14 +157,14 @@ def test_a_missing_entry_that_is_zero_at_x_is_found() -> None:
     loads = tuple(Access(0, Affine((1,), offset, (1,))) for offset in (0, 1))
     launch = Launch(kernel, linearized, (1,), loads, Access(1, Affine((1,), 0, (1,))), (0, 1))
     schedule = Schedule((2, 1), (0,), (launch,), 1)
-    engine = Engine(schedule, pattern=Pattern.from_coo([0], [0], (1, 2)))
+    engine = Engine(schedule, EngineOptions(pattern=Pattern.from_coo([0], [0], (1, 2))))
     with pytest.raises(ValueError, match="entry is missing"):
         engine.data([np.array([0.0, 1.0])])
 
 
 def test_given_pattern_of_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match=r"got shape \(2, 2\); the Jacobian has shape \(6, 20\)"):
-        Engine(stencil(4, 5), pattern=Pattern.from_coo([], [], (2, 2)))
+        Engine(stencil(4, 5), EngineOptions(pattern=Pattern.from_coo([], [], (2, 2))))
 
 
 @pytest.mark.parametrize(("name", "problem"), [("forward", "column"), ("reverse", "row"), ("auto", "column")])
@@ -156,7 +172,7 @@ def test_given_colors_are_used(name: StrategyName, problem: str) -> None:
     schedule = stencil(4, 5)
     inputs = sample(schedule)
     _, jacobian, structure = dense(schedule, inputs)
-    engine = Engine(schedule, name, coloring=10 * np.arange(structure.shape[problem == "column"]))
+    engine = Engine(schedule, EngineOptions(name, coloring=10 * np.arange(structure.shape[problem == "column"])))
     assert engine.coloring is not None
     assert engine.coloring.num_colors == structure.shape[problem == "column"]
     np.testing.assert_allclose(engine.data(inputs), jacobian[structure], rtol=1e-12)
@@ -164,11 +180,11 @@ def test_given_colors_are_used(name: StrategyName, problem: str) -> None:
 
 def test_a_coloring_of_rows_leads_to_reverse() -> None:
     schedule = stencil(4, 5)
-    pattern = Engine(schedule).pattern
+    pattern = Engine(schedule, EngineOptions()).pattern
     given = color((pattern.indptr, pattern.indices, pattern.shape), "row")
-    assert Engine(schedule, coloring=given).strategy == "reverse"
+    assert Engine(schedule, EngineOptions(coloring=given)).strategy == "reverse"
     with pytest.raises(ValueError, match="got a row coloring"):
-        Engine(schedule, "forward", coloring=given)
+        Engine(schedule, EngineOptions("forward", coloring=given))
 
 
 @pytest.mark.parametrize(
@@ -182,23 +198,23 @@ def test_a_coloring_of_rows_leads_to_reverse() -> None:
 )
 def test_wrong_colors_are_refused(colors: Array, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        Engine(stencil(4, 5), "forward", coloring=colors)
+        Engine(stencil(4, 5), EngineOptions("forward", coloring=colors))
 
 
 def test_identity_takes_no_colors() -> None:
     with pytest.raises(ValueError, match="colors nothing"):
-        Engine(stencil(4, 5), "identity", coloring=np.arange(20))
+        Engine(stencil(4, 5), EngineOptions("identity", coloring=np.arange(20)))
 
 
 @pytest.mark.parametrize("option", [{"strategy": "sideways"}, {"backend": "abacus"}])
 def test_unknown_options_are_refused(option: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="choose one of 'auto'"):
-        Engine(stencil(4, 5), **option)  # type: ignore[arg-type]
+        Engine(stencil(4, 5), EngineOptions(**option))  # type: ignore[arg-type]
 
 
 def test_out_is_checked_and_filled() -> None:
     schedule = stencil(4, 5)
-    engine, inputs = Engine(schedule), sample(schedule)
+    engine, inputs = Engine(schedule, EngineOptions()), sample(schedule)
     out = np.empty(engine.pattern.nnz)
     assert engine.data(inputs, out) is out
     assert np.array_equal(out, engine.data(inputs))
@@ -214,7 +230,9 @@ def test_small_sizes(size: int, name: StrategyName) -> None:
     kernel, linearized = chain_kernels(1, (0,), np.array([2.0]))
     whole = Affine((size,), 0, (1,))
     launch = Launch(kernel, linearized, (size,), (Access(0, whole),), Access(1, whole), (0,))
-    value, data = Engine(Schedule((size, size), (0,), (launch,), 1), name).value_and_data([np.full(size, 0.5)])
+    value, data = Engine(Schedule((size, size), (0,), (launch,), 1), EngineOptions(name)).value_and_data(
+        [np.full(size, 0.5)]
+    )
     np.testing.assert_allclose(value, np.full(size, np.sin(0.5) + 1.0))
     np.testing.assert_allclose(data, np.full(size, np.cos(0.5) + 2.0))
 
@@ -223,7 +241,7 @@ def test_guards() -> None:
     schedule = stencil(4, 5)
     inputs = sample(schedule)
     value = dense(schedule, inputs)[0]
-    engine = Engine(replace(schedule, guards=(Guard(1, value.copy()),)), backend="numpy")
+    engine = Engine(replace(schedule, guards=(Guard(1, value.copy()),)), EngineOptions(backend="numpy"))
     np.testing.assert_allclose(engine.value(inputs), value)
     other = [inputs[0] + 1.0]
     with pytest.raises(DecisionError):
@@ -241,7 +259,9 @@ def test_an_error_of_a_guard_names_the_first_number_that_is_another_one() -> Non
     other[[2, 3]] += 1.0
     missing[1] = np.nan
     for expected, place in ((other, 2), (missing, 1)):
-        engine = Engine(replace(schedule, guards=(Guard(1, value.copy()), Guard(1, expected))), backend="numpy")
+        engine = Engine(
+            replace(schedule, guards=(Guard(1, value.copy()), Guard(1, expected))), EngineOptions(backend="numpy")
+        )
         with pytest.raises(DecisionError) as caught:
             engine.value(inputs)
         assert (caught.value.guard, caught.value.place) == (1, place)
@@ -251,8 +271,8 @@ def test_threads_share_an_engine() -> None:
     schedule = stencil(30, 40)
     xs = [sample(schedule, seed)[0] for seed in range(16)]
     for name in NAMES:
-        expected = [Engine(schedule, name, backend="numpy").data([x]) for x in xs]
-        engine = Engine(schedule, name, backend="numpy")
+        expected = [Engine(schedule, EngineOptions(name, backend="numpy")).data([x]) for x in xs]
+        engine = Engine(schedule, EngineOptions(name, backend="numpy"))
         with ThreadPoolExecutor(8) as pool:
             for found, wanted in zip(pool.map(lambda x, e=engine: e.data([x]), xs), expected, strict=True):
                 assert np.array_equal(found, wanted)
@@ -280,7 +300,7 @@ def test_a_large_evaluation_is_compiled_at_once() -> None:
 
 
 def test_explanation_names_choice_and_counts() -> None:
-    engine = Engine(stencil(6, 7))
+    engine = Engine(stencil(6, 7), EngineOptions())
     text = str(explain(engine))
     assert "Jacobian 20 x 42, 100 nonzeros" in text
     assert "chosen: identity, the cheapest by prediction" in text
@@ -288,4 +308,4 @@ def test_explanation_names_choice_and_counts() -> None:
     assert engine.colored("column") is None
     colored = str(explain(engine, color=True))
     assert "5 (optimal)" in colored or "(>= 5)" in colored
-    assert "as asked" in str(explain(Engine(stencil(6, 7), "reverse")))
+    assert "as asked" in str(explain(Engine(stencil(6, 7), EngineOptions("reverse"))))

@@ -300,6 +300,7 @@ CHOICES: Programs = {
     "triu_indices_from": (lambda x: x[np.triu_indices_from(x, 1)], TABLE),
     "diag_indices_from": (lambda x: x[:, :3][np.diag_indices_from(x[:, :3])], TABLE),
     "ix_": (lambda x: x[np.ix_(x[:, 0] > 0.5, [3, 1])] ** 2, TABLE),
+    "ix_ of numbers": (lambda x: np.prod(np.broadcast_arrays(*np.ix_(x[0], [2.0, 0.5], [x[1, 1]])), axis=0), TABLE),
     "unstack": (lambda x: np.unstack(x, axis=1)[2] * x[:, 0], TABLE) if hasattr(np, "unstack") else (lambda x: x, LINE),
     "astype": (lambda x: np.astype(x, np.float64) * x, LINE),
 }

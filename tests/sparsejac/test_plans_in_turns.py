@@ -24,16 +24,16 @@ def test_the_same_bits(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     constants = [np.asarray(constant).reshape(-1) for constant in way.traced.constants]
     plain = way.engine._fused
     assert plain is not None
-    given = plain._schedule, plain._prepared, plain._executor, plan.pattern.nnz
+    record, further = plain.record, plain.further
     with mock.patch.object(fused, "TURNS_FROM", 1 << 62):
-        plain = fused.Fused(*given, checks_finite=True)
+        plain = fused.Fused(record, record(), further)
     with (
         mock.patch.object(fused, "TURNS_FROM", 0),
         mock.patch.multiple(turn_planner, SHARED_BYTES=8192, LOCAL_BYTES=4096),
     ):
-        turned = fused.Fused(*given, checks_finite=True)
+        turned = fused.Fused(record, record(), further)
         with mock.patch.object(turn_planner, "MOST_PAIRS", 1):  # none of these calls touch less
-            assert not fused.Fused(*given, checks_finite=True)._plans
+            assert not fused.Fused(record, record(), further)._plans
     assert not plain._plans
     (found_plan,) = turned._plans
     assert found_plan.starts.shape[1] > 4

@@ -32,6 +32,7 @@ def sum_and_product(a: Any, b: Any) -> Any:
 
 CALLING: dict[str, Callable[[Any], Any]] = {
     "vectorize": lambda x: np.vectorize(relu)(x),
+    "vectorize as f": np.vectorize(relu),
     "vectorize, broadcast": lambda x: np.vectorize(lambda t, s: t * s)(x.reshape(2, 2), x[:2]),
     "vectorize of two results": lambda x: np.concatenate(np.vectorize(sum_and_product)(x, 2.0)),
     "vectorize with excluded": lambda x: np.vectorize(_powers, excluded=["p"])(x, p=[3.0, 1.0]),
@@ -300,6 +301,8 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "nditer that allocates": (lambda x: np.nditer([x, None]).operands[1], "nditer"),
     "objects as floats": (lambda x: np.array([x[0], x[1]], dtype=object).astype(float) * x[0], "float"),
     "mixed lists": (lambda x: np.exp([x[0], 1.0]), "ordinary arrays only"),
+    "a method as f": (np.eye(3, 4).dot, r"ndarray.dot as f: (.|\n)*test_python_around.py(.|\n)*lambda x: A.dot\(x\)"),
+    "a type as f": (np.float64, r"numpy.float64 as f"),
     "text in a list": (lambda x: np.array([x[0], "a"]), "text"),
 }
 

@@ -50,7 +50,7 @@ def lower_thresholds(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(turns, "LEAST_MAPS", 3)
     patch.setattr("sparsejac.fusion.FEWEST_MAPS", 3)
     patch.setattr("sparsejac.rolling.program.LEAST_MAPS", 3)
-    patch.setattr("sparsejac.tracing.tape._DEEP", 3)
+    patch.setattr("sparsejac.tracing.rerolling._DEEP", 3)
 
 
 def recursion(x: Any) -> Any:

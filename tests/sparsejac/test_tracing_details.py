@@ -172,6 +172,9 @@ def test_memory_that_nobody_shares_any_more_may_be_written() -> None:
         (lambda x: put(np.broadcast_to(x[0:1], 3), 0, x[1]), ValueError),
         (lambda x: int(x), TypeError),
         (lambda x: np.bincount([0, -1], weights=x[:2]), ValueError),
+        (lambda x: np.bincount([0, 1, 1], weights=x[:1]), ValueError),
+        (lambda x: np.bincount([0, 1, 1], weights=x[:2]), ValueError),
+        (lambda x: np.bincount([[0, 1]], weights=x[:2]), ValueError),
     ],
 )
 def test_errors_are_those_of_numpy(f: Callable[[Any], Any], error: type[Exception]) -> None:

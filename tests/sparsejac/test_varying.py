@@ -16,11 +16,13 @@ import sparsejac
 from kernels import NumpyExecutor, Schedule
 from oracles import complex_step, differences
 from schedules import dense, schedules
+from sparsejac.analysis import EngineOptions
 from sparsejac.decisions import DecisionError
-from sparsejac.engine import Engine, StrategyName
+from sparsejac.engine import Engine
 from sparsejac.engines import clear, engine_for
 from sparsejac.explanation import explain
 from sparsejac.fusion import schedule as lower
+from sparsejac.options import StrategyName
 from sparsejac.plan import Plan
 from sparsejac.sparsity import detect
 from sparsejac.tracing import run
@@ -127,7 +129,7 @@ def test_random_schedules(schedule: Schedule) -> None:
     """Buffer 1 holds constants, which are others in every second call; the kept ones never go with the wrong ones."""
     rng = np.random.default_rng(0)
     constants = [rng.uniform(0.5, 2.0, schedule.sizes[1]) for _ in range(2)]
-    engines = [Engine(schedule, name, changing=1) for name in COLORED]
+    engines = [Engine(schedule, EngineOptions(name, changing=1)) for name in COLORED]
     for call in range(4):
         inputs = [rng.uniform(0.5, 2.0, schedule.sizes[0]), constants[call % 2]]
         value, jacobian, structure = dense(schedule, inputs)

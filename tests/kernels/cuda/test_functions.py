@@ -14,6 +14,7 @@ from gpu_sources import check_source
 from kernels import NumbaExecutor, Schedule, allocate
 from kernels.cuda import Evaluation, Module, Recorder, print_module
 from kernels.executor import FloatArray
+from sparsejac.analysis import EngineOptions
 from sparsejac.engine import Engine
 from sparsejac.fusion import lower
 from traced_functions import trace
@@ -28,7 +29,7 @@ def traced(case: Any, strategy: str) -> tuple[Engine, list[FloatArray]]:
     x = case.point()
     found = trace(lambda v: case.f(v, *case.args), x)
     lowered = lower(found.program)
-    engine = Engine(lowered.schedule, lowered=lowered, strategy=strategy)  # type: ignore[arg-type]
+    engine = Engine(lowered.schedule, EngineOptions(lowered=lowered, strategy=strategy))  # type: ignore[arg-type]
     constant = [np.linspace(-1.0, 2.0, engine.pattern.nnz)] * (len(run_by(engine).inputs) > len(found.constants) + 1)
     return engine, [np.ravel(x), *found.constants, *constant]
 

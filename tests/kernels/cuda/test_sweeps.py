@@ -16,7 +16,7 @@ from kernels import Access, Affine, KernelBuilder, NumbaExecutor, Schedule, Tabl
 from kernels.cuda import Evaluation, Recorder, print_module
 from kernels.cuda.operations import ADD, MULTIPLY
 from kernels.cuda.product_nests import chains
-from kernels.entry import Invocation, stand_in
+from kernels.evaluation import Invocation, stand_in
 from kernels.module import compile_source
 from kernels.source import Source
 from kernels.sweep import Store, Sweep
