@@ -17,14 +17,17 @@ class WrongError(Exception):
     """A value or a Jacobian that is not f's."""
 
 
-def jacobian_error(f: Callable[[Floats], Floats], x: Floats, J: Any) -> float:
+STEP = float(np.cbrt(np.finfo(float).eps))
+"""Of central differences, where derivatives of f are about as large as f."""
+
+
+def jacobian_error(f: Callable[[Floats], Floats], x: Floats, J: Any, step: float = STEP) -> float:
     """Largest deviation of ``J @ v`` from central differences of f along random v, relative to their largest."""
     rng = np.random.default_rng(1)
     worst = 0.0
     for _ in range(DIRECTIONS):
         v = rng.uniform(-1.0, 1.0, x.size)
-        h = float(np.cbrt(np.finfo(float).eps))
-        expected = (f(x + h * v) - f(x - h * v)) / (2.0 * h)
+        expected = (f(x + step * v) - f(x - step * v)) / (2.0 * step)
         worst = max(worst, relative_deviation(J @ v, expected))
     return worst
 
