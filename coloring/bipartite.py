@@ -146,12 +146,13 @@ class BipartiteGraph:
 
     def adopt_mirrored(self) -> None:
         """Take the pattern, which is symmetric, as its own transposition."""
-        pattern = self.pattern
-        self.__dict__["pointers"], self.__dict__["_transposed"] = pattern.indptr, (pattern.indptr, pattern.indices)
+        self.__dict__["_transposed"] = (self.pattern.indptr, self.pattern.indices)
 
     @cached_property
     def pointers(self) -> Index:
         """Row pointer of the transposed pattern."""
+        if self.is_mirrored:
+            return self.pattern.indptr
         pointers = np.zeros(self.pattern.shape[1] + 1, dtype=self.pattern.indptr.dtype)
         arguments = (unsigned(self.pattern.indices), pointers)
         if pays(_tally, self.entries, SMALL, arguments):

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from coloring.bits import DE_BRUIJN, ONE, PLACES, SHIFT
 from coloring.compiled import compiled
+from coloring.demand import Colors
 from coloring.pattern import Index, Pattern
 
 # Rows looked at, and entries for each of them: small patterns are colored in some times what a few rows take.
@@ -81,7 +83,15 @@ def all_asked(pattern: Pattern, last: int, asked: npt.NDArray[Any]) -> bool:
     return bool(compiled(_all_asked)(last, *pattern.unsigned, asked))
 
 
-def match_rows(first: int, last: int, indptr: Index, indices: Index, asked: Index) -> int:
+def match_rows(
+    first: int,
+    last: int,
+    indptr: Index,
+    indices: Index,
+    asked: Index,
+    used: npt.NDArray[Any] | None = None,
+    colors: Colors | None = None,
+) -> int:
     """Let some rows ask for their mirror images; return `last`, or -1 where the pattern is not symmetric.
 
     Parameters
@@ -90,6 +100,9 @@ def match_rows(first: int, last: int, indptr: Index, indices: Index, asked: Inde
     indptr, indices : array of int
     asked : array of int, shape (n,)
         The place in each row up to which its entries have been asked for; moved on.
+    used, colors : array, optional
+        If given, the columns of these numbers are colored at the same time, as by `color_range`: each of the two needs
+        what the other waits for. The first one that finds all colors of a word taken is returned.
 
     Notes
     -----
@@ -108,9 +121,19 @@ def match_rows(first: int, last: int, indptr: Index, indices: Index, asked: Inde
     ):
         risky = final
     unlike = number(0)
+    start = indptr[first]
     for line in range(first, last):
         row = number(line)
-        begin, stop = asked[row], indptr[number(row + one)]
+        stop = indptr[number(row + one)]
+        if used is not None:
+            taken = used.dtype.type(0)
+            for k in range(start, stop):
+                taken |= used[indices[k]]
+            lowest = ~np.uint64(taken) & (np.uint64(taken) + ONE)
+            bit = used.dtype.type(lowest)
+            if bit == 0:
+                return line
+        begin = asked[row]
         if begin > stop or (begin < stop and indices[begin] < row):
             return -1
         after = stop
@@ -124,6 +147,11 @@ def match_rows(first: int, last: int, indptr: Index, indices: Index, asked: Inde
             asked[other] += one
         if unlike != 0:
             return -1
+        if used is not None and colors is not None:
+            for k in range(start, stop):
+                used[indices[k]] |= bit
+            colors[row] = PLACES[(lowest * DE_BRUIJN) >> SHIFT]
+        start = stop
     return last
 
 

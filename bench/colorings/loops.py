@@ -19,12 +19,11 @@ def same_accesses(pattern: Any) -> Callable[[], None]:
     pattern is symmetric, it is in columns already, and each entry's mirror image is read instead. All arrays are new
     each time, as those of a coloring are.
     """
-    from coloring.mirroring import is_symmetric
     from coloring.transposition import is_scattered
 
-    if not is_scattered(pattern) and is_symmetric(pattern):
-        return partial(_mirrored, pattern.indptr.view(np.uint32), pattern.indices.view(np.uint32))
     indptr, indices = pattern.indptr.view(np.uint32), pattern.indices.view(np.uint32)
+    if by_columns_already(pattern):
+        return partial(_mirrored, indptr, indices)
     rows, columns = pattern.shape
     sorting = _by_buckets if is_scattered(pattern) else _straight
 
@@ -35,6 +34,14 @@ def same_accesses(pattern: Any) -> Callable[[], None]:
         _compiled(visit)(pointers, owners, np.zeros(rows, np.uint32), np.empty(columns, np.int32))
 
     return run
+
+
+def by_columns_already(pattern: Any) -> bool:
+    """Whether the pattern is symmetric and its columns are not scattered: it is colored without a copy by columns."""
+    from coloring.mirroring import is_symmetric
+    from coloring.transposition import is_scattered
+
+    return not is_scattered(pattern) and is_symmetric(pattern)
 
 
 @cache

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from bench import memory
 from bench.clock import fastest, timed
-from bench.colorings.loops import same_accesses
+from bench.colorings.loops import by_columns_already, same_accesses
 from bench.colorings.patterns import Triple, as_matrix, as_triple, is_symmetric, load
 from bench.colorings.tools import TOOLS
 from bench.colorings.validity import is_valid
@@ -120,7 +120,7 @@ def threads(matrix: str, folder: str, numbers: list[int]) -> dict[str, Any]:
 
     calls: dict[str, Any] = {str(number): partial(several, number) for number in numbers}
     calls |= {"loops": lambda: [half() for half in halves], "shared loops": at_best}
-    found = {name: call() for name, call in calls.items()}
+    found = {str(number): several(number) for number in numbers}
     seconds = fastest(calls, least=7)
     triple = (pattern.indptr, pattern.indices, pattern.shape)
     same = all(np.array_equal(found[str(number)], found["1"]) for number in numbers)
@@ -138,10 +138,7 @@ def _plain_halves(pattern: Any) -> list[Callable[[], None]]:
 
     Of a symmetric pattern whose columns are not scattered, each half has the columns of its own rows only.
     """
-    from coloring.mirroring import is_symmetric as is_mirrored
-    from coloring.transposition import is_scattered
-
-    if not is_scattered(pattern) and is_mirrored(pattern):
+    if by_columns_already(pattern):
         matrix, middle = as_matrix((pattern.indptr, pattern.indices, pattern.shape)), pattern.shape[0] // 2
         blocks = [as_triple(matrix[part, part]) for part in (slice(middle), slice(middle, None))]
         return [same_accesses(type(pattern)(*block)) for block in blocks]

@@ -24,14 +24,13 @@ import numpy as np
 from coloring.algorithms.partial_distance_2_kernels import (
     color_columns,
     color_range,
-    color_symmetric,
     color_within_word,
 )
 from coloring.algorithms.words import Nets, Progress, advance, advance_symmetric
 from coloring.bipartite import BipartiteGraph
 from coloring.compiled import compiled, pays, unsigned
 from coloring.demand import EVERYTHING, Colors, Demand, as_marks, given_colors
-from coloring.mirroring import asked_before, seems_symmetric
+from coloring.mirroring import asked_before, match_rows, seems_symmetric
 from coloring.transposition import is_scattered
 
 if TYPE_CHECKING:
@@ -89,8 +88,8 @@ def natural(graph: BipartiteGraph) -> Colors:
     pattern, n = graph.pattern, graph.num_vertices
     untouched = graph.vertices_are_columns and not graph.is_transposed and n > 0
     if untouched and not is_scattered(pattern):
-        if pays(color_symmetric, pattern.nnz, SMALL) and seems_symmetric(pattern):
-            colors = as_symmetric(graph)
+        if pays(match_rows, pattern.nnz, SMALL) and seems_symmetric(pattern):
+            colors = _as_symmetric(graph)
             if colors is not None:
                 return colors
         if pays(color_columns, pattern.nnz, SMALL):
@@ -103,11 +102,11 @@ def natural(graph: BipartiteGraph) -> Colors:
     return progress.colors
 
 
-def as_symmetric(graph: BipartiteGraph) -> Colors | None:
+def _as_symmetric(graph: BipartiteGraph) -> Colors | None:
     """Color columns of a pattern as if it were symmetric; give nothing if it is not."""
     pattern, n = graph.pattern, graph.num_vertices
     asked, used, colors = asked_before(pattern, 0), np.zeros(n, np.uint32), np.empty(n, np.int32)
-    done = compiled(color_symmetric)(0, n, *pattern.unsigned, asked, used, colors)
+    done = compiled(match_rows)(0, n, *pattern.unsigned, asked, used, colors)
     if done < n:
         progress = Progress(graph, pattern.indptr, pattern.indices, colors, done=done)
         progress.used = used

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from coloring.bits import DE_BRUIJN, FULL, ONE, PLACES, SHIFT
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -14,18 +16,6 @@ if TYPE_CHECKING:
     Words = npt.NDArray[np.uint64]
     Ints32 = npt.NDArray[np.int32]
     Marks = npt.NDArray[np.uint8]
-
-ONE = np.uint64(1)
-FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
-
-# A de Bruijn sequence: its 64 windows of 6 bits all differ, so the window that a single bit shifts to the top names it.
-# Leiserson, Prokop and Randall: Using de Bruijn sequences to index a 1 in a computer word, 1998.
-DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
-SHIFT = np.uint64(58)
-PLACES = np.zeros(64, dtype=np.int32)
-for _bit in range(64):
-    PLACES[((0x03F79D71B4CB0A89 << _bit) % 2**64) >> 58] = _bit
-
 
 # Nets of a vertex that are visited without a loop.
 SHORT = 7
@@ -113,56 +103,6 @@ def color_range(first: int, last: int, vertex_ptr: Index, vertex_nets: Index, us
                 return place
             for k in range(start, stop):
                 used[vertex_nets[k]] |= bit
-        colors[vertex] = PLACES[(lowest * DE_BRUIJN) >> SHIFT]
-        start = stop
-    return last
-
-
-def color_symmetric(
-    first: int, last: int, indptr: Index, indices: Index, asked: Index, used: Words, colors: Ints32
-) -> int:
-    """Color a range of columns of a pattern that may be symmetric, and see whether it is.
-
-    This is `color_range` and `coloring.mirroring.match_rows` in one: the latter needs what the former waits for.
-    Returns -1 where the pattern is not symmetric.
-    """
-    number = indices.dtype.type
-    one, end, final = number(1), number(len(indices)), number(len(asked) - 1)
-    risky = number(0)
-    if (
-        final > 0
-        and asked[final - one] < indptr[final] < end
-        and indices[indptr[final] - one] >= indices[indptr[final]]
-    ):
-        risky = final  # no other row can be asked past the last entry: see there
-    unlike = number(0)
-    start = indptr[first]
-    for place in range(first, last):
-        vertex = number(place)
-        stop = indptr[number(vertex + one)]
-        taken = used.dtype.type(0)
-        for k in range(start, stop):
-            taken |= used[indices[k]]
-        lowest = ~np.uint64(taken) & (np.uint64(taken) + ONE)
-        bit = used.dtype.type(lowest)
-        if bit == 0:
-            return place
-        begin = asked[vertex]
-        if begin > stop or (begin < stop and indices[begin] < vertex):
-            return -1
-        after = stop
-        while after > begin and indices[after - one] >= risky:
-            after = number(after - one)
-            if asked[indices[after]] == end:
-                return -1
-        for k in range(begin, stop):
-            other = indices[k]
-            unlike |= indices[asked[other]] ^ vertex
-            asked[other] += one
-        if unlike != 0:
-            return -1
-        for k in range(start, stop):
-            used[indices[k]] |= bit
         colors[vertex] = PLACES[(lowest * DE_BRUIJN) >> SHIFT]
         start = stop
     return last

@@ -10,7 +10,6 @@ import numpy as np
 from coloring.algorithms.partial_distance_2_kernels import (
     color_beyond_word,
     color_range,
-    color_symmetric,
     color_within_word,
 )
 from coloring.compiled import compiled, unsigned
@@ -118,7 +117,7 @@ def advance_symmetric(progress: Progress, asked: npt.NDArray[Any]) -> bool:
     """Color all columns that are left as if the pattern were symmetric; tell whether it is, as far as it is left."""
     n, arrays = len(progress.colors), (unsigned(progress.vertex_ptr), unsigned(progress.vertex_nets))
     if progress.lists is None:
-        progress.done = compiled(color_symmetric)(progress.done, n, *arrays, asked, progress.used, progress.colors)
+        progress.done = compiled(match_rows)(progress.done, n, *arrays, asked, progress.used, progress.colors)
     # Where colors are more than a word has, rows are left.
     if progress.done < 0 or (progress.done < n and compiled(match_rows)(progress.done, n, *arrays, asked) < 0):
         return False

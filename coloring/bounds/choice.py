@@ -75,13 +75,12 @@ def bound_colors(problem: Problem, graph: Graph, enough: int | None = None, *, e
 def bound_later(problem: Problem, graph: Graph, colors: Colors) -> Bound:
     """Bound the colors when the bound is first read, from arrays that nobody else writes to."""
     pattern = graph.pattern
-    if isinstance(graph, BipartiteGraph) and graph.is_transposed:
+    if isinstance(graph, BipartiteGraph) and graph.is_mirrored:
+        bound = fullest_net(graph, problem) if graph.entries >= LARGE else None
+        if bound is not None and bound.value == _count(colors):
+            return bound  # sooner found than all entries are copied
+    elif isinstance(graph, BipartiteGraph) and graph.is_transposed:
         arrays = (graph.pointers, graph.rows_of_columns)
-        if graph.is_mirrored:  # these are the caller's, who may write to them afterwards
-            bound = fullest_net(graph, problem) if graph.entries >= LARGE else None
-            if bound is not None and bound.value == _count(colors):
-                return bound  # sooner found than all entries are copied
-            arrays = (pattern.indptr.copy(), pattern.indices.copy())
         return DeferredBound(
             partial(_bound_columns, problem, arrays, pattern.shape, graph.vertices_are_columns, colors)
         )

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from coloring import adjacency, as_pattern, color, mirroring, parallel
 from coloring.adjacency import symmetric_graph
 from coloring.algorithms import partial_distance_2
-from coloring.algorithms import partial_distance_2_kernels as kernels
 from coloring.bipartite import BipartiteGraph
 from coloring.compiled import compiled
 from coloring.pattern import Pattern
@@ -114,7 +113,7 @@ def test_colors_of_nearly_symmetric_patterns(dense: Dense, trusted: bool) -> Non
             np.testing.assert_array_equal(as_dense(as_pattern(dense)), _back(graph))
 
 
-def seen(dense: Dense, middle: int, match: Any, color: Any) -> tuple[bool, ...]:
+def seen(dense: Dense, middle: int, match: Any) -> tuple[bool, ...]:
     """Look for symmetry in all ways: as a whole, in two parts, and while columns are colored."""
     n, small = len(dense), as_pattern(dense)
     whole, first, both = (mirroring.asked_before(small, 0) for _ in range(3))
@@ -124,7 +123,7 @@ def seen(dense: Dense, middle: int, match: Any, color: Any) -> tuple[bool, ...]:
     return (
         match(0, n, *small.unsigned, whole) == n,
         match(middle, n, *small.unsigned, second) == n and upper,
-        color(0, n, *small.unsigned, both, used, colors) == n,
+        match(0, n, *small.unsigned, both, used, colors) == n,
     )
 
 
@@ -132,7 +131,7 @@ def test_no_pattern_is_read_beyond_its_last_entry() -> None:
     """All of three rows, and some larger ones, with every check of bounds that machine code can have."""
     import numba
 
-    match, color = (numba.njit(kernel, boundscheck=True) for kernel in (mirroring.match_rows, kernels.color_symmetric))
+    match = numba.njit(mirroring.match_rows, boundscheck=True)
     every = (np.arange(512)[:, None] >> np.arange(9) & 1).astype(bool).reshape(-1, 3, 3)
     rng = np.random.default_rng(3)
     sizes = rng.integers(4, 9, 1500)
@@ -143,7 +142,7 @@ def test_no_pattern_is_read_beyond_its_last_entry() -> None:
     for dense in (RUNS_OVER, RUNS_OUT, *every, *some, *(dense | dense.T for dense in some)):
         if dense.any():
             symmetric = np.array_equal(dense, dense.T)
-            assert seen(dense, int(rng.integers(len(dense) + 1)), match, color) == (symmetric,) * 3
+            assert seen(dense, int(rng.integers(len(dense) + 1)), match) == (symmetric,) * 3
 
 
 @pytest.mark.parametrize("threads", [1, 2])
