@@ -36,8 +36,6 @@ def added_where_made(schedule: Schedule, among: Container[int]) -> set[int]:
     among : set of int
         Launches, by their id. What none of them reads is not looked at.
     """
-    wanted = {schedule.output, schedule.aux, *(guard.buffer for guard in schedule.guards)}
-    wanted |= {load.buffer for call in schedule.calls for load in call.loads}
     writers: dict[int, list[Launch]] = {}
     readers: dict[int, list[Launch]] = {}
     for launch in schedule.launches:
@@ -45,26 +43,31 @@ def added_where_made(schedule: Schedule, among: Container[int]) -> set[int]:
         for buffer in {load.buffer for load in launch.loads}:
             readers.setdefault(buffer, []).append(launch)
     found: set[int] = set()
-    for buffer in readers.keys() & writers.keys() - wanted:
+    for buffer in readers.keys() & writers.keys() - schedule.wanted:
         made = writers[buffer]
         sums = [launch for launch in readers[buffer] if not _reads_where_made(launch, buffer, made)]
         if not any(id(launch) in among for launch in sums):
             continue
         if _are_terms(made, writers) and all(map(is_gathered, sums)):
             stores, size = [launch.store for launch in made], schedule.sizes[buffer]
-            if all(places_of_terms(launch, stores, size) is not None for launch in sums):
+            if all(_terms(launch, stores, size) is not None for launch in sums):
                 found |= set(map(id, sums))
     return found
 
 
+def size_of(launch: Launch) -> int:
+    """Loads and operations."""
+    return len(launch.loads) + len(launch.kernel.instructions)
+
+
 def _are_terms(made: Sequence[Launch], writers: Mapping[int, Sequence[Launch]]) -> bool:
     """Whether launches that make a buffer may be one loop, which has more to do than that."""
-    if len({one.box for one in made}) > 1 or any(one.box != one.row_box or one.indptr is not None for one in made):
+    if len({one.box for one in made}) > 1 or any(one.is_sum for one in made):
         return False
-    numbers = sum(len(one.loads) + len(one.kernel.instructions) for one in made)
+    numbers = sum(map(size_of, made))
     before = {load.buffer for one in made for load in one.loads}
     numbers += sum(
-        len(one.loads) + len(one.kernel.instructions)
+        size_of(one)
         for buffer in before
         for one in writers.get(buffer, ())
         if all(_reads_where_made(reader, buffer, writers[buffer]) for reader in made)
@@ -75,7 +78,7 @@ def _are_terms(made: Sequence[Launch], writers: Mapping[int, Sequence[Launch]]) 
 def _reads_where_made(launch: Launch, buffer: int, made: Sequence[Launch]) -> bool:
     """Whether a launch reads a buffer only at the points at which it is made, and may be a part of the same loop."""
     keys = {one.store.address.key for one in made}
-    is_one_loop = launch.box == launch.row_box == made[0].box and launch.indptr is None
+    is_one_loop = launch.box == made[0].box and not launch.is_sum
     return is_one_loop and all(load.address.key in keys for load in launch.loads if load.buffer == buffer)
 
 
@@ -106,10 +109,28 @@ def places_of_terms(sums: Launch, stores: Sequence[Access], size: int) -> list[T
     >>> [table.places.tolist() for table in places_of_terms(sums, [Access(0, Table((4,), np.arange(4)))], 4)]
     [[5, 7, 7, 5]]
     """
+    terms = _terms(sums, stores, size)
+    if terms is None:
+        return None
+    assert sums.indptr is not None
+    made, are_taken = terms
+    box, points, beside = stores[0].address.box, stores[0].address.points, len(stores)
+    places = sums.store.address.table()
+    target = np.empty(points * beside, dtype=_type(int(places.max())))
+    target[made] = np.repeat(places.astype(target.dtype, copy=False), np.diff(sums.indptr))
+    by_store = target.reshape(points, beside).T
+    return [Table(box, np.ascontiguousarray(by_store[k])) if taken else None for k, taken in enumerate(are_taken)]
+
+
+def _terms(sums: Launch, stores: Sequence[Access], size: int) -> tuple[npt.NDArray[Any], list[bool]] | None:
+    """Which of all numbers that a loop makes are added up, row by row, and which stores they belong to.
+
+    None where `places_of_terms` is None.
+    """
     if not is_gathered(sums):
         return None
     assert sums.indptr is not None
-    box, points, beside = stores[0].address.box, stores[0].address.points, len(stores)
+    points, beside = stores[0].address.points, len(stores)
     read = sums.loads[0].address.table()
     made = read if _are_side_by_side(stores) else _numbers(stores, size)[read]
     increases = made[1:] > made[:-1]
@@ -122,11 +143,7 @@ def places_of_terms(sums: Launch, stores: Sequence[Access], size: int) -> list[T
     counts = [np.count_nonzero(used[k::beside]) for k in range(beside)]
     if sum(counts) < len(made) or not set(counts) <= {0, points}:
         return None
-    places = sums.store.address.table()
-    target = np.empty(points * beside, dtype=_type(int(places.max())))
-    target[made] = np.repeat(places.astype(target.dtype, copy=False), np.diff(sums.indptr))
-    by_store = target.reshape(points, beside).T
-    return [Table(box, np.ascontiguousarray(by_store[k])) if counts[k] else None for k in range(beside)]
+    return made, [bool(count) for count in counts]
 
 
 def _are_side_by_side(stores: Sequence[Access]) -> bool:

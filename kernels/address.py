@@ -40,6 +40,14 @@ class Affine:
         """All places, in C order of the box."""
         return self.table_in(np.int64)
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """The lowest and the highest place; (0, -1) without any."""
+        if not self.points:
+            return 0, -1
+        reach = [stride * (length - 1) for stride, length in zip(self.strides, self.box, strict=True)]
+        return self.offset + sum(min(r, 0) for r in reach), self.offset + sum(max(r, 0) for r in reach)
+
     def table_in(self, dtype: type[Integer]) -> npt.NDArray[Integer]:
         """As `table`, of a type that the places, and all steps between them, fit into."""
         axes = zip(self.box or (1,), self.strides or (0,), strict=True)
@@ -270,6 +278,11 @@ class Table:
     def table(self) -> Index:
         """All places, in C order of the box."""
         return self.content.places
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The lowest and the highest place; (0, -1) without any."""
+        return self.content.span
 
     def over(self, box: tuple[int, ...]) -> Table:
         """The same places over another box with as many points.

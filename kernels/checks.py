@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kernels.address import Affine
+from kernels.address import Affine, Table
 from kernels.step import Access, Launch, Schedule
 
 
@@ -23,7 +23,7 @@ def check_schedule(schedule: Schedule) -> None:
             for access in launch.loads:
                 _check_access(access, launch.box, schedule.sizes)
             _check_access(launch.store, launch.row_box, schedule.sizes)
-            if launch.loop and (len(launch.box) != 1 or launch.reduced or launch.indptr is not None):
+            if launch.loop and (len(launch.box) != 1 or launch.is_sum):
                 raise ValueError(f"box {launch.box} in a loop, whose launches have one dimension and no sums")
         except ValueError as error:
             raise ValueError(f"launch {number} of the schedule: {error}") from None
@@ -71,19 +71,10 @@ def _check_access(access: Access, box: tuple[int, ...], sizes: tuple[int, ...]) 
     address, size = access.address, sizes[access.buffer]
     if address.box != box:
         raise ValueError(f"address over box {address.box}, expected {box}")
-    if isinstance(address, Affine):
-        low, high = _reach(address)
-    else:
-        if address.content.size != address.points:
-            raise ValueError(f"index table of {address.content.size} places for {address.points} points")
-        low, high = address.content.span
+    if isinstance(address, Affine) and len(address.strides) != len(address.box):
+        raise ValueError(f"{len(address.strides)} strides for box {address.box}")
+    if isinstance(address, Table) and address.content.size != address.points:
+        raise ValueError(f"index table of {address.content.size} places for {address.points} points")
+    low, high = address.span
     if address.points and not (low >= 0 and high < size):
         raise ValueError(f"places {low} ... {high} of buffer {access.buffer}, whose size is {size}")
-
-
-def _reach(address: Affine) -> tuple[int, int]:
-    """Lowest and highest place of an affine map."""
-    if len(address.strides) != len(address.box):
-        raise ValueError(f"{len(address.strides)} strides for box {address.box}")
-    spans = [(n - 1) * stride for n, stride in zip(address.box, address.strides, strict=True)]
-    return address.offset + sum(min(s, 0) for s in spans), address.offset + sum(max(s, 0) for s in spans)

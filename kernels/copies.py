@@ -46,13 +46,11 @@ def without_copies(launches: Sequence[Launch], readers: Mapping[int, int], fixed
 
 
 def _is_copy(launch: Launch) -> bool:
-    is_at_points = launch.indptr is None and not launch.reduced
-    return is_at_points and len(launch.loads) == 1 and not launch.kernel.instructions
+    return not launch.is_sum and len(launch.loads) == 1 and not launch.kernel.instructions
 
 
 def _may_move(maker: Launch, copy: Launch, readers: Mapping[int, int], fixed: Set[int]) -> bool:
     """Whether sums may be stored where a launch copies all of them to."""
     buffer = maker.store.buffer
-    is_sum = maker.indptr is not None or maker.reduced > 0
     same = buffer == copy.loads[0].buffer and maker.store.address.key == copy.loads[0].address.key
-    return is_sum and same and readers[buffer] == 1 and fixed.isdisjoint((buffer, copy.store.buffer))
+    return maker.is_sum and same and readers[buffer] == 1 and fixed.isdisjoint((buffer, copy.store.buffer))

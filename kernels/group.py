@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
-from kernels.accumulating import SPARSE, places_of_terms
+from kernels.accumulating import SPARSE, places_of_terms, size_of
 from kernels.address import Address, Table, probe
 from kernels.kernel import Instruction, KernelBuilder
 from kernels.merged import Merged
@@ -55,9 +55,9 @@ class Group:
     made: dict[tuple[int, object], int] = field(default_factory=dict)
 
     @property
-    def is_at_points(self) -> bool:
-        """Whether a number is stored for each point."""
-        return self.like.box == self.like.row_box and self.like.indptr is None
+    def stored(self) -> set[int]:
+        """The buffers that the launches store to."""
+        return {buffer for buffer, _ in self.made}
 
     def common(self, other: Group) -> int:
         """How many vectors both read, or one of them makes for the other one."""
@@ -89,7 +89,7 @@ class Group:
         """Add what the group makes for one buffer to ragged sums, if it makes all of their terms."""
         buffer = sums[0].loads[0].buffer
         results = [(store, value) for store, value in self.results if store.buffer == buffer]
-        if sum(len(one.loads) + len(one.kernel.instructions) for one in self.launches) < SPARSE * len(results):
+        if sum(map(size_of, self.launches)) < SPARSE * len(results):
             return False
         found: list[tuple[Access, int]] = []
         for launch in sums:
@@ -112,8 +112,7 @@ class Group:
 
     def _streams_with(self, launch: Launch) -> int:
         """How many vectors are read and written with one more launch; none that only this loop reads."""
-        read = read_by(launch)
-        made = {buffer for buffer, _ in self.made}
+        read, made = read_by(launch), self.stored
         stored = [b for b in made if self.readers[b] > self.taken[b] + (b in read)]
         return len((self.streams | streams_of(launch)) - made) + len(stored)
 
@@ -195,6 +194,17 @@ class Trial:
         number = self.numbers[key] = len(self.group.values) + len(self.values)
         self.values.append(value)
         return number, False
+
+
+def with_readers(groups: Sequence[Group]) -> list[int]:
+    """The numbers of the first group, and of those that read what it makes, or what one of these makes."""
+    found: list[int] = []
+    made: set[int] = set()
+    for k, group in enumerate(groups):
+        if not k or not made.isdisjoint(group.taken):
+            found.append(k)
+            made |= group.stored
+    return found
 
 
 def read_by(launch: Launch) -> set[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -158,5 +158,5 @@ def merged_invocation(merged: Merged, buffers: Sequence[FloatArray]) -> Invocati
         return found + [Touch(buffers[a.buffer], pad(a.address, rows), "stores") for a in merged.stores]
 
     code = merged_code(merged)
-    whole = code.invocation(code.arguments(buffers))
-    return replace(whole, rows=replace(whole.rows, touches=touches))
+    arguments = (0, code.length, *code.arguments(buffers))
+    return Invocation(code.source, arguments, RowRange(code.work, code.align, touches=touches))

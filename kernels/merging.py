@@ -10,7 +10,7 @@ import numpy as np
 
 from kernels.address import Affine, Table
 from kernels.copies import without_copies
-from kernels.group import Group, is_moving, neighbours, read_by
+from kernels.group import Group, is_moving, neighbours, read_by, with_readers
 from kernels.merged import Merged
 from kernels.step import Access, Index, Launch, Schedule
 from kernels.uniting import accumulated, united
@@ -64,9 +64,7 @@ def segments_of(
         [schedule.launches[k] for k in range(start, stop) if chosen is None or k in chosen]
         for start, stop in zip(cuts, stops, strict=True)
     ]
-    kept = {schedule.output, *read, *(guard.buffer for guard in schedule.guards)}
-    kept |= set() if schedule.aux is None else {schedule.aux}
-    kept |= {load.buffer for call in schedule.calls for load in call.loads}
+    kept = {*schedule.wanted, *read}
     readers = Counter(buffer for launches in runs for launch in launches for buffer in read_by(launch))
     readers.update(kept)
     sizes = schedule.sizes if adds else None
@@ -80,14 +78,14 @@ def _alike(launches: Sequence[Launch]) -> list[Launch]:
     boxes = {
         launch.points: launch.box
         for launch in launches
-        if len(launch.box) > 1 and launch.box == launch.row_box and launch.box[-1] >= WIDE
+        if len(launch.box) > 1 and not launch.is_sum and launch.box[-1] >= WIDE
     }
     return [_over(launch, boxes.get(launch.points, launch.box)) for launch in launches]
 
 
 def _over(launch: Launch, box: tuple[int, ...]) -> Launch:
     """The same launch over another box, if its own is a line."""
-    if box == launch.box or len(launch.box) != 1 or launch.row_box != launch.box or launch.indptr is not None:
+    if box == launch.box or len(launch.box) != 1 or launch.is_sum:
         return launch
     steps = np.cumprod([1, *box[:0:-1]])[::-1].tolist()
 
@@ -187,16 +185,9 @@ class _Grouping:
         None, if one of them makes what the launch reads.
         """
         makers = {maker for load in launch.loads for maker in self._writers(load)} - {k}
-        found: list[int] = []
-        made: set[int] = set()
-        for j, group in enumerate(self.groups[k:], k):
-            if j > k and made.isdisjoint(group.taken):
-                continue
-            found.append(j)
-            made |= {store.buffer for store, _ in group.results}
-            if j in makers or not self.fixed.isdisjoint(made) or not self.fixed.isdisjoint(group.taken):
-                return []
-        return found
+        found = [k + j for j in with_readers(self.groups[k:])]
+        touched = {buffer for j in found for buffer in (*self.groups[j].stored, *self.groups[j].taken)}
+        return found if makers.isdisjoint(found) and self.fixed.isdisjoint(touched) else []
 
     def _postpone(self, k: int) -> int:
         """Make a group the last one."""
@@ -218,8 +209,8 @@ class _Grouping:
         if not _same_ranges(like.indptr, launch.indptr):
             return False
         for load in launch.loads:
-            is_made = load.buffer not in self.fixed and (load.buffer, load.address.key) in group.made
-            if k in self._writers(load) and not (group.is_at_points and is_made):
+            is_made = not like.is_sum and (load.buffer, load.address.key) in group.made
+            if k in self._writers(load) and (load.buffer in self.fixed or not is_made):
                 return False
         gain = group.gain(launch)
         return gain > 0 or (gain == 0 and launch.points == 1)

@@ -91,7 +91,7 @@ class NumbaExecutor(Executor):
             self.values(buffers)
             return
         self._check_sizes(buffers)
-        if not self._adding.work or not are_worth(self._adding.work):
+        if not are_worth(self._adding.work):
             self._run(self._adding, buffers)
             return
         threads, start = self._trials.choice(1, num_threads()), perf_counter()

@@ -173,7 +173,7 @@ class _LaunchRunner:
 
     def _store_value(self, buffers: Sequence[FloatArray], value: FloatArray) -> None:
         launch = self.launch
-        if launch.reduced or launch.indptr is not None:
+        if launch.is_sum:
             value = self._sum_rows(np.broadcast_to(value, launch.box))
         self.store.write(buffers[launch.store.buffer], value)
 

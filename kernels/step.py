@@ -84,6 +84,11 @@ class Launch:
         return self.box[: len(self.box) - self.reduced]
 
     @property
+    def is_sum(self) -> bool:
+        """Whether points are added up."""
+        return bool(self.reduced) or self.indptr is not None
+
+    @property
     def rows(self) -> int:
         """Number of places stored to."""
         return prod(self.row_box)
@@ -162,6 +167,13 @@ class Schedule:
     guards: tuple[Guard, ...] = ()
     calls: tuple[Call, ...] = ()
     aux: int | None = None
+
+    @property
+    def wanted(self) -> frozenset[int]:
+        """The buffers that others than launches read: the results, and what guards look at and calls take."""
+        results = (self.output,) if self.aux is None else (self.output, self.aux)
+        taken = (load.buffer for call in self.calls for load in call.loads)
+        return frozenset((*results, *(guard.buffer for guard in self.guards), *taken))
 
     def needed(self, buffers: Iterable[int]) -> frozenset[int]:
         """Numbers of the launches on which buffers and guards depend.

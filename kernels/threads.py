@@ -58,7 +58,7 @@ def set_num_threads(threads: int | None) -> None:
 
 def are_worth(work: int) -> bool:
     """Whether so many additions are worth several threads."""
-    return num_threads() > 1 and work >= 2 * WORK_PER_PIECE
+    return work >= 2 * WORK_PER_PIECE and num_threads() > 1
 
 
 def split(length: int, work: int, align: int = 1) -> list[tuple[int, int]]:

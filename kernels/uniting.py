@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence, Set
 
 from kernels.accumulating import zeros_for
-from kernels.group import Group, read_by
+from kernels.group import Group, read_by, with_readers
 from kernels.step import Launch
 
 NEAR = 4
@@ -27,9 +27,10 @@ def united(groups: Sequence[Group], fixed: Set[int]) -> list[Group]:
     place = 0
     while place < len(found):
         last = found[place]
-        for k in sorted(range(place), key=lambda k: found[k].common(last), reverse=True)[:NEAR]:
+        common = {k: shared for k in range(place) if (shared := found[k].common(last))}
+        for k in sorted(common, key=common.__getitem__, reverse=True)[:NEAR]:
             waiting = _waiting(found[k : place + 1], fixed)
-            both = None if waiting is None or not found[k].common(last) else found[k].united(last)
+            both = None if waiting is None else found[k].united(last)
             if waiting is not None and both is not None:
                 others = [group for group in found[k + 1 : place] if group not in waiting]
                 found[k : place + 1] = [*others, both, *waiting]
@@ -42,24 +43,17 @@ def united(groups: Sequence[Group], fixed: Set[int]) -> list[Group]:
 def _waiting(groups: Sequence[Group], fixed: Set[int]) -> list[Group] | None:
     """The groups between the first and the last one that wait for the first one; None if it must not run last."""
     first, *between, last = groups
-    if not (first.is_at_points and last.is_at_points and first.like.box == last.like.box):
+    if first.like.is_sum or last.like.is_sum or first.like.box != last.like.box:
         return None
-    if not fixed.isdisjoint(store.buffer for store, _ in (*first.results, *last.results)):
+    if not fixed.isdisjoint(first.stored | last.stored):
         return None
-    made, read = {store.buffer for store, _ in first.results}, set(first.taken)
-    waiting: list[Group] = []
-    written: set[int] = set()
-    for group in [*between, last]:
-        stored = {store.buffer for store, _ in group.results}
-        if group is not last and not made.isdisjoint(group.taken):
-            waiting.append(group)
-            made |= stored
-            read |= group.taken.keys()
-        else:
-            written |= stored
+    late = [groups[k] for k in with_readers([first, *between])]
+    made = {buffer for group in late for buffer in group.stored}
+    read = {buffer for group in late for buffer in group.taken}
     needed = {buffer for buffer, address in last.loads if (buffer, address) not in first.made}
+    written = {buffer for group in between if group not in late for buffer in group.stored}
     may_wait = made.isdisjoint(needed | fixed) and (written & fixed).isdisjoint(read)
-    return waiting if may_wait else None
+    return late[1:] if may_wait else None
 
 
 def accumulated(groups: Sequence[Group], sizes: Sequence[int], fixed: Set[int]) -> list[Group]:
@@ -74,7 +68,7 @@ def accumulated(groups: Sequence[Group], sizes: Sequence[int], fixed: Set[int]) 
                 takers.setdefault(buffer, []).append(launch)
     gone: dict[int, Launch] = {}
     for group in groups:
-        for buffer in dict.fromkeys(store.buffer for store, _ in group.results if group.is_at_points):
+        for buffer in dict.fromkeys(store.buffer for store, _ in group.results if not group.like.is_sum):
             sums = takers.get(buffer, []) if here[buffer] == group.readers[buffer] else []
             is_free = fixed.isdisjoint((buffer, *(launch.store.buffer for launch in sums)))
             if sums and is_free and group.add_up(sums, sizes[buffer]):

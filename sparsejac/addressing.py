@@ -88,11 +88,11 @@ def recognised(places: npt.NDArray[Any], *, owned: bool = False) -> Address:
     >>> recognised(np.array([[7, 5], [17, 15]]))
     Affine(box=(2, 2), offset=7, strides=(10, -2))
     """
-    affine = _as_affine(places)
+    affine = as_affine(places)
     return table(places.shape, places, owned=owned) if affine is None else affine
 
 
-def _as_affine(places: npt.NDArray[Any]) -> Affine | None:
+def as_affine(places: npt.NDArray[Any]) -> Affine | None:
     """The affine map with these places, if there is one."""
     box = places.shape
     if places.size <= 1:  # a deep recurrence has nothing but these
@@ -276,7 +276,7 @@ def _places_at(inner: Address, outer: Address) -> npt.NDArray[Any]:
     """The places of `inner` at the points that `outer` leads to."""
     if isinstance(outer, Affine) and outer.points:
         base, through = _read_through(inner, outer) if isinstance(inner, Table) else (narrow(inner), outer)
-        if min(through.strides, default=0) >= 0 and span(through)[1] < len(base):
+        if min(through.strides, default=0) >= 0 and through.span[1] < len(base):
             return selected(base, through)
     return take(narrow(inner), narrow(outer))
 
@@ -296,12 +296,10 @@ def _unwritten(inner: Table, outer: Affine) -> Address | None:
     if outer.points < _LONG_REPEATED or 0 not in outer.strides or min(outer.strides) < 0:
         return None
     base, through = _read_through(inner, outer)
-    steps = list(zip(through.box, through.strides, strict=True))
-    leads_out = min(through.strides) < 0 or span(through)[1] >= len(base)
-    if leads_out or all(stride or length == 1 for length, stride in steps):
+    leads_out = min(through.strides) < 0 or through.span[1] >= len(base)
+    if leads_out or all(s or n == 1 for n, s in zip(through.box, through.strides, strict=True)):
         return None
-    once = Affine(tuple(n if s else 1 for n, s in steps), through.offset, through.strides)
-    affine = _as_affine(selected(base, once))
+    affine = as_affine(_once(selected(base, through)))
     if affine is not None:
         return Affine(outer.box, affine.offset, affine.strides)
     made = Content(base, through)
@@ -311,22 +309,36 @@ def _unwritten(inner: Table, outer: Affine) -> Address | None:
     return Table(outer.box, known)
 
 
-def once_each(address: Table) -> npt.NDArray[Any]:
-    """The places of a table over its box, of length 1 along axes where they are known to be the same.
+def over_box(address: Table) -> npt.NDArray[Any]:
+    """The places of a table over its box; a view of the numbers that stand written out.
 
-    >>> once_each(table((2, 2), np.array([7, 5, 7, 5]))).tolist()
+    >>> over_box(table((2, 2), np.array([7, 5, 7, 5]))).tolist()
     [[7, 5], [7, 5]]
     """
-    base, through = address.content.base, address.content.through
-    strides = None if through is None else _strides_over(through, address.box)
-    if through is None or strides is None:
-        return address.places.reshape(address.box)
-    box = tuple(length if stride else 1 for length, stride in zip(address.box, strides, strict=True))
-    return selected(base, Affine(box, through.offset, strides))
+    base, through, box = address.content.base, address.content.through, address.box
+    if through is None:
+        return base.reshape(box)
+    strides = through.strides if through.box == box else _reshaped_strides(through, box)
+    return address.places.reshape(box) if strides is None else selected(base, Affine(box, through.offset, strides))
 
 
-def _strides_over(through: Affine, box: Box) -> tuple[int, ...] | None:
-    return through.strides if through.box == box else _reshaped_strides(through, box)
+def once_each(address: Table) -> npt.NDArray[Any]:
+    """As `over_box`, of length 1 along axes where places are known to be the same."""
+    return _once(over_box(address))
+
+
+def _once(places: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A view without the steps that lead nowhere."""
+    return places[tuple(slice(None if stride else 1) for stride in places.strides)]
+
+
+def inner_places(address: Affine) -> list[int]:
+    """The places at the first step along the first dimension.
+
+    >>> inner_places(Affine((4, 2), 3, (10, 1)))
+    [3, 4]
+    """
+    return [int(place) for place in Affine(address.box[1:], address.offset, address.strides[1:]).table()]
 
 
 def narrow(address: Address) -> npt.NDArray[Any]:
@@ -337,7 +349,7 @@ def narrow(address: Address) -> npt.NDArray[Any]:
 
 
 def _isnarrow(address: Address) -> bool:
-    low, high = span(address)
+    low, high = address.span
     return low >= 0 and high <= _INT32_MAX
 
 
@@ -387,16 +399,6 @@ def _signed_digits(stride: int, radix: tuple[int, ...]) -> list[int]:
         digits.append(digit)
         stride -= digit * unit
     return digits
-
-
-def span(address: Address) -> tuple[int, int]:
-    """The lowest and highest place; (0, -1) for an empty map."""
-    if address.points == 0:
-        return 0, -1
-    if isinstance(address, Table):
-        return address.content.span
-    reach = [s * (n - 1) for n, s in zip(address.box, address.strides, strict=True)]
-    return address.offset + sum(min(r, 0) for r in reach), address.offset + sum(max(r, 0) for r in reach)
 
 
 def collapse(addresses: list[Address], groups: tuple[int, ...]) -> tuple[tuple[Box, ...], list[Address]]:

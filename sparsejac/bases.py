@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine
+from sparsejac.addressing import as_affine
 
 Places = Affine | npt.NDArray[Any]
 """One place for each instance: an address of one dimension, or an array."""
@@ -50,24 +51,19 @@ class Bases:
 
     def known(self, places: Places) -> Column | None:
         """The column at these places, if its base was met."""
-        address = places if isinstance(places, Affine) else _affine(places)
-        for number, base in enumerate(self._bases):
-            offset = _offset(base, places if address is None else address)
-            if offset is not None:
-                return Column(number, offset)
-        return None
+        return self._known(_simplest(places))
 
     def column(self, places: Places) -> Column:
         """The column at these places; a base that was not met is one from now on."""
-        found = self.known(places)
-        if found is None:
-            address = places if isinstance(places, Affine) else _affine(places)
-            if address is None:
-                self._bases.append(np.ascontiguousarray(places))
-                return Column(len(self._bases) - 1, 0)
-            self._bases.append(Affine(address.box, 0, address.strides))
-            return Column(len(self._bases) - 1, address.offset)
-        return found
+        places = _simplest(places)
+        found = self._known(places)
+        if found is not None:
+            return found
+        if isinstance(places, Affine):
+            self._bases.append(Affine(places.box, 0, places.strides))
+            return Column(len(self._bases) - 1, places.offset)
+        self._bases.append(np.ascontiguousarray(places))
+        return Column(len(self._bases) - 1, 0)
 
     def numbers(self, column: Column, start: int, stop: int) -> npt.NDArray[Any]:
         """The places of some instances."""
@@ -108,6 +104,13 @@ class Bases:
         low, high = self._range(base)
         numbers = self.numbers(Column(base, -low), 0, _count(self._bases[base]))
         return low, np.bincount(numbers, minlength=high - low + 1)
+
+    def _known(self, places: Places) -> Column | None:
+        for number, base in enumerate(self._bases):
+            offset = _offset(base, places)
+            if offset is not None:
+                return Column(number, offset)
+        return None
 
     def _precedes(self, one: Column, other: Column) -> bool:
         """Whether a column lies before another one for all instances."""
@@ -155,14 +158,9 @@ def _pieces(count: int) -> list[tuple[int, int]]:
     return [(start, min(start + _PIECE, count)) for start in range(0, count, _PIECE)]
 
 
-def _affine(places: npt.NDArray[Any]) -> Affine | None:
-    """The address of places that step evenly; the first few mostly tell."""
-    first, step = int(places[0]), int(places[1]) - int(places[0]) if len(places) > 1 else 0
-    found = Affine((len(places),), first, (step,))
-    for start, stop in [(0, min(_SAMPLED, len(places))), *_pieces(len(places))]:
-        if not np.array_equal(places[start:stop], np.arange(start, stop) * step + first):
-            return None
-    return found
+def _simplest(places: Places) -> Places:
+    """The address of places that step evenly; all others as they are."""
+    return places if isinstance(places, Affine) else as_affine(places) or places
 
 
 def _offset(base: Places, places: Places) -> int | None:

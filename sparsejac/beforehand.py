@@ -142,9 +142,7 @@ def launches_on_constants(schedule: Schedule, changing: int) -> list[int]:
     before = -1
     while before != len(moving):  # a later launch may store to what one on constants alone stores to as well
         before = len(moving)
-        moving |= {
-            launch.store.buffer
-            for launch in schedule.launches
-            if launch.loop or any(load.buffer in moving for load in launch.loads)
-        }
+        for launch in schedule.launches:
+            if launch.loop or any(load.buffer in moving for load in launch.loads):
+                moving.add(launch.store.buffer)
     return [k for k, launch in enumerate(schedule.launches) if launch.store.buffer not in moving]

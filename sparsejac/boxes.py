@@ -19,7 +19,7 @@ from math import prod
 from typing import TypeVar
 
 from kernels.address import Address, Affine
-from sparsejac.addressing import Box, c_strides, contiguous, covers, reboxed, span
+from sparsejac.addressing import Box, c_strides, contiguous, covers, reboxed
 
 T = TypeVar("T")
 
@@ -124,8 +124,8 @@ def overlap(reader: Affine, part: Affine) -> tuple[Ranges, Affine] | None:
     UnalignedError
     SplitError
     """
-    low, high = span(reader)
-    first, last = span(part)
+    low, high = reader.span
+    first, last = part.span
     if high < first or last < low:
         return None
     if covers(part, last + 1) and last >= high:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from kernels.address import Content
 from kernels.symbolic import COMPILED_FROM, group
 
 Grouping = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.int64]]
@@ -21,13 +22,13 @@ _LONG = 2**12
 _SPREAD = 8
 """Places for each point beyond which points are sorted, and not counted."""
 
-_groupings: ContextVar[list[tuple[npt.NDArray[Any], Grouping]] | None] = ContextVar("groupings", default=None)
+_groupings: ContextVar[dict[Content, Grouping] | None] = ContextVar("groupings", default=None)
 
 
 @contextmanager
 def following_twice() -> Iterator[None]:
     """Group the same places once: for whoever follows a function again."""
-    token = _groupings.set([])
+    token = _groupings.set({})
     try:
         yield
     finally:
@@ -48,12 +49,10 @@ def grouped(places: npt.NDArray[Any]) -> Grouping:
         return _grouped(places)
     fits = int(places.min()) >= -_INT32_MAX and int(places.max()) <= _INT32_MAX
     own = places.astype(np.int32 if fits else places.dtype)  # the caller may change them before f is followed again
-    for before, found in known:
-        if np.array_equal(before, own):
-            return found
-    found = _grouped(own)
-    known.append((own, found))
-    return found
+    key = Content(own)
+    if key not in known:
+        known[key] = _grouped(own)
+    return known[key]
 
 
 def _grouped(places: npt.NDArray[Any]) -> Grouping:

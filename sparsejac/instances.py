@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kernels.address import Address, Affine, selected
+from kernels.address import Address, Affine
 from kernels.records import dataclass, replace
 from kernels.step import Access
 from kernels.threads import run_pieces, split
-from sparsejac.addressing import reboxed
+from sparsejac.addressing import as_affine, inner_places, over_box, reboxed
 from sparsejac.bases import Bases, Column, Places
 from sparsejac.pattern import Pattern, index_dtype
 
@@ -96,9 +96,7 @@ class Instances:
         indptr[-1] = nnz
         begins: npt.NDArray[Any] = np.arange(self.count, dtype=np.int64)[:, np.newaxis] * self.width
         np.add(begins, starts, out=indptr[:-1].reshape(self.count, -1), casting="unsafe")
-        made = Pattern.in_order(shape, indptr, indices.reshape(-1))
-        made.__dict__["instances"] = self
-        return made
+        return Pattern.in_order(shape, indptr, indices.reshape(-1), self)
 
     def _write(self, first: int, last: int, indices: npt.NDArray[Any]) -> None:
         """Columns of some instances."""
@@ -148,33 +146,15 @@ class Instances:
             if not 0 <= lane < stride or column is None or column not in self.rows[lane]:
                 return None
             entries[k] = starts[lane] + self.rows[lane].index(column)
-        return _stepped(entries.reshape(inner), self.count, self.width)
-
-
-def _stepped(inner: npt.NDArray[np.int64], count: int, width: int) -> Affine | None:
-    """The map that takes steps of `width` from what lies within an instance, if that is affine."""
-    strides = []
-    for axis, length in enumerate(inner.shape):
-        some = inner[tuple(slice(None) if k == axis else 0 for k in range(inner.ndim))]
-        strides.append(int(some[1] - some[0]) if length > 1 else 0)
-    affine = Affine(inner.shape, int(inner.reshape(-1)[0]), tuple(strides))
-    if affine.table().tolist() != inner.reshape(-1).tolist():
-        return None
-    return Affine((count, *inner.shape), affine.offset, (width, *strides))
-
-
-def inner_places(address: Affine) -> list[int]:
-    """Places of the first instance at the points of an address."""
-    return [int(place) for place in Affine(address.box[1:], address.offset, address.strides[1:]).table()]
+        first = as_affine(entries.reshape(inner))
+        return first and Affine((self.count, *inner), first.offset, (self.width, *first.strides))
 
 
 def instance_places(address: Address, inner: tuple[int, ...]) -> list[Places]:
     """For each point within an instance the places of all instances."""
     if isinstance(address, Affine):
         return [Affine(address.box[:1], first, address.strides[:1]) for first in inner_places(address)]
-    content = address.content
-    through = None if content.through is None else reboxed(content.through, address.box)
-    numbers = selected(content.base, through) if isinstance(through, Affine) else address.places.reshape(address.box)
+    numbers = over_box(address)
     return [numbers[(slice(None), *point)] for point in np.ndindex(inner)]
 
 

@@ -22,7 +22,7 @@ from sparsejac.backend import Backend
 from sparsejac.bits import same_bits
 from sparsejac.buffer_sets import BufferSets
 from sparsejac.options import BackendName
-from sparsejac.pattern import IndexArray, Pattern, entry_numbers, index_dtype
+from sparsejac.pattern import IndexArray, Pattern, column_counts, entry_numbers, index_dtype
 from sparsejac.sparsity import Live, Sparsity, detect
 from sparsejac.strategies.cost import Facts, gather_facts
 from sparsejac.strategies.protocol import FloatArray, Prepared
@@ -321,4 +321,4 @@ def _places(whole: Pattern, part: Pattern) -> IndexArray:
 
 def _fullest(pattern: Pattern) -> tuple[int, int]:
     """The most entries of a row and of a column."""
-    return int(np.diff(pattern.indptr).max(initial=0)), int(np.bincount(pattern.indices).max(initial=0))
+    return int(np.diff(pattern.indptr).max(initial=0)), int(column_counts(pattern).max(initial=0))

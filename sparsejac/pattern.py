@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 IndexArray = npt.NDArray[Any]  # int32 or int64
 
 _INT32_MAX = 2**31 - 1
+_REPEATED = "instances"
 _PICTURE_DOTS = (96, 144)  # largest picture in dots: 24 lines of 72 characters
 _IMAGE_CELLS = 1000
 # Bits of the dots of a braille character, rows from the top, left and right column (Unicode 2800 ff.).
@@ -75,8 +76,12 @@ class Pattern:
             raise ValueError(f"Pattern: {reason}. Pattern.from_coo or Pattern.from_scipy sort and merge entries.")
 
     @classmethod
-    def in_order(cls, shape: tuple[int, int], indptr: IndexArray, indices: IndexArray) -> Pattern:
+    def in_order(
+        cls, shape: tuple[int, int], indptr: IndexArray, indices: IndexArray, repeated: Repeated | None = None
+    ) -> Pattern:
         """Take rows that are known to be as they have to be, in arrays of the common type: nothing is looked at.
+
+        With them comes what they were found from; see `repeated`.
 
         >>> Pattern.in_order((1, 3), np.array([0, 2], np.int32), np.array([0, 2], np.int32)).nnz
         2
@@ -85,6 +90,8 @@ class Pattern:
         dtype = index_dtype(*shape, len(indices))
         for name, part in (("shape", shape), ("indptr", _freeze(indptr, dtype)), ("indices", _freeze(indices, dtype))):
             object.__setattr__(made, name, part)
+        if repeated is not None:
+            object.__setattr__(made, _REPEATED, repeated)
         return made
 
     @classmethod
@@ -218,7 +225,7 @@ class Repeated(Protocol):
 
 def repeated(pattern: Pattern) -> Repeated | None:
     """What a pattern was found from, where it is the same for each of many instances."""
-    found: Repeated | None = pattern.__dict__.get("instances")
+    found: Repeated | None = pattern.__dict__.get(_REPEATED)
     return found
 
 

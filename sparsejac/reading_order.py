@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.accumulating import added_where_made
-from kernels.address import Address, Index, Table, identity, probe
+from kernels.address import Address, Content, Index, Table, identity
 from kernels.kernel import Kernel, KernelBuilder
 from kernels.records import dataclass, replace
 from kernels.step import Access, Launch, Schedule
@@ -160,19 +160,14 @@ def _written_out(kernel: Kernel, terms: int) -> Kernel:
 
 def _parts(constants: _Constants, sums: Sequence[Launch]) -> dict[int, list[_Part]]:
     """The parts of launches, by their id; those over equal ranges have the same, so that they stay together."""
-    alike: dict[tuple[int, ...], list[list[Launch]]] = {}
+    alike: dict[Content, list[Launch]] = {}
     for launch in sums:
-        groups = alike.setdefault(probe(_ranges(launch)), [])
-        same = next((one for one in groups if np.array_equal(_ranges(one[0]), _ranges(launch))), None)
-        if same is None:
-            groups.append([launch])
-        else:
-            same.append(launch)
+        alike.setdefault(Content(_ranges(launch)), []).append(launch)
     found: dict[int, list[_Part]] = {}
-    for group in (group for groups in alike.values() for group in groups):
+    for ranges, group in alike.items():
         if all(load.buffer in constants.buffers or _has_no_order(load.address) for one in group for load in one.loads):
             size = max(one.kernel.loads + len(one.kernel.instructions) + 1 for one in group)
-            parts = divided(_ranges(group[0]), min(SHORT, LARGEST // size))
+            parts = divided(ranges.places, min(SHORT, LARGEST // size))
             found.update((id(launch), parts) for launch in group if parts)
     return found
 

@@ -162,7 +162,7 @@ def _possibilities(schedule: Schedule) -> list[list[_Possible]]:
                 facts.append(_possible_results(instruction.operation, tuple(facts[o] for o in instruction.operands)))
         result.append(facts)
         value = facts[launch.linearized.outputs[0]]
-        if launch.reduced or launch.indptr is not None:
+        if launch.is_sum:
             value = _OPEN | ({VOID} if value & _ZEROS else set())
         if launch.store.buffer not in opened:
             buffers[launch.store.buffer] |= value
@@ -258,7 +258,7 @@ def _store(launch: Launch, fact: Fact, schedule: Schedule, unwritten: Container[
         if is_open or covers(launch.store.address, size):
             facts[target] = fact
             return
-    elif launch.reduced or launch.indptr is not None:
+    elif launch.is_sum:
         counts = np.zeros(launch.points + 1, dtype=np.int64)
         np.cumsum(np.broadcast_to(np.bitwise_and(fact, NONZERO) != 0, (launch.points,)), out=counts[1:])
         bounds = counts[point_bounds(launch)]

@@ -49,7 +49,7 @@ class Site:
 
     def reach(self) -> tuple[int, int]:
         """The first place in the buffer that it may touch, and the one behind the last."""
-        low, high = _span(self.address)
+        low, high = self.address.span
         scale = max(self.seeds, 1)
         return self.view.offset + low * scale, self.view.offset + (high + 1) * scale
 
@@ -156,16 +156,6 @@ def c_order(box: Box, offset: int = 0, step: int = 1) -> Affine:
     return Affine(box, offset, tuple(strides))
 
 
-def _span(address: Address) -> tuple[int, int]:
-    """The lowest and the highest place; -1 as the highest one without any."""
-    if not address.points:
-        return 0, -1
-    if isinstance(address, Affine):
-        spans = [(n - 1) * stride for n, stride in zip(address.box, address.strides, strict=True)]
-        return address.offset + sum(min(s, 0) for s in spans), address.offset + sum(max(s, 0) for s in spans)
-    return address.content.span
-
-
 def disjoint(a: Site, b: Site) -> bool:
     """Whether two sites of one buffer have no place in common; False where that is not easy to see."""
     first, last = a.reach(), b.reach()
@@ -204,7 +194,7 @@ def places_of(address: Address) -> npt.NDArray[np.int64]:
 
 def interleaved(addresses: Sequence[Address]) -> Index:
     """The places of several addresses, point by point, by 32 bits where that is enough."""
-    points, high = addresses[0].points, max(_span(address)[1] for address in addresses)
+    points, high = addresses[0].points, max(address.span[1] for address in addresses)
     found: Index = np.empty((points, len(addresses)), np.int32 if high <= INT32_MAX else np.int64)  # type: ignore[assignment]
     for k, address in enumerate(addresses):
         found[:, k] = address.table()
@@ -242,7 +232,7 @@ def _contains(address: Address, places: npt.NDArray[np.int64]) -> npt.NDArray[np
     """For each place whether it is one of an address."""
     if not isinstance(address, Affine) or not nested(address):
         return np.isin(places, places_of(address))
-    low, _ = _span(address)
+    low, _ = address.span
     rest = places - low
     inside: npt.NDArray[np.bool_] = (rest >= 0) & (address.points > 0)
     for stride, length in sorted(_moving(address), reverse=True):

@@ -13,7 +13,7 @@ from sparsejac.engine import Engine
 from sparsejac.errors import DeviceError
 from sparsejac.location import user_location
 from sparsejac.options import Format
-from sparsejac.pattern import IndexArray, Pattern
+from sparsejac.pattern import IndexArray, Pattern, column_counts
 
 _MOST = np.iinfo(np.int32).max
 _new = object.__new__
@@ -106,5 +106,5 @@ def _by_columns(pattern: Pattern) -> tuple[IndexArray, IndexArray, IndexArray]:
     """The pattern by columns, and the number that each entry has by rows."""
     order = np.argsort(pattern.indices, kind="stable")
     indptr = np.zeros(pattern.shape[1] + 1, np.int64)
-    np.cumsum(np.bincount(pattern.indices, minlength=pattern.shape[1]), out=indptr[1:])
+    np.cumsum(column_counts(pattern), out=indptr[1:])
     return indptr, pattern.rows()[order], order

@@ -13,6 +13,7 @@ from kernels.address import Affine, Table
 from kernels.kernel import Instruction, Kernel
 from kernels.records import dataclass, replace
 from kernels.sweep import row_room
+from sparsejac.addressing import inner_places
 from sparsejac.elimination.assembly import Placed, grouped, kernel_of
 from sparsejac.elimination.demands import Factor, factors_over, listed
 from sparsejac.elimination.expansion import Term
@@ -96,7 +97,7 @@ def _tile(groups: Sequence[Sequence[Placed]], entries: int) -> bool:
     count, stride = affine[0].box[0], affine[0].strides[0]
     if count * stride != entries or stride > MOST_FIRST:
         return False
-    first = [place for a in affine for place in Affine(a.box[1:], a.offset, a.strides[1:]).table().tolist()]
+    first = [place for address in affine for place in inner_places(address)]
     return sorted(first) == list(range(stride))
 
 

@@ -138,7 +138,7 @@ def _read(address: Address) -> float:
     """Bytes read for a load at a point, on average."""
     if isinstance(address, Affine):
         return _BYTES
-    some = np.asarray(address.places[: 1 << 14], dtype=np.int64)
+    some = np.asarray(address.content.part(0, 1 << 14), dtype=np.int64)
     far = float(np.mean(np.abs(np.diff(some)) > _LINE // _BYTES)) if len(some) > 1 else 0.0
     return _BYTES + _PLACE + far * (_LINE - _BYTES) / 2
 

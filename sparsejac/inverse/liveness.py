@@ -52,7 +52,7 @@ class Step:
         """For each point the place of the result that it adds to."""
         launch = self.launch
         stored = np.asarray(launch.store.address.table(), dtype=np.int64)
-        if launch.indptr is None and not launch.reduced:
+        if not launch.is_sum:
             return stored
         return stored[launch.row_of_point]
 

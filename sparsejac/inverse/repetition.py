@@ -105,7 +105,7 @@ def _is_ready(launch: Launch, k: int, complete: Mapping[int, int]) -> bool:
 def _key(launch: Launch) -> object:
     """Equal for launches that compute the same numbers side by side; launches of other forms are equal to no other."""
     store = launch.store.address
-    plain = launch.indptr is None and not launch.reduced and not launch.loop and len(launch.box) == 1
+    plain = not launch.is_sum and not launch.loop and len(launch.box) == 1
     if not plain or not isinstance(store, Affine) or store.strides != (1,):
         return launch
     kernel, kept = lean(_of_values(launch.kernel))

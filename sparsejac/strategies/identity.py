@@ -339,7 +339,7 @@ class _Symbolic:
 def _copies(launch: Launch) -> bool:
     """Whether each row is one number that is loaded, times one."""
     kernel = launch.linearized
-    if len(launch.active) != 1 or launch.reduced or launch.indptr is not None or kernel.outputs[1] < kernel.loads:
+    if len(launch.active) != 1 or launch.is_sum or kernel.outputs[1] < kernel.loads:
         return False
     made = kernel.instructions[kernel.outputs[1] - kernel.loads]
     return made.operation is None and made.literal == 1.0

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.addressing import contiguous, covers, span
+from sparsejac.addressing import contiguous, covers
 from sparsejac.errors import UntraceableError
 from sparsejac.foreign import computes_otherwise
 from sparsejac.program import Node
@@ -155,7 +155,7 @@ def flat_node(trace: Trace, vector: Vector) -> Node:
 
 def _tape_scalar(trace: Trace, part: Real) -> Real:
     if isinstance(part, Vector):
-        return Scalar(trace.tape.element(part.node.index, span(part.address)[0]))
+        return Scalar(trace.tape.element(part.node.index, part.address.span[0]))
     return part
 
 

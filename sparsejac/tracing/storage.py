@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine
-from sparsejac.addressing import composed, contiguous, covers, span, table
+from sparsejac.addressing import composed, contiguous, covers, table
 from sparsejac.boxes import UnalignedError, uncovered, upright
 from sparsejac.location import user_site
 from sparsejac.program import Load, Node, Piece
@@ -192,11 +192,11 @@ class Storage:
 
     def _recent(self, address: Address) -> Vector | None:
         """What was written last at exactly these places, if nothing after it may have touched them."""
-        low, high = span(address)
+        low, high = address.span
         for piece in reversed(self._log):
             if piece.store.key == address.key:
                 return Vector(piece.load.node, piece.load.address)
-            first, last = span(piece.store)
+            first, last = piece.store.span
             if first <= high and low <= last:
                 return None
         return None

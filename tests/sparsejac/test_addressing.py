@@ -24,7 +24,6 @@ from sparsejac.addressing import (
     permuted,
     reboxed,
     recognised,
-    span,
     table,
 )
 
@@ -91,7 +90,7 @@ def test_a_view_reads_what_it_shows(data: st.DataObject, box: Box) -> None:
     address = of_view(view, origin(base))
     assert address.box == view.shape
     assert np.array_equal(address.table(), view.reshape(-1))
-    assert span(address) == ((int(view.min()), int(view.max())) if view.size else (0, -1))
+    assert address.span == ((int(view.min()), int(view.max())) if view.size else (0, -1))
 
 
 @settings(max_examples=250)

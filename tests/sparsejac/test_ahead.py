@@ -126,6 +126,7 @@ def test_a_thread_whose_start_is_interrupted_is_waited_for_by_nobody(monkeypatch
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore:os.fork\\(\\) was called:RuntimeWarning")  # JAX, where it is installed
 def test_a_child_waits_for_no_thread_of_its_parent() -> None:
     """The thread that forks stands for any other: it is not waited for before."""
     ahead._running.add(threading.current_thread())

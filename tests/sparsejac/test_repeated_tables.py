@@ -15,7 +15,7 @@ from kernels import address as address_module
 from kernels import threads as thread_module
 from kernels.address import Affine, Content, Table, probe, selected
 from sparsejac import addressing, prepare
-from sparsejac.addressing import ascending, broadcast, composed, once_each, reboxed, recognised, span, table
+from sparsejac.addressing import ascending, broadcast, composed, once_each, reboxed, recognised, table
 from sparsejac.strategies.cost import jumps
 
 Ints = NDArray[np.int64]
@@ -83,7 +83,7 @@ def test_maps_through_repeated_tables(given_map: tuple[Ints, Affine], data: st.D
     expected = written(places, through)
     found = composed(Table((len(places),), places), through)
     assert found.box == through.box
-    assert span(found) == (expected.min(), expected.max())
+    assert found.span == (expected.min(), expected.max())
     if isinstance(found, Table):
         once = once_each(found)
         assert np.broadcast_to(once, found.box).reshape(-1).tolist() == expected.tolist()
