@@ -18,6 +18,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from coloring import scattered_mirroring
 from coloring.compiled import Ints, compiled, pays, run, unsigned
 from coloring.mirroring import is_symmetric, match_rows
 from coloring.neighborhoods import Degrees
@@ -28,7 +29,7 @@ from coloring.transposition import fill_columns, is_scattered, transpose
 SMALL = 50_000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)  # to make a frozen one takes thrice as long, a twentieth of coloring a few hundred columns
 class BipartiteGraph:
     """Vertices and nets of a pattern.
 
@@ -135,14 +136,15 @@ class BipartiteGraph:
 
     def adopt_transposed(self, pointers: Index, rows: Index) -> None:
         """Take the pattern by columns from where it is known already."""
-        for array in (pointers, rows):
-            array.setflags(write=False)
+        pointers.setflags(write=False)
+        rows.setflags(write=False)
         self.__dict__["pointers"], self.__dict__["_transposed"] = pointers, (pointers, rows)
 
     @property
     def is_mirrored(self) -> bool:
         """Whether the pattern is known to be its own transposition, and no copy was made: both are the caller's."""
-        return self.is_transposed and self._transposed[1] is self.pattern.indices
+        found = self.__dict__.get("_transposed")
+        return found is not None and found[1] is self.pattern.indices
 
     def adopt_mirrored(self) -> None:
         """Take the pattern, which is symmetric, as its own transposition."""
@@ -170,6 +172,8 @@ class BipartiteGraph:
         if not pays(fill_columns, pattern.nnz, SMALL, pattern.unsigned):
             pointers, rows = self.pointers, pattern.rows()[np.argsort(pattern.indices, kind="stable")]
         elif is_scattered(pattern):
+            if scattered_mirroring.is_symmetric(pattern):
+                return pattern.indptr, pattern.indices
             pointers, rows = transpose(pattern, self.threads)
         elif pays(match_rows, pattern.nnz, SMALL, pattern.unsigned) and is_symmetric(pattern):
             return pattern.indptr, pattern.indices

@@ -100,9 +100,9 @@ def pays(kernel: Callable[..., Any], work: int, small: int, arguments: Sequence[
     arguments : sequence
         What it will be called with: each combination of types is compiled by itself.
     """
-    if work <= min(small, WARM):
+    if work <= WARM and work <= small:
         return False
-    key = (kernel, tuple([_type(value) for value in arguments]))
+    key = (kernel, tuple([_type(value) for value in arguments]) if arguments else ())
     if key in _ready:
         return True
     visits = _visits.get(kernel, 0) + work

@@ -32,4 +32,4 @@ def build_graph(problem: Problem, pattern: Pattern, call: str, threads: int = 1)
         return symmetric_graph(pattern, call)
     if problem.two_sided:
         return two_sided_graph(pattern)
-    return BipartiteGraph(pattern, vertices_are_columns=problem.vertices == "columns", threads=threads)
+    return BipartiteGraph(pattern, problem.vertices == "columns", threads)

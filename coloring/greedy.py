@@ -60,8 +60,9 @@ def finished(
 
 def bounded_later(problem: Problem, graph: Graph, method: str, colors: Colors) -> Coloring:
     """As `finished`, but leave the bound to whoever asks for it."""
-    num_rows = graph.pattern.shape[0] if problem.two_sided else 0
-    # First fit leaves no color out; in bicolorings colors are dropped afterwards.
-    final = numbered(colors, num_rows) if problem.two_sided else colors
+    final, num_rows = colors, 0  # first fit leaves no color out
+    if problem.two_sided:  # here colors are dropped afterwards
+        num_rows = graph.pattern.shape[0]
+        final = numbered(colors, num_rows)
     final.setflags(write=False)
     return Coloring(problem.name, method, final, bound_later(problem, graph, final), num_rows)

@@ -18,7 +18,7 @@ from coloring.compiled import compiled
 from coloring.demand import Colors
 from coloring.pattern import Index, Pattern
 
-# Rows looked at, and entries for each of them: small patterns are colored in some times what a few rows take.
+# Rows looked at, and entries for each one beyond two: small patterns are colored in some times what a few rows take.
 SAMPLE, SHARE = 25, 1000
 
 
@@ -31,11 +31,17 @@ def seems_symmetric(pattern: Pattern) -> bool:
     >>> [seems_symmetric(as_pattern(dense)) for dense in (np.eye(4, dtype=bool), np.tri(4, dtype=bool))]
     [True, False]
     """
-    (rows, columns), nnz = pattern.shape, pattern.nnz
-    return rows == columns and nnz > 0 and compiled(_seems)(min(SAMPLE, 2 + nnz // SHARE, rows), *pattern.unsigned)
+    return may_be_symmetric(pattern) and bool(compiled(_seems)(SAMPLE, *pattern.unsigned))
 
 
-def _seems(number: int, indptr: Index, indices: Index) -> bool:
+def may_be_symmetric(pattern: Pattern) -> bool:
+    """Whether the pattern is square and has an entry."""
+    rows, columns = pattern.shape
+    return rows == columns and len(pattern.indices) > 0
+
+
+def _seems(sample: int, indptr: Index, indices: Index) -> bool:
+    number = min(sample, 2 + len(indices) // SHARE, len(indptr) - 1)
     for at in range(number):
         row = at * (len(indptr) - 2) // max(number - 1, 1)
         begin, end = np.int64(indptr[row]), np.int64(indptr[row + 1])
@@ -88,7 +94,7 @@ def match_rows(
     last: int,
     indptr: Index,
     indices: Index,
-    asked: Index,
+    asked: npt.NDArray[Any],
     used: npt.NDArray[Any] | None = None,
     colors: Colors | None = None,
 ) -> int:
@@ -145,14 +151,41 @@ def match_rows(
             other = indices[k]
             unlike |= indices[asked[other]] ^ row
             asked[other] += one
+            if used is not None:
+                used[other] |= bit
         if unlike != 0:
             return -1
         if used is not None and colors is not None:
-            for k in range(start, stop):
+            for k in range(start, begin):
                 used[indices[k]] |= bit
             colors[row] = PLACES[(lowest * DE_BRUIJN) >> SHIFT]
         start = stop
     return last
+
+
+def color_symmetric(
+    sample: int, indptr: Index, indices: Index, used: npt.NDArray[Any], colors: Colors, asked: Index | None
+) -> int:
+    """Look at a sample, and if that is symmetric, do as `match_rows` from the first row on.
+
+    If `asked` is None, for indices of 32 bits, its place is that of `colors`: once a column has its color, nothing asks
+    for its row any more. `used` is all zero, and again if this returns -1.
+    """
+    if not _seems(sample, indptr, indices):
+        return -1
+    if asked is None:
+        done = _match_all(indptr, indices, colors.view(np.uint32), used, colors)
+    else:
+        done = _match_all(indptr, indices, asked, used, colors)
+    if done < 0:
+        used[:] = 0
+    return done
+
+
+def _match_all(indptr: Index, indices: Index, asked: npt.NDArray[Any], used: npt.NDArray[Any], colors: Colors) -> int:
+    for row in range(len(asked)):
+        asked[row] = indptr[row]
+    return match_rows(0, len(asked), indptr, indices, asked, used, colors)
 
 
 def _pass(first: int, indptr: Index, indices: Index, asked: Index) -> None:

@@ -2,11 +2,12 @@
 
 First fit is a chain: the color of a vertex depends on those before it. What can be shared is all else, that is to bring
 the pattern into columns; and that takes as long as the chain, or longer. A symmetric pattern is in columns already: one
-thread colors while another sees whether it is symmetric. Of other patterns, one thread colors the columns that are
-complete, while others complete the next ones. Where the columns follow the rows, as in grids, bands and meshes, they
-are complete a range of rows at a time; and before the first thread waits, it fills columns from one of the last ranges.
-Where they do not, the entries are dealt out to buckets of columns first, by all threads; and before the first thread
-waits, it settles a bucket itself. Vertices that are rows need no transposition: one thread colors them.
+thread colors while another sees whether it is symmetric, by buckets where the columns are scattered. Of other patterns,
+one thread colors the columns that are complete, while others complete the next ones. Where the columns follow the rows,
+as in grids, bands and meshes, they are complete a range of rows at a time; and before the first thread waits, it fills
+columns from one of the last ranges. Where they do not, the entries are dealt out to buckets of columns first, by all
+threads; and before the first thread waits, it settles a bucket itself. Vertices that are rows need no transposition:
+one thread colors them.
 
 References
 ----------
@@ -32,6 +33,7 @@ from coloring.distinct import distinct
 from coloring.filling import RANGES, Filling
 from coloring.mirroring import all_asked, asked_before, match_rows, seems_symmetric
 from coloring.pattern import Index, Pattern
+from coloring.scattered_mirroring import UpperEntries
 from coloring.transposition import distribute, even_groups, is_scattered, settle
 from coloring.workers import workers
 
@@ -39,9 +41,9 @@ from coloring.workers import workers
 # the rows are done.
 SAMPLE = 200
 SHARE = 0.25
-# Entries a row, up to half of all, that the second thread leaves to the first one where the pattern may be symmetric:
+# Entries a row, up to a part of all, that the second thread leaves to the first one where the pattern may be symmetric:
 # short rows take it longer than they take the first one, long ones do not.
-LEFT = 1.4
+LEFT, PART = 2.0, 0.28
 
 
 def first_fit(graph: BipartiteGraph, threads: int) -> Colors:
@@ -60,12 +62,11 @@ def first_fit(graph: BipartiteGraph, threads: int) -> Colors:
     >>> first_fit(graph, threads=2).tolist()
     [0, 1, 0]
     """
-    threads = as_threads(threads, "first_fit")
-    shared = threads > 1 and graph.vertices_are_columns and not graph.is_transposed and graph.entries > max(SMALL, 0)
-    if not shared:
+    several = as_threads(threads, "first_fit") > 1 and graph.entries > max(SMALL, 0)
+    if not (several and graph.vertices_are_columns and not graph.is_transposed):
         return partial_distance_2.natural(graph)
-    if seems_symmetric(graph.pattern) and not is_scattered(graph.pattern):
-        colors = _as_symmetric(graph)
+    if seems_symmetric(graph.pattern):
+        colors = (_as_scattered if is_scattered(graph.pattern) else _as_symmetric)(graph)
         if colors is not None:
             return colors
     return _behind_rows(graph) if follows_rows(graph.pattern) else _by_buckets(graph, threads)
@@ -94,7 +95,7 @@ def _as_symmetric(graph: BipartiteGraph) -> Colors | None:
     That takes somewhat longer than to color: of the last rows, the first thread sees it itself.
     """
     pattern, n = graph.pattern, graph.num_vertices
-    seen = max(pattern.nnz - LEFT * n, pattern.nnz / 2)
+    seen = pattern.nnz - min(LEFT * n, PART * pattern.nnz)
     middle = int(np.searchsorted(pattern.indptr, pattern.indptr.dtype.type(seen)))
 
     def see() -> bool:
@@ -109,6 +110,23 @@ def _as_symmetric(graph: BipartiteGraph) -> Colors | None:
         symmetric = advance_symmetric(progress, asked_before(pattern, middle))
         if not (symmetric and (see() if task.cancel() else task.result())):
             return None
+    graph.adopt_mirrored()
+    return progress.colors
+
+
+def _as_scattered(graph: BipartiteGraph) -> Colors | None:
+    """As `_as_symmetric`, by buckets: those that the second thread has not begun afterwards are looked at by both."""
+    upper = UpperEntries(graph.pattern)
+    with workers(1, beside=True) as pool:
+        dealt = pool.submit(upper.deal)
+        tasks = [(bounds, pool.submit(upper.match, *bounds)) for bounds in upper.groups(RANGES)]
+        progress = _progress(graph, graph.pattern.indptr, graph.pattern.indices)
+        advance(progress, graph.num_vertices)
+        symmetric = dealt.result()  # not taken over: a late thread would match before all are dealt out
+        for bounds, task in reversed(tasks):
+            symmetric &= upper.match(*bounds) if task.cancel() else task.result()
+    if not symmetric:
+        return None
     graph.adopt_mirrored()
     return progress.colors
 

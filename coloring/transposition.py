@@ -39,7 +39,7 @@ def is_scattered(pattern: Pattern) -> bool:
     >>> is_scattered(as_pattern(np.eye(4, dtype=bool)))
     False
     """
-    if pattern.nnz <= max(CACHED, 0):
+    if len(pattern.indices) <= CACHED:
         return False
     rows = distinct(np.linspace(0, max(pattern.shape[0] - 2, 0), SAMPLE).astype(np.int64))
     begins = pattern.indptr[np.minimum(np.stack((rows, rows + 1)), pattern.shape[0] - 1)]
@@ -106,7 +106,7 @@ def distribute(pattern: Pattern, threads: int, share: Callable[..., Iterable[Non
     `share` maps a function over the threads' numbers.
     """
     nnz, columns, dtype = pattern.nnz, pattern.shape[1], pattern.indices.dtype
-    bits = max(BITS, (columns // MOST_BUCKETS).bit_length())
+    bits = bucket_bits(columns)
     ends, indices = even_shares(pattern, threads), unsigned(pattern.indices)
     shift = indices.dtype.type(bits)
     places = np.zeros((threads, -(-columns // 2**bits)), dtype=pattern.indptr.dtype)
@@ -136,6 +136,17 @@ def settle(buckets: Buckets, first: int, last: int) -> int:
     result = (unsigned(places), unsigned(buckets.pointers), unsigned(buckets.rows))
     compiled(_settle)(first, last, len(buckets.pointers) - 1, *entries, *result)
     return min(last << buckets.bits, len(buckets.pointers) - 1)
+
+
+def bucket_bits(columns: int) -> int:
+    """Columns of a bucket, as a power of two, for so many in all.
+
+    Examples
+    --------
+    >>> bucket_bits(100_000), bucket_bits(100_000_000)
+    (13, 17)
+    """
+    return max(BITS, (columns // MOST_BUCKETS).bit_length())
 
 
 def even_groups(buckets: Buckets, number: int) -> list[int]:

@@ -17,10 +17,11 @@ Gebremedhin, Manne and Pothen: What color is your Jacobian? Graph coloring for c
 from __future__ import annotations
 
 from itertools import compress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from coloring import mirroring
 from coloring.algorithms.partial_distance_2_kernels import (
     color_columns,
     color_range,
@@ -30,7 +31,7 @@ from coloring.algorithms.words import Nets, Progress, advance, advance_symmetric
 from coloring.bipartite import BipartiteGraph
 from coloring.compiled import compiled, pays, unsigned
 from coloring.demand import EVERYTHING, Colors, Demand, as_marks, given_colors
-from coloring.mirroring import asked_before, match_rows, seems_symmetric
+from coloring.mirroring import color_symmetric, may_be_symmetric
 from coloring.transposition import is_scattered
 
 if TYPE_CHECKING:
@@ -85,50 +86,49 @@ def natural(graph: BipartiteGraph) -> Colors:
     >>> natural(graph).tolist()
     [0, 1, 0]
     """
-    pattern, n = graph.pattern, graph.num_vertices
-    untouched = graph.vertices_are_columns and not graph.is_transposed and n > 0
-    if untouched and not is_scattered(pattern):
-        if pays(match_rows, pattern.nnz, SMALL) and seems_symmetric(pattern):
-            colors = _as_symmetric(graph)
-            if colors is not None:
-                return colors
-        if pays(color_columns, pattern.nnz, SMALL):
-            return _from_rows(graph, *pattern.unsigned)
+    pattern = graph.pattern
+    untouched = graph.vertices_are_columns and not graph.is_transposed and pattern.shape[1] > 0
+    if untouched and not is_scattered(pattern) and pays(color_columns, pattern.nnz, SMALL):
+        return _from_rows(graph)
     ptr, nets = graph.vertex_ptr, graph.vertex_nets
     if not pays(color_range, graph.entries, SMALL, (unsigned(ptr), unsigned(nets))):
-        return first_fit(graph, np.arange(n, dtype=graph.dtype))
-    progress = Progress(graph, ptr, nets, np.empty(n, dtype=np.int32))
-    advance(progress, n)
+        return first_fit(graph, np.arange(graph.num_vertices, dtype=graph.dtype))
+    progress = Progress(graph, ptr, nets, np.empty(graph.num_vertices, dtype=np.int32))
+    advance(progress, graph.num_vertices)
     return progress.colors
 
 
-def _as_symmetric(graph: BipartiteGraph) -> Colors | None:
-    """Color columns of a pattern as if it were symmetric; give nothing if it is not."""
-    pattern, n = graph.pattern, graph.num_vertices
-    asked, used, colors = asked_before(pattern, 0), np.zeros(n, np.uint32), np.empty(n, np.int32)
-    done = compiled(match_rows)(0, n, *pattern.unsigned, asked, used, colors)
-    if done < n:
-        progress = Progress(graph, pattern.indptr, pattern.indices, colors, done=done)
-        progress.used = used
-        if done < 0 or not advance_symmetric(progress, asked):
-            return None
-    graph.adopt_mirrored()
-    return colors
-
-
-def _from_rows(graph: BipartiteGraph, indptr: npt.NDArray[Any], indices: npt.NDArray[Any]) -> Colors:
-    """Color columns and bring the pattern into columns, in one go."""
-    rows, n = graph.pattern.shape
+def _from_rows(graph: BipartiteGraph) -> Colors:
+    """Color columns, and see that the pattern is symmetric or bring it into columns, in one go."""
+    pattern = graph.pattern
+    (rows, n), (indptr, indices) = pattern.shape, pattern.unsigned
+    used, colors = np.zeros(rows, np.uint32), np.empty(n, np.int32)
+    if may_be_symmetric(pattern):
+        asked = None if indices.dtype == np.uint32 else np.empty(n, indices.dtype)
+        done = compiled(color_symmetric)(mirroring.SAMPLE, indptr, indices, used, colors, asked)
+        if 0 <= done < n:  # words of 32 bits are full
+            asked = colors.view(np.uint32) if asked is None else asked
+            done = n if advance_symmetric(_resumed(graph, colors, done, used), asked) else -1
+            used = np.zeros(rows, np.uint32)
+        if done == n:
+            graph.adopt_mirrored()
+            return colors
+    places = np.zeros(n, indices.dtype)
     pointers, owners = np.empty(n + 1, graph.dtype), np.empty(len(indices), graph.dtype)
-    places, used, colors = np.zeros(n, indices.dtype), np.zeros(rows, np.uint32), np.empty(n, np.int32)
     done = compiled(color_columns)(indptr, indices, unsigned(pointers), places, unsigned(owners), used, colors)
     graph.adopt_transposed(pointers, owners)
-    if done == n:
-        return colors
-    progress = Progress(graph, graph.vertex_ptr, graph.vertex_nets, colors, done=done)
-    progress.used = used
-    advance(progress, n)
+    if done < n:
+        advance(_resumed(graph, colors, done, used), n)
     return colors
+
+
+def _resumed(graph: BipartiteGraph, colors: Colors, done: int, used: npt.NDArray[np.uint32]) -> Progress:
+    """Go on where words of 32 bits are full; a pattern that is not transposed may be symmetric."""
+    pattern = graph.pattern
+    vertices = (graph.vertex_ptr, graph.vertex_nets) if graph.is_transposed else (pattern.indptr, pattern.indices)
+    progress = Progress(graph, *vertices, colors, done=done)
+    progress.used = used
+    return progress
 
 
 def color_nets(graph: Nets, order: Index, colors: Colors, wanted: Marks | None, names: tuple[str, str]) -> Colors:

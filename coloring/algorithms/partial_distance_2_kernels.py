@@ -136,9 +136,10 @@ def color_beyond_word(
     vertex_nets: Index,
     wanted: Marks | None,
     net_ptr: Index,
-    order: Index,
+    order: Index | None,
     given: int,
     done: int,
+    stop: int,
     used: Words,
     words: Ints32,
     masks: Words,
@@ -147,85 +148,110 @@ def color_beyond_word(
     taken: Words,
     colors: Ints32,
 ) -> None:
-    """Color the vertices from place `done` of the order on, with any number of colors.
+    """Color the vertices from place `done` of the order up to `stop`, with any number of colors.
 
-    `used` holds colors 0 ... 63 of each set of colors: one for each net, and in a partial problem another one for its
-    wanted entries. Of other colors a set keeps `counts` pairs, from its net's place in `net_ptr` on: a number in
-    `words` and 64 bits in `masks`. Words below its floor are full and no longer kept, so a dense net stays short while
-    it fills up in order. Modifies all arrays from `used` on; `taken` is scratch and all zero.
+    Without an order this is the natural one. `used` holds colors 0 ... 63 of each set of colors: one for each net, and
+    in a partial problem another one for its wanted entries. Of other colors a set keeps `counts` pairs, from its net's
+    place in `net_ptr` on: a number in `words` and 64 bits in `masks`. Words below its floor are full and no longer
+    kept, so a dense net stays short while it fills up in order. Modifies all arrays from `used` on; `taken` is scratch
+    and all zero.
     """
     num_nets = len(net_ptr) - 1
-    entries = len(vertex_nets)
-    sides = 1
-    for position in range(done, len(order)):
-        vertex = order[position]
-        begin, end = vertex_ptr[vertex], vertex_ptr[vertex + 1]
-        if position < given:
-            word = colors[vertex] >> 6
-            lowest = ONE << np.uint64(colors[vertex] & 63)
-            if word >= len(taken):
-                continue  # no other vertex gets as far
+    while done < stop:
+        if order is None:
+            vertex = done = color_range(done, stop, vertex_ptr, vertex_nets, used, colors)
         else:
-            first = np.uint64(0)
-            for k in range(begin, end):
-                asked = vertex_nets[k]
-                if wanted is not None and not wanted[k]:
-                    asked += num_nets
-                first |= used[asked]
-            if first != FULL:
-                word = 0
-                lowest = ~first & (first + ONE)
-            else:
-                floor = 1
-                for k in range(begin, end):
-                    asked = vertex_nets[k]
-                    base = net_ptr[asked]
-                    if wanted is not None and not wanted[k]:
-                        asked += num_nets
-                        base += entries
-                    floor = max(floor, floors[asked])
-                    for slot in range(base, base + counts[asked]):
-                        taken[words[slot]] |= masks[slot]
-                word = floor
-                while taken[word] == FULL:
-                    word += 1
-                lowest = ~taken[word] & (taken[word] + ONE)
-                for k in range(begin, end):
-                    asked = vertex_nets[k]
-                    base = net_ptr[asked]
-                    if wanted is not None and not wanted[k]:
-                        asked += num_nets
-                        base += entries
-                    for slot in range(base, base + counts[asked]):
-                        taken[words[slot]] = np.uint64(0)
-            colors[vertex] = 64 * word + PLACES[(lowest * DE_BRUIJN) >> SHIFT]
-        for k in range(begin, end):
-            if wanted is not None:
-                sides = 1 + wanted[k]
-            for side in range(sides):
-                told = vertex_nets[k] + side * num_nets
-                if word == 0:
-                    used[told] |= lowest
-                    continue
-                if word < floors[told]:
-                    continue
-                base = net_ptr[vertex_nets[k]] + side * entries
-                count = counts[told]
-                place = base
-                while place < base + count and words[place] != word:
-                    place += 1
-                if place == base + count:
-                    words[place] = word
-                    masks[place] = np.uint64(0)
-                    count += 1
-                masks[place] |= lowest
-                # Full words at the floor are dropped: the last pair takes the place of each.
-                while place >= 0 and masks[place] == FULL and words[place] == floors[told]:
-                    floors[told] += 1
-                    count -= 1
-                    words[place], masks[place] = words[base + count], masks[base + count]
-                    place = -1
-                    for slot in range(base, base + count):
-                        if words[slot] == floors[told]:
-                            place = slot
-                counts[told] = count
+            done = color_within_word(vertex_ptr, vertex_nets, wanted, num_nets, order, given, done, used, colors)
+            vertex = order[done] if done < stop else 0
+        if done < stop:
+            nets = vertex_nets[vertex_ptr[vertex] : vertex_ptr[vertex + 1]]
+            marks = None if wanted is None else wanted[vertex_ptr[vertex] : vertex_ptr[vertex + 1]]
+            color_by_lists(
+                vertex,
+                done < given,
+                nets,
+                marks,
+                net_ptr,
+                len(vertex_nets),
+                words,
+                masks,
+                counts,
+                floors,
+                taken,
+                colors,
+            )
+            done += 1
+
+
+def color_by_lists(
+    vertex: int,
+    is_given: bool,
+    nets: Index,
+    wanted: Marks | None,
+    net_ptr: Index,
+    entries: int,
+    words: Ints32,
+    masks: Words,
+    counts: Index,
+    floors: Ints32,
+    taken: Words,
+    colors: Ints32,
+) -> None:
+    """Color a vertex beyond the first 64 colors, or tell its nets the one that it is given; see `color_beyond_word`."""
+    num_nets = len(net_ptr) - 1
+    if is_given:
+        word = colors[vertex] >> 6
+        lowest = ONE << np.uint64(colors[vertex] & 63)
+        if word >= len(taken):
+            return  # no other vertex gets as far
+    else:
+        word = 1
+        for k in range(len(nets)):
+            asked = nets[k]
+            base = net_ptr[asked]
+            if wanted is not None and not wanted[k]:
+                asked += num_nets
+                base += entries
+            word = max(word, floors[asked])
+            for slot in range(base, base + counts[asked]):
+                taken[words[slot]] |= masks[slot]
+        while taken[word] == FULL:
+            word += 1
+        lowest = ~taken[word] & (taken[word] + ONE)
+        for k in range(len(nets)):
+            asked = nets[k]
+            base = net_ptr[asked]
+            if wanted is not None and not wanted[k]:
+                asked += num_nets
+                base += entries
+            for slot in range(base, base + counts[asked]):
+                taken[words[slot]] = np.uint64(0)
+        colors[vertex] = 64 * word + PLACES[(lowest * DE_BRUIJN) >> SHIFT]
+    sides = 1
+    for k in range(len(nets)):
+        if wanted is not None:
+            sides = 1 + wanted[k]
+        for side in range(sides):
+            told = nets[k] + side * num_nets
+            if word < floors[told]:
+                continue
+            base = net_ptr[nets[k]] + side * entries
+            count = counts[told]
+            place = base
+            while place < base + count and words[place] != word:
+                place += 1
+            if place == base + count:
+                words[place] = word
+                masks[place] = np.uint64(0)
+                count += 1
+            masks[place] |= lowest
+            # Full words at the floor are dropped: the last pair takes the place of each.
+            while place >= 0 and masks[place] == FULL and words[place] == floors[told]:
+                floors[told] += 1
+                count -= 1
+                words[place], masks[place] = words[base + count], masks[base + count]
+                place = -1
+                for slot in range(base, base + count):
+                    if words[slot] == floors[told]:
+                        place = slot
+            counts[told] = count

@@ -107,8 +107,8 @@ def advance(progress: Progress, stop: int) -> None:
             _widen(progress)
     if progress.done < stop:
         assert progress.lists is not None
-        order = np.arange(stop, dtype=progress.vertex_nets.dtype) if progress.order is None else progress.order[:stop]
-        state = (unsigned(order), progress.given, progress.done, progress.used, *progress.lists, progress.colors)
+        order = None if progress.order is None else unsigned(progress.order[:stop])
+        state = (order, progress.given, progress.done, stop, progress.used, *progress.lists, progress.colors)
         compiled(color_beyond_word)(*vertices, progress.wanted, unsigned(progress.graph.net_ptr), *state)
         progress.done = stop
 

@@ -43,19 +43,22 @@ class DeferredBound(Bound):
     Parameters
     ----------
     find : function
-        Finds the bound. What it holds on to must not change.
+        Finds the bound.
+    *arguments
+        Those of `find`; they must not change.
     """
 
-    def __init__(self, find: Callable[[], Bound]) -> None:
-        self.__dict__["_find"] = find
+    def __init__(self, find: Callable[..., Bound], *arguments: Any) -> None:
+        self.__dict__["_find"] = (find, arguments)
 
     def __getattr__(self, name: str) -> Any:
         """Find what is not there yet."""
         if name not in ("value", "reason", "witness"):
             raise AttributeError(name)
-        find = self.__dict__.get("_find")
-        if find is not None:
-            self.__dict__.update(vars(find()))
+        todo = self.__dict__.get("_find")
+        if todo is not None:  # read once: another thread may have found it meanwhile
+            find, arguments = todo
+            self.__dict__.update(vars(find(*arguments)))
             self.__dict__["_find"] = None
         return self.__dict__[name]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
@@ -75,17 +74,16 @@ def bound_colors(problem: Problem, graph: Graph, enough: int | None = None, *, e
 def bound_later(problem: Problem, graph: Graph, colors: Colors) -> Bound:
     """Bound the colors when the bound is first read, from arrays that nobody else writes to."""
     pattern = graph.pattern
-    if isinstance(graph, BipartiteGraph) and graph.is_mirrored:
-        bound = fullest_net(graph, problem) if graph.entries >= LARGE else None
-        if bound is not None and bound.value == _count(colors):
-            return bound  # sooner found than all entries are copied
-    elif isinstance(graph, BipartiteGraph) and graph.is_transposed:
-        arrays = (graph.pointers, graph.rows_of_columns)
-        return DeferredBound(
-            partial(_bound_columns, problem, arrays, pattern.shape, graph.vertices_are_columns, colors)
-        )
-    mine = Pattern(pattern.indptr.copy(), pattern.indices.copy(), pattern.shape)
-    return DeferredBound(partial(_bound_pattern, problem, mine, colors))
+    if isinstance(graph, BipartiteGraph) and graph.is_transposed:
+        if not graph.is_mirrored:
+            arrays = (graph.pointers, graph.rows_of_columns)
+            return DeferredBound(_bound_columns, problem, arrays, pattern.shape, graph.vertices_are_columns, colors)
+        if len(pattern.indices) >= LARGE:
+            bound = fullest_net(graph, problem)
+            if bound.value == _count(colors):
+                return bound  # sooner found than all entries are copied
+    mine = (pattern.indptr.copy(), pattern.indices.copy())
+    return DeferredBound(_bound_pattern, problem, mine, pattern.shape, colors)
 
 
 def _bound_columns(
@@ -96,8 +94,8 @@ def _bound_columns(
     return bound_colors(problem, graph, _count(colors))
 
 
-def _bound_pattern(problem: Problem, pattern: Pattern, colors: Colors) -> Bound:
-    return bound_colors(problem, build_graph(problem, pattern, "lower_bound"), _count(colors))
+def _bound_pattern(problem: Problem, arrays: tuple[Index, Index], shape: tuple[int, int], colors: Colors) -> Bound:
+    return bound_colors(problem, build_graph(problem, Pattern(*arrays, shape), "lower_bound"), _count(colors))
 
 
 def _count(colors: Colors) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from contextlib import nullcontext
-from types import ModuleType, SimpleNamespace
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from coloring import adjacency, as_pattern, color, mirroring, parallel
 from coloring.adjacency import symmetric_graph
-from coloring.algorithms import partial_distance_2
 from coloring.bipartite import BipartiteGraph
 from coloring.compiled import compiled
 from coloring.pattern import Pattern
@@ -105,25 +104,26 @@ def test_colors_of_nearly_symmetric_patterns(dense: Dense, trusted: bool) -> Non
     expected = plain(dense)
     with pytest.MonkeyPatch.context() as patch:
         if trusted and dense.any():
-            for module in (parallel, partial_distance_2):
-                patch.setattr(module, "seems_symmetric", lambda pattern: True)
+            patch.setattr(mirroring, "SAMPLE", 0)
         for threads in THREADS:
             graph = BipartiteGraph(as_pattern(dense), vertices_are_columns=True)
             assert parallel.first_fit(graph, threads).tolist() == expected
             np.testing.assert_array_equal(as_dense(as_pattern(dense)), _back(graph))
 
 
-def seen(dense: Dense, middle: int, match: Any) -> tuple[bool, ...]:
+def seen(dense: Dense, middle: int, match: Any, color: Any) -> tuple[bool, ...]:
     """Look for symmetry in all ways: as a whole, in two parts, and while columns are colored."""
     n, small = len(dense), as_pattern(dense)
     whole, first, both = (mirroring.asked_before(small, 0) for _ in range(3))
     second = mirroring.asked_before(small, middle)
     upper = match(0, middle, *small.unsigned, first) == middle and mirroring.all_asked(small, middle, first)
-    used, colors = np.zeros(n, dtype=np.uint32), np.zeros(n, dtype=np.int32)
+    used, colors = np.zeros((3, n), dtype=np.uint32), np.zeros((3, n), dtype=np.int32)
     return (
         match(0, n, *small.unsigned, whole) == n,
         match(middle, n, *small.unsigned, second) == n and upper,
-        match(0, n, *small.unsigned, both, used, colors) == n,
+        match(0, n, *small.unsigned, both, used[0], colors[0]) == n,
+        color(0, *small.unsigned, used[1], colors[1], np.empty(n, np.uint32)) == n,
+        color(0, *small.unsigned, used[2], colors[2], None) == n,
     )
 
 
@@ -131,7 +131,11 @@ def test_no_pattern_is_read_beyond_its_last_entry() -> None:
     """All of three rows, and some larger ones, with every check of bounds that machine code can have."""
     import numba
 
-    match = numba.njit(mirroring.match_rows, boundscheck=True)
+    parts: dict[str, Any] = {}
+    for kernel in (mirroring.match_rows, mirroring._match_all, mirroring._seems, mirroring.color_symmetric):
+        own = FunctionType(kernel.__code__, {**vars(mirroring), **parts}, argdefs=kernel.__defaults__)
+        parts[kernel.__name__] = numba.njit(own, boundscheck=True)
+    match, color = parts["match_rows"], parts["color_symmetric"]
     every = (np.arange(512)[:, None] >> np.arange(9) & 1).astype(bool).reshape(-1, 3, 3)
     rng = np.random.default_rng(3)
     sizes = rng.integers(4, 9, 1500)
@@ -142,7 +146,7 @@ def test_no_pattern_is_read_beyond_its_last_entry() -> None:
     for dense in (RUNS_OVER, RUNS_OUT, *every, *some, *(dense | dense.T for dense in some)):
         if dense.any():
             symmetric = np.array_equal(dense, dense.T)
-            assert seen(dense, int(rng.integers(len(dense) + 1)), match) == (symmetric,) * 3
+            assert seen(dense, int(rng.integers(len(dense) + 1)), match, color) == (symmetric,) * 5
 
 
 @pytest.mark.parametrize("threads", [1, 2])

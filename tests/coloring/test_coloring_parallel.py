@@ -23,7 +23,7 @@ def patterns_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let two threads share patterns of any size, by the compiled path and with buckets of four columns."""
     for module in ("parallel", "bipartite", "compiled", "algorithms.partial_distance_2"):
         monkeypatch.setattr(f"coloring.{module}.SMALL", -1)
-    monkeypatch.setattr(transposition, "CACHED", -1)
+    monkeypatch.setattr(transposition, "CACHED", 0)
     monkeypatch.setattr(transposition, "BITS", 2)
 
 
