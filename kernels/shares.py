@@ -7,22 +7,31 @@ to be cut is left to the calling thread. Results are the same to the last bit, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kernels.entry import Entry, Table
 from kernels.evaluation import DONE, FLIPPED, INFINITE, OVERLAP, Evaluation, FloatArray, Invocation, SharedRows
+from kernels.lazy import Lazy
 from kernels.llvm.value import parse_signature
 from kernels.products import place_invocation
 from kernels.records import dataclass, replace
-from kernels.threads import run_tasks, split
+from kernels.threads import num_threads, run_tasks, split
+
+if TYPE_CHECKING:
+    from kernels.turn_planner import Plan
+    from kernels.turn_shares import TurnShares
+
+# Few calls take turns; there is text for LLVM where there is one.
+TURN_SHARES, TEAM = Lazy("kernels.turn_shares"), Lazy("kernels.team")
 
 MOST_MET = 0.5
 """Share of a piece's rows that may be run twice; a call that would need more is not cut."""
 
-Calls = list[tuple[Callable[..., int], Table]]
+FINER = 8
+"""Pieces for each thread where these need no hand-over: who comes late, or is kept busy by others, does fewer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +42,7 @@ class Part:
     ----------
     whole : Invocation
     shares : list of list of Invocation
-        What each thread does; of one thread if it is not cut.
+        The pieces, in the order of the rows; one if it is not cut.
     fixup : list of Invocation
         What the calling thread does when all are done: rows that add to places of several pieces.
     """
@@ -56,30 +65,82 @@ class SharedEvaluation:
     Parameters
     ----------
     evaluation : Evaluation
+    plans : sequence of Plan
+        Which of its calls had better take turns.
+
+    Attributes
+    ----------
+    phases : list of list of (Entry, Table)
+    gain : float
+        How many times as fast it could be as one thread, by the work that is left to one.
     """
 
-    def __init__(self, evaluation: Evaluation[Invocation]) -> None:
-        phases = phases_of(evaluation)
-        self.phases: list[Calls] = [_calls(phase, evaluation) for phase in phases]
+    def __init__(self, evaluation: Evaluation[Invocation], plans: Sequence[Plan] = ()) -> None:
+        phases = _Phases(evaluation, plans)
+        self.phases, self.gain = phases.tasks, phases.gain
         if evaluation.guards or (evaluation.checks_finite and evaluation.flag is None):
             last = replace(evaluation, invocations=[], flag=None)
             self.phases.append([_call(last)])
+        inputs, threads = len(evaluation.inputs), num_threads()
+        is_machine_code = threads > 1 and TEAM.can_run(self.phases, inputs)
+        self._team = TEAM.TeamRun(self.phases, inputs, threads) if is_machine_code else None
 
     def run(self, out: FloatArray, *inputs: FloatArray) -> int:
         """Evaluate; the outcome is that of an `Entry`."""
+        if self._team is not None:
+            return self._team.run(out, *inputs)  # type: ignore[no-any-return]
         found = {DONE}
         for calls in self.phases:
-            found.update(run_tasks([(function, (out, *inputs, table.numbers)) for function, table in calls]))
+            found.update(run_tasks([(entry.function, (out, *inputs, table.numbers)) for entry, table in calls]))
             if OVERLAP in found:
                 return OVERLAP
         return next(status for status in (FLIPPED, INFINITE, DONE) if status in found)
 
 
+class _Phases:
+    """Tasks that may be done at the same time, phase after phase; those that take turns have phases of their own.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    plans : sequence of Plan
+    """
+
+    def __init__(self, evaluation: Evaluation[Invocation], plans: Sequence[Plan]) -> None:
+        self.tasks: list[list[tuple[Entry, Table]]] = []
+        self._evaluation, self._threads = replace(evaluation, guards=(), checks_finite=False), num_threads()
+        self._together, done, calls = 0.0, 0, evaluation.invocations
+        finer = FINER if TEAM.is_possible(len(evaluation.inputs)) else 1
+        for plan in plans:
+            shared = TURN_SHARES.share_turns(calls, plan, finer * self._threads)
+            if shared is not None:
+                self._add(calls[done : shared.first])
+                self._add_turns(shared, sum(call.rows.work for call in calls[shared.first : shared.last]))
+                done = shared.last
+        self._add(calls[done:])
+        self.gain = sum(call.rows.work for call in calls) / self._together if self._together else 1.0
+
+    def _add(self, calls: Sequence[Invocation]) -> None:
+        for phase in phases_of(replace(self._evaluation, invocations=calls)):
+            self.tasks.append(_calls(phase, self._evaluation))
+            works = [[_work(part.whole, share) for share in part.shares] for part in phase]
+            left = sum(shares[0] for shares in works if len(shares) == 1)
+            self._together += max(left, sum(map(sum, works)) / self._threads)
+
+    def _add_turns(self, shared: TurnShares, work: float) -> None:
+        tasks = [replace(self._evaluation, invocations=calls, turns=[turns]) for calls, turns in shared.tasks]
+        self.tasks.append([_call(task) for task in tasks])
+        self._together += work / self._threads
+        if shared.fixup:
+            self.tasks.append([_call(replace(self._evaluation, invocations=shared.fixup))])
+
+
 def phases_of(evaluation: Evaluation[Invocation]) -> list[list[Part]]:
     """Calls that may run at the same time, in the order in which they run."""
     phases: list[list[Part]] = []
+    finer = FINER if TEAM.is_possible(len(evaluation.inputs)) else 1
     for invocation in evaluation.invocations:
-        part = cut(invocation)
+        part = cut(invocation, finer)
         if not phases or any(_waits(part, other, evaluation) for other in phases[-1]):
             phases.append([])
         phases[-1].append(part)
@@ -88,10 +149,21 @@ def phases_of(evaluation: Evaluation[Invocation]) -> list[list[Part]]:
     return phases
 
 
-def cut(invocation: Invocation) -> Part:
-    """Share a call among threads, if it is worth it."""
+def _work(whole: Invocation, share: Sequence[Invocation]) -> float:
+    """Cost of a piece, in additions."""
+    work = 0.0
+    for call in share:
+        first, last = call.arguments[:2] if call.rows.work else (0, 0)
+        length = (whole if call.rows is whole.rows else call).arguments[1] if call.rows.work else 1
+        work += call.rows.work * (last - first) / max(length, 1)
+    return work
+
+
+def cut(invocation: Invocation, finer: int) -> Part:
+    """Share a call among threads, if it is worth it; by `finer` pieces for each, where pieces do not meet."""
     whole, rows = Part(invocation, [[invocation]], []), invocation.rows
-    pieces = split(invocation.arguments[1], rows.work, rows.align) if rows.work else []
+    finer = finer if rows.meets is None else 1
+    pieces = split(invocation.arguments[1], rows.work, rows.align, finer=finer) if rows.work else []
     if len(pieces) < 2:
         return whole
     found = [] if rows.meets is None else [rows.meets(first) for first, _ in pieces[1:]]
@@ -155,17 +227,17 @@ def _meet(one: Sequence[Any], other: Sequence[Any]) -> bool:
     return any(np.may_share_memory(a, b) for a in one for b in other)
 
 
-def _calls(phase: Sequence[Part], evaluation: Evaluation[Invocation]) -> Calls:
-    """What each thread calls in a phase, the calling one first."""
-    threads = max(len(part.shares) for part in phase)
-    found = []
-    for k in range(threads):
-        invocations = [call for part in phase if k < len(part.shares) for call in part.shares[k]]
-        found.append(_call(replace(evaluation, invocations=invocations, guards=(), checks_finite=False)))
-    return found
+def _calls(phase: Sequence[Part], evaluation: Evaluation[Invocation]) -> list[tuple[Entry, Table]]:
+    """The tasks of a phase; those who take the first and the last ones find as many pieces of each call."""
+    tasks: list[list[Invocation]] = [[] for _ in range(max(len(part.shares) for part in phase))]
+    for part in phase:
+        last = max(len(part.shares) - 1, 1)
+        for k, share in enumerate(part.shares):
+            tasks[k * (len(tasks) - 1) // last] += share
+    return [_call(replace(evaluation, invocations=calls)) for calls in tasks]
 
 
-def _call(evaluation: Evaluation[Invocation]) -> tuple[Callable[..., int], Table]:
+def _call(evaluation: Evaluation[Invocation]) -> tuple[Entry, Table]:
     """The call of an entry, which notes what is not finite in a place of its own."""
     flag = evaluation.flag
     if flag is not None:
@@ -173,7 +245,7 @@ def _call(evaluation: Evaluation[Invocation]) -> tuple[Callable[..., int], Table
         calls = [_with(call, flag, own) for call in evaluation.invocations]
         evaluation = replace(evaluation, invocations=calls, flag=own)
     entry = Entry(evaluation, is_shared=True)
-    return entry.function, entry.table(evaluation)
+    return entry, entry.table(evaluation)
 
 
 def _has(invocation: Invocation, array: FloatArray) -> bool:

@@ -19,19 +19,14 @@ from typing import Any
 from kernels.lazy import load
 
 VARIABLE = "SPARSEJAC_NUM_THREADS"
-WORK_PER_PIECE = 500_000
-"""Additions that are worth the hand-over to another thread: some 20 microseconds of a simple loop in the cache, for it
+WORK_PER_PIECE = 400_000
+"""Additions that are worth the hand-over to another thread: some 15 microseconds of a simple loop in the cache, for it
 takes 5, and 30 where a processor has to be woken."""
 
 Task = tuple[Callable[..., Any], tuple[Any, ...]]
 """A function, and what it takes."""
 
-_lock = threading.Lock()
 _chosen: int | None = None
-_helpers: list[threading.Thread] = []
-_runs: SimpleQueue[_Run] = SimpleQueue()
-_away: Set[int] | None = None
-"""The processors that the other threads were last told to use."""
 
 
 def num_threads() -> int:
@@ -61,7 +56,7 @@ def are_worth(work: int) -> bool:
     return work >= 2 * WORK_PER_PIECE and num_threads() > 1
 
 
-def split(length: int, work: int, align: int = 1) -> list[tuple[int, int]]:
+def split(length: int, work: int, align: int = 1, *, finer: int = 1) -> list[tuple[int, int]]:
     """Cut ``range(length)`` into pieces worth a thread each; a small range stays whole.
 
     Parameters
@@ -71,16 +66,18 @@ def split(length: int, work: int, align: int = 1) -> list[tuple[int, int]]:
         Cost of the whole range, in additions.
     align : int
         Pieces begin at multiples of this.
+    finer : int
+        How many pieces each of these is cut into, where pieces need no more hand-over than a look.
 
     Examples
     --------
     >>> split(100, work=1000)
     [(0, 100)]
     """
-    pieces = min(work // WORK_PER_PIECE, -(-length // align))
+    pieces = min(finer * work // WORK_PER_PIECE, -(-length // align))
     if pieces > 1:
-        pieces = min(pieces, num_threads())
-    if pieces <= 1:
+        pieces = min(pieces, finer * num_threads())
+    if pieces <= 1 or num_threads() == 1:
         return [(0, length)]
     cuts = [length * t // (pieces * align) * align for t in range(pieces)]
     ends = [*cuts[1:], length]
@@ -111,7 +108,9 @@ def run_tasks(tasks: Sequence[Task]) -> list[Any]:
         return [function(*arguments) for function, arguments in tasks]
     run = _Run(tasks)
     try:
-        _wake(run, helpers)
+        _helpers.hire(helpers)
+        for _ in range(min(helpers, len(_helpers))):
+            _runs.put(run)
         run.work()
     finally:
         run.wait()
@@ -174,32 +173,60 @@ class _Raised:
         self.error = error
 
 
-def _wake(run: _Run, number: int) -> None:
-    """Hand a run to so many threads, off the processor of the calling one; new ones while there are fewer."""
-    global _away
-    others = _other_processors()
-    with _lock:
-        while len(_helpers) < number:
-            helper = threading.Thread(target=_help, args=(_runs,), name="sparsejac", daemon=True)
+class Helpers:
+    """Threads that do one thing for good, off the processor of the one that they help.
+
+    Parameters
+    ----------
+    work : callable
+    arguments : tuple
+        What it takes.
+    """
+
+    def __init__(self, work: Callable[..., object], arguments: tuple[object, ...]) -> None:
+        self._work, self._arguments = work, arguments
+        self._lock = threading.RLock()  # a signal's handler may evaluate while helpers are hired
+        self._threads: list[threading.Thread] = []
+        self._away: Set[int] | None = None
+
+    def __len__(self) -> int:
+        return len(self._threads)
+
+    def hire(self, number: int) -> Set[int]:
+        """Have so many, or as many as the system gives; the processors that they may use, where that is known."""
+        others = _other_processors()
+        if len(self._threads) < number or (others and others != self._away):
+            with self._lock:
+                self._start(number)
+                self._move(others)
+        return others
+
+    def _start(self, number: int) -> None:
+        while len(self._threads) < number:
+            helper = threading.Thread(target=self._work, args=self._arguments, name="sparsejac", daemon=True)
             try:
                 helper.start()
             except RuntimeError:  # the system gives no more: the caller does the rest
-                break
-            _helpers.append(helper)
-            _away = None
-        if others and others != _away:
-            _away = others
-            for thread in filter(None, [helper.native_id for helper in _helpers]):  # 0 would be the calling one
+                return
+            self._threads.append(helper)
+            self._away = None
+
+    def _move(self, others: Set[int]) -> None:
+        if others and others != self._away:
+            self._away = others
+            for thread in filter(None, [helper.native_id for helper in self._threads]):  # 0 would be the calling one
                 with suppress(OSError):  # a system may forbid it
                     os.sched_setaffinity(thread, others)
-    for _ in range(min(number, len(_helpers))):
-        _runs.put(run)
 
 
 def _help(runs: SimpleQueue[_Run]) -> None:
     """What the other threads do."""
     while True:
         runs.get().help()
+
+
+_runs: SimpleQueue[_Run] = SimpleQueue()
+_helpers = Helpers(_help, (_runs,))
 
 
 def move_away() -> None:
@@ -236,9 +263,9 @@ def _processors() -> int:
 
 def _forget_helpers() -> None:
     """Drop the threads in a forked child, which has none of them."""
-    global _lock, _runs
-    _lock, _runs = threading.Lock(), SimpleQueue()
-    _helpers.clear()
+    global _helpers, _runs
+    _runs = SimpleQueue()
+    _helpers = Helpers(_help, (_runs,))
 
 
 if hasattr(os, "register_at_fork"):

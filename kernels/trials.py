@@ -7,8 +7,12 @@ from collections import deque
 TRIED = 5
 """Runs of which the fastest tells how long one takes."""
 
-AGAIN = 64
-"""After so many runs the slower way is tried again: the machine may have been busy."""
+AGAIN = 128
+"""After so many runs the slower way is tried again: the machine may have been busy. At first it is sooner."""
+
+FIRST = 16
+ROW = 4
+"""Runs of it in a row: the first one may find another thread asleep."""
 
 
 class Trials:
@@ -31,17 +35,29 @@ class Trials:
         self._after = after
         self._seconds: dict[int, deque[float]] = {}
         self._runs, self._spent = 0, 0.0
+        self._next = FIRST
+        self._useless: set[int] = set()
 
     def choice(self, usual: int, other: int) -> int:
         """The way to take next."""
         known, tried = (self._seconds.get(way, ()) for way in (usual, other))
-        self._runs += 1
-        if usual == other or self._spent < self._after or len(known) < TRIED:
+        if usual == other or other in self._useless or self._spent < self._after or len(known) < TRIED:
             return usual
         if len(tried) < TRIED:
             return other
         faster, slower = (other, usual) if min(tried) < min(known) else (usual, other)
-        return slower if self._runs % AGAIN == 0 else faster
+        return slower if self._is_again() else faster
+
+    def _is_again(self) -> bool:
+        """Whether it is time to try the slower way."""
+        self._runs += 1
+        if self._runs >= self._next + ROW:
+            self._next += min(self._next, AGAIN)
+        return self._runs >= self._next
+
+    def rule_out(self, way: int) -> None:
+        """Never choose a way beside the usual one: it is known to be no faster."""
+        self._useless.add(way)
 
     def note(self, way: int, seconds: float) -> None:
         """Remember how long a run has taken."""

@@ -19,13 +19,13 @@ def in_turns(evaluation: Evaluation[Invocation], plans: Sequence[Plan]) -> Evalu
     """The same evaluation with its calls in turns, on arrays of its own for what lasts one turn."""
     calls, turns = list(evaluation.invocations), list[Turns]()
     for plan in reversed(plans):
-        made, turn = _applied(calls[plan.first : plan.last], plan)
+        made, turn = applied(calls[plan.first : plan.last], plan)
         calls[plan.first : plan.last] = made
         turns = [turn, *(replace(t, first=t.first + len(made) - plan.last + plan.first) for t in turns)]
     return replace(evaluation, invocations=calls, turns=turns)
 
 
-def _applied(calls: Sequence[Invocation], plan: Plan) -> tuple[list[Invocation], Turns]:
+def applied(calls: Sequence[Invocation], plan: Plan) -> tuple[list[Invocation], Turns]:
     """Calls on arrays for one turn, with those that keep what is read later; and the ranges of all of them."""
     big = [calls[k].arguments[number] for k, number, _ in plan.room]
     small = {id(array): np.empty(size) for array, size in zip(big, plan.sizes, strict=True)}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import prod
+from random import Random
 from unittest import mock
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernels import turn_planner
+from kernels import turn_planner, turn_shares
 from kernels.address import Affine, Table
 from kernels.entry import Entry
 from kernels.evaluation import Evaluation, Invocation, RowRange, Touch, TouchKind
@@ -24,12 +25,14 @@ from kernels.spans import bounds_of, needed
 from kernels.step import Access, Schedule
 from kernels.sweep import Store, Sweep
 from kernels.turn_planner import plans_of
+from kernels.turn_shares import share_turns
 from kernels.turns import in_turns
 from sparsejac.primitives import PRIMITIVES
 
 NO_SOURCE = Source("none", "", "void()")
 NOTHING = 2**63 - 1
 Used = tuple[np.ndarray, Affine | Table, TouchKind]
+Drawn = tuple[Evaluation[Invocation], list[np.ndarray], dict[int, object]]
 
 
 def places(touch: Touch, row: int) -> np.ndarray:
@@ -170,7 +173,9 @@ def evaluations(draw: st.DrawFn) -> tuple[Evaluation[Invocation], list[np.ndarra
 @st.composite
 def _addresses(draw: st.DrawFn, rows: int, reach: int, size: int) -> Affine | Table:
     """Rows of `reach` places in step, mostly."""
-    kind = draw(st.sampled_from(["step", "step", "step", "table", "back"]))
+    kind = draw(st.sampled_from(["step", "step", "step", "close", "table", "back"]))
+    if kind == "close":
+        return Affine((rows, 2), draw(st.integers(0, 3)), (1, draw(st.integers(0, 2))))
     if kind == "step":
         return Affine((rows, reach), draw(st.integers(0, 3)), (reach, 1))
     if kind == "back":
@@ -231,6 +236,70 @@ def test_the_same_numbers(drawn: tuple[Evaluation[Invocation], list[np.ndarray],
         run(in_turns(evaluation, plans), addresses)  # type: ignore[arg-type]
     for array, values in zip(wanted, expected, strict=True):
         np.testing.assert_array_equal(array, values)
+
+
+def test_the_same_numbers_by_tasks_in_any_order() -> None:
+    """Who is late is late by whole tasks here."""
+    left: list[int] = []
+
+    @given(evaluations() | chains(), st.sampled_from([2, 3, 5, 16]), st.randoms(use_true_random=False))
+    def check(drawn: Drawn, tasks: int, chance: Random) -> None:
+        evaluation, arrays, addresses = drawn
+        begun = [array.copy() for array in arrays]
+        run(evaluation, addresses)  # type: ignore[arg-type]
+        expected = arrays[-1].copy()
+        for array, numbers in zip(arrays, begun, strict=True):
+            array[:] = numbers
+        left.extend(_run_tasks(evaluation, addresses, tasks, chance))
+        np.testing.assert_array_equal(arrays[-1], expected)
+
+    check()
+    assert min(left) == 0 < max(left)
+
+
+class Backwards(Random):
+    """The last task first."""
+
+    def sample(self, population: Sequence[object], k: int) -> list[object]:  # type: ignore[override]
+        return list(population)[::-1]
+
+
+def test_a_place_is_read_before_a_later_call_writes_to_it() -> None:
+    """The second call overwrites what the first one, two rows before, has to read."""
+    size = 60
+    x, y, out = (np.linspace(1.0, 2.0, size + 2) for _ in range(3))
+
+    def step(shift: int) -> Affine:
+        return Affine((size, 1), shift, (1, 1))
+
+    used: list[list[Used]] = [
+        [(y, step(2), "loads"), (out, step(0), "stores")],
+        [(x, step(0), "loads"), (y, step(0), "stores")],
+    ]
+    calls = [call(each, align=1, work=1000 * size + k) for k, each in enumerate(used)]
+    addresses: dict[int, object] = {1000 * size + k: [touch[1:] for touch in each] for k, each in enumerate(used)}
+    left = _run_tasks(Evaluation(calls, [x], out), addresses, 5, Backwards())
+    assert left == [4]  # some rows of the second call for each task but the first
+    np.testing.assert_array_equal(out[:size], 1.0 + np.arange(size) + np.linspace(1.0, 2.0, size + 2)[2:] * 0.75)
+
+
+def _run_tasks(
+    evaluation: Evaluation[Invocation], addresses: dict[int, object], tasks: int, chance: Random
+) -> list[int]:
+    """Run what is shared task by task; how many calls each plan leaves for the end."""
+    done, calls = 0, evaluation.invocations
+    with mock.patch.multiple(turn_planner, SHARED_BYTES=64, LOCAL_BYTES=48, SHORT=2, SMALL=2, SPREAD=1.0):
+        plans = plans_of(evaluation, ())
+    with mock.patch.multiple(turn_shares, MOST_LATE=1.0, MOST_LEFT=1.0):
+        found = [shared for plan in plans if (shared := share_turns(calls, plan, tasks)) is not None]
+    for shared in found:
+        run(replace(evaluation, invocations=calls[done : shared.first]), addresses)  # type: ignore[arg-type]
+        for made, turns in chance.sample(shared.tasks, len(shared.tasks)):
+            run(replace(evaluation, invocations=made, turns=[turns]), addresses)  # type: ignore[arg-type]
+        run(replace(evaluation, invocations=shared.fixup), addresses)  # type: ignore[arg-type]
+        done = shared.last
+    run(replace(evaluation, invocations=calls[done:]), addresses)  # type: ignore[arg-type]
+    return [len(shared.fixup) for shared in found]
 
 
 def test_room_for_one_turn() -> None:
