@@ -29,8 +29,8 @@ from kernels.memory import float64_1, float64_2, overlap, uint32_1, uint64_1
 class Entry:
     """The compiled function for evaluations of one sort: those whose invocations differ in nothing but their arrays.
 
-    It `looks` at its arguments, and raises TypeError for arrays of another dtype, layout or number of dimensions,
-    unless numba compiled it.
+    Its `function` may raise TypeError for arrays of another dtype, layout or number of dimensions, or take them as they
+    are.
 
     Parameters
     ----------
@@ -57,13 +57,44 @@ class Entry:
         self.source = _print(evaluation, numbered)
         module = load("kernels.module")
         self.function: Callable[..., int] = module.compile_trusted(self.source)
-        self.looks: bool = self.function is module.compile_source(self.source)
+        self._address: int | None = module.address_of(self.source)
 
     def table(self, evaluation: Evaluation[Invocation]) -> Table:
         """What the function takes after `out` and the inputs."""
         numbered = _Numbered(evaluation, self._is_shared)
         assert numbered.kinds == self._kinds
         return Table(np.array(numbered.table, dtype=np.int64), numbered.arrays)
+
+    @property
+    def can_be_bound(self) -> bool:
+        """Whether there is machine code for `again`: not where numba compiled it."""
+        return self._address is not None and bool(load("kernels.llvm.again").layout_is_known())
+
+    def again(
+        self, size: int, length: int, rest: Sequence[npt.NDArray[Any]], *, unlocks: bool, keep: Any
+    ) -> Callable[[Any, Any], Any]:
+        """The function with all but x and `out` in place, see `kernels.llvm.again`, if it `can_be_bound`.
+
+        Parameters
+        ----------
+        size, length : int
+            Of x and `out`.
+        rest : sequence of array
+            Further inputs, as the function takes them, and the numbers of a table, of which nobody else makes use.
+        unlocks : bool
+            Whether other threads may run meanwhile.
+        keep : object
+            Kept as long as the function: what the numbers stand for.
+        """
+        assert self._address is not None
+        wanted = [np.dtype(np.float64)] * (len(rest) - 1) + [np.dtype(np.int64)]
+        assert [array.dtype for array in rest] == wanted
+        assert all(array.ndim == 1 and array.flags.c_contiguous and array.flags.aligned for array in rest)
+        kept = (self.function, keep)
+        found: Callable[[Any, Any], Any] = load("kernels.llvm.again").again(
+            self._address, size, length, rest, unlocks=unlocks, keep=kept
+        )
+        return found
 
 
 @dataclass(frozen=True, eq=False)

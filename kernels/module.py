@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from types import BuiltinFunctionType
 from typing import Any, Literal
 
 from kernels.lazy import load
@@ -36,6 +37,12 @@ def compile_trusted(source: Source) -> Callable[..., Any]:
     """The same for callers that have looked at the types: where numba compiled it, nobody looks again."""
     function = compile_source(source)
     return load("kernels.numba_module").machine_code(function) if hasattr(function, "py_func") else function
+
+
+def address_of(source: Source) -> int | None:
+    """Where the machine code of a source begins that takes its arguments from an array; None where numba made it."""
+    compiled_here = isinstance(compile_source(source), BuiltinFunctionType)
+    return load("kernels.llvm.native").address_of(source) if compiled_here else None
 
 
 def _compile(source: Source) -> Callable[..., Any]:

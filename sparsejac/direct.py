@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from kernels.records import dataclass
 from sparsejac.arguments import is_operand
 from sparsejac.decisions import DecisionError
 from sparsejac.engine import Engine
+from sparsejac.options import Format
 from sparsejac.signature import Bound
 from sparsejac.structure import Leaf
 from sparsejac.variants import Variant, Variants
@@ -50,19 +51,19 @@ class Direct:
     What a plan does at full length is found here by a few comparisons: x is an array of the shape that the plan knows,
     float64, contiguous; further arguments are those of `prepare`, or floats and float64 arrays in their places. x is
     read where it lies. The ways through f are tried in the same order as at full length. Where x and `out` are all that
-    there is, and f takes one way only, `again` writes the entries without looking any further, and says whether it did.
+    there is, and f takes one way only, `Variants.shortest` gives entries and matrices without looking any further.
 
     Parameters
     ----------
     variants : Variants
     defaults : Bound
         The call of `prepare`.
+    format : {"csr", "csc", "coo"}
     """
 
-    def __init__(self, variants: Variants, defaults: Bound) -> None:
-        self.again: Callable[[Any, Any], bool] | None = None
-        self.nnz = 0
+    def __init__(self, variants: Variants, defaults: Bound, format: Format) -> None:
         self._variants = variants
+        self._format: Format = format
         self._usable = _is_plain(defaults)
         if not self._usable:
             return
@@ -114,8 +115,6 @@ class Direct:
         for way in exact[:1] or ways:
             if regular and not way.is_regular:
                 return None
-            if self._version != known.version and not (args or values):
-                self._repeat(known, way)
             data = np.empty(way.nnz) if out is None else out
             try:
                 read = way.engine.write(
@@ -123,23 +122,25 @@ class Direct:
                 )
             except DecisionError:
                 continue
+            if self._version != known.version and not (args or values):
+                self._repeat(known, way)  # after the evaluation, whose workspace it takes
             return way.variant, data, read
         return None
 
     def _repeat(self, known: _Ways, way: _Way) -> None:
         """Keep the shortest way of all, once there is one: one way through f, as long as no other is known."""
         if not (self._is_flat and len(known.ways) == 1 and way.is_regular):
-            self.again, self._version = None, known.version
+            self._version = known.version
             return
-        write = way.engine.repeated((*self._given, *way.constants), *self._shape)
-        if write is None:
+        again = way.engine.again((*self._given, *way.constants), *self._shape)
+        if again is None:
             return
-        variants, version = self._variants, known.version
-
-        def again(x: Any, out: Any) -> bool:
-            return variants.version == version and write(x, out)
-
-        self.nnz, self.again, self._version = way.nnz, again, version
+        blocks = way.variant.blocks
+        frame = blocks.frame(self._format)
+        matrix = partial(blocks.matrices, format=self._format, copy_structure=False) if frame is None else frame.matrix
+        self._variants.shortest, self._version = (again, matrix), known.version
+        if self._variants.version != known.version:  # another thread has met a way meanwhile
+            self._variants.shortest = None
 
     def _operands(self, args: tuple[Any, ...]) -> list[Floats] | None:
         """The operands, some of them other ones; copies, which `out` cannot overlap."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -161,13 +162,18 @@ class Engine(Writer):
     @property
     def bytes(self) -> int:
         """Memory held, roughly: one set of buffers, index tables, the pattern, and what strategies prepared."""
-        accesses = [access for launch in self.schedule.launches for access in (*launch.loads, launch.store)]
-        tables = sum(a.address.content.nbytes for a in accesses if isinstance(a.address, Table))
         made, values = tuple(self._made.values()), self._made.get("values")
         patterns = sum(each.pattern.indices.nbytes for each in made if isinstance(each, Sparsity))
         kept = sum(each.bytes for each in made if isinstance(each, Prepared | Parts))
         kept += 0 if values is None else int(values.bytes)
-        return kept + 8 * sum(self.schedule.sizes) + tables + patterns
+        return kept + self._bytes_of_schedule + patterns
+
+    @cached_property
+    def _bytes_of_schedule(self) -> int:
+        accesses = [access for launch in self.schedule.launches for access in (*launch.loads, launch.store)]
+        return 8 * sum(self.schedule.sizes) + sum(
+            access.address.content.nbytes for access in accesses if isinstance(access.address, Table)
+        )
 
     def _place(self, out: FloatArray | None) -> FloatArray:
         """Where the entries go: a new array, or the given one, if it can be written by compiled code."""

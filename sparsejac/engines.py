@@ -58,6 +58,8 @@ class _Structure:
 _LOCK = Lock()
 _ENGINES: OrderedDict[tuple[object, ...], Engine] = OrderedDict()
 _STRUCTURES: OrderedDict[tuple[object, ...], _Structure] = OrderedDict()
+_noted: tuple[object, int] | None = None
+"""The engine that was used last, and the bytes that it held then."""
 
 
 def engine_for(
@@ -86,7 +88,7 @@ def engine_for(
         Whether chains of small nodes may become loops, where the strategy goes through them.
     """
     roll &= hessian is None and options.get("strategy", "auto") in (*ROLLING, "auto", "measure")
-    key = (program.digest, values_only, roll)
+    key: tuple[object, ...] = (program.digest, values_only, roll)
     structure = _kept(_STRUCTURES, key, lambda: _lower(program, roll=roll, values_only=values_only))
     first = len(program.input_sizes)
     shaping = [b for b in structure.shaping if first <= b < first + len(constants)]
@@ -94,14 +96,15 @@ def engine_for(
     given = tuple((name, _comparable(value)) for name, value in sorted(options.items()) if value is not None)
     made_of = None if hessian is None else (hessian.triangle, hessian.program.digest)
     schedule, lowered = structure.lowered.schedule, structure.lowered
+    key = (*key, digest(known), made_of, *given)
     engine = _kept(
         _ENGINES,
-        (*key, digest(known), made_of, *given),
+        key,
         lambda: Engine(
             schedule, EngineOptions(known=known, changing=first, lowered=lowered, hessian=hessian, **options)
         ),
     )
-    _trim()
+    _trim(key, engine)
     return engine
 
 
@@ -115,8 +118,13 @@ def _comparable(value: Any) -> Any:
     return colors.dtype.str, colors.shape, colors.tobytes()
 
 
-def _trim() -> None:
-    """Let engines go until the others fit into `MEMORY`."""
+def _trim(key: tuple[object, ...], used: Engine) -> None:
+    """Let engines go until the others fit into `MEMORY`; none, if the last one is used again and has not grown."""
+    global _noted
+    now = key, used.bytes
+    if now == _noted:
+        return
+    _noted = now
     with _LOCK:
         total = sum(engine.bytes for engine in _ENGINES.values())
         while total > MEMORY and len(_ENGINES) > 1:
@@ -126,6 +134,8 @@ def _trim() -> None:
 
 def clear() -> None:
     """Forget all engines."""
+    global _noted
+    _noted = None
     with _LOCK:
         _ENGINES.clear()
         _STRUCTURES.clear()

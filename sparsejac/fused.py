@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,13 @@ class _Kept:
 Workspace = tuple[list[FloatArray], npt.NDArray[np.int64], _Kept]
 Recorded = tuple[list[FloatArray], Evaluation[Invocation]]
 """Buffers, and what is done with them."""
+Again = Callable[[Any, Any], Any]
+
+SHORT = 50_000
+"""Additions, some ten microseconds, for which no other thread is waited for: to let one run takes as long as 100."""
+
+OWNED = 1 << 24
+"""Bytes of workspace that a plan may keep for itself."""
 
 
 class Fused:
@@ -78,8 +85,10 @@ class Fused:
         self._plans = TURN_PLANNER.plans_of(evaluation, buffers) if is_long else ()
         in_turns = self._in_turns(evaluation)
         self._entry = Entry(in_turns)
-        self.function, self.looks = self._entry.function, self._entry.looks
+        self.function = self._entry.function
         self.record, self.further = record, further
+        works = [invocation.rows.work for invocation in evaluation.invocations]
+        self._is_short = all(works) and sum(works) + len(evaluation.out) <= SHORT
         self.workspaces: Workspaces[Workspace] = Workspaces(self._make)
         self.workspaces.give(self._workspace(buffers, evaluation, in_turns))
 
@@ -95,6 +104,30 @@ class Fused:
         """
         workspace = self.workspaces.take()
         return self.function(out, *inputs, *self.further(inputs), workspace[1]), workspace
+
+    def again(self, constants: tuple[FloatArray, ...], size: int) -> Again | None:
+        """A function of x and `out` that does all of `run`, with a workspace of its own; None where there is none.
+
+        It gives `out`, or an array of its own where that is None; it gives None, and has done nothing that counts,
+        where one of them is not what compiled code takes, where a decision turns out otherwise, or where an entry is
+        not finite.
+
+        Parameters
+        ----------
+        constants : tuple of array
+            Inputs after x.
+        size : int
+            Of x.
+        """
+        if not self._entry.can_be_bound:
+            return None
+        loan = self.workspaces.lend()
+        buffers, numbers, kept = loan.workspace
+        if sum(buffer.nbytes for buffer in buffers) > OWNED:
+            return None
+        rest = (*constants, *self.further((np.empty(0), *constants)), numbers)
+        length = len(kept.evaluation.out)
+        return self._entry.again(size, length, rest, unlocks=not self._is_short, keep=loan)
 
     def _make(self) -> Workspace:
         recorded = self.record()
@@ -116,6 +149,9 @@ class Fused:
 ALONE = 0.1
 """Seconds of evaluations by one thread, before it is worked out how several share them: that takes about as long."""
 
+LEAST_GAIN = 1.1
+"""How many times as fast several threads have to be by the work that each of them does, to be tried."""
+
 
 class FusedForThreads(Fused):
     """The same by as many threads as there are, where they have enough to do, and turn out to be faster.
@@ -130,7 +166,6 @@ class FusedForThreads(Fused):
         further: Callable[[Sequence[FloatArray]], tuple[FloatArray, ...]],
     ) -> None:
         super().__init__(record, first, further)
-        self.looks = False  # its function is for one thread
         self._trials = Trials(ALONE)
 
     def run(self, inputs: Sequence[FloatArray], out: FloatArray) -> tuple[int, Workspace]:
@@ -142,13 +177,18 @@ class FusedForThreads(Fused):
         self._trials.note(threads, perf_counter() - start)
         return status, workspace
 
+    def again(self, constants: tuple[FloatArray, ...], size: int) -> None:
+        """None: its function is for one thread."""
+
     def _by(self, threads: int, workspace: Workspace) -> Callable[..., int]:
         """What evaluates on a workspace."""
         kept = workspace[2]
         if threads == 1:
             return lambda out, *given: self.function(out, *given, workspace[1])
         if threads not in kept.shared:
-            kept.shared[threads] = SHARES.SharedEvaluation(kept.evaluation)
+            kept.shared[threads] = SHARES.SharedEvaluation(kept.evaluation, self._plans)
+            if kept.shared[threads].gain < LEAST_GAIN:
+                self._trials.rule_out(threads)
         return kept.shared[threads].run
 
 
@@ -173,7 +213,8 @@ def fuse(
     first = record()
     if first is None or len(first[1].invocations) > MOST_CALLS:
         return None
-    sort = FusedForThreads if any(are_worth(invocation.rows.work) for invocation in first[1].invocations) else Fused
+    work = sum(invocation.rows.work for invocation in first[1].invocations)
+    sort = FusedForThreads if are_worth(work) else Fused
     return sort(record, first, prepared.further)
 
 

@@ -197,8 +197,8 @@ class Parts:
         pairs = ((known, same) for same in (is_, same_bits) for known in kept)
         return next((known for known, same in pairs if known.belongs_to(constants, same)), None)
 
-    def repeated(self, inputs: Sequence[FloatArray], size: int) -> Callable[[Any, Any], bool] | None:
-        """A function of x and out that writes the constant entries; None where they are not known yet.
+    def again(self, inputs: Sequence[FloatArray], size: int) -> Callable[[Any, Any], Any] | None:
+        """See `Writer.again`; None where the constant entries are not known yet.
 
         Parameters
         ----------
@@ -215,16 +215,18 @@ class Parts:
         tiles = known.tiles if self.backend.name == "numba" else None
         run = partial(self.put, entries) if tiles is None else partial(TILES.put, tiles)
 
-        def write(x: Any, out: Any) -> bool:
-            if type(x) is not array or type(out) is not array or x.shape != shape or out.shape != nnz:
-                return False
-            if x.dtype != dtype or out.dtype != dtype or not out.flags.carray:
-                return False
+        def write(x: Any, out: Any) -> Any:
+            if type(x) is not array or x.shape != shape or x.dtype != dtype:
+                return None
+            if out is None:
+                out = np.empty(nnz)
+            elif type(out) is not array or out.shape != nnz or out.dtype != dtype or not out.flags.carray:
+                return None
             if is_short:
                 out[...] = entries
             else:
                 run(out)
-            return True
+            return out
 
         return write
 

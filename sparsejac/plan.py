@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,12 +17,12 @@ from sparsejac.engine import Engine
 from sparsejac.errors import InputError
 from sparsejac.grouping import following_twice
 from sparsejac.location import user_location
-from sparsejac.matrices import Frame
 from sparsejac.options import Format
 from sparsejac.pattern import Pattern, entry_numbers
 from sparsejac.process_bound import ProcessBound
 from sparsejac.signature import Bound, Signature
 from sparsejac.structure import Structure, leaves_of, offsets_of, unflatten, values_in
+from sparsejac.tracing import Traced
 from sparsejac.tracing.trace import sharing_copies
 from sparsejac.variants import Variants
 
@@ -88,17 +87,18 @@ class Plan(ProcessBound):
 
     made_by = "prepare"
 
-    def __init__(self, bound: Bound, format: Format, options: Mapping[str, Any]) -> None:
+    def __init__(self, bound: Bound, format: Format, options: Mapping[str, Any], traced: Traced | None = None) -> None:
         self._signature: Signature = bound.signature
+        self._has_aux = bound.signature.has_aux
         self._inputs: Structure = bound.inputs
         self._defaults = replace(bound, args=kept_arguments(bound.args), kwargs=kept_arguments(bound.kwargs))
         self._format = format
         self._options = options
         with following_twice(), sharing_copies(), rare_collections():
-            self._variants = Variants(bound, options)
+            self._variants = Variants(bound, options, traced)
             self._variants.begin(bound)
-            self._direct = Direct(self._variants, self._defaults)
-            if not bound.frozen:
+            self._direct = Direct(self._variants, self._defaults, format)
+            if not bound.frozen and traced is None:
                 PURITY.check_purity(bound, self._variants.first.traced)
 
     def __call__(
@@ -130,12 +130,19 @@ class Plan(ProcessBound):
             Blocks of this sort where x or the result is several arrays (see `sparse_jacobian`). Of a batch, a list;
             of an f with `has_aux`, a pair, with what f returned beside its result.
         """
-        again, frame = self._direct.again, self._frame
-        if again is not None and frame is not None and not (args or batch or copy_structure or kwargs is not None):
-            data = np.empty(self._direct.nnz)
-            if again(x, data):
-                return frame.matrix(data)
-        has_aux = self._signature.has_aux
+        shortest = self._variants.shortest
+        if shortest is not None and not (args or batch or copy_structure or self._has_aux or kwargs is not None):
+            again, matrix = shortest
+            data = again(x, None)
+            if data is not None:
+                return matrix(data)
+        return self._jacobians(x, args, kwargs, batch, copy_structure)
+
+    def _jacobians(
+        self, x: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None, batch: bool, copy_structure: bool
+    ) -> Any:
+        """As `__call__`, which would keep what a comprehension reads in cells, and be slower."""
+        has_aux = self._has_aux
         found = None if batch or has_aux or kwargs is not None else self._direct.evaluate(x, args)
         if found is not None:
             return found[0].blocks.matrices(found[1], self._format, copy_structure=copy_structure)
@@ -172,10 +179,10 @@ class Plan(ProcessBound):
         InputError
             If f took a path at x whose Jacobian has entries outside `pattern`: `plan(x)` then gives the whole matrix.
         """
-        again = self._direct.again
-        if again is not None and not (args or batch or kwargs is not None):
-            entries = np.empty(self._direct.nnz) if out is None else out
-            if again(x, entries):
+        shortest = self._variants.shortest
+        if shortest is not None and not (args or batch or kwargs is not None):
+            entries: Floats | None = shortest[0](x, out)
+            if entries is not None:
                 return entries
         found = None if batch or kwargs is not None else self._direct.evaluate(x, args, out, regular=True)
         if found is not None:
@@ -223,11 +230,6 @@ class Plan(ProcessBound):
         (answer,) = answers
         value = values_in(answer.result, answer.value)
         return (value, answer.jacobian, answer.beside) if has_aux else (value, answer.jacobian)
-
-    @cached_property
-    def _frame(self) -> Frame | None:
-        """What makes a matrix of entries, where the result of a call is just that."""
-        return None if self._signature.has_aux else self._variants.first.blocks.frame(self._format)
 
     def __repr__(self) -> str:
         (rows, columns), function = self.shape, self._signature.f

@@ -91,15 +91,24 @@ class Variants:
         The call at which f is followed first.
     options : mapping
         Keywords of the engines.
+    traced : Traced, optional
+        What is known of that call already: it is not followed again.
+
+    Attributes
+    ----------
+    shortest : pair of callable, or None
+        The shortest way of all to the entries, see `Writer.again`, and what makes matrices of these, see `Direct`; gone
+        once another way through f is met.
     """
 
-    def __init__(self, bound: Bound, options: Mapping[str, Any]) -> None:
+    def __init__(self, bound: Bound, options: Mapping[str, Any], traced: Traced | None = None) -> None:
         self._options = options
         self._lock = Lock()
         self._known: list[Variant] = []
         self.version = 0
+        self.shortest: tuple[Callable[[Any, Any], Any], Callable[[Floats], Any]] | None = None
         self._flips: Counter[str] = Counter()
-        self._follow(bound)
+        self._follow(bound, traced=traced)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -155,9 +164,9 @@ class Variants:
         target = out if out is not None and (pattern is first or pattern == first) else None
         return evaluate(variant.engine, [*numbers, *variant.traced.constants], target, check=check)
 
-    def _follow(self, bound: Bound, flipped: set[str] | None = None) -> Variant:
+    def _follow(self, bound: Bound, flipped: set[str] | None = None, traced: Traced | None = None) -> Variant:
         """Trace f and remember its way; one that was known already is remembered with its new point."""
-        traced = bound.trace()
+        traced = traced or bound.trace()
         engine = engine_for(traced.program, self._options, traced.constants, hessian=traced.hessian, roll=True)
         if engine.requested == "measure":
             engine.measure([*_numbers(bound), *traced.constants])
@@ -172,6 +181,7 @@ class Variants:
     def _remember(self, variant: Variant, flipped: set[str]) -> str | None:
         """Add a way, or replace one that is the same; return what to warn of."""
         self.version += 1
+        self.shortest = None
         digest = variant.traced.program.digest
         for k, known in enumerate(self._known):
             if known.traced.program.digest == digest and known.fixed == variant.fixed:

@@ -5,9 +5,9 @@ The first evaluations are timed, for those who ask which strategy would be faste
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ from sparsejac.strategies.protocol import Prepared
 if TYPE_CHECKING:
     from kernels.numba_executor import NumbaExecutor
     from kernels.numba_printer import Task
-    from sparsejac.fused import Fused
+    from sparsejac.fused import Again, Fused
 
 FUSED, GIVEN = Lazy("sparsejac.fused"), Lazy("sparsejac.given")
 FloatArray = npt.NDArray[np.float64]
@@ -103,11 +103,10 @@ class Writer(Recomputation):
         finally:
             fused.workspaces.give(workspace)
 
-    def repeated(self, constants: tuple[FloatArray, ...], size: int) -> Callable[[Any, Any], bool] | None:
-        """A function of x and out that writes the entries and does nothing beside; None where there is more to do.
+    def again(self, constants: tuple[FloatArray, ...], size: int) -> Again | None:
+        """A function of x and `out`, which may be None, that gives the entries at x and does nothing beside.
 
-        It says False, and has done nothing that counts, where x or out is not what compiled code takes, where a
-        decision turns out otherwise, or where an entry is not finite.
+        It gives None where there is more to do; see `Fused.again`. There may be no such function, or none yet.
 
         Parameters
         ----------
@@ -116,29 +115,13 @@ class Writer(Recomputation):
         size : int
             Of x.
         """
-        fused, parts, nnz = self._fused, self._evaluated, self.pattern.nnz
-        if fused is None and parts is not None and parts.linear and self.form is None and not self._untimed:
-            return parts.repeated((np.empty(0), *constants), size)
-        if fused is None or not fused.looks or self._untimed or self._evaluated is not None:
+        fused, parts = self._fused, self._evaluated
+        if self._untimed:
             return None
-        function, take, give = fused.function, fused.workspaces.take, fused.workspaces.give
-        given = (*constants, *fused.further((np.empty(0), *constants)))
-
-        def write(x: Any, out: Any) -> bool:
-            try:
-                if len(x) != size or len(out) != nnz or self._fused is not fused:
-                    return False
-            except TypeError:  # without a length
-                return False
-            workspace = take()
-            try:
-                status = function(out, x, *given, workspace[1])
-            except TypeError:
-                status = OVERLAP
-            give(workspace)
-            return status == DONE
-
-        return write
+        if parts is None:
+            return None if fused is None else fused.again(constants, size)
+        is_constant = fused is None and parts.linear and self.form is None
+        return parts.again((np.empty(0), *constants), size) if is_constant else None
 
     def measure(self, inputs: Sequence[FloatArray]) -> None:
         """Time all strategies at these inputs, once, and use the fastest from now on; see `sparsejac.measuring`."""

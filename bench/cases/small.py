@@ -10,16 +10,21 @@ from scipy.sparse import csr_array
 
 from bench.cases.case import Case, Settings
 from bench.check import jacobian_error, require
-from bench.clock import medians, timed
+from bench.clock import medians, settle, timed
 from bench.families.registry import FAMILIES
 from bench.launcher import IMPORTS, MeasurementError
 from bench.result import Figure, Outcome, failed
 from sparsejac import prepare, sparse_jacobian
+from sparsejac.tracing import run as trace
 
 BAR = 0.08
 """Seconds that sparsejac's import and the first Jacobian may take beyond the imports of NumPy and scipy.sparse."""
 
 CALL_BAR, OVERHEAD_BAR = 25e-6, 4e-6
+AGAIN_BAR, AGAIN_SIZES = 1.2, (100, 10_000)
+SETTLED = 0.25
+"""Of the time for repeated calls: what interprets may yet compile."""
+
 UNKNOWNS = 100
 NAMES = (
     "bratu",
@@ -51,6 +56,8 @@ def measure_calls(family: str, budget: float) -> dict[str, Any]:
     x = problem.x
     plan = prepare(problem.f, x, backend="numba")
     require("Jacobian", jacobian_error(problem.f, x, plan(x)))
+    for _ in range(REPEATED):
+        plan.values(x)
     pattern = plan.pattern
     out = np.empty(pattern.nnz)
     calls: dict[str, Any] = {
@@ -59,12 +66,28 @@ def measure_calls(family: str, budget: float) -> dict[str, Any]:
         "constructor": lambda: csr_array((out, pattern.indices, pattern.indptr), shape=pattern.shape),
     }
     variant = plan._variants.first
-    fused = variant.engine._fused
-    if fused is not None:
+    fused, shortest = variant.engine._fused, plan._variants.shortest
+    if shortest is not None:
+        calls["kernel"] = lambda: shortest[0](x, out)
+    elif fused is not None:
         (table, _), inputs = fused.workspaces.take()[1:], (x.reshape(-1), *variant.traced.constants)
         calls["kernel"] = lambda: fused.function(out, *inputs, table)
     found = medians({name: _repeated(call) for name, call in calls.items()}, budget)
     return {"one_call": fused is not None, **{name: seconds / REPEATED for name, seconds in found.items()}}
+
+
+def measure_again(family: str, n: int, budget: float) -> dict[str, Any]:
+    """Time calls of `sparse_jacobian` with the same f, and what they cannot do without."""
+    problem = FAMILIES[family].make(n)
+    f, x = problem.f, problem.x
+    plan = prepare(f, x)  # with the same engine
+    calls = {
+        "again": lambda: sparse_jacobian(f, x),
+        "trace": lambda: trace(f, [x], 0),
+        "values": lambda: plan.values(x),
+    }
+    settle(calls["again"], SETTLED * budget)
+    return medians(calls, budget)
 
 
 def _repeated(call: Any) -> Any:
@@ -81,6 +104,7 @@ def run(settings: Settings) -> Outcome:
     figures = [_first(settings, family) for family in families]
     for family in families:
         figures += _calls(settings, family)
+    figures += [_again(settings, family, n) for family in families for n in AGAIN_SIZES[:: settings.size(1, 2)]]
     return Outcome(tuple(figures))
 
 
@@ -118,6 +142,19 @@ def _calls(settings: Settings, family: str) -> list[Figure]:
     else:
         figures.append(failed(names[1], "launch by launch: too many launches for one call", OVERHEAD_BAR, "s"))
     return figures
+
+
+def _again(settings: Settings, family: str, n: int) -> Figure:
+    task, name = "bench.cases.small:measure_again", f"{family}: sparse_jacobian again over trace and values, n = {n:,}"
+    try:
+        found = settings.launcher.run(task, family=family, n=n, budget=settings.budget).result
+    except MeasurementError as error:
+        return failed(name, error, AGAIN_BAR, "x")
+    again, traced, values = (found[key] for key in ("again", "trace", "values"))
+    note = (
+        f"{1e3 * again:.2f} ms: trace {1e3 * traced:.2f}, values {1e3 * values:.2f}; {again / traced:.2f} of the trace"
+    )
+    return Figure(name, again / (traced + values), "x", AGAIN_BAR, "<=", note)
 
 
 CASE = Case("small", "n = 100: import and first J in a fresh process without any cache; calls of a plan", run)

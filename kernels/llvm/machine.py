@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import os
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from kernels.lazy import Lazy
-from kernels.llvm.call import NDARRAY
+from kernels.llvm.call import CHARACTERS, NDARRAY
 
 binding, llvmlite = Lazy("llvmlite.binding"), Lazy("llvmlite")
 
@@ -127,29 +128,19 @@ def link(code: bytes, exports: tuple[str, ...], imports: Mapping[str, int]) -> L
     return Loaded({name: made[name] for name in exports}, made)
 
 
-class _MethodDefinition(ctypes.Structure):
-    """CPython's PyMethodDef."""
-
-    _fields_ = (
-        ("name", ctypes.c_char_p),
-        ("function", ctypes.c_void_p),
-        ("flags", ctypes.c_int),
-        ("doc", ctypes.c_char_p),
-    )
-
-
 def built_in(address: int, name: bytes, keep: tuple[Any, ...]) -> Any:
     """A built-in function around an entry point, which gets `keep` as its first argument."""
-    definition = _MethodDefinition(name, address, _FASTCALL, None)
-    # CPython copies no part of the definition: the function itself has to keep it.
-    return _new_function()(ctypes.byref(definition), (*keep, definition), None)
+    # CPython copies no part of its PyMethodDef: the function has to keep it, to the very last. A structure of `ctypes`
+    # will not do: where the function is part of a cycle, the collector empties that one before it ends the function.
+    definition = struct.pack("@PPiP", id(name) + CHARACTERS, address, _FASTCALL, 0)
+    return _new_function()(id(definition) + CHARACTERS, (*keep, name, definition), None)
 
 
 @cache
 def _new_function() -> Any:
     new = ctypes.pythonapi.PyCFunction_NewEx
     new.restype = ctypes.py_object
-    new.argtypes = [ctypes.POINTER(_MethodDefinition), ctypes.py_object, ctypes.c_void_p]
+    new.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
     return new
 
 

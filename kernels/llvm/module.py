@@ -18,6 +18,11 @@ LARGE = 5_000
 """Instructions up to which a function is vectorised. LLVM's vectoriser takes time in the square of the loop's length
 (5,000 operations: 1.6 s); without it, time grows like the length."""
 
+LONG = 100
+"""Operations beyond which whole vectors leave the registers for the stack, where each is to lie in one cache line: LLVM
+does not ask for it by itself, and loops took a quarter longer in three of four calls, as the caller's stack happened to
+end. It costs the pointer of the frame, which shorter loops have better use for."""
+
 MOST_COPIED = 24
 """Calls of elementary functions up to which these are copied into the loop, where they share what they have in common.
 More are called for whole vectors: as fast, and the loop is a fifth as long."""
@@ -54,6 +59,8 @@ def print_module(source: Source, width: int) -> Module:
     is_large, calls = body.count("\n") > LARGE, sum(module.requests.values())
     way: Way = "called" if is_large else "copied" if calls <= MOST_COPIED else "vectors"
     defined = _definitions(module, way, width)
+    if body.count(" = f") > LONG:
+        body = body.replace(_ATTRIBUTES, f"{_ATTRIBUTES} alignstack({8 * width})", 1)
     texts = [*sorted(declared), *sorted(set(module.declarations.values())), *defined, body]
     if way == "vectors":  # as long as those of the functions; asked of the loops, it makes LLVM print where it cannot
         body = body.replace(_ATTRIBUTES, f'{_ATTRIBUTES} "prefer-vector-width"="{64 * width}"', 1)

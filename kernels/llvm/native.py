@@ -17,7 +17,7 @@ from kernels.lazy import load
 from kernels.llvm import machine
 from kernels.llvm.call import CALL, ENTRY_POINT, describe, layout_is_known
 from kernels.llvm.symbol import symbol_of, unpacking_of
-from kernels.llvm.value import Unsupported, parse_signature
+from kernels.llvm.value import Parameter, Unsupported, parse_signature
 from kernels.source import Source
 
 FORMAT = 3
@@ -54,10 +54,23 @@ def compile_native(source: Source) -> Any:
     if not parameters or any(p.dimensions == 0 and p.item != "int64" for p in parameters):
         raise Unsupported(f"signature {source.signature}")
     code = _load(source)
-    names = _Names(source.name.encode(), source.signature.encode())
     address = code.addresses[unpacking_of(symbol_of(source))]
+    return built_in(address, source.name, source.signature, result, parameters, code)
+
+
+def address_of(source: Source) -> int:
+    """Where the code of a compiled source begins that takes its arguments from an array."""
+    return _load(source).addresses[unpacking_of(symbol_of(source))]
+
+
+def built_in(
+    address: int, name: str, signature: str, result: str, parameters: tuple[Parameter, ...], code: machine.Loaded
+) -> Any:
+    """A built-in function around code that takes its arguments from an array."""
+    names = _Names(name.encode(), signature.encode())
     description = describe(address, names.name, names.signature, result, parameters)
-    return machine.built_in(_entry_point().addresses[ENTRY_POINT], names.name, (description, names, code))
+    entry = link_text(CALL, (ENTRY_POINT,)).addresses[ENTRY_POINT]
+    return machine.built_in(entry, names.name, (description, names, code))
 
 
 @cache
@@ -116,17 +129,17 @@ def _link(source: Source, exports: tuple[str, ...], imports: dict[str, int]) -> 
 
 
 @cache
-def _entry_point() -> machine.Loaded:
-    """The built-in function that all compiled functions share; compiled once per machine."""
-    key = _key(CALL, np.__version__)
+def link_text(text: str, exports: tuple[str, ...]) -> machine.Loaded:
+    """The code of a text of LLVM's that does not hang on any problem; compiled once per machine."""
+    key = _key(text, np.__version__)
     bundle = read_bundle(key)
     if bundle is not None and "code.o" in bundle:
         try:
-            return machine.link(bundle["code.o"], (ENTRY_POINT,), {})
+            return machine.link(bundle["code.o"], exports, {})
         except RuntimeError:
             pass
-    code = machine.object_code(machine.optimised(CALL))
-    loaded = machine.link(code, (ENTRY_POINT,), {})
+    code = machine.object_code(machine.optimised(text))
+    loaded = machine.link(code, exports, {})
     write_bundle(key, {"code.o": code})
     return loaded
 

@@ -43,3 +43,17 @@ class Workspaces(Generic[T]):
     def give(self, workspace: T) -> None:
         """Take a workspace back. Whoever fails does not give back: what a failure left is thrown away."""
         self._idle.append(workspace)
+
+    def lend(self) -> Loan[T]:
+        """Hand out a workspace for as long as the loan lives."""
+        return Loan(self)
+
+
+class Loan(Generic[T]):
+    """A workspace that goes back to its pool when nobody holds the loan any more."""
+
+    def __init__(self, pool: Workspaces[T]) -> None:
+        self._pool, self.workspace = pool, pool.take()
+
+    def __del__(self) -> None:
+        self._pool.give(self.workspace)

@@ -31,9 +31,11 @@ def f(x: Any) -> Any:
 
 DENSE = complex_step(f, X)
 PLAN = sparsejac.prepare(f, X)
+COMPILED = sparsejac.prepare(f, X, backend="numba")
+WAYS = ["shared structure", "own structure", "plain constructor", "sparse_jacobian", "many calls"]
 
 
-@pytest.fixture(params=["shared structure", "own structure", "plain constructor", "sparse_jacobian"])
+@pytest.fixture(params=WAYS)
 def matrix(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The same matrix by each way in which one is made."""
     if request.param == "sparse_jacobian":
@@ -41,6 +43,10 @@ def matrix(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> A
     if request.param == "plain constructor":
         monkeypatch.setattr(matrices, "COPIES_ATTRIBUTES", False)
         return sparsejac.prepare(f, X)(X)
+    if request.param == "many calls":
+        for k in range(20):
+            COMPILED(X + k)
+        return COMPILED(X)
     return PLAN(X, copy_structure=request.param == "own structure")
 
 

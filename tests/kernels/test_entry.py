@@ -108,6 +108,6 @@ def test_a_stand_in_is_an_input_or_an_error() -> None:
     """What would be read in its place would be some memory or other."""
     x, out, missing = np.empty(3), np.empty(3), stand_in(3)
     calls = [products.copy_invocation(missing, out)]
-    assert Entry(Evaluation(calls, [x, missing], out)).looks in (True, False)
+    assert Entry(Evaluation(calls, [x, missing], out)).can_be_bound in (True, False)
     with pytest.raises(ValueError, match="stand-in"):
         Entry(Evaluation(calls, [x], out))

@@ -378,6 +378,19 @@ def test_long_functions_are_not_vectorised_and_give_the_same(monkeypatch: pytest
     assert packed[1] < packed[0] or not packed[0]
 
 
+def test_vectors_on_the_stack_lie_in_one_cache_line_each() -> None:
+    if native.machine.vector_width() < 4:
+        pytest.skip("whole vectors are as long as what stacks are aligned to")
+    count = 40  # more numbers than there are registers, all of them wanted at the end
+    lines = [*(f"v{k} = a[i] * a[i] - a[i] / {k}.5" for k in range(count)), "s = v0"]
+    lines += [f"s = v{k} - s / v{k}" for k in (*range(count), *reversed(range(count)))]
+    body = "\n".join(f"    {line}" for line in [*lines, "out[i] = s"])
+    source = text_of(f"for i in range(len(out)):\n{body}", "a, out", f"void({VECTOR}, float64[::1])")
+    vector = f"%{'z' if native.machine.vector_width() == 8 else 'y'}mm"
+    on_stack = re.findall(rf"vmov([au])p[sd]\s[^\n]*\(%rsp\), {vector}", native.assembly(source))
+    assert set(on_stack) == {"a"}
+
+
 VECTOR_CALL = re.compile(r"call\w*\s.*sparsejac_elementary_(\w+)_(?:2|4|8)\b")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
+from scipy.sparse.linalg import splu
 
 import sparsejac
 from kernels import set_num_threads
@@ -52,7 +55,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return run(self, inputs, out)
 
     def counting_again(self: Any, *arguments: Any) -> Any:
-        write: Any = repeated(self, *arguments)
+        write: Any = again(self, *arguments)
 
         def counting_write(x: Any, out: Any) -> Any:
             calls[0] += 1
@@ -60,9 +63,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
         return write and counting_write
 
-    repeated = Engine.repeated
+    again = Engine.again
     monkeypatch.setattr(fused.Fused, "run", counting)
-    monkeypatch.setattr(Engine, "repeated", counting_again)
+    monkeypatch.setattr(Engine, "again", counting_again)
     return calls
 
 
@@ -221,14 +224,19 @@ def repeating(f: Any, x: Any, **options: Any) -> tuple[Any, Array]:
     out = np.empty(plan.pattern.nnz)
     for _ in range(20):
         plan.values(x, out=out)
-    assert plan._direct.again is not None
+    assert plan._variants.shortest is not None
     return plan, out
+
+
+def entries_of(plan: Any) -> tuple[Any, Any]:
+    """Rows and columns."""
+    return np.repeat(np.arange(plan.shape[0]), np.diff(plan.pattern.indptr)), plan.pattern.indices
 
 
 @each_strategy
 def test_the_shortest_way_takes_x_of_every_form(strategy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     plan, out = repeating(chain, X, strategy=strategy)
-    entries = np.repeat(np.arange(N), np.diff(plan.pattern.indptr)), plan.pattern.indices
+    entries = entries_of(plan)
     for k, form in enumerate(FORMS.values()):
         x = X[::-1] + 0.1 * k
         out.fill(np.nan)
@@ -236,7 +244,8 @@ def test_the_shortest_way_takes_x_of_every_form(strategy: Any, monkeypatch: pyte
         np.testing.assert_allclose(out, complex_step(chain, x)[entries], rtol=1e-12, atol=1e-14)
     monkeypatch.setattr(plan._direct, "evaluate", no_full_length)
     assert plan.values(X, out=out) is out  # the rest is not needed
-    assert plan._direct.again(np.ones(N + 1), out) is plan._direct.again(X, np.empty(18)) is False
+    again = plan._variants.shortest[0]
+    assert again(np.ones(N + 1), out) is again(X, np.empty(18)) is None
 
 
 @pytest.mark.parametrize("wrong", [np.ones(N + 1), np.ones((N, 1)), np.full(N, 1j), np.full(N, "a"), None, 1.0, "a"])
@@ -261,7 +270,7 @@ def test_the_shortest_way_ends_where_f_takes_another() -> None:
         np.testing.assert_allclose(plan(x).toarray(), complex_step(branching, x), rtol=1e-13)
         np.testing.assert_array_equal(out, plan(x).data)
     assert plan.num_variants == 2
-    assert plan._direct.again is None
+    assert plan._variants.shortest is None
 
 
 def test_the_shortest_way_mends_what_is_not_finite() -> None:
@@ -274,6 +283,101 @@ def test_the_shortest_way_mends_what_is_not_finite() -> None:
     for x in (np.abs(X), -np.abs(X), np.append(X[1:], np.inf)):
         plan.values(x, out=out)
         np.testing.assert_array_equal(out, plan(x).data)
+
+
+MATRIX_HOLDERS: dict[str, tuple[Any, Any]] = {
+    "matrix": (lambda J: J, lambda held: held.data),
+    "transposed": (lambda J: J.T, lambda held: held.data),
+    "entries": (lambda J: J.data, lambda held: held),
+    "some entries": (lambda J: J.data[3:5], lambda held: held.base),
+    "another matrix": (lambda J: sp.csr_array((J.data, J.indices, J.indptr), J.shape), lambda held: held.data),
+    "memory": (lambda J: memoryview(J.data), np.asarray),
+    "LU": (lambda J: (splu(J.tocsc()), J), lambda held: held[1].data),
+}
+
+
+def test_what_is_held_of_a_matrix_stays() -> None:
+    """Memory of entries is used again only once nobody holds it."""
+    plan, _ = repeating(chain, X)
+    held: dict[str, Any] = {}
+    for k in range(60):
+        name = sorted(MATRIX_HOLDERS)[(5 * k + k // 7) % len(MATRIX_HOLDERS)]
+        x = X + 0.01 * k
+        expected = complex_step(chain, x)[entries_of(plan)]
+        held[name] = MATRIX_HOLDERS[name][0](plan(x)), expected
+        for other, (kept, wanted) in held.items():
+            np.testing.assert_allclose(MATRIX_HOLDERS[other][1](kept), wanted, rtol=1e-12, atol=1e-14)
+    assert set(held) == set(MATRIX_HOLDERS)
+
+
+def test_entries_that_are_changed_are_the_callers_own() -> None:
+    plan, _ = repeating(chain, X)
+    expected = complex_step(chain, X)
+    for _ in range(10):
+        J = plan(X)
+        np.testing.assert_allclose(J.toarray(), expected, rtol=1e-12, atol=1e-14)
+        J.data[:] = np.nan
+        J.has_canonical_format = False
+        values = plan.values(X)
+        np.testing.assert_allclose(values, expected[entries_of(plan)], rtol=1e-12, atol=1e-14)
+        values.fill(np.inf)
+
+
+@pytest.mark.parametrize("format", ["csr", "csc", "coo"])
+def test_the_shortest_way_to_every_format(format: Any, counted: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, _ = repeating(chain, X, format=format)
+    monkeypatch.setattr(plan._direct, "evaluate", no_full_length)
+    before = counted[0]
+    for x in (X, 2.0 * X, X[::-1].copy()):
+        J = plan(x)
+        assert J.format == format
+        np.testing.assert_allclose(J.toarray(), complex_step(chain, x), rtol=1e-12, atol=1e-14)
+    assert counted[0] == before + 3
+
+
+def test_the_shortest_way_to_blocks_and_beside_others() -> None:
+    def pair(x: Any) -> Any:
+        return {"a": x[1:] * x[:-1], "b": np.sin(x)}
+
+    plan, _ = repeating(pair, X)
+    for x in (X, 2.0 * X):
+        J = plan(x)
+        for name in ("a", "b"):
+            dense = complex_step(lambda v, name=name: pair(v)[name], x)
+            np.testing.assert_allclose(J[name].toarray(), dense, rtol=1e-12, atol=1e-14)
+    with_aux, _ = repeating(lambda x: (chain(x), x[0]), X, has_aux=True)
+    for x in (X, 2.0 * X):
+        J, beside = with_aux(x)
+        np.testing.assert_allclose(J.toarray(), complex_step(chain, x), rtol=1e-12, atol=1e-14)
+        assert beside == x[0]
+
+
+def test_a_linear_function_by_the_shortest_way() -> None:
+    plan, out = repeating(lambda x: 2.0 * x[1:] - x[:-1], X)
+    expected = np.tile([-1.0, 2.0], N - 1)
+    first, second = plan(X), plan(2.0 * X)
+    first.data[:] = np.nan
+    for entries in (second.data, plan(X).data, plan.values(X), plan.values(X, out=out)):
+        assert np.array_equal(entries, expected)
+
+
+def test_plans_of_one_function_do_not_meet() -> None:
+    """They share an engine, but no memory in which to compute."""
+
+    def f(x: Any) -> Any:  # of this test alone, as its engine is
+        return np.cosh(x[1:]) * x[:-1] - 3.0 * x[1:]
+
+    plans = [repeating(f, X)[0] for _ in range(3)]
+    assert len({id(engine_of(plan)) for plan in plans}) == 1
+    points = [X + k for k in range(3)]
+    held = [plan(x) for plan, x in zip(plans, points, strict=True)]
+    for J, x in zip(held, points, strict=True):
+        np.testing.assert_allclose(J.toarray(), complex_step(f, x), rtol=1e-12, atol=1e-14)
+    workspaces = engine_of(plans[0])._fused.workspaces
+    for given_back in range(4):  # each gives back what it worked in
+        assert len(workspaces._idle) == given_back
+        del plans[:1]
+        gc.collect()
 
 
 @pytest.mark.parametrize("n", [50, 300_000])

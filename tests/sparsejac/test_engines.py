@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,6 +55,37 @@ def test_the_oldest_goes_when_memory_is_short(monkeypatch: pytest.MonkeyPatch) -
     sizes = [engine.schedule.sizes[0] for engine in kept()]
     assert sizes[-1] == 3000
     assert 1000 not in sizes
+
+
+def test_a_repeated_call_looks_at_its_own_engine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else calls would take longer the more functions a program has."""
+    looked: list[Any] = []
+    counted = Engine.bytes.fget
+    assert counted is not None
+
+    def counting(self: Any) -> int:
+        looked.append(self)
+        return counted(self)
+
+    monkeypatch.setattr(Engine, "bytes", property(counting))
+    for n in range(1, 9):
+        sparsejac.sparse_jacobian(np.exp, np.ones(n))
+    for _ in range(3):
+        sparsejac.sparse_jacobian(np.exp, np.ones(8))
+    looked.clear()
+    for _ in range(5):
+        sparsejac.sparse_jacobian(np.exp, np.ones(8))
+    assert set(map(id, looked)) == {id(kept()[-1])}
+    assert len(looked) == 5
+
+
+def test_an_engine_that_grew_may_cost_the_others_their_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is set up after an engine was found counts at the next call."""
+    monkeypatch.setattr(engines, "MEMORY", 70_000)
+    sparsejac.sparse_jacobian(np.exp, np.zeros(100))
+    for expected in ([100, 4000], [4000]):
+        sparsejac.sparse_jacobian(np.exp, np.zeros(4000))
+        assert [engine.schedule.sizes[0] for engine in kept()] == expected
 
 
 def test_the_store_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 
 import sparsejac
+from sparsejac import matrices
 from sparsejac.matrices import assemble
 from sparsejac.pattern import Pattern
 
@@ -67,6 +68,32 @@ def test_empty_matrices(format: Any, shape: tuple[int, int]) -> None:
     matrix = assemble(Pattern.from_coo([], [], shape), np.zeros(0), format, copy_structure=False)
     assert matrix.shape == shape
     assert matrix.nnz == 0
+
+
+@both_structures
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0), (1, 1), (4, 5), (2, 2**31 - 1), (2, 2**31 + 5)])
+def test_attributes_are_those_that_scipy_gives(
+    shape: tuple[int, int], copy_structure: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where columns do not fit into int32."""
+    inside = [(r, c) for r, c in ((0, 0), (0, shape[1] - 1), (3, 2)) if r < shape[0] and 0 <= c < shape[1]]
+    rows, columns = np.array(sorted(set(inside)), dtype=np.int64).reshape(-1, 2).T
+    pattern = Pattern.from_coo(rows, columns, shape)
+    entries = np.arange(float(pattern.nnz))
+    found = assemble(pattern, entries, "csr", copy_structure=copy_structure)
+    monkeypatch.setattr(matrices, "COPIES_ATTRIBUTES", False)
+    expected: Any = assemble(pattern, entries, "csr", copy_structure=copy_structure)
+    assert expected.has_sorted_indices
+    assert vars(found).keys() == vars(expected).keys()
+    for name, value in vars(expected).items():
+        other = vars(found)[name]
+        assert type(other) is type(value)
+        assert np.array_equal(other, value)
+        if isinstance(value, np.ndarray):
+            assert (other.dtype, other.flags.writeable) == (value.dtype, value.flags.writeable)
+            if value.size:
+                assert np.shares_memory(other, value) != (copy_structure and name != "data")
+    assert found.shape == shape
 
 
 @every_format
