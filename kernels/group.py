@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from kernels.accumulating import SPARSE, places_of_terms, size_of
 from kernels.address import Address, Table, probe
-from kernels.kernel import Instruction, KernelBuilder
+from kernels.kernel import Instruction, KernelBuilder, in_order_of_use
 from kernels.merged import Merged
 from kernels.step import Access, Launch
 
@@ -146,6 +146,7 @@ class Group:
             else:
                 finals.append(builder.apply(value.operation, *(finals[o] for o in value.operands)))
         kernel = builder.build(*(finals[value] for _, value in [*results, *self.sums]))
+        kernel = in_order_of_use(kernel) if len(kernel.outputs) > 1 else kernel
         like, stores, sums = self.like, tuple(store for store, _ in results), tuple(store for store, _ in self.sums)
         return Merged(kernel, like.box, like.row_box, tuple(accesses), stores, like.indptr, sums)
 

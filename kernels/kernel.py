@@ -83,6 +83,36 @@ def lean(kernel: Kernel) -> tuple[Kernel, tuple[int, ...]]:
     return builder.build(*(numbers[o] for o in kernel.outputs)), kept
 
 
+def in_order_of_use(kernel: Kernel) -> Kernel:
+    """The same kernel with each instruction right before the first one that needs it; last outputs and operands first.
+
+    A number that is wanted again much later has left the registers, and a processor looks a few hundred instructions
+    ahead: it overlaps more of them where a value stands beside the derivatives that it is a factor of.
+
+    >>> from kernels.operation import Operation
+    >>> double, triple = (Operation(f"by {k}", 1, None, "") for k in (2, 3))
+    >>> builder = KernelBuilder(1)
+    >>> ninefold = builder.apply(triple, builder.apply(triple, 0))
+    >>> kernel = in_order_of_use(builder.build(ninefold, builder.apply(double, 0)))
+    >>> [instruction.operation.name for instruction in kernel.instructions], kernel.outputs
+    (['by 2', 'by 3', 'by 3'], (3, 1))
+    """
+    builder = KernelBuilder(kernel.loads)
+    made = {load: load for load in range(kernel.loads)}
+    stack = list(kernel.outputs)
+    while stack:
+        value = stack.pop()
+        if value in made:
+            continue
+        i = kernel.instructions[value - kernel.loads]
+        missing = [operand for operand in i.operands if operand not in made]
+        if missing:
+            stack += [value, *missing]
+        else:
+            made[value] = builder.replayed(i, [made[operand] for operand in i.operands])
+    return builder.build(*(made[output] for output in kernel.outputs))
+
+
 class KernelBuilder:
     """Builds a `Kernel` instruction by instruction; equal instructions become one value."""
 
@@ -110,6 +140,10 @@ class KernelBuilder:
         for i in kernel.instructions:
             numbers.append(self._add(i.operation, tuple([numbers[o] for o in i.operands]), i.literal))
         return numbers
+
+    def replayed(self, instruction: Instruction, operands: Sequence[int]) -> int:
+        """The value number of an instruction of another kernel, on earlier values here."""
+        return self._add(instruction.operation, tuple(operands), instruction.literal)
 
     def instruction(self, value: int) -> Instruction | None:
         """The instruction that made `value`; None for a load."""

@@ -71,14 +71,25 @@ class RowPool:
             grown[: self.end] = self.columns[: self.end]
             self.columns = grown
 
-    def beside(self) -> RowPool:
-        """A pool for unions of the same rows, to be filled by another thread meanwhile, and then put `behind`."""
+    def beside(self, room: int) -> RowPool:
+        """A pool for unions of the same rows, to be filled by another thread meanwhile, and then put `behind`.
+
+        Parameters
+        ----------
+        room : int
+            How much both of them put there at most. Where both have that much, they lie in one array.
+        """
+        if self.end + 2 * room <= min(len(self.columns), np.iinfo(self.columns.dtype).max):
+            return RowPool(self.columns, self.end + room, self.size, self.units)
         pool = RowPool(np.empty(len(self.columns) - self.end, self.columns.dtype), 0, self.size, self.units)
         pool._source = self.columns
         return pool
 
     def behind(self, other: RowPool) -> int:
         """Put all columns of a pool from `beside` behind those of this one; return how far they are moved."""
+        if other._source is None:
+            self.end = other.end
+            return 0
         first = self.end
         self.reserve(other.end)
         self.columns[first : first + other.end] = other.columns[: other.end]
@@ -98,7 +109,7 @@ class RowPool:
             Row q is ``columns[starts[q]:starts[q] + lengths[q]]``; rows that begin at one place are the same, or empty.
             All of the type of `columns`.
         share : bool
-            Whether a row that is like the one before it lies in the same place.
+            Whether a row that is like the one before it, or one that it is made of, lies in the same place.
 
         Returns
         -------
@@ -109,7 +120,8 @@ class RowPool:
         """
         count, dtype, rows = len(bounds) - 1, self.columns.dtype, (terms, starts, lengths)
         begins, ends = np.empty(count, dtype=dtype), np.empty(count, dtype=dtype)
-        state = np.array([self.end, self._stamp, 0, 0, int(share), self.units, 0])
+        shared = (1 if self._source is None else 2) if share else 0  # rows of another pool are none of this one
+        state = np.array([self.end, self._stamp, 0, 0, shared, self.units, 0])
         while state[2] < count:
             pool = self.columns if self._source is None else self._source
             arrays = (bounds, *rows, self._marks(), state, begins, ends, pool, self.columns)
@@ -171,20 +183,20 @@ def count_entries(terms: Index, lengths: Index) -> int:
     return int(state[0])
 
 
-def locate(first: Ints, last: Ints, wanted: Index, indices: Index) -> Ints:
+def locate(first: Index, last: Index, wanted: Index, indices: Index) -> Index:
     """Where each number is in a range of others, by bisection.
 
     Parameters
     ----------
-    first, last : array of int64
-        For number p the range ``indices[first[p]:last[p]]``, ascending.
+    first, last : array of int
+        For number p the range ``indices[first[p]:last[p]]``, ascending; of the type of `indices`.
     wanted : array of int
         The numbers, not negative.
     indices : array of int32 or int64
 
     Returns
     -------
-    array of int64
+    array of the type of `indices`
         Places in `indices`; -1 for numbers that are not in their ranges.
 
     Examples
@@ -192,8 +204,11 @@ def locate(first: Ints, last: Ints, wanted: Index, indices: Index) -> Ints:
     >>> locate(np.array([0, 0, 2]), np.array([2, 2, 4]), np.array([5, 4, 4]), np.array([3, 5, 4, 6])).tolist()
     [1, -1, 2]
     """
-    slots = np.empty(len(wanted), dtype=np.int64)
-    _call("locate", 0, len(wanted), (first, last, wanted.astype(indices.dtype, copy=False), indices, slots))
+    slots, state = np.empty(len(wanted), dtype=indices.dtype), np.zeros(1, dtype=np.int64)
+    numbers = (array.astype(indices.dtype, copy=False) for array in (first, last, wanted))
+    _call("locate", 0, len(wanted), (*numbers, indices, slots, state))
+    if state[0]:
+        slots[slots == len(indices)] = -1
     return slots
 
 
@@ -270,7 +285,7 @@ def compile_all() -> None:
 
 
 _READ = frozenset(["bounds", "terms", "starts", "lengths", "first", "last", "wanted", "indices", "places", "points"])
-_WIDE = frozenset(["bounds", "mark", "count", "state", "first", "last", "slots"])
+_WIDE = frozenset(["bounds", "mark", "count", "state"])
 
 
 def _call(name: str, start: int, stop: int, arrays: tuple[Any, ...]) -> None:

@@ -47,6 +47,7 @@ def unite_rows(
         gone += total
         stamp += 1
         first, before = filled, np.uint64(len(pool))
+        longest, whole = np.uint64(0), np.uint64(0)
         for t in range(np.uint64(bounds[row]), np.uint64(bounds[row + ONE])):
             begin, end = np.uint64(terms[t]), np.uint64(terms[t]) + ONE
             if begin >= units:
@@ -73,6 +74,8 @@ def unite_rows(
                         filled += ONE
             if begin < end:
                 before = begin
+            if end - begin > longest:
+                longest, whole = end - begin, begin
         if total > np.uint64(BRIEF):
             part0(np.int64(first), np.int64(filled), stamp, mark, made)
         begins[row], ends[row] = first, filled
@@ -86,6 +89,9 @@ def unite_rows(
             if same:
                 begins[row], ends[row] = known, last
                 filled = first
+        if state[4] == 1 and filled - first == longest and longest != np.uint64(0):  # a row that holds all others
+            begins[row], ends[row] = whole, whole + longest
+            filled = first
         row += ONE
     state[0] = filled
     state[1] = stamp
@@ -173,17 +179,23 @@ def count_entries(start: int, stop: int, terms: Any, lengths: Any, state: Any) -
     state[0] = total
 
 
-def locate(start: int, stop: int, first: Any, last: Any, wanted: Any, indices: Any, slots: Any) -> None:
-    """Where each number is in an ascending range of `indices`; see `kernels.symbolic.locate`."""
+def locate(start: int, stop: int, first: Any, last: Any, wanted: Any, indices: Any, slots: Any, state: Any) -> None:
+    """Where each number is in an ascending range of `indices`, or their number; ``state[0]`` of them are nowhere."""
+    missing = state[0]
     for p in range(np.uint64(start), np.uint64(stop)):
-        low, high, number = first[p], last[p], wanted[p]
+        low, high, number = np.int64(first[p]), np.int64(last[p]), np.int64(wanted[p])
         while low < high:
             middle = (low + high) >> 1
-            if indices[middle] < number:
+            if np.int64(indices[np.uint64(middle)]) < number:
                 low = middle + 1
             else:
                 high = middle
-        slots[p] = low if low < last[p] and indices[low] == number else -1
+        if low < np.int64(last[p]) and np.int64(indices[np.uint64(low)]) == number:
+            slots[p] = np.uint64(low)
+        else:
+            slots[p] = np.uint64(len(indices))
+            missing += 1
+    state[0] = missing
 
 
 def take(start: int, stop: int, places: Any, points: Any, taken: Any) -> None:

@@ -20,6 +20,7 @@ IndexArray = npt.NDArray[Any]  # int32 or int64
 
 _INT32_MAX = 2**31 - 1
 _REPEATED = "instances"
+_COUNTED = 1 << 16
 _PICTURE_DOTS = (96, 144)  # largest picture in dots: 24 lines of 72 characters
 _IMAGE_CELLS = 1000
 # Bits of the dots of a braille character, rows from the top, left and right column (Unicode 2800 ff.).
@@ -238,7 +239,10 @@ def column_counts(pattern: Pattern) -> npt.NDArray[np.int64]:
     known = repeated(pattern)
     if known is not None:
         return known.column_counts(pattern.shape[1])
-    return np.bincount(pattern.indices, minlength=pattern.shape[1])
+    counts = np.zeros(pattern.shape[1], dtype=np.int64)
+    for start in range(0, pattern.nnz, _COUNTED):  # NumPy counts by numbers of its own type
+        np.add.at(counts, pattern.indices[start : start + _COUNTED].astype(np.intp), 1)
+    return counts
 
 
 def part_of(pattern: Pattern, kept: npt.NDArray[np.bool_]) -> Pattern:

@@ -7,6 +7,7 @@ the union of the rows of these patterns that its points load.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,9 @@ COMPILED_FROM = 1_000_000
 
 FEWEST_PIECES = 8
 """Pieces of rows from which two threads share them."""
+
+MOST_RANGES = 64
+"""Ranges of the pool of which the pattern may be put together."""
 
 MOST_ROOM = 1 << 28
 """Slots for rows that are set aside before it is known how many there are."""
@@ -121,6 +125,36 @@ class RunningRows:
         self, launch: Launch, mask: npt.NDArray[np.bool_] | None, *, share: bool
     ) -> tuple[IndexArray, IndexArray, int]:
         """Put the rows of a launch at the end of the pool: begin and end of each, and entries gone through."""
+        found = self._taken(launch, share=share) if mask is None else None
+        begins, ends, entries = found or self._united(launch, mask, share=share)
+        buffer, size = launch.store.buffer, self.schedule.sizes[launch.store.buffer]
+        if covers(launch.store.address, size):
+            self.starts[buffer], self.lengths[buffer] = begins.copy(), ends - begins
+        else:
+            starts, lengths = self.rows(buffer)
+            places = launch.store.address.table()
+            starts[places], lengths[places] = begins, ends - begins
+        return begins, ends, entries
+
+    def _taken(self, launch: Launch, *, share: bool) -> tuple[IndexArray, IndexArray, int] | None:
+        """As `unite`, where each point is a row and loads one: nothing new is put into the pool.
+
+        None elsewhere, and where rows that nobody may share lie in many ranges of the pool.
+        """
+        if len(launch.active) > 1 or launch.indptr is not None or launch.reduced:
+            return None
+        (load,) = (launch.loads[k] for k in launch.active)
+        starts, lengths = self.rows(load.buffer)
+        places = _places(load.address, len(starts))
+        begins: IndexArray = starts[places].astype(self.dtype)
+        ends = begins + lengths[places].astype(self.dtype)
+        if not share and len(_breaks(begins, ends)) > MOST_RANGES:
+            return None
+        return begins, ends, int((ends - begins).sum(dtype=np.int64))
+
+    def _united(
+        self, launch: Launch, mask: npt.NDArray[np.bool_] | None, *, share: bool
+    ) -> tuple[IndexArray, IndexArray, int]:
         slim = slimmed(launch) if mask is None and share else launch
         before, *rows = self._numbered(slim)
         begins, ends = np.empty(slim.rows, self.dtype), np.empty(slim.rows, self.dtype)
@@ -145,7 +179,7 @@ class RunningRows:
         if half == len(pieces):
             entries = unite(self.pool, pieces)
         else:
-            other = self.pool.beside()
+            other = self.pool.beside(slim.points * len(slim.active) * int(rows[1].max()))
             entries = sum(run_tasks([(unite, (self.pool, pieces[:half])), (unite, (other, pieces[half:]))]))
             later, moved = slice(pieces[half][0].start, None), self.dtype(self.pool.behind(other))
             begins[later] += moved
@@ -155,9 +189,6 @@ class RunningRows:
                 np.broadcast_to(a.reshape(slim.row_box), launch.row_box).reshape(-1) for a in (begins, ends)
             )
             entries *= launch.points // slim.points
-        starts, lengths = self.rows(launch.store.buffer)
-        places = _places(launch.store.address, len(starts))
-        starts[places], lengths[places] = begins, ends - begins
         return begins, ends, entries
 
     def pair(
@@ -199,11 +230,13 @@ class RunningRows:
     ) -> IndexArray:
         """The numbers of the rows that some points load."""
         first, last = points
-        places = np.empty((last - first, len(loads)), dtype=self.dtype)
         tables = []
         for load in loads:
             table = narrow(stretch(load.address, first, last))
             tables.append(table + self.dtype(before[load.buffer]) if before[load.buffer] else table)
+        if len(tables) == 1 and mask is None and tables[0].dtype == self.dtype:
+            return tables[0]
+        places = np.empty((last - first, len(loads)), dtype=self.dtype)
         interleave(tables, places)
         if mask is not None:
             empty = sum(self.schedule.sizes[b] for b in before)  # one more row
@@ -217,10 +250,13 @@ class RunningRows:
         return joined
 
     def rows_behind_each_other(self, begins: IndexArray, ends: IndexArray) -> Pattern:
-        """The pattern of rows that nobody shares."""
-        indptr = np.append(begins, ends[-1:]) if len(ends) else np.zeros(1, dtype=self.dtype)
-        columns = self.columns[indptr[0] : indptr[-1]].copy()
-        return Pattern((len(begins), self.size), indptr - indptr[0], columns)
+        """The pattern of rows that nobody shares, in few ranges of the pool."""
+        indptr = np.zeros(len(begins) + 1, dtype=self.dtype)
+        np.cumsum(ends - begins, out=indptr[1:])
+        cuts = [0, *(_breaks(begins, ends) + 1).tolist(), len(begins)]
+        ranges = (self.columns[begins[first] : ends[last - 1]] for first, last in pairwise(cuts) if first < last)
+        columns = np.concatenate([np.empty(0, self.dtype), *ranges])
+        return Pattern.in_order((len(begins), self.size), indptr, columns)
 
     def is_long(self, launch: Launch) -> bool:
         """Whether compiled loops go through the rows that a launch loads."""
@@ -369,6 +405,11 @@ def first_place(address: Address) -> int:
     return address.offset if isinstance(address, Affine) else address.content.first
 
 
+def _breaks(begins: IndexArray, ends: IndexArray) -> IndexArray:
+    """The rows behind which another one than the next begins."""
+    return np.flatnonzero(begins[1:] != ends[:-1])
+
+
 def _places(address: Address, size: int) -> slice | IndexArray:
     """All places of a buffer of some size that an address leads to, as an index."""
     return slice(None) if covers(address, size) else address.table()
@@ -383,8 +424,13 @@ def _sole_writer(schedule: Schedule) -> int | None:
     if launch.loop:
         return None
     size = schedule.sizes[schedule.output]
-    in_order = launch.rows == size and np.array_equal(launch.store.address.table(), np.arange(size))
-    return writers[0] if in_order else None
+    return writers[0] if launch.rows == size and _is_in_order(launch.store.address, size) else None
+
+
+def _is_in_order(address: Address, size: int) -> bool:
+    if isinstance(address, Affine):
+        return covers(address, size)
+    return np.array_equal(address.places, np.arange(size))
 
 
 def _detect_loop(schedule: Schedule, step: range, masks: Live, running: RunningRows) -> int:

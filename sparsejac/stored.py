@@ -10,10 +10,11 @@ way back from disk they are built by their constructors, and all arrays are read
 is no file, no cache or too little work, `stored` calls the function and nothing else. What it returns may not be
 changed afterwards: it is written in the background.
 
-Why it is never stale: a file's name is a digest of its kind and key, of the text of all our modules, and of the
-versions of the tools. If a module changed since this process was started, its text may not be what runs: nothing is
-read or written then. The digest of the texts is kept as well, under what the system says of each file: its number, its
-size, and when it was last changed, which nobody can set back.
+Why it is never stale: a file's name has a digest of its kind and key and of the versions of the tools, and one of the
+text of all our modules, which are read once a file of that kind and key is there, or is to be written. If a module
+changed since this process was started, its text may not be what runs: nothing is read or written then. The digest of
+the texts is kept as well, under what the system says of each file: its number, its size, and when it was last changed,
+which nobody can set back.
 """
 
 from __future__ import annotations
@@ -85,6 +86,7 @@ _schedules: WeakKeyDictionary[Schedule, str] = WeakKeyDictionary()
 _origins: WeakKeyDictionary[Schedule, tuple[Any, ...]] = WeakKeyDictionary()
 _writers: set[threading.Thread] = set()
 _writing = threading.Lock()
+_asking = threading.Lock()
 
 
 def stored(
@@ -132,19 +134,23 @@ def stored(
     >>> stored("squares", lambda: np.arange(4) ** 2, key=("squares", 4), work=4)
     array([0, 1, 4, 9])
     """
-    path = _path(kind, key) if 0 < work >= WORTH else None
-    if path is None:
+    folder = _folder() if 0 < work >= WORTH else None
+    if folder is None:
         return _made(kind, make)
-    with contextlib.suppress(OSError, ValueError):
-        found: T = FLAT_FILES.read(path, path.stem, _given(forms))
-        os.utime(path)
-        counts.update(("read", f"read {kind}"))
-        return found
+    name = digest_of(FORMAT, kind, key, _tools())
+    path = _path(folder, name) if _is_met(folder, name) else None
+    if path is not None:
+        with contextlib.suppress(OSError, ValueError):
+            found: T = FLAT_FILES.read(path, path.stem, _given(forms))
+            with contextlib.suppress(OSError):  # the files of others may be read, but not touched
+                os.utime(path)
+            counts.update(("read", f"read {kind}"))
+            return found
     made = _made(kind, make)
     flat = FLAT_FILES.take_apart(made, _given(forms))
     steps = work if effort is None else effort(made)
     if flat.nbytes <= min(LARGEST, BYTES_PER_STEP * steps):
-        _write_later(kind, path, flat)
+        _write_later(kind, folder, name, flat)
     return made
 
 
@@ -216,7 +222,7 @@ def _made(kind: str, make: Callable[[], T]) -> T:
     return made
 
 
-def _write_later(kind: str, path: Path, flat: FlatValue) -> None:
+def _write_later(kind: str, folder: Path, name: str, flat: FlatValue) -> None:
     """Write in a thread for which the end of the process waits, and which waits for what others wait for.
 
     One at a time: checksums and copies in several threads would take the processors from whoever computes.
@@ -226,9 +232,10 @@ def _write_later(kind: str, path: Path, flat: FlatValue) -> None:
         try:
             AHEAD.give_way()
             with _writing:
-                if _unchanged() and FLAT_FILES.write(path, path.stem, flat):
+                path = _path(folder, name) if _unchanged() else None
+                if path is not None and FLAT_FILES.write(path, path.stem, flat):
                     counts.update(("written", f"written {kind}"))
-                    _make_room(path.parent)
+                    _make_room(folder)
         finally:
             _writers.discard(writer)
 
@@ -237,9 +244,9 @@ def _write_later(kind: str, path: Path, flat: FlatValue) -> None:
 
 
 def _begin_anew() -> None:
-    """A child has none of the writers, but the lock of one."""
-    global _writing
-    _writing = threading.Lock()
+    """A child has none of the other threads, but their locks."""
+    global _writing, _asking
+    _writing, _asking = threading.Lock(), threading.Lock()
     _writers.clear()
 
 
@@ -256,13 +263,18 @@ def _schedule_digest(schedule: Schedule) -> str:
     return _schedules[schedule]
 
 
-def _path(kind: str, key: Sequence[Any]) -> Path | None:
-    """Where a thing lies; None where it is not to be kept."""
-    folder = _folder()
-    sources = _sources() if folder is not None else None
-    if folder is None or sources is None:
-        return None
-    return folder / f"{digest_of(FORMAT, kind, key, sources, _tools())}.flat"
+def _is_met(folder: Path, name: str) -> bool:
+    """Whether some process has kept a thing of this name, whatever the text of its modules."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        return any(entry.name.startswith(name) for entry in entries)
+    return False
+
+
+def _path(folder: Path, name: str) -> Path | None:
+    """Where a thing lies that was made by the modules as they are; None where it is not to be kept."""
+    with _asking:
+        sources = _sources()
+    return None if sources is None else folder / f"{name}-{sources}.flat"
 
 
 def _folder() -> Path | None:

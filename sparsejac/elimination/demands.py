@@ -15,6 +15,7 @@ from kernels.step import Access
 from sparsejac.addressing import Box, c_strides, composed, contiguous, covers, digits, recognised, table
 from sparsejac.boxes import Ranges, inside
 from sparsejac.elimination.common_points import shared_cells
+from sparsejac.pattern import index_dtype
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,11 +290,11 @@ def _permutation(address: Table, box: Box) -> Part | None:
     size = prod(box)
     if address.points != size or size == 0:
         return None
-    inverse = np.full(size, -1, dtype=np.int64)
-    inverse[address.places] = np.arange(size)
+    inverse = np.full(size, -1, dtype=index_dtype(size))
+    inverse[address.places] = np.arange(size, dtype=inverse.dtype)
     if inverse.min() < 0:
         return None
-    return Part((0,) * len(box), box, 0, (0,) * len(box), recognised(inverse.reshape(box)))
+    return Part((0,) * len(box), box, 0, (0,) * len(box), recognised(inverse.reshape(box), owned=True))
 
 
 def listed(points: np.ndarray) -> Address:

@@ -25,12 +25,24 @@ from kernels.kernel import Kernel, lean
 from kernels.records import dataclass, replace
 from kernels.step import Access
 from kernels.symbolic import take
-from sparsejac.addressing import Box, broadcast, c_strides, composed, contiguous, covers, narrow, reboxed, table
+from sparsejac.addressing import (
+    Box,
+    broadcast,
+    c_strides,
+    composed,
+    contiguous,
+    covers,
+    narrow,
+    reboxed,
+    recognised,
+    table,
+)
 from sparsejac.boxes import SplitError, UnalignedError, full, overlap, upright
 from sparsejac.elimination.demands import SHORTEST, Demand, Factor, Frame, factors_over, frames, listed, loaded
 from sparsejac.elimination.expression import CHEAP, TooLargeError, expand, is_short, weights
 from sparsejac.fusion import Lowered
 from sparsejac.partials import differentiable_loads, linearized
+from sparsejac.pattern import index_dtype
 from sparsejac.program import Load, Node
 
 X = 0
@@ -353,8 +365,12 @@ def _summed_in_ranges(node: Node, demand: Demand) -> Demand:
     """The same row by row."""
     assert node.indptr is not None
     (load,) = node.loads
-    indptr, places = np.asarray(node.indptr, np.int64), demand.address.table()
-    starts, lengths = indptr[places], indptr[np.asarray(places) + 1] - indptr[places]
+    indptr = np.asarray(node.indptr, index_dtype(load.address.points))
+    if covers(demand.address, node.size) and (indptr[0], indptr[-1]) == (0, load.address.points):  # all, as they stand
+        to_row = np.repeat(np.arange(node.size, dtype=indptr.dtype), np.diff(indptr))
+        return demand.over(recognised(to_row, owned=True), reboxed(load.address, (load.address.points,)))
+    places = narrow(demand.address)
+    starts, lengths = indptr[places], indptr[places + 1] - indptr[places]
     to_row = np.repeat(np.arange(len(places)), lengths)
     offsets = np.cumsum(lengths) - lengths
     points = np.arange(len(to_row)) + np.repeat(starts - offsets, lengths)

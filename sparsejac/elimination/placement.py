@@ -228,7 +228,8 @@ def _count(term: Placed, counts: npt.NDArray[np.uint8]) -> bool:
         return False
     met = np.zeros(len(counts), dtype=np.bool_)
     _put(met, term, value=True)
-    np.minimum(counts + met, 2, out=counts)
+    np.add(counts, met.view(np.uint8), out=counts)
+    np.minimum(counts, np.uint8(2), out=counts)
     return int(np.count_nonzero(met)) < prod(term.box)
 
 

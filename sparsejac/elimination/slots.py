@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from kernels.address import Address, Affine, Table
 from kernels.records import dataclass
 from kernels.symbolic import locate
 from kernels.threads import run_pieces, split
-from sparsejac.addressing import is_table_of, recognised
+from sparsejac.addressing import is_table_of, narrow, recognised
 from sparsejac.pattern import IndexArray, Pattern, repeated
 from sparsejac.sparsity import first_place
 
-Slots = npt.NDArray[np.int64]
+Slots = IndexArray
 
 COMPILED_FROM = 50_000
 """Points from which a compiled loop looks for their entries."""
@@ -81,28 +80,28 @@ class EntryFinder:
         found = None if self._repeated is None else self._repeated.find(rows, columns)
         if found is not None:
             return found, None
+        if rows.points == 0:
+            return Affine(rows.box, 0, (0,) * len(rows.box)), None
         known = self._rows.get(rows.key)
         if known is None:
             known = self._rows[rows.key] = self._start(rows)
-        if rows.points == 0:
-            return Affine(rows.box, 0, (0,) * len(rows.box)), None
         rank = int(np.searchsorted(self._indices[known.first[0] : known.last[0]], first_place(columns)))
         if known.shortest > rank and self._are_alike(known, rank, columns):
             if isinstance(known.address, Affine):
                 return Affine(rows.box, known.address.offset + rank, known.address.strides), None
-            return recognised((known.first + rank).reshape(rows.box)), None
+            return recognised((known.first + known.first.dtype.type(rank)).reshape(rows.box), owned=True), None
         slots = self._search(known, np.asarray(columns.table()))
         if slots.min() < 0:
             return None, slots
-        return recognised(slots.reshape(rows.box)), None
+        return recognised(slots.reshape(rows.box), owned=True), None
 
     def _are_alike(self, rows: _Rows, rank: int, columns: Address) -> bool:
         """Whether the entries of this rank in their rows have these columns; the first few mostly tell."""
         address = rows.address
         if isinstance(columns, Table):
-            some = columns.places[:_SAMPLED]
-            if not np.array_equal(self._indices[rows.first[:_SAMPLED] + rank], some):
-                return False
+            for some in (slice(_SAMPLED), slice(None, None, max(1, columns.points // _SAMPLED))):
+                if not np.array_equal(self._indices[rows.first[some] + rank], columns.places[some]):
+                    return False
         if isinstance(address, Table):
             return np.array_equal(np.take(self._indices, rows.first + rank), columns.table())
         size = self._indices.itemsize
@@ -113,22 +112,20 @@ class EntryFinder:
         return is_table_of(columns, found)
 
     def _start(self, rows: Address) -> _Rows:
-        table = rows.table()
-        first = np.take(self._indptr[:-1], table).astype(np.int64)
-        last = np.take(self._indptr[1:], table).astype(np.int64)
-        shortest = int((last - first).min()) if len(first) else 0
-        return _Rows(first, last, shortest, recognised(first.reshape(rows.box)))
+        table = narrow(rows)
+        first, last = np.take(self._indptr[:-1], table), np.take(self._indptr[1:], table)
+        return _Rows(first, last, int((last - first).min()), recognised(first.reshape(rows.box), owned=True))
 
     def _search(self, rows: _Rows, wanted: IndexArray) -> Slots:
         """Bisection in all rows at once."""
         if not len(self._indices):
-            return np.full(len(wanted), -1, dtype=np.int64)
+            return np.full(len(wanted), -1, dtype=self._indices.dtype)
         if len(wanted) >= COMPILED_FROM:
             return locate(rows.first, rows.last, wanted, self._indices)
         low, high = rows.first.copy(), rows.last.copy()
         bound = len(self._indices) - 1
         for _ in range(int((high - low).max()).bit_length()):
-            middle = (low + high) >> 1
+            middle = low + ((high - low) >> 1)
             right = (low < high) & (self._indices[np.minimum(middle, bound)] < wanted)
             low = np.where(right, middle + 1, low)
             high = np.where(right, high, np.minimum(middle, high))

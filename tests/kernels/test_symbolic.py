@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from kernels import symbolic_loops
+from kernels import module, symbolic, symbolic_loops
+from kernels.llvm import native
 from kernels.symbolic import RowPool, count_entries, locate
 
 SHORT = symbolic_loops.SHORT
@@ -47,13 +48,17 @@ def test_unions(dtype: Any, request: tuple[int, list[list[int]], list[list[int]]
     pool, starts, lengths = pool_of(size, known, dtype)
     bounds, terms = terms_of(new, dtype)
     for _ in range(2):  # the second time the marks of the first are there
+        before = pool.end
         begins, ends, entries = pool.unite(bounds, terms, starts, lengths, share=share)
         found = [pool.columns[a:b].tolist() for a, b in zip(begins, ends, strict=True)]
         assert found == [sorted({c for row in rows for c in known[row]}) for rows in new]
         assert entries == count_entries(terms, lengths) == sum(len(known[row]) for rows in new for row in rows)
         same = [k for k in range(1, len(new)) if found[k] == found[k - 1] and found[k]]
         assert [k for k in same if begins[k] == begins[k - 1]] == (same if share else [])
-        assert not len(ends) or ends.max() == pool.end
+        whole = [k for k, rows in enumerate(new) if k not in same and found[k] in [known[row] for row in rows]]
+        assert [k for k in whole if found[k] and ends[k] <= before] == ([k for k in whole if found[k]] if share else [])
+        rows_made = set(zip(begins.tolist(), ends.tolist(), strict=True))
+        assert pool.end - before == sum(b - a for a, b in rows_made if a >= before)
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
@@ -82,20 +87,32 @@ def test_pairs(dtype: Any, request: tuple[int, list[list[int]], list[list[int]]]
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
-@given(request=requests(), cut=st.integers(0, 6))
-def test_unions_found_side_by_side(dtype: Any, request: tuple[int, list[list[int]], list[list[int]]], cut: int) -> None:
-    """The new rows from `cut` on in a pool beside, whose columns are put behind the others afterwards."""
+@given(request=requests(), cut=st.integers(0, 6), share=st.booleans(), reserved=st.booleans())
+def test_unions_found_side_by_side(
+    dtype: Any, request: tuple[int, list[list[int]], list[list[int]]], cut: int, *, share: bool, reserved: bool
+) -> None:
+    """The new rows from `cut` on in a pool beside; without room for both, its columns are moved afterwards."""
     size, known, new = request
     pool, starts, lengths = pool_of(size, known, dtype)
-    other, found = pool.beside(), []
+    room = sum(len(known[row]) for rows in new for row in rows)
+    pool.reserve(2 * room if reserved else 0)
+    columns = pool.columns
+    other, found = pool.beside(room), []
     for part, rows in ((other, new[cut:]), (pool, new[:cut])):
         bounds, terms = terms_of(rows, dtype)
-        found.append(part.unite(bounds, terms, starts, lengths)[:2])
+        found.append(part.unite(bounds, terms, starts, lengths, share=share)[:2])
     moved = pool.behind(other)
+    assert not reserved or (pool.columns is columns and not moved)
     begins, ends = (np.concatenate([found[1][k], found[0][k] + dtype(moved)]) for k in (0, 1))
     assert [pool.columns[a:b].tolist() for a, b in zip(begins, ends, strict=True)] == [
         sorted({c for row in rows for c in known[row]}) for rows in new
     ]
+
+
+def test_no_row_beside_begins_where_its_type_has_no_number() -> None:
+    """There is room for twice 58 or 59 columns more, but 127 is the largest place."""
+    columns = np.empty(200, dtype=np.int8)
+    assert [RowPool(columns, 10, 4).beside(room).columns is columns for room in (58, 59)] == [True, False]
 
 
 @pytest.mark.parametrize("spread", [1, 1000])
@@ -133,3 +150,12 @@ def test_numbers_are_found_in_their_ranges(rows: list[list[int]], data: st.DataO
     indices = np.array([c for columns in rows for c in columns], dtype=np.int32)
     found = locate(indptr[:-1][row], indptr[1:][row], wanted, indices)
     assert found.tolist() == [int(indptr[r]) + rows[r].index(c) if c in rows[r] else -1 for r, c in asked]
+
+
+@pytest.mark.skipif(not native.is_available(), reason="numba compiles here")
+@pytest.mark.parametrize("name", symbolic.LOOPS)
+@pytest.mark.parametrize("narrow", ["uint32", "uint64"])
+def test_no_loop_is_left_to_numba(name: str, narrow: str) -> None:
+    before = module.fallbacks
+    symbolic._function.__wrapped__(name, narrow)
+    assert module.fallbacks == before

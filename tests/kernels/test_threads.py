@@ -167,3 +167,20 @@ def test_the_lock_of_the_interpreter_is_released():
         turns += 1
     assert out[:3].tolist() == [100_000.0, 0.0, 100_000.0]
     assert turns > 5
+
+
+def test_a_signal_may_come_while_helpers_are_hired(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its handler runs in the same thread, and may evaluate."""
+    helpers, begun, start = threads.Helpers(time.sleep, (0.0,)), [], threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        if thread.name == "sparsejac" and not begun:
+            begun.append(helpers.hire(2))
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    caller = threading.Thread(target=helpers.hire, args=(2,), daemon=True)
+    caller.start()
+    caller.join(timeout=30)
+    assert not caller.is_alive()
+    assert len(helpers) >= 2

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import sparsejac
 from bench.families.steps import FAMILY as STEPS
 from kernels import Affine, Schedule, Table
+from kernels.address import Content
 from schedules import schedules
 from sparsejac import candidates, engines
 from sparsejac.engine import Engine
@@ -65,6 +66,21 @@ def shipped_rates(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_jumps(places: list[int], expected: int) -> None:
     assert jumps(Table((len(places),), np.array(places, dtype=np.int32))) == expected
+
+
+@pytest.mark.parametrize(("pieces", "expected"), [(8, 24), (3, 21), (2, 32)])
+def test_jumps_of_many_points_are_those_of_some(monkeypatch: pytest.MonkeyPatch, pieces: int, expected: int) -> None:
+    """Eight pieces of four steps: 4, 0, 4, 0, 4, 4, 4, 4 jumps; every third or fourth one stands for all."""
+    steps = np.array([4, 0, 4, 0, 4, 4, 4, 4]).repeat(4) * 25
+    places = np.cumsum([0, *steps]).astype(np.int32)
+    monkeypatch.setattr(cost, "_PIECE", 4)
+    monkeypatch.setattr(cost, "_MOST_PIECES", pieces)
+    assert jumps(Table((len(places),), places)) == expected
+
+
+def test_a_place_that_is_repeated_is_no_jump() -> None:
+    repeated = Table((3, 2), Content(np.array([7], np.int32), Affine((3, 2), 0, (0, 0))))
+    assert jumps(repeated) == 0
 
 
 def test_regular_steps_are_no_jumps() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from kernels import Kernel, KernelBuilder
@@ -13,6 +17,8 @@ from kernels.interpreter import Interpreter
 from oracles import differences
 from primitive_points import regular_points
 from scalar_kernels import apply, gradient, is_regular, scalar_kernels
+from sparsejac import gradient as sparse_gradient
+from sparsejac import hvp, prepare_hessian, sparse_hessian
 from sparsejac.partials import differentiable_loads, linearized
 from sparsejac.primitives import PRIMITIVES
 from sparsejac.second_partials import second_partials
@@ -125,3 +131,61 @@ def test_equal_operands() -> None:
         builder = KernelBuilder(1)
         kernel = builder.build(apply(builder, name, 0, 0))
         assert hessian_at(kernel, np.array([1.5]))[0, 0] == pytest.approx(value, abs=1e-15), name
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, 2.0, 3.0])
+def test_powers_move_with_an_exponent_that_is_whole(p: float) -> None:
+    """What is constant at one exponent is not near it: the mixed derivatives of x**p at p = 0 are 1 / x."""
+    x = np.array([0.5, 1.0, 3.0, 1e-320, np.nan])
+    _, second = partials_of("power", (x, np.full(5, p)))
+    log = np.log(x[:3])
+    assert_allclose(second[0, 1][:3], x[:3] ** (p - 1.0) * (1.0 + p * log), rtol=1e-14)
+    assert_allclose(second[1, 1][:3], x[:3] ** p * log * log, rtol=1e-14)
+    assert_allclose(second[0, 0][:3], p * (p - 1.0) * x[:3] ** (p - 2.0), rtol=1e-14)
+    first, _ = partials_of("power", (np.append(x, 0.0), np.zeros(6)))
+    assert_array_equal(first[0], 0.0)
+
+
+def test_powers_of_a_power() -> None:
+    """(x + 2)**(x**2 - x) has an exponent of zero at 0 and 1."""
+    f, tower = (lambda x: np.sum((x + 2.0) ** (x * x - x))), (lambda x: np.sum(x**x))
+    a = np.array([0.0, 1.0])
+    exponent, slope = np.log(a + 2.0), 2.0 * a - 1.0
+    expected = (slope * exponent) ** 2 + 2.0 * exponent + 2.0 * slope / (a + 2.0)
+    for strategy in ("auto", "elimination", "star", "identity"):
+        assert_allclose(sparse_hessian(f, a, strategy=strategy).diagonal(), expected, rtol=1e-14)
+    curved = lambda x: np.sum(hvp(tower, x, np.ones(1)))  # noqa: E731
+    assert_allclose(sparse_gradient(curved, np.ones(1)), [3.0], rtol=1e-14)
+
+
+SQUARES_OF_MODULI: dict[str, Callable[[Any], Any]] = {
+    "abs": lambda x: np.sum(np.abs(x) ** 2),
+    "times itself": lambda x: np.sum(np.abs(x) * np.abs(x)),
+    "in a loop": lambda x: sum(abs(t) ** 2 for t in x),
+    "hypot": lambda x: np.hypot(x[0], x[1]) ** 2 + np.hypot(x[2], x[3]) ** 2,
+    "complex": lambda x: np.sum(np.abs(x[:2] + 1j * x[2:]) ** 2),
+    "norm": lambda x: np.linalg.norm(x) ** 2,
+    "norms of columns": lambda x: np.sum(np.square(np.linalg.norm(x.reshape(2, 2), axis=0)[::-1])),
+    "spectrum": lambda x: np.sum(np.abs(np.fft.fft(x)) ** 2) / 4.0,
+}
+
+
+@pytest.mark.parametrize("name", SQUARES_OF_MODULI)
+@pytest.mark.parametrize("x", [np.zeros(4), np.ones(4), np.array([0.0, 1.0, 0.0, -2.0])])
+def test_squares_of_moduli_have_no_kink(name: str, x: Array) -> None:
+    """All of them are the sum of squares; of a constant signal, most of the spectrum is zero."""
+    f = SQUARES_OF_MODULI[name]
+    plan = prepare_hessian(f, np.array([0.3, -0.4, 1.2, 0.5]))
+    for H in (sparse_hessian(f, x), plan(x)):
+        assert_allclose(H.toarray(), 2.0 * np.eye(4), rtol=1e-14, atol=1e-14)
+    assert_allclose(sparse_gradient(f, x), 2.0 * x, rtol=1e-14, atol=1e-14)
+    assert_allclose(hvp(f, x, np.arange(4.0)), 2.0 * np.arange(4.0), rtol=1e-14, atol=1e-14)
+
+
+def test_a_root_with_another_number_where_it_is_zero_is_no_modulus() -> None:
+    def f(x: Any) -> Any:
+        total = x @ x
+        return np.where(total == 0.0, 5.0, np.sqrt(total)) ** 2
+
+    assert_array_equal(sparse_hessian(f, np.zeros(2)).toarray(), 0.0)
+    assert_allclose(sparse_hessian(f, np.array([3.0, 4.0])).toarray(), 2.0 * np.eye(2), rtol=1e-14, atol=1e-14)

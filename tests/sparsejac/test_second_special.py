@@ -145,6 +145,29 @@ def test_quotients_that_are_differentiated_near_zero(name: str, which: int, f: A
     assert_allclose(H.diagonal(), expected, rtol=1e-11)
 
 
+@pytest.mark.parametrize("x", [0.0, 1e-9, 1e-4, 0.3])
+def test_three_derivatives_next_to_zero(x: float) -> None:
+    """Functions that are quotients or come from recurrences; the expected numbers are those of their power series."""
+    odd = lambda n, m: float(np.prod(np.arange(1.0, 2.0 * (n + m) + 2.0, 2.0)))  # noqa: E731
+    spherical = {
+        (n, sign): {n + 2 * m: sign**m / (2.0**m * math.factorial(m) * odd(n, m)) for m in range(12)}
+        for n in (0, 1, 2)
+        for sign in (-1.0, 1.0)
+    }
+    tried: list[tuple[Any, dict[int, float]]] = [
+        (np.sinc, {2 * m: (-1.0) ** m * np.pi ** (2 * m) / math.factorial(2 * m + 1) for m in range(15)}),
+        *((lambda x, n=n: special.spherical_jn(n, x), spherical[n, -1.0]) for n in (0, 1, 2)),
+        *((lambda x, n=n: special.spherical_in(n, x), spherical[n, 1.0]) for n in (0, 1, 2)),
+    ]
+    for f, series in tried:
+        slopes = [f]
+        for _ in range(3):
+            slopes.append(lambda x, g=slopes[-1]: gradient(g, x, backend="numpy"))
+        for order, slope_of in enumerate(slopes):
+            terms = [c * math.perm(p, order) * x ** (p - order) for p, c in series.items() if p >= order]
+            assert float(slope_of(x)) == pytest.approx(sum(terms), rel=1e-10, abs=1e-15)
+
+
 def test_where_one_argument_is_zero() -> None:
     """The mixed derivative of a log b is 1 / b, at a = 0, too, and infinite where b = 0."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 
 from kernels import Access, Affine, Launch, Schedule, Table
+from kernels.symbolic import RowPool
 from schedules import chain_kernels, dense, schedules, stencil
+from sparsejac import instances, sparsity
 from sparsejac.pattern import Pattern
 from sparsejac.sparsity import detect, expand
 
@@ -81,6 +84,54 @@ def pair_launch(source: int, target: int, count: int) -> Launch:
     kernel, linearized = chain_kernels(2, (0, 1), np.ones(2))
     loads = tuple(Access(source, Affine((count,), offset, (1,))) for offset in (0, 1))
     return Launch(kernel, linearized, (count,), loads, Access(target, Affine((count,), 0, (1,))), (0, 1))
+
+
+def map_launch(source: int, target: int, places: Affine | Table, stored: Affine) -> Launch:
+    kernel, linearized = chain_kernels(1, (0,), np.ones(1))
+    return Launch(kernel, linearized, stored.box, (Access(source, places),), Access(target, stored), (0,))
+
+
+@pytest.mark.parametrize(
+    ("places", "ranges", "unions"),
+    [
+        (Affine((5,), 0, (1,)), 1, 1),
+        (Affine((5,), 4, (-1,)), 5, 1),
+        (Affine((5,), 4, (-1,)), 2, 2),
+        (Table((5,), np.array([1, 1, 4, 0, 2], dtype=np.int32)), 5, 1),
+    ],
+)
+def test_rows_that_are_taken_as_they_are_are_not_united_again(
+    monkeypatch: pytest.MonkeyPatch, places: Affine | Table, ranges: int, unions: int
+) -> None:
+    """y_i = g(x_i, x_(i+1)), z_i = g(y_p): the rows of z are those of y, put together from so many ranges."""
+    united: list[int] = []
+    unite = RowPool.unite
+    monkeypatch.setattr(sparsity, "COMPILED_FROM", 0)
+    monkeypatch.setattr(instances, "detect_instances", lambda *_: None)
+    monkeypatch.setattr(sparsity, "MOST_RANGES", ranges)
+    monkeypatch.setattr(RowPool, "unite", lambda self, *args, **given: united.append(1) or unite(self, *args, **given))
+    schedule = Schedule((6, 5, 5), (0,), (pair_launch(0, 1, 5), map_launch(1, 2, places, Affine((5,), 0, (1,)))), 2)
+    found = detect(schedule)
+    assert np.array_equal(found.pattern.to_scipy().toarray(), dense(schedule, sample(schedule))[2])
+    assert (found.products, found.stored) == (10, 10)
+    assert len(united) == unions
+
+
+def test_rows_that_were_taken_stay_where_others_are_stored_over_their_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """y_i = g(x_i, x_(i+1)), z = g(y), z_1 = g(x_5); the output is g(y_i, y_(i+1)) and then g(z_0, z_1)."""
+    monkeypatch.setattr(sparsity, "COMPILED_FROM", 0)
+    monkeypatch.setattr(instances, "detect_instances", lambda *_: None)
+    whole, one = Affine((5,), 0, (1,)), Affine((1,), 1, (1,))
+    of_z = replace(pair_launch(2, 3, 1), store=Access(3, Affine((1,), 4, (1,))))
+    launches = (
+        pair_launch(0, 1, 5),
+        map_launch(1, 2, whole, whole),
+        map_launch(0, 2, Affine((1,), 5, (1,)), one),
+        pair_launch(1, 3, 4),
+        of_z,
+    )
+    schedule = Schedule((6, 5, 5, 5), (0,), launches, 3)
+    assert np.array_equal(detect(schedule).pattern.to_scipy().toarray(), dense(schedule, sample(schedule))[2])
 
 
 def test_expand() -> None:

@@ -343,3 +343,28 @@ def test_tables_of_equal_places_have_one_digest() -> None:
     narrow, wide = np.array([3, 1, 2], dtype=np.int32), np.array([3, 1, 2], dtype=np.int64)
     assert Table((3,), narrow).key == Table((3,), wide).key
     assert Table((3,), narrow).key != Table((3,), np.array([3, 1, 2 + 2**40])).key
+
+
+def test_no_module_is_read_before_there_is_something_to_look_for(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is made for the first time waits for no digest of texts: only its writer takes it."""
+    asked: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_path", lambda folder, name: asked.append(threading.current_thread().name))
+        squares(3)
+    assert asked == ["sparsejac: writes what set-up found"]
+    squares(3)
+    squares(3)
+    assert module.counts["made squares"] == 2
+    assert module.counts["read squares"] == 1
+
+
+def test_files_that_may_be_read_but_not_touched_are_read(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a cache that lies on a disk without writing, or is somebody else's."""
+
+    def refused(*_: Any) -> None:
+        raise PermissionError
+
+    squares()
+    monkeypatch.setattr(os, "utime", refused)
+    squares()
+    assert (module.counts["made squares"], module.counts["read squares"]) == (1, 1)

@@ -15,11 +15,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from kernels.lazy import load
+from kernels.lazy import Lazy, load
 from sparsejac.kept import Kept
 from sparsejac.pattern import Pattern
-from sparsejac.systems.rule import SparseSolve
-from sparsejac.systems.structure import BlockStructure
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import called, derived
 from sparsejac.tracing.linalg.operators import LIMIT, Array, check_size, is_complex, operand, result
@@ -27,6 +25,9 @@ from sparsejac.tracing.linalg.sparse_matrices import TracedSparse, converted
 from sparsejac.tracing.numpy_rules.products import sparse_product
 from sparsejac.tracing.registry import MAKERS, STAND_INS, follows
 from sparsejac.tracing.trace import Trace, current_trace
+
+# Most f solve no system, but many programs have imported what could.
+RULE, STRUCTURE = Lazy("sparsejac.systems.rule"), Lazy("sparsejac.systems.structure")
 
 _COLUMNS = 256
 """Columns of an inverse that are computed at once."""
@@ -214,7 +215,7 @@ def _has_large_inverse(matrix: Any, right: Any) -> bool:
     columns = 1 if right.ndim == 1 else right.shape[1]
     if any(map(is_complex, (matrix, right))) or matrix.shape[0] ** 2 * columns <= LIMIT:
         return False
-    return BlockStructure(Pattern.from_scipy(matrix)).inverse(LIMIT // max(columns, 1)) is None
+    return bool(STRUCTURE.BlockStructure(Pattern.from_scipy(matrix)).inverse(LIMIT // max(columns, 1)) is None)
 
 
 def _solved_traced(trace: Trace, name: str, matrix: TracedSparse, right: Any, permc_spec: Any) -> Any:
@@ -246,7 +247,7 @@ def _solved_real(trace: Trace, name: str, matrix: TracedSparse, right: Any, perm
         return systems(data[order], vector)
 
     key = (_digest((places.indices, places.indptr), matrix.shape, permc_spec),)
-    (found,) = called(trace, name, solve, matrix.entries, right, key=key, rule=SparseSolve(name, pattern))
+    (found,) = called(trace, name, solve, matrix.entries, right, key=key, rule=RULE.SparseSolve(name, pattern))
     return found
 
 
