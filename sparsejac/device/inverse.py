@@ -20,7 +20,7 @@ from sparsejac.device.point import copied_to_host, unknowns
 from sparsejac.device.products import seeds_on_device, shaped
 from sparsejac.errors import SingularError
 from sparsejac.inverse.inverter import Inverter, Lines
-from sparsejac.inverse.linearization import Evaluated, evaluated
+from sparsejac.inverse.linearization import Evaluated, evaluated, is_undamped
 from sparsejac.inverse.messages import Teller
 from sparsejac.inverse.request import Request, bound
 from sparsejac.inverse.selection import LumpsName
@@ -259,14 +259,9 @@ def way_on_device(teller: Teller, inverter: Inverter, constants: list[Floats]) -
 
 def take_step(call: str, point: DevicePoint, damping: Any) -> Any:
     """The step s with J s = -f(x), or a regularised one, which is solved for on the host."""
-    if _is_zero(damping):
+    if is_undamped(damping):
         return DeviceInverse(point).newton_step()
     return point.damped(call, damping)
-
-
-def _is_zero(damping: Any) -> bool:
-    """Whether a step is not damped; of what lies on a device, nothing is taken to be zero."""
-    return isinstance(damping, int | float) and not damping
 
 
 def _point(given: dict[str, Any], call: str, lumps: LumpsName = "auto", *, strict: bool = True) -> DevicePoint:
@@ -313,6 +308,6 @@ def slogdet(given: dict[str, Any]) -> tuple[Any, Any]:
 def newton_step(given: dict[str, Any]) -> Any:
     """As `sparsejac.newton_step`."""
     call, damping = "newton_step", given["damping"]
-    point = _point(given, call, strict=_is_zero(damping))
+    point = _point(given, call, strict=is_undamped(damping))
     with cupy().cuda.Device(point.device):
         return take_step(call, point, damping)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
-from sparsejac.inverse.linearization import InverseLinearization
+from sparsejac.inverse.linearization import InverseLinearization, is_undamped
 from sparsejac.inverse.plan import InversePlan
 from sparsejac.inverse.request import Request, bound, evaluated_lumps, linearized_inverse, nested
 from sparsejac.inverse.selection import LumpsName
@@ -178,6 +176,17 @@ def prepare_inverse(
     -------
     InversePlan
         ``plan(x)`` is what `linearize_inverse` gives at x.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsejac import prepare_inverse
+    >>> plan = prepare_inverse(lambda x: x**2 - 2.0, np.ones(2))
+    >>> x = np.array([1.0, 2.0])
+    >>> for _ in range(6):
+    ...     x = x + plan.newton_step(x)
+    >>> x.round(9)
+    array([1.41421356, 1.41421356])
     """
     given = bound(Request("prepare_inverse", f, (x, *args), kwargs, argnums, backend))
     check_option("prepare_inverse", "lumps", lumps, LumpsName)
@@ -212,7 +221,7 @@ def newton_step(
     Raises
     ------
     SingularError
-        If J has no inverse and there is no damping.
+        If J has no inverse and there is no damping, or too little of it.
 
     Examples
     --------
@@ -230,7 +239,7 @@ def newton_step(
     inside = nested(request)
     if inside is not None:
         return inside.newton_step(damping)
-    if not np.any(damping) and not isinstance(damping, dict):
+    if is_undamped(damping):
         return linearized_inverse(request).newton_step()
     return evaluated_lumps(request, strict=False).damped("newton_step", damping)
 

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.lazy import load
+from sparsejac.arguments import as_number
 from sparsejac.errors import InputError
-from sparsejac.inverse.damping import damped_step
+from sparsejac.inverse.damping import UndeterminedError, damped_step
 from sparsejac.inverse.factored import Factored
 from sparsejac.inverse.inverter import Inverter, Lines, NotFiniteError
 from sparsejac.inverse.messages import Teller
@@ -18,7 +19,7 @@ from sparsejac.inverse.stages import LumpError, Stages
 from sparsejac.location import user_location
 from sparsejac.process_bound import ProcessBound
 from sparsejac.products.vectors import as_seeds, shaped
-from sparsejac.structure import Structure, offsets_of, values_in
+from sparsejac.structure import Structure, is_container, offsets_of, values_in
 
 if TYPE_CHECKING:
     from sparsejac.inverse.explanation import InverseExplanation
@@ -57,7 +58,10 @@ class Evaluated:
     def damped(self, call: str, damping: Any) -> Any:
         """The regularised step; see `newton_step`."""
         weights = as_damping(call, self.teller, damping)
-        step = damped_step(self.inverter, self.lines, self.flat_value, weights)
+        try:
+            step = damped_step(self.inverter, self.lines, self.flat_value, weights)
+        except UndeterminedError:
+            raise self.teller.undetermined(call) from None
         return shaped(self.teller.inputs, step, None)
 
 
@@ -71,11 +75,16 @@ def evaluated(
         raise teller.not_finite(error, inverter) from None
 
 
+def is_undamped(damping: Any) -> bool:
+    """Whether a step is Newton's: an array of zeros has to be looked at."""
+    return isinstance(damping, int | float) and not damping
+
+
 def as_damping(call: str, teller: Teller, damping: Any) -> Floats:
     """The weight of each unknown in a damped step."""
     size = offsets_of(teller.inputs)[-1]
-    if np.ndim(damping) == 0 and not isinstance(damping, dict):
-        weights = np.full(size, float(damping))
+    if not is_container(damping) and np.ndim(damping) == 0:
+        weights = np.full(size, as_number(call, damping, "damping"))
     else:
         weights, _ = as_seeds(call, "damping", teller.inputs, damping)
     if weights.shape != (size,) or not np.isfinite(weights).all() or (weights < 0.0).any():

@@ -103,7 +103,7 @@ def walked(liveness: Liveness, times: Sequence[int]) -> tuple[tuple[Lump, ...], 
             free.append(slots[~stays])
             if stays.any():
                 kept[buffer] = (places, slots) if stays.all() else (places[stays], slots[stays])
-        slots = np.sort(np.concatenate(free))
+        slots = np.sort(np.concatenate(free)) if free else numbers  # of no unknowns there are none
         fresh, filled = [], 0
         while position < len(by_birth) and by_birth[position][0] <= stop:
             buffer = by_birth[position][1]

@@ -129,6 +129,14 @@ class Teller:
             line or definition_of(self.f),
         )
 
+    def undetermined(self, call: str) -> SingularError:
+        """A regularised step that rounding decides on."""
+        return SingularError(
+            f"{call}: the damped step is not determined at this x, to rounding: the Jacobian of f is singular in "
+            f"directions that are not damped, or hardly\n  {definition_of(self.f)}\n  Cure: damp all unknowns, or damp "
+            "them more."
+        )
+
     def not_finite(self, error: NotFiniteError, inverter: Inverter) -> SingularError:
         """A partial derivative is no number."""
         row = error.row

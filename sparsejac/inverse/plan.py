@@ -14,7 +14,7 @@ from kernels.lazy import load
 from sparsejac.decisions import DecisionError
 from sparsejac.errors import InputError
 from sparsejac.inverse.inverter import Inverter
-from sparsejac.inverse.linearization import Evaluated, InverseLinearization, evaluated
+from sparsejac.inverse.linearization import Evaluated, InverseLinearization, evaluated, is_undamped
 from sparsejac.inverse.messages import Teller
 from sparsejac.inverse.selection import LumpsName
 from sparsejac.inverse.setup import set_up
@@ -93,7 +93,7 @@ class InversePlan(ProcessBound):
     def newton_step(self, x: Any, *args: Any, kwargs: Mapping[str, Any] | None = None, damping: Any = 0.0) -> Any:
         """The Newton step at x; see `newton_step`."""
         point = self._evaluate((x, *args), kwargs)
-        if not np.any(damping):
+        if is_undamped(damping):
             return InverseLinearization(point).newton_step()
         return point.damped("newton_step", damping)
 

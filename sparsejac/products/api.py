@@ -18,10 +18,11 @@ from sparsejac.products.followed import Followed, followed
 from sparsejac.products.linearization import Linearization
 from sparsejac.products.nested import inner
 from sparsejac.products.vectors import as_seeds, shaped
+from sparsejac.program import Program
 from sparsejac.residence import reaches_device
 from sparsejac.structure import values_in
 from sparsejac.tracing.trace import current_trace
-from sparsejac.transforms import Template, pushed, then
+from sparsejac.transforms import Template, has_jumps, pushed, then
 
 Floats = npt.NDArray[np.float64]
 
@@ -222,7 +223,7 @@ def linear_transpose(
     Raises
     ------
     InputError
-        If f is not seen to be linear: its derivative depends on x, or f(0) is not 0.
+        If f is not seen to be linear: its derivative depends on x, it jumps, or f(0) is not 0.
 
     Examples
     --------
@@ -231,20 +232,35 @@ def linear_transpose(
     >>> linear_transpose(np.diff, np.zeros(4))(np.array([1.0, 0.0, 5.0]))
     array([-1.,  1., -5.,  5.])
     """
+    inside: Any = inner("linear_transpose", f, (x, *args), kwargs, argnums, at_zero=True)
+    if inside is not None:
+        _check_linear(inside.not_linear)
+        return inside.vjp  # type: ignore[no-any-return]
     point = followed("linear_transpose", f, (x, *args), kwargs, argnums, backend)
     lin = Linearization(point.at_zero())
-    reasons = {
-        "its derivative depends on x": not lin.is_constant,
-        "it decides on values of x": bool(point.program.decisions),
-        "f(0) is not 0": bool(lin.flat_value.any()),
-    }
+    _check_linear(
+        {
+            "its derivative depends on x": not lin.is_constant,
+            "it decides on values of x": bool(point.program.decisions),
+            "it jumps": _has_jumps(point.program),
+            "f(0) is not 0": bool(lin.flat_value.any()),
+        }
+    )
+    return lin.vjp
+
+
+def _has_jumps(program: Program) -> bool:
+    source = next(node for node in program.nodes if node.kind == "input" and node.slot == 0)
+    return has_jumps(program.nodes, source, program.output)
+
+
+def _check_linear(reasons: Mapping[str, bool]) -> None:
     why = next((reason for reason, holds in reasons.items() if holds), None)
     if why is not None:
         raise InputError(
             f"linear_transpose: f is not linear: {why}\n  {user_location()}\n  Cure: use vjp, which takes any f and "
             "gives the transpose of its derivative at x."
         )
-    return lin.vjp
 
 
 @reaches_device
@@ -374,11 +390,14 @@ def _gradient(
     return y, slope, point.aux if has_aux else None
 
 
-def gradient_function(call: str, f: Callable[..., Any], argnums: int | tuple[int, ...]) -> Callable[..., Any]:
-    """The gradient as a function of the arguments of f."""
+def gradient_function(
+    call: str, f: Callable[..., Any], argnums: int | tuple[int, ...], *, has_aux: bool = False
+) -> Callable[..., Any]:
+    """The gradient as a function of the arguments of f, with what f returns beside its result."""
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        return _gradient(call, f, args, kwargs, argnums, "auto")[1]
+        _, found, aux = _gradient(call, f, args, kwargs, argnums, "auto", has_aux=has_aux)
+        return (found, aux) if has_aux else found
 
     return function
 

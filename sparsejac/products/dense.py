@@ -27,19 +27,21 @@ def jacfwd(
     *args: Any,
     kwargs: Mapping[str, Any] | None = None,
     argnums: int | tuple[int, ...] = 0,
+    has_aux: bool = False,
     backend: BackendName = "auto",
 ) -> Any:
     """The Jacobian of f at x as a dense array, by pushing all unit vectors forward.
 
     Parameters
     ----------
-    f, x, args, kwargs, argnums, backend
+    f, x, args, kwargs, argnums, has_aux, backend
         See `sparse_jacobian`, which is the better choice wherever the Jacobian has zeros.
 
     Returns
     -------
     array, shape (*shape of the result, *shape of x)
-        Where x or the result is several arrays: the structure of the result, in each place the structure of x.
+        Where x or the result is several arrays: the structure of the result, in each place the structure of x. With
+        `has_aux`, a pair: this, and what f returned beside its result.
 
     Examples
     --------
@@ -49,11 +51,8 @@ def jacfwd(
     array([[2., 1., 0.],
            [0., 3., 2.]])
     """
-    nested = inner("jacfwd", f, (x, *args), kwargs, argnums)
-    if nested is not None:
-        return nested.dense(forward=True)
-    point = followed("jacfwd", f, (x, *args), kwargs, argnums, backend)
-    return blocks_of(_columns(Linearization(point)), point.result, point.inputs)
+    found, aux = _jacobian("jacfwd", f, (x, *args), kwargs, argnums, backend, has_aux=has_aux, forward=True)
+    return (found, aux) if has_aux else found
 
 
 def jacrev(
@@ -62,13 +61,14 @@ def jacrev(
     *args: Any,
     kwargs: Mapping[str, Any] | None = None,
     argnums: int | tuple[int, ...] = 0,
+    has_aux: bool = False,
     backend: BackendName = "auto",
 ) -> Any:
     """The Jacobian of f at x as a dense array, by pulling all unit vectors back.
 
     Parameters
     ----------
-    f, x, args, kwargs, argnums, backend
+    f, x, args, kwargs, argnums, has_aux, backend
         See `sparse_jacobian`, which is the better choice wherever the Jacobian has zeros.
 
     Returns
@@ -83,11 +83,8 @@ def jacrev(
     >>> jacrev(lambda x: np.sum(x**2), np.array([1.0, 2.0, 3.0]))
     array([2., 4., 6.])
     """
-    nested = inner("jacrev", f, (x, *args), kwargs, argnums)
-    if nested is not None:
-        return nested.dense(forward=False)
-    point = followed("jacrev", f, (x, *args), kwargs, argnums, backend)
-    return blocks_of(_rows(Linearization(point)), point.result, point.inputs)
+    found, aux = _jacobian("jacrev", f, (x, *args), kwargs, argnums, backend, has_aux=has_aux, forward=False)
+    return (found, aux) if has_aux else found
 
 
 def blocks_of(matrix: Floats, result: Structure, inputs: Structure) -> Any:
@@ -104,6 +101,26 @@ def blocks_of(matrix: Floats, result: Structure, inputs: Structure) -> Any:
         for y, (a, b) in zip(leaves_of(result), rows, strict=True)
     )
     return unflatten(result, cut)
+
+
+def _jacobian(
+    call: str,
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any] | None,
+    argnums: int | tuple[int, ...],
+    backend: BackendName,
+    *,
+    has_aux: bool,
+    forward: bool,
+) -> tuple[Any, Any]:
+    """The Jacobian, and what f returned beside its result."""
+    nested = inner(call, f, args, kwargs, argnums, has_aux=has_aux)
+    if nested is not None:
+        return nested.dense(forward=forward), nested.aux
+    point = followed(call, f, args, kwargs, argnums, backend, has_aux=has_aux)
+    lin = Linearization(point)
+    return blocks_of(_columns(lin) if forward else _rows(lin), point.result, point.inputs), lin.aux
 
 
 def _columns(lin: Linearization) -> Floats:

@@ -53,8 +53,9 @@ def _gradient(program: Program, *, weighted: bool) -> tuple[Template, int | None
     """The gradient, and which of its inputs holds the weights."""
     if not weighted:
         return gradient_once(program), None
-    template = kept_template(("weighted", program.digest), lambda: weighted_gradient_of(in_pieces(program)))
-    return template, len(program.input_sizes)
+    last = len(program.input_sizes)
+    template = kept_template(("weighted", program.digest), lambda: weighted_gradient_of(in_pieces(program), last))
+    return template, last
 
 
 def _hessian_of(program: Program, template: Template, triangle: Triangle, weights: int | None) -> HessianOf:
@@ -74,7 +75,7 @@ def curved(call: str, triangle: Triangle, traced: Traced, inputs: Structure, wei
     inputs : Leaf or Branch
         The structure of x.
     weights : int, optional
-        The input that holds the factors by which the results are summed.
+        The input that holds the factors by which the results are summed: one that there is already, or one more.
 
     Raises
     ------
@@ -93,7 +94,7 @@ def curved(call: str, triangle: Triangle, traced: Traced, inputs: Structure, wei
         pieces = in_pieces(program)
         if weights is None:
             return gradient_of(pieces, decided=True, again=True)
-        return weighted_gradient_of(pieces, weights)
+        return weighted_gradient_of(pieces, weights, decided=True)
 
     template = kept_template(("decided gradient", program.digest, weights), make)
     hessian = _hessian_of(program, template, triangle, weights)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsejac.arguments import as_number, as_point
 from sparsejac.blocks import Blocks
 from sparsejac.engine import Engine
 from sparsejac.errors import InputError
@@ -195,19 +196,21 @@ def hessian(
     *args: Any,
     kwargs: Mapping[str, Any] | None = None,
     argnums: int | tuple[int, ...] = 0,
+    has_aux: bool = False,
     backend: BackendName = "auto",
 ) -> Any:
     """The Hessian of an f that returns one number, as a dense array.
 
     Parameters
     ----------
-    f, x, args, kwargs, argnums, backend
+    f, x, args, kwargs, argnums, has_aux, backend
         See `sparse_hessian`, which is the better choice wherever the Hessian has zeros.
 
     Returns
     -------
     array, shape (*shape of x, *shape of x)
-        Where x is several arrays: the structure of x, in each place the structure of x.
+        Where x is several arrays: the structure of x, in each place the structure of x. With `has_aux`, a pair: this,
+        and what f returned beside its result.
 
     Examples
     --------
@@ -218,12 +221,14 @@ def hessian(
            [2., 0.]])
     """
     if current_trace() is not None:
-        return jacfwd(gradient_function("hessian", f, argnums), x, *args, kwargs=kwargs, argnums=argnums)
-    point = followed("hessian", f, (x, *args), kwargs, argnums, backend)
+        slope = gradient_function("hessian", f, argnums, has_aux=has_aux)
+        return jacfwd(slope, x, *args, kwargs=kwargs, argnums=argnums, has_aux=has_aux)
+    point = followed("hessian", f, (x, *args), kwargs, argnums, backend, has_aux=has_aux)
     engine, inputs = hessian_engine(point, "full", "auto")
     matrix = np.zeros((len(point.x), len(point.x)))
     matrix[engine.pattern.rows(), engine.pattern.indices] = engine.data(inputs, check=False)
-    return blocks_of(matrix, point.inputs, point.inputs)
+    found = blocks_of(matrix, point.inputs, point.inputs)
+    return (found, point.aux) if has_aux else found
 
 
 @reaches_device
@@ -279,7 +284,7 @@ def lagrangian_hessian(
         return {"objective": f(x, *args, **kwargs), "constraints": g(x, *args, **kwargs)}
 
     point = followed(call, both, (x, *args), kwargs, 0, backend)
-    weights = np.concatenate([[float(sigma)], _multipliers(point, lam)])
+    weights = np.concatenate([[as_number(call, sigma, "sigma")], _multipliers(point, lam)])
     engine, inputs = hessian_engine(point, triangle, strategy, weights)
     return _assembled(point, engine, inputs, format)
 
@@ -292,7 +297,7 @@ def _multipliers(point: Followed, lam: Any) -> Floats:
             f"{point.call}: f returned an array of shape {objective}, and an objective is one number\n  "
             f"{user_location()}\n  Cure: return a number, such as np.sum(y)."
         )
-    given = np.asarray(lam, dtype=np.float64)
+    given = as_point(point.call, lam, "lam")
     size = offsets_of(point.result)[-1] - 1
     if given.size != size:
         raise InputError(

@@ -9,14 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsejac.arguments import as_point
 from sparsejac.engine import Engine
-from sparsejac.errors import InputError
-from sparsejac.location import user_location
 from sparsejac.process_bound import ProcessBound
+from sparsejac.products.applied import applied, with_loss
 from sparsejac.products.evaluation import linearized_once, value_engine, widened_once
 from sparsejac.products.followed import Followed
+from sparsejac.products.followed_vectors import arrays_of, as_seed_node, trace_of
+from sparsejac.products.losses import check_product, checked_loss
 from sparsejac.products.vectors import as_seeds, shaped
-from sparsejac.structure import values_in
+from sparsejac.program import Node
+from sparsejac.structure import unflatten, values_in
+from sparsejac.tracing.trace import Trace
 from sparsejac.transforms import Template, then
 
 Floats = npt.NDArray[np.float64]
@@ -91,8 +95,7 @@ class Linearization(ProcessBound):
         float, array or structure of arrays
             As f's result; with one more axis for several vectors.
         """
-        seeds, count = as_seeds("Linearization.jvp", "v", self._point.inputs, v)
-        return shaped(self._point.result, self.push(seeds, count), count)
+        return self._multiplied("Linearization.jvp", "v", v, forward=True)
 
     def vjp(self, w: Any) -> Any:
         """Jᵀ w.
@@ -107,8 +110,7 @@ class Linearization(ProcessBound):
         float, array or structure of arrays
             As x; with one more axis for several vectors.
         """
-        seeds, count = as_seeds("Linearization.vjp", "w", self._point.result, w)
-        return shaped(self._point.inputs, self.pull(seeds, count), count)
+        return self._multiplied("Linearization.vjp", "w", w, forward=False)
 
     def jtj(self, v: Any, loss_hessian: Any = None) -> Any:
         """Jᵀ J v, or Jᵀ H J v: the Gauss-Newton product.
@@ -119,10 +121,18 @@ class Linearization(ProcessBound):
             See `jvp`.
         loss_hessian : array, sparse matrix, LinearOperator or callable, optional
             H, symmetric, by the flat results of f: a diagonal as one array of their number, a matrix, or a function
-            that multiplies by it arrays of shape (size of the result,) or (size of the result, vectors).
+            that multiplies by it arrays of shape (size of the result,) or (size of the result, vectors), and returns
+            as many numbers in the same shape.
         """
-        seeds, count = as_seeds("Linearization.jtj", "v", self._point.inputs, v)
-        return shaped(self._point.inputs, self.normal(seeds, count, self.checked_loss(loss_hessian)), count)
+        call, point, loss = "Linearization.jtj", self._point, checked_loss(self.shape[0], loss_hessian)
+        trace = trace_of(call, "v", point.inputs, v)
+        if trace is None:
+            seeds, count = as_seeds(call, "v", point.inputs, v)
+            return shaped(point.inputs, self.normal(seeds, count, loss), count)
+        node, count = as_seed_node(trace, call, "v", point.inputs, v)
+        pushed = with_loss(trace, loss, self._applied(trace, self._cut.forward, node, count), count)
+        found = self._applied(trace, self._cut.reverse, pushed, count)
+        return unflatten(point.inputs, arrays_of(trace, found, point.inputs, count))
 
     def push(self, seeds: Floats, count: int | None) -> Floats:
         """J times flat tangents, `count` side by side for each number."""
@@ -137,33 +147,31 @@ class Linearization(ProcessBound):
         pushed = self.push(seeds, count)
         if loss is not None:
             shape = (self.shape[0],) if count is None else (self.shape[0], count)
-            pushed = np.ascontiguousarray(np.asarray(loss(pushed.reshape(shape)), dtype=np.float64)).reshape(-1)
-            if pushed.size != np.prod(shape, dtype=int):
-                raise InputError(
-                    f"jtj: loss_hessian gave {pushed.size} numbers for an array of shape {shape}\n  {user_location()}\n"
-                    "  Cure: return its product with that array."
-                )
+            product = as_point("jtj", loss(pushed.reshape(shape)), "the product with loss_hessian")
+            check_product(shape, product.shape)
+            pushed = product.reshape(-1)
         return self.pull(pushed, count)
-
-    def checked_loss(self, loss_hessian: Any) -> Callable[[Floats], Any] | None:
-        """What multiplies by the Hessian of a loss."""
-        if loss_hessian is None or (callable(loss_hessian) and not hasattr(loss_hessian, "shape")):
-            return loss_hessian  # type: ignore[no-any-return]
-        rows = self.shape[0]
-        matrix = loss_hessian if hasattr(loss_hessian, "shape") else np.asarray(loss_hessian, dtype=np.float64)
-        if matrix.shape == (rows,):
-            return lambda a: (np.asarray(matrix) * a.T).T
-        if matrix.shape == (rows, rows):
-            return lambda a: matrix @ a
-        raise InputError(
-            f"jtj: loss_hessian has shape {matrix.shape}, and f has {rows} results\n  {user_location()}\n  Cure: pass "
-            f"its diagonal, of shape ({rows},), or a matrix of shape ({rows}, {rows})."
-        )
 
     @property
     def is_constant(self) -> bool:
         """Whether J is known to be the same for all x."""
         return self._cut.is_constant
+
+    def _multiplied(self, call: str, name: str, given: Any, *, forward: bool) -> Any:
+        """J v, or the transpose of J times w."""
+        point = self._point
+        part = self._cut.forward if forward else self._cut.reverse
+        source, target = (point.inputs, point.result) if forward else (point.result, point.inputs)
+        trace = trace_of(call, name, source, given)
+        if trace is None:
+            seeds, count = as_seeds(call, name, source, given)
+            return shaped(target, self._product(part, seeds, count), count)
+        node, count = as_seed_node(trace, call, name, source, given)
+        found = self._applied(trace, part, node, count)
+        return unflatten(target, arrays_of(trace, found, target, count))
+
+    def _applied(self, trace: Trace, part: Template, seeds: Node, count: int | None) -> Node:
+        return applied(trace, part, self._stored, self._point.constants, seeds, count)
 
     def _product(self, part: Template, seeds: Floats, count: int | None) -> Floats:
         if count == 0:

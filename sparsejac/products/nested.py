@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import pairwise
 from threading import local
 from typing import Any
 
@@ -19,25 +18,48 @@ from sparsejac.addressing import c_strides, contiguous
 from sparsejac.arguments import check_argnums_given
 from sparsejac.errors import InputError
 from sparsejac.location import user_location
-from sparsejac.products.vectors import count_of, parts_of
-from sparsejac.program import Graph, Load, Node, Piece
+from sparsejac.options import check_flags
+from sparsejac.products.applied import with_loss
+from sparsejac.products.followed_vectors import arrays_of, as_seed_node, as_vector, begins, side_by_side, whole
+from sparsejac.products.losses import checked_loss
+from sparsejac.program import Graph, Node
 from sparsejac.signature import Signature, pair_of
-from sparsejac.structure import Leaf, Structure, flatten, leaves_of, offsets_of, tuple_of, unflatten
-from sparsejac.tracing.conversion import as_value, wrap
-from sparsejac.tracing.reals import Scalar, Value, Vector
+from sparsejac.structure import Leaf, Structure, flatten, tuple_of, unflatten
+from sparsejac.tracing.conversion import wrap
+from sparsejac.tracing.reals import Value, Vector
 from sparsejac.tracing.results import outputs
-from sparsejac.tracing.scalar import TracedScalar
 from sparsejac.tracing.trace import Trace, current_trace
-from sparsejac.transforms.builder import Builder, part
-from sparsejac.transforms.cotangents import pull
-from sparsejac.transforms.order import check_nodes
+from sparsejac.transforms.builder import Builder
+from sparsejac.transforms.cotangents import linear_nodes, pull
+from sparsejac.transforms.order import check_nodes, has_jumps
 from sparsejac.transforms.tangents import push
 
 
 class Inner:
-    """A function followed at one point inside another one; see `Linearization`."""
+    """A function followed at one point inside another one; see `Linearization`.
 
-    def __init__(self, trace: Trace, call: str, signature: Signature, args: tuple[Any, ...], kwargs: Any) -> None:
+    Parameters
+    ----------
+    trace : Trace
+        Of the function around.
+    call : str
+        For messages.
+    signature : Signature
+    args, kwargs : tuple and dict
+    at_zero : bool
+        Whether x says shapes alone, and f is followed where all unknowns are zero.
+    """
+
+    def __init__(
+        self,
+        trace: Trace,
+        call: str,
+        signature: Signature,
+        args: tuple[Any, ...],
+        kwargs: Any,
+        *,
+        at_zero: bool = False,
+    ) -> None:
         trace.begin()
         self.trace = trace
         self.call = call
@@ -50,9 +72,9 @@ class Inner:
             vectors += parts
         several = isinstance(signature.argnums, tuple)
         self.inputs: Structure = tuple_of(structures) if several else structures[0]
-        beside = self._beside(vectors)
-        self.source = trace.graph.copy(Load(beside, contiguous((beside.size,))))
-        chosen = signature.by_position(unflatten(self.inputs, self._arrays(self.source, self.inputs, None)))
+        beside = side_by_side(trace, vectors)
+        self.source = trace.graph.copy(whole(trace.constant(np.zeros(beside.size)) if at_zero else beside))
+        chosen = signature.by_position(self._structured(self.source, self.inputs, None))
         for k in signature.positions:
             placed[k] = chosen[k]
         self.is_nested = _depth() > 0
@@ -66,12 +88,29 @@ class Inner:
     @property
     def value(self) -> Any:
         """What the function returned."""
-        return unflatten(self.result, self._arrays(self.output, self.result, None))
+        return self._structured(self.output, self.result, None)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Shape of the Jacobian."""
         return self.output.size, self.source.size
+
+    @property
+    def not_linear(self) -> Mapping[str, bool]:
+        """What says that f is not linear, where it was followed at zero."""
+        graph = self.trace.graph
+        with self._quiet():
+            tangent = self.trace.constant(np.zeros(self.source.size))
+            pushed = self._pushed(tangent, None, guarded=False)
+            decided = [decision.node.index for decision in self.trace.all_decisions()]
+            moving = linear_nodes(self.builder, self.source, graph.nodes[-1])
+        nodes = graph.nodes[self.source.index + 1 : self.output.index + 1]
+        return {
+            "its derivative depends on x": pushed is not None and pushed.index in moving,
+            "it decides on values of x": not moving.isdisjoint(decided),
+            "it jumps": has_jumps(nodes, self.source, self.output),
+            "f(0) is not 0": bool(self.trace.decide(Vector(self.output, contiguous((self.output.size,)))).any()),
+        }
 
     def __iter__(self) -> Iterator[Any]:
         """The value, and the function that pushes tangents forward."""
@@ -80,24 +119,19 @@ class Inner:
     def jvp(self, v: Any) -> Any:
         """J v."""
         seeds, count = self._seeds("v", self.inputs, v)
-        return unflatten(self.result, self._arrays(self.push(seeds, count), self.result, count))
+        return self._structured(self.push(seeds, count), self.result, count)
 
     def vjp(self, w: Any) -> Any:
         """Jᵀ w."""
         seeds, count = self._seeds("w", self.result, w)
-        return unflatten(self.inputs, self._arrays(self.pull(seeds, count), self.inputs, count))
+        return self._structured(self.pull(seeds, count), self.inputs, count)
 
     def jtj(self, v: Any, loss_hessian: Any = None) -> Any:
-        """Jᵀ J v."""
-        if loss_hessian is not None:
-            raise self.trace.refusal(
-                "jtj with loss_hessian inside a function that is followed",
-                "a matrix is not applied to nested results there",
-                "multiply between lin.jvp and lin.vjp",
-            )
+        """Jᵀ J v, or Jᵀ H J v with the Hessian of a loss."""
         seeds, count = self._seeds("v", self.inputs, v)
-        found = self.pull(self.push(seeds, count), count)
-        return unflatten(self.inputs, self._arrays(found, self.inputs, count))
+        loss = checked_loss(self.output.size, loss_hessian)
+        pushed = with_loss(self.trace, loss, self.push(seeds, count), count)
+        return self._structured(self.pull(pushed, count), self.inputs, count)
 
     def gradient(self) -> Any:
         """The gradient of one number."""
@@ -107,7 +141,7 @@ class Inner:
                 "  Cure: return a number, such as np.sum(y) or y[0]."
             )
         seeds = self.trace.constant([1.0])
-        return unflatten(self.inputs, self._arrays(self.pull(seeds, None), self.inputs, None))
+        return self._structured(self.pull(seeds, None), self.inputs, None)
 
     def dense(self, *, forward: bool) -> Any:
         """The Jacobian as dense arrays."""
@@ -116,8 +150,8 @@ class Inner:
         found = self.push(units, columns) if forward else self.pull(units, rows)
         steps = (columns, 1) if forward else (1, rows)
         blocks = (
-            unflatten(self.inputs, (self._block(found, y, a, x, b, steps) for x, b in _begins(self.inputs)))
-            for y, a in _begins(self.result)
+            unflatten(self.inputs, (self._block(found, y, a, x, b, steps) for x, b in begins(self.inputs)))
+            for y, a in begins(self.result)
         )
         return unflatten(self.result, blocks)
 
@@ -135,7 +169,7 @@ class Inner:
             found = self._pushed(stand_in, count, guarded=False)
             if found is None:
                 return self.builder.zeros(size)
-            return pull(self.builder, stand_in, found, Load(cotangent, contiguous((cotangent.size,))))
+            return pull(self.builder, stand_in, found, whole(cotangent))
 
     def _pushed(self, tangent: Node, count: int | None, *, guarded: bool) -> Node | None:
         graph = self.trace.graph
@@ -157,43 +191,14 @@ class Inner:
             graph.site = site
 
     def _leaf(self, path: str, given: Any) -> tuple[Leaf, Vector]:
-        vector = self._vector(path, given)
+        vector = as_vector(self.trace, self.call, path, given)
         return Leaf(vector.address.box, is_number=not isinstance(given, np.ndarray | list | tuple)), vector
 
-    def _vector(self, path: str, given: Any) -> Vector:
-        value = as_value(self.trace, given)
-        if value.kind == "c":
-            raise self.trace.refusal(
-                f"{self.call} at complex values",
-                f"{path} is differentiated as real numbers",
-                "pass both parts as reals",
-            )
-        return self.trace.vector(value.real)
-
-    def _beside(self, vectors: list[Vector]) -> Node:
-        """A vector of the numbers of several."""
-        pieces, start = [], 0
-        for vector in vectors:
-            if vector.address.points:
-                pieces.append(Piece(part(vector.address.box, start), vector.load))
-            start += vector.address.points
-        return self.trace.graph.join(start, tuple(pieces))
-
     def _seeds(self, name: str, structure: Structure, given: Any) -> tuple[Node, int | None]:
-        parts = [(leaf, path, self._vector(path, v)) for leaf, path, v in parts_of(self.call, name, structure, given)]
-        count = count_of(self.call, name, [(leaf, path, vector.address.box) for leaf, path, vector in parts])
-        return self._beside([vector for _, _, vector in parts]), count
+        return as_seed_node(self.trace, self.call, name, structure, given)
 
-    def _arrays(self, node: Node, structure: Structure, count: int | None) -> Iterator[Any]:
-        """The numbers of a node as arrays, and as numbers where there are no dimensions."""
-        tail = () if count is None else (count,)
-        for leaf, start in _begins(structure):
-            shape = (*leaf.shape, *tail)
-            if shape:
-                offset = start * (1 if count is None else count)
-                yield wrap(self.trace, Value(Vector(node, Affine(shape, offset, c_strides(shape)))))
-            else:
-                yield TracedScalar(self.trace, Value(Scalar(self.trace.tape.element(node.index, start))))
+    def _structured(self, node: Node, structure: Structure, count: int | None) -> Any:
+        return unflatten(structure, arrays_of(self.trace, node, structure, count))
 
     def _block(self, node: Node, y: Leaf, row: int, x: Leaf, column: int, steps: tuple[int, int]) -> Any:
         """A part of a dense matrix."""
@@ -241,15 +246,12 @@ def inner(
     argnums: int | tuple[int, ...],
     *,
     has_aux: bool = False,
+    at_zero: bool = False,
 ) -> Inner | None:
     """A function followed inside another one; None where none is being followed."""
     trace = current_trace()
     if trace is None:
         return None
-    return Inner(trace, call, Signature(call, f, argnums, has_aux=has_aux).checked(), args, dict(kwargs or {}))
-
-
-def _begins(structure: Structure) -> Iterator[tuple[Leaf, int]]:
-    """The leaves, and where each begins."""
-    bounds = pairwise(offsets_of(structure))
-    return ((leaf, start) for leaf, (start, _) in zip(leaves_of(structure), bounds, strict=True))
+    check_flags(call, has_aux=has_aux)
+    signature = Signature(call, f, argnums, has_aux=has_aux).checked()
+    return Inner(trace, call, signature, args, dict(kwargs or {}), at_zero=at_zero)

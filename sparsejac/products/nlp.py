@@ -11,17 +11,19 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from sparsejac.arguments import as_leaf, as_number, as_point, check_function
 from sparsejac.engine import Engine
 from sparsejac.errors import InputError
 from sparsejac.explanation import Explanation
 from sparsejac.location import user_location
 from sparsejac.options import BackendName, HessianStrategyName, StrategyName, check_option
 from sparsejac.pattern import IndexArray, Pattern
-from sparsejac.plan import Plan
-from sparsejac.products.hessian_programs import deriving
+from sparsejac.plan import Plan, kept_arguments
+from sparsejac.process_bound import ProcessBound
+from sparsejac.products.hessian_programs import curved, deriving
 from sparsejac.purity import check_purity
 from sparsejac.residence import reaches_device
-from sparsejac.signature import Bound, Signature
+from sparsejac.signature import Bound, Signature, check_kwargs
 from sparsejac.structure import Leaf, leaves_of
 from sparsejac.symmetric import mirrored
 from sparsejac.variants import Variant, Variants
@@ -47,11 +49,11 @@ def prepare_nlp(
     ----------
     f, g : callable
         ``f(x, *args, **kwargs)`` returns one number, ``g(x, *args, **kwargs)`` an array of constraints. Both are pure
-        (see `prepare`).
+        (see `prepare`): what they capture is frozen with the values it has now.
     x : array_like, shape (n,)
         A point, at which f and g are traced.
     args, kwargs
-        Passed on to both.
+        Passed on to both, as they are now.
     strategy, backend
         See `sparse_jacobian`.
     hessian_strategy
@@ -83,13 +85,13 @@ def prepare_nlp(
         ("backend", backend, BackendName),
     ):
         check_option("prepare_nlp", option, given, literal)
-    for name, function in (("f", f), ("g", g)):
-        if not callable(function):
-            raise InputError(
-                f"prepare_nlp: {name} is a {type(function).__name__}\n  {user_location()}\n  Cure: pass functions."
-            )
+    check_function("prepare_nlp", f)
+    check_function("prepare_nlp", g, "g")
+    by_name = _NONE if kwargs is None else kwargs
+    check_kwargs("prepare_nlp", by_name)
     options = {"strategy": strategy, "backend": backend}
-    return NLP(f, g, x, args, dict(kwargs or _NONE), options, {**options, "strategy": hessian_strategy})
+    further, named = kept_arguments(args), kept_arguments(dict(by_name))
+    return NLP(f, g, x, further, named, options, {**options, "strategy": hessian_strategy})
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,13 +103,15 @@ class _Evaluation:
     data: Floats | None
 
 
-class NLP:
+class NLP(ProcessBound):
     """Callbacks of a nonlinear program; made by `prepare_nlp`.
 
     What is computed at one x is kept until another x comes: a solver asks for the objective, then for its gradient.
     The first derivatives of objective and constraints come from one evaluation. Structures never change; where f or g
     take another way at some x, values outside of them raise an error.
     """
+
+    made_by = "prepare_nlp"
 
     def __init__(
         self,
@@ -121,7 +125,7 @@ class NLP:
     ) -> None:
         self._f, self._g, self._args, self._kwargs = f, g, args, kwargs
         self._options, self._hessian_options = options, hessian_options
-        self._start = self._point(np.array(x, dtype=np.float64))
+        self._start = self._point(x)
         bound = self._bound(self._start)
         self._variants = Variants(bound, options)
         check_purity(bound, self._variants.first.traced)
@@ -176,13 +180,13 @@ class NLP:
 
     def hessian(self, x: Any, lagrange: Any, obj_factor: float = 1.0) -> Floats:
         """The entries of the Hessian of ``obj_factor * f + lagrange . g``, in the order of `hessianstructure`."""
-        multipliers = np.array(lagrange, dtype=np.float64).reshape(-1)
+        multipliers = as_point("NLP.hessian", lagrange, "lagrange").reshape(-1)
         if len(multipliers) != self.shape[0]:
             raise InputError(
                 f"NLP.hessian: lagrange has {len(multipliers)} multipliers for {self.shape[0]} constraints\n  "
                 f"{user_location()}\n  Cure: pass one for each."
             )
-        weights = np.concatenate([[float(obj_factor)], multipliers])
+        weights = np.concatenate([[as_number("NLP.hessian", obj_factor, "obj_factor")], multipliers])
         return self._curvature.values(self._point(x), weights)
 
     def jacobian_matrix(self, x: Any) -> Any:
@@ -216,15 +220,19 @@ class NLP:
 
     @cached_property
     def _curvature(self) -> Plan:
-        """The lower triangle of the Lagrangian's Hessian, with the factors of objective and constraints as argument."""
+        """The lower triangle of the Lagrangian's Hessian, with the factors of objective and constraints as argument.
+
+        It begins with what was followed when the program was prepared: what f captured may be another one by now.
+        """
         call = "NLP.hessian"
         signature = Signature(call, lambda x, weights: self._both(x), derived=deriving(call, "lower", 1))
         bound = signature.bind(call, (self._start, np.ones(self.shape[0] + 1)), _NONE)
-        return Plan(bound, "csr", self._hessian_options)
+        first = self._variants.first
+        return Plan(bound, "csr", self._hessian_options, curved(call, "lower", first.traced, first.inputs, 1))
 
     def _first_derivatives(self) -> Plan:
         """A plan of the joint Jacobian: the gradient of f is its first row."""
-        return Plan(self._bound(self._start), "csr", self._options)
+        return Plan(self._bound(self._start), "csr", self._options, self._variants.first.traced)
 
     def _both(self, x: Any) -> Any:
         return {
@@ -243,11 +251,12 @@ class NLP:
         if derivatives:
             variant, (value, data) = self._variants.evaluate(self._bound(point), Engine.value_and_data)
             self._check(variant)
-            self._last = _Evaluation(point, value, data)
+            found = _Evaluation(point, value, data)
         else:
             _, value = self._variants.evaluate(self._bound(point), _value)
-            self._last = _Evaluation(point, value, None)
-        return self._last
+            found = _Evaluation(point, value, None)
+        self._last = found  # which another thread may replace before this one returns
+        return found
 
     def _check(self, variant: Variant) -> None:
         """Refuse another structure than the solver knows."""
@@ -259,12 +268,14 @@ class NLP:
             )
 
     def _point(self, x: Any) -> Floats:
-        point = np.array(x, dtype=np.float64)
-        start = getattr(self, "_start", point)
-        if point.ndim != 1 or point.shape != start.shape:
+        if type(x) is not np.ndarray:
+            as_leaf("NLP", "x", x)  # refuses what computes in a way of its own
+        point = as_point("NLP", x)
+        size = self._start.size if hasattr(self, "_start") else point.size
+        if point.shape != (size,):
             raise InputError(
-                f"NLP: x has shape {point.shape}\n  {user_location()}\n  Cure: pass one vector"
-                f"{f' of shape {start.shape}' if start.ndim == 1 else ''}; take it apart in f and g."
+                f"NLP: x has shape {point.shape}\n  {user_location()}\n  Cure: pass one vector of shape ({size},); "
+                "take it apart in f and g."
             )
         return point
 

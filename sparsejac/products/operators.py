@@ -9,12 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.lazy import Lazy
+from sparsejac.arguments import check_unmasked
 from sparsejac.errors import InputTypeError
 from sparsejac.location import user_location
 from sparsejac.options import BackendName
+from sparsejac.plan import kept_arguments
 from sparsejac.products.evaluation import gradient_once
 from sparsejac.products.followed import followed
 from sparsejac.products.linearization import Linearization
+from sparsejac.products.losses import checked_loss
 from sparsejac.residence import reaches_device
 
 if TYPE_CHECKING:
@@ -99,7 +102,7 @@ def gauss_newton_operator(
     array([1., 1., 1.])
     """
     lin = Linearization(followed("gauss_newton_operator", f, (x, *args), kwargs, argnums, backend))
-    loss = lin.checked_loss(loss_hessian)
+    loss = checked_loss(lin.shape[0], kept_arguments(loss_hessian))
 
     def product(seeds: Floats, count: int | None) -> Floats:
         return lin.normal(seeds, count, loss)
@@ -170,6 +173,7 @@ def _of_matrix(product: Callable[[Floats, int | None], Floats], rows: int) -> Ca
 
 
 def _real(v: Any) -> Floats:
+    check_unmasked("LinearOperator of sparsejac", v, "v")
     array = np.asarray(v)
     if array.dtype.kind not in "biuf":
         raise InputTypeError(

@@ -186,16 +186,22 @@ def aux_of(program: Program) -> Template:
     return copy.finished([copy.builder.zeros(0) if copy.aux is None else copy.aux], len(program.input_sizes))
 
 
-def weighted_gradient_of(program: Program, weights: int | None = None) -> Template:
-    """The Program of the gradient of the sum of all results, weighted by one more input, the last; for Hessians.
+def weighted_gradient_of(program: Program, weights: int, *, decided: bool = False) -> Template:
+    """The Program of the gradient of the sum of all results, weighted by an input; for Hessians.
 
-    With `weights`, an input that there is already holds these, and the decisions of the Program are kept.
+    Parameters
+    ----------
+    program : Program
+    weights : int
+        The input that holds the weights: one that there is already, or one more, the last.
+    decided : bool
+        Whether it keeps the decisions.
     """
     copy = _Copy(program)
     size, count = program.output.size, len(program.input_sizes)
-    given = copy.argument(size) if weights is None else copy.inputs[weights]
+    given = copy.argument(size) if weights == count else copy.inputs[weights]
     back = copy.pulled(Load(given, identity(size)), again=True)
-    return copy.finished([back], count + (weights is None), decided=weights is not None)
+    return copy.finished([back], max(count, weights + 1), decided=decided)
 
 
 def widened(program: Program, seeds: int) -> Template:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sparsejac.errors import UntraceableError
 from sparsejac.location import Site, line_of
-from sparsejac.program import Node, Program
+from sparsejac.program import Node, Program, differentiable
 
 
 def check_differentiable_again(program: Program, call: str) -> None:
@@ -63,6 +63,36 @@ def check_nodes(
             if held is not None:
                 assert held.routine is not None
                 raise refusal(f"{call}: ", held.routine.name, sites[node.index])
+
+
+_PERIODIC = frozenset({"remainder", "fmod"})
+
+
+def has_jumps(nodes: Sequence[Node], source: Node, output: Node) -> bool:
+    """Whether a result may jump where its derivative does not: through ``np.floor``, a comparison, ``np.mod``.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        Operands first; all from the source to the output.
+    source, output : Node
+    """
+    moving = {source.index}
+    for node in nodes:
+        if any(load.node.index in moving for load in node.operands()):
+            moving.add(node.index)
+    needed = {output.index} & moving
+    for node in reversed(nodes):
+        if node.index in needed and node is not source:
+            smooth = {load.node.index for load in differentiable(node)}
+            # What stands beside a surrogate is its value, which moves as the surrogate does.
+            is_derived = node.primitive is not None and node.primitive.name == "derived"
+            read = smooth if is_derived else {load.node.index for load in node.operands()}
+            jumps = node.primitive is not None and node.primitive.name in _PERIODIC
+            if jumps or not read & moving <= smooth:
+                return True
+            needed |= smooth & moving
+    return False
 
 
 def _moving(nodes: Sequence[Node], inputs: Sequence[Node]) -> set[int]:

@@ -223,6 +223,12 @@ def test_bad_multipliers() -> None:
         lagrangian_hessian(objective, constraints, X, np.ones(3))
     with pytest.raises(sparsejac.InputError, match=r"f returned an array of shape \(5,\)"):
         lagrangian_hessian(lambda x: x, constraints, X, np.ones(4))
+    for lam in (1j * np.ones(4), None, "text", np.ma.array(np.ones(4), mask=[1, 0, 0, 0])):
+        with pytest.raises(sparsejac.InputTypeError, match="lagrangian_hessian: lam "):
+            lagrangian_hessian(objective, constraints, X, lam)
+    for sigma in (1j, None, "text", [1.0]):
+        with pytest.raises(sparsejac.SparsejacError, match="lagrangian_hessian: sigma "):
+            lagrangian_hessian(objective, constraints, X, np.ones(4), sigma)  # type: ignore[arg-type]
     with pytest.raises(sparsejac.InputError, match="triangle='diagonal' is not an option"):
         sparse_hessian(objective, X, triangle="diagonal")  # type: ignore[arg-type]
     with pytest.raises(sparsejac.InputError, match="strategy='fast' is not an option"):

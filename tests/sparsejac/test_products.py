@@ -12,7 +12,7 @@ import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
+from scipy.optimize import least_squares, newton_krylov
 from scipy.sparse.linalg import LinearOperator, cg, gmres, lsmr
 
 import sparsejac
@@ -320,6 +320,21 @@ def test_operators_in_solvers() -> None:
     def square(x: Array) -> Any:
         return x**3 + np.roll(x, 1)
 
+    count = []
+
+    def chain(x: Array) -> Any:
+        count.append(1)
+        ends = np.concatenate([[1.0], x, [0.0]])
+        return 4000.0 * (ends[2:] - 2.0 * x + ends[:-2]) - np.exp(x)
+
+    inverse = LinearOperator((40, 40), matvec=sparsejac.ivjp(chain, np.zeros(40)))
+    count.clear()
+    plain = newton_krylov(chain, np.zeros(40), f_tol=1e-9)
+    without = len(count)
+    helped = newton_krylov(chain, np.zeros(40), f_tol=1e-9, inner_M=inverse)
+    np.testing.assert_allclose(helped, plain, rtol=1e-8)
+    assert 4 * (len(count) - without) < without
+
     step = gmres(jacobian_operator(square, X), square(X), rtol=1e-12)[0]
     np.testing.assert_allclose(step, np.linalg.solve(complex_step(square, X), square(X)), rtol=1e-8)
 
@@ -330,6 +345,11 @@ def test_operators_in_solvers() -> None:
         (lambda x: x**2, "its derivative depends on x"),
         (lambda x: x + 1.0, r"f\(0\) is not 0"),
         (lambda x: x if x[0] > 0 else 2 * x, "it decides on values of x"),
+        (np.floor, "it jumps"),
+        (lambda x: x - np.trunc(x), "it jumps"),
+        (lambda x: x + (x > 2.0), "it jumps"),
+        (lambda x: np.mod(x, 2.0), "it jumps"),
+        (lambda x: x + np.count_nonzero(x), "it jumps"),
     ],
 )
 def test_what_is_not_linear_is_not_transposed(f: Any, why: str) -> None:
@@ -375,6 +395,42 @@ def test_bad_cotangents_and_structures() -> None:
         linearize(model, X).jtj(np.ones(4), np.ones(5))
     with pytest.raises(sparsejac.InputError, match="argnums"):
         jvp(lambda a, b: a * b, X, X, argnums=(0, 1))
+
+
+@pytest.mark.parametrize(
+    "given", [1j * np.ones(6), np.eye(6) * 1j, lambda a: 1j * a, sp.csr_array(1j * np.eye(6)), "text"]
+)
+def test_losses_are_real(given: Any) -> None:
+    with pytest.raises(sparsejac.InputTypeError, match=r"jtj: .*loss_hessian holds"):
+        linearize(model, X).jtj(np.ones(4), given)
+    with pytest.raises(sparsejac.InputTypeError, match=r"jtj: .*loss_hessian holds"):
+        gauss_newton_operator(model, X, loss_hessian=given) @ np.ones(4)
+
+
+def test_losses_multiply_arrays_of_their_shape() -> None:
+    """As many numbers in another shape are another product."""
+    with pytest.raises(sparsejac.InputError, match=r"shape \(2, 6\) for one of shape \(6, 2\)"):
+        linearize(model, X).jtj(np.ones((4, 2)), lambda a: a.T)
+    loss = np.arange(6.0)
+    operator = gauss_newton_operator(model, X, loss_hessian=loss)
+    before = (operator @ np.ones(4)).tolist()
+    loss[:] = 0.0
+    assert (operator @ np.ones(4)).tolist() == before
+
+
+def test_masked_numbers_are_no_numbers() -> None:
+    masked = np.ma.array(np.ones(4), mask=[True, False, False, False])
+    calls = (
+        lambda: jvp(model, X, masked),
+        lambda: hvp(energy, X, masked),
+        lambda: linearize(model, X).jvp(masked),
+        lambda: vjp(lambda x: x**2, X)[1](masked),
+        lambda: jacobian_operator(model, X).matvec(masked),
+    )
+    for call in calls:
+        with pytest.raises(sparsejac.InputTypeError, match="masked"):
+            call()
+    np.testing.assert_array_equal(jvp(model, X, np.ma.array(np.ones(4)))[1], jvp(model, X, np.ones(4))[1])
 
 
 @pytest.mark.parametrize("name", ["gradient", "value_and_gradient", "hessian", "sparse_hessian", "hessian_operator"])
@@ -432,6 +488,9 @@ def test_what_f_returns_beside_its_result() -> None:
         "vjp": vjp(with_aux, X, has_aux=True),
         "gradient": gradient(with_aux, X, has_aux=True),
         "value_and_gradient": value_and_gradient(with_aux, X, has_aux=True),
+        "jacfwd": jacfwd(with_aux, X, has_aux=True),
+        "jacrev": jacrev(with_aux, X, has_aux=True),
+        "hessian": hessian(with_aux, X, has_aux=True),
     }
     for *_, aux in found.values():
         assert aux["double"].tolist() == (2.0 * X).tolist()
@@ -439,6 +498,8 @@ def test_what_f_returns_beside_its_result() -> None:
     assert found["jvp"][:2] == (np.sum(X**2), np.sum(2.0 * X))
     assert found["vjp"][1](1.0).tolist() == found["gradient"][0].tolist() == (2.0 * X).tolist()
     assert found["value_and_gradient"][0] == np.sum(X**2)
+    assert found["jacfwd"][0].tolist() == found["jacrev"][0].tolist() == (2.0 * X).tolist()
+    assert found["hessian"][0].tolist() == (2.0 * np.eye(4)).tolist()
     lin = linearize(with_aux, X, has_aux=True)
     assert lin.aux["double"].tolist() == (2.0 * X).tolist()
     assert linearize(model, X).aux is None
@@ -450,6 +511,15 @@ def test_what_f_returns_beside_its_result() -> None:
         return slope * aux["double"]
 
     np.testing.assert_allclose(sparsejac.sparse_jacobian(nested, X).toarray(), np.diag(8.0 * X))
+    for call, power in ((jacfwd, 2), (jacrev, 2), (hessian, 1)):
+
+        def product(x: Array, call: Any = call) -> Any:
+            matrix, aux = call(with_aux, x, has_aux=True)
+            return np.ravel(matrix) * aux["double"][0]
+
+        slopes = sparsejac.sparse_jacobian(product, X).toarray()
+        expected = complex_step(lambda x, p=power: np.ravel(2.0 * x if p == 2 else 2.0 * np.eye(4)) * 2.0 * x[0], X)
+        np.testing.assert_allclose(slopes, expected, rtol=1e-14)
     with pytest.raises(sparsejac.InputTypeError, match="has_aux=True"):
         gradient(energy, X, has_aux=True)
     with pytest.raises(sparsejac.InputTypeError, match="has_aux='yes' is neither"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import sparse as sp
 from scipy import special
 
 import sparsejac
@@ -18,6 +19,7 @@ from sparsejac import (
     jacfwd,
     jacrev,
     jvp,
+    linear_transpose,
     linearize,
     sparse_hessian,
     sparse_jacobian,
@@ -28,6 +30,7 @@ from sparsejac import (
 Array = NDArray[np.float64]
 X = np.array([0.5, 1.5, -1.0, 2.0])
 V = np.array([1.0, -2.0, 0.5, 3.0])
+LOSS = np.add.outer(np.arange(6.0), np.arange(6.0)) + np.diag(np.arange(6.0) ** 2)
 
 
 def energy(x: Array) -> Any:
@@ -79,6 +82,15 @@ def test_all_ways_to_a_hessian_agree(name: str) -> None:
         lambda x: jacrev(model, x),
         lambda x: linearize(model, x).jtj(V),
         lambda x: linearize(model, x).jtj(x),
+        lambda x: linearize(model, x).jtj(x, np.arange(6.0)),
+        lambda x: linearize(model, x).jtj(np.outer(x, x[:2]), LOSS),
+        lambda x: linearize(model, x).jtj(V, sp.csr_array(LOSS)),
+        lambda x: linearize(model, x).jtj(V, lambda a: a * x[0]),
+        lambda x: linear_transpose(lambda v: np.outer(x, v)[:, 1:], V)(np.ones((4, 3))),
+        lambda x: linear_transpose(lambda v: x * np.cumsum(v), V)(np.outer(x, x[:2])),
+        lambda x: linear_transpose(lambda v: jvp(model, x, v)[1], x)(np.ones((2, 3))),
+        lambda x: linear_transpose(linear_transpose(lambda v: x * np.cumsum(v), V), V)(x**2),
+        lambda x: linear_transpose(lambda s, v: x * s["a"] + v, {"a": V}, 0.0 * V, argnums=0)(x)["a"],
         lambda x: vjp(model, x)[1](np.ones((2, 3, 2))),
         lambda x: jvp(model, x, np.ones((4, 2)))[1],
         lambda x: jvp(model, V, x)[1],
@@ -91,6 +103,91 @@ def test_derivatives_of_derivatives(f: Any) -> None:
     estimate = differences(lambda x: np.ravel(f(x)), X)
     found = sparse_jacobian(f, X).toarray()
     assert (np.abs(found - estimate.jacobian) <= 50 * estimate.error + 1e-8 * (1 + np.abs(estimate.jacobian))).all()
+
+
+@pytest.mark.parametrize(
+    ("f", "why"),
+    [
+        (lambda x, v: x * v**2, "its derivative depends on x"),
+        (lambda x, v: np.where(v > 0.0, x * v, v), "its derivative depends on x"),
+        (lambda x, v: x + v, r"f\(0\) is not 0"),
+        (lambda x, v: x * v if v[0] >= 0.0 else v, "it decides on values of x"),
+        (lambda x, v: x * v if np.any(v > 1.0) else v, "it decides on values of x"),
+        (lambda x, v: x * np.sign(v), "it jumps"),
+        (lambda x, v: v + np.floor(x * v), "it jumps"),
+        (lambda x, v: np.fmod(v, 1.0 + x**2), "it jumps"),
+    ],
+)
+def test_what_is_not_linear_is_not_transposed_inside(f: Any, why: str) -> None:
+    with pytest.raises(sparsejac.InputError, match=f"linear_transpose: f is not linear: {why}"):
+        sparse_jacobian(lambda x: linear_transpose(lambda v: f(x, v), V)(x), X)
+
+
+def test_linearity_inside_is_asked_at_each_point() -> None:
+    """What decides on x alone does not make f nonlinear; what makes it affine elsewhere is seen there."""
+
+    def f(x: Any) -> Any:
+        return linear_transpose(lambda v: (x * v if x[0] > 0 else 3.0 * v) + np.maximum(x - 5.0, 0.0), V)(x)
+
+    plan = sparsejac.prepare(f, X)
+    np.testing.assert_allclose(plan(X).toarray(), np.diag(2.0 * X))
+    np.testing.assert_allclose(plan(-X).toarray(), 3.0 * np.eye(4))
+    with pytest.raises(sparsejac.InputError, match=r"f\(0\) is not 0"):
+        plan(X + 4.0)
+
+
+class Pair(NamedTuple):
+    a: Any
+    b: Any
+
+
+def test_stored_derivatives_are_applied_inside() -> None:
+    """A linearization made outside is a linear function like any other."""
+    lin = linearize(model, X)
+    J = jacfwd(model, X).reshape(6, 4)
+    np.testing.assert_allclose(sparse_jacobian(lin.jvp, V).toarray(), J, rtol=1e-15)
+    np.testing.assert_allclose(jacrev(vjp(model, X)[1], np.ones((2, 3))).reshape(4, 6), J.T, rtol=1e-15)
+    np.testing.assert_allclose(linear_transpose(lin.jvp, V)(np.ones((2, 3))), J.sum(axis=0), rtol=1e-14)
+    W = np.arange(8.0).reshape(4, 2)
+    several = sparse_jacobian(lambda x: lin.jvp(np.stack([x, x**2], axis=1)), X).toarray()
+    expected = np.stack([J, J * (2.0 * X)], axis=1).reshape(12, 4)
+    np.testing.assert_allclose(several, expected, rtol=1e-14)
+    np.testing.assert_allclose(jacfwd(lambda x: lin.jtj(x, LOSS), X), J.T @ LOSS @ J, rtol=1e-13)
+    np.testing.assert_allclose(jacfwd(lin.jtj, X), J.T @ J, rtol=1e-13)
+    of_sparse = jacfwd(lambda x: lin.jtj(x, sp.coo_array(np.diag(LOSS))), X)  # a diagonal as a sparse vector
+    np.testing.assert_allclose(of_sparse, J.T @ np.diag(np.diag(LOSS)) @ J, rtol=1e-13)
+    np.testing.assert_allclose(hessian(lambda x: 0.5 * np.sum(lin.jvp(x) ** 2), X), J.T @ J, rtol=1e-13)
+    assert sparse_jacobian(lambda x: lin.jvp(np.outer(x, np.zeros(0))), X).shape == (0, 4)
+    np.testing.assert_allclose(lin.jvp(W), (J @ W).reshape(2, 3, 2), rtol=1e-14)
+
+    def parts(s: Any) -> Any:
+        return Pair(s["u"] * s["p"], s["p"] ** 2)
+
+    point = {"u": X, "p": 2.0}
+    inside = sparse_jacobian(lambda x: linearize(parts, point).vjp(Pair(x, x[0]))["p"], X).toarray()
+    np.testing.assert_allclose(inside, [X + 4.0 * np.eye(4)[0]], rtol=1e-15)
+    stored = linearize(parts, point)
+    inside = sparse_jacobian(lambda x: stored.vjp(Pair(x, x[0]))["p"], X).toarray()
+    np.testing.assert_allclose(inside, [X + 4.0 * np.eye(4)[0]], rtol=1e-15)
+    with pytest.raises(sparsejac.InputError, match=r"Linearization.jvp: v has shape \(3,\)"):
+        sparse_jacobian(lambda x: lin.jvp(x[:3]), X)
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda x: sparse_hessian(energy, x) @ x, "sparsejac.sparse_hessian: it is called inside f"),
+        (lambda x: sparsejac.hessian_operator(energy, x) @ x, "sparsejac.hessian_operator: it is called inside f"),
+        (lambda x: sparsejac.prepare_nlp(energy, model, x).gradient(x), "sparsejac.prepare_nlp"),
+        (lambda x: sparsejac.value_and_jacobian(model, x)[1] @ x, "sparsejac.value_and_jacobian"),
+        (lambda x: sparse_hessian(lambda z: np.sum(x * z**2), V) @ x, "a value of another trace"),
+    ],
+)
+def test_calls_that_are_not_followed_are_named(call: Any, named: str) -> None:
+    """With what is followed in their place."""
+    with pytest.raises(sparsejac.UntraceableError, match=rf"cannot follow {named}") as caught:
+        sparse_jacobian(call, X)
+    assert "gradient, hvp, jacfwd, jacrev" in str(caught.value)
 
 
 def test_what_is_not_an_argument_is_held_fixed() -> None:
@@ -236,7 +333,9 @@ def test_errors_inside() -> None:
             sparse_jacobian(f, X)
     once = sparse_jacobian(lambda x: x * gradient(lambda z: np.sum(np.linalg.inv(np.diag(z))), X), X)
     np.testing.assert_allclose(once.toarray(), np.diag(-1.0 / X**2))
-    with pytest.raises(sparsejac.UntraceableError, match="loss_hessian"):
-        sparse_jacobian(lambda x: linearize(model, x).jtj(V, np.ones(6)), X)
+    with pytest.raises(sparsejac.InputError, match=r"loss_hessian has shape \(5,\)"):
+        sparse_jacobian(lambda x: linearize(model, x).jtj(V, np.ones(5)), X)
+    with pytest.raises(sparsejac.InputError, match=r"gave an array of shape \(2, 6\) for one of shape \(6, 2\)"):
+        sparse_jacobian(lambda x: linearize(model, x).jtj(np.ones((4, 2)), lambda a: a.T), X)
     with pytest.raises(sparsejac.UntraceableError, match="complex"):
         sparse_jacobian(lambda x: gradient(energy, x * 1j), X)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -146,7 +147,7 @@ def test_another_way_through_f() -> None:
 def test_bad_input() -> None:
     with pytest.raises(sparsejac.InputError, match="f returned an array of shape"):
         prepare_nlp(constraints, constraints, X)
-    with pytest.raises(sparsejac.InputError, match="g is a float"):
+    with pytest.raises(sparsejac.InputTypeError, match="g is not callable, it is a float"):
         prepare_nlp(objective, 3.0, X)  # type: ignore[arg-type]
     with pytest.raises(sparsejac.InputError, match=r"x has shape \(7, 1\)"):
         prepare_nlp(objective, constraints, X[:, None])
@@ -157,6 +158,52 @@ def test_bad_input() -> None:
         nlp.objective(X[:3])
     with pytest.raises(sparsejac.InputError, match="2 multipliers for 6 constraints"):
         nlp.hessian(X, np.ones(2))
+    with pytest.raises(sparsejac.InputTypeError, match="kwargs is a int"):
+        prepare_nlp(objective, constraints, X, kwargs=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "x",
+    [1j * X, None, "text", np.array(["2020"], dtype="M8[D]"), np.ma.array(X, mask=X > 1.0), [1.0, None], [[1.0], 2.0]],
+)
+def test_what_is_no_vector_of_real_numbers(x: Any) -> None:
+    nlp = prepare_nlp(objective, constraints, X)
+    with pytest.raises(sparsejac.SparsejacError, match="NLP: x "):
+        prepare_nlp(objective, constraints, x)
+    for call in (nlp.objective, nlp.gradient, nlp.constraints, nlp.jacobian, lambda x: nlp.hessian(x, np.ones(N - 1))):
+        with pytest.raises(sparsejac.SparsejacError, match="NLP: x "):
+            call(x)
+
+
+@pytest.mark.parametrize("given", [1j, None, "text", np.ones(2)])
+def test_multipliers_and_factors_are_real(given: Any) -> None:
+    nlp = prepare_nlp(objective, constraints, X)
+    with pytest.raises(sparsejac.SparsejacError, match=r"NLP\.hessian: obj_factor "):
+        nlp.hessian(X, np.ones(N - 1), given)
+    with pytest.raises(sparsejac.SparsejacError, match=r"NLP\.hessian: lagrange "):
+        nlp.hessian(X, np.full(N - 1, given) if np.ndim(given) == 0 else given)
+
+
+def test_what_is_captured_is_frozen_for_all_callbacks() -> None:
+    """The Hessian is set up when it is first asked for, of what was followed at the start."""
+    captured, argument = np.full(N, 2.0), np.full(N, 3.0)
+
+    def f(x: Any, p: Any) -> Any:
+        return np.sum(captured * p * x**3)
+
+    def g(x: Any, p: Any) -> Any:
+        return captured * p * x**2
+
+    nlp = prepare_nlp(f, g, X, argument)
+    captured[:], argument[:] = 100.0, 100.0
+    np.testing.assert_allclose(nlp.gradient(X), 18.0 * X**2)
+    np.testing.assert_allclose(nlp.constraints(X), 6.0 * X**2)
+    np.testing.assert_allclose(nlp.hessian(X, np.ones(N), 1.0), 36.0 * X + 12.0)
+
+
+def test_it_belongs_to_its_process() -> None:
+    with pytest.raises(sparsejac.InputTypeError, match="NLP, which belongs to the process that made it"):
+        pickle.dumps(prepare_nlp(objective, constraints, X))
 
 
 def test_matrices_for_scipy() -> None:
@@ -220,8 +267,8 @@ def test_f_is_not_followed_again() -> None:
         return objective(x)
 
     nlp = prepare_nlp(f, constraints, np.ones(N))
-    nlp.hessian(X, np.ones(N - 1))
     before = len(calls)
+    nlp.hessian(X, np.ones(N - 1))
     for factor in (0.0, 1.0, 2.0):
         nlp.hessian(X * factor, np.ones(N - 1), factor)
         nlp.gradient(X * factor), nlp.jacobian(X * factor), nlp.constraints(X * factor)

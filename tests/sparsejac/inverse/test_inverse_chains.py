@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 from typing import Any
 
@@ -40,8 +40,8 @@ def made_before(network: Network, made: set[int]) -> set[int]:
     return {k for k in made if k in read or k in network.fresh.tolist()}
 
 
-def all_cuts(network: Network) -> Iterator[frozenset[int]]:
-    """By brute force: what is alive at times of all orders, where that is as much as is used up."""
+def all_cuts(network: Network) -> Iterator[tuple[set[int], set[int]]]:
+    """By brute force: what is made and what is alive at times of all orders, where that is as much as is used up."""
     later = list(range(network.used, len(network.buffers)))
     start = set(range(network.used))
     needs: dict[int, set[int]] = {}
@@ -53,7 +53,25 @@ def all_cuts(network: Network) -> Iterator[frozenset[int]]:
             if all(needs.get(k, set()) <= made for k in some):
                 alive = made_before(network, made)
                 if len(alive) == network.used:
-                    yield frozenset(alive)
+                    yield made, alive
+
+
+def longest_chain(cuts: Iterable[tuple[set[int], set[int]]]) -> int:
+    """The largest number of different cuts that one order goes through."""
+    longest: list[tuple[set[int], set[int], int]] = []
+    for made, alive in sorted(cuts, key=lambda cut: len(cut[0])):
+        before = (length for earlier, cut, length in longest if earlier < made and cut != alive)
+        longest.append((made, alive, 1 + max(before, default=0)))
+    return max(length for _, _, length in longest)
+
+
+def independent_parts(network: Network, made: set[int], replaced: set[int]) -> int:
+    """How many parts, none of which needs another one, a lump falls into that makes some numbers out of others."""
+    part = {k: k for k in made | replaced}
+    for tail, head in zip(network.tails.tolist(), network.heads.tolist(), strict=True):
+        if head in made and tail in part and part[tail] != part[head]:
+            part = {k: part[head] if p == part[tail] else p for k, p in part.items()}
+    return len(set(part.values()))
 
 
 @st.composite
@@ -74,6 +92,7 @@ def networks(draw: st.DrawFn) -> Network:
 @settings(max_examples=150, deadline=None)
 @given(networks())
 def test_levels_are_cuts_and_meet_every_number_of_a_cut(network: Network) -> None:
+    """And what is between two of them falls into as many independent parts as the finest chain has lumps there."""
     alive = set(network.fresh.tolist())
     for k in range(len(network.buffers) - 1, -1, -1):
         if any(h in alive for t, h in zip(network.tails.tolist(), network.heads.tolist(), strict=True) if t == k):
@@ -90,13 +109,18 @@ def test_levels_are_cuts_and_meet_every_number_of_a_cut(network: Network) -> Non
     assert not any(separated(network, set(few)) for few in combinations(range(len(found.of)), network.used - 1))
     assert (found.of[: network.used] == 0).all()
     assert (found.of[network.tails] <= found.of[network.heads]).all()
-    met: set[int] = set()
+    met, before, lumps = set[int](), set(range(network.used)), 0
     for level in range(int(found.of.max()) + 1):
         made = set(np.flatnonzero(found.of <= level).tolist())
         cut = made_before(network, made)
         assert len(cut) == network.used
         met |= cut
-    assert met == set().union(*all_cuts(network))
+        if level:
+            lumps += independent_parts(network, set(np.flatnonzero(found.of == level).tolist()), before - cut)
+        before = cut
+    cuts = list(all_cuts(network))
+    assert met == set().union(*(alive for _, alive in cuts))
+    assert lumps == longest_chain(cuts) - 1
 
 
 def test_chains_over_all_orders_are_finer_than_that_of_the_given_one() -> None:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from sparsejac import (
     InputError,
@@ -22,7 +24,7 @@ from sparsejac import (
 )
 
 
-def message(call: Callable[[], Any], error: type[Exception] = SingularError) -> str:
+def message(call: Callable[[], Any], error: Any = SingularError) -> str:
     with pytest.raises(error) as caught:
         call()
     return str(caught.value)
@@ -145,12 +147,62 @@ def test_a_plan_tells_of_the_point_and_goes_on() -> None:
     np.testing.assert_allclose(plan.newton_step(np.array([1.0, 2.0, 0.0]), damping=1.0), [-0.4, -16.0 / 17.0, 0.0])
 
 
+def test_damping_that_determines_no_step() -> None:
+    """Where J is singular in a direction without damping, and where damping is lost in rounding."""
+    singular = np.array([1.0, 0.0, 2.0])
+    told = message(lambda: newton_step(np.square, singular, damping=np.array([1.0, 0.0, 1.0])))
+    assert "damped step is not determined" in told
+    np.testing.assert_allclose(newton_step(np.square, singular, damping=np.array([0.0, 1.0, 0.0])), [-0.5, 0.0, -1.0])
+    plan = prepare_inverse(np.square, np.ones(3))
+    message(lambda: plan.newton_step(singular, damping=np.array([1.0, 0.0, 1.0])))
+    rng = np.random.default_rng(0)
+    for size in (3, 8, 30):
+        basis = np.linalg.qr(rng.standard_normal((size, size)))[0]
+        matrix, b = basis[:, 1:] @ basis[:, 1:].T, rng.standard_normal(size)  # a projection
+        f = lambda x, A=matrix, b=b: A @ x + b  # noqa: E731
+        assert "not determined" in message(lambda f=f, n=size: newton_step(f, np.zeros(n), damping=1e-17))  # type: ignore[misc]
+        found = newton_step(f, np.zeros(size), damping=1e-6)
+        np.testing.assert_allclose(found, -matrix @ b / (1.0 + 1e-6), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("damping", [1e-300, 1e-40, 1e-20, 1e-12, 1e-6, 1.0])
+@pytest.mark.parametrize("singular", ["equal columns", "Neumann", "zero row", "regular", "scaled"])
+def test_damped_steps_are_right_or_refused(singular: str, damping: float) -> None:
+    """Against the normal equations with 700 digits, where pivots cancel exactly, nearly, or not at all."""
+    rng, right = np.random.default_rng(0), 0
+    for size in (2, 3, 5) * 4:
+        matrix, b = rng.integers(-3, 4, (size, size)) / 7.0 + 2.0 * np.eye(size), rng.standard_normal(size)
+        if singular == "equal columns":
+            matrix[:, -1] = matrix[:, 0]
+        elif singular == "Neumann":
+            matrix = np.diag([1.0, *[2.0] * (size - 2), 1.0]) - np.eye(size, k=1) - np.eye(size, k=-1)
+        elif singular == "zero row":
+            matrix[-1] = 0.0
+        elif singular == "scaled":
+            matrix = np.diag(10.0 ** rng.uniform(-9, 9, size))
+        try:
+            found = newton_step(lambda x, A=matrix, b=b: A @ x + b, np.zeros(size), damping=damping)  # type: ignore[misc]
+        except SingularError:
+            continue
+        right += 1
+        with mpmath.workdps(700):
+            J, f = mpmath.matrix(matrix.tolist()), mpmath.matrix(b.tolist())
+            step = mpmath.lu_solve(J.T * J + mpmath.mpf(damping) * mpmath.eye(size), -(J.T * f))
+            expected = np.array([float(s) for s in step])
+        assert np.abs(found - expected).max() <= 0.05 * np.abs(expected).max()
+    assert right == 12 or (singular in ("equal columns", "Neumann", "zero row") and damping < 1e-6)
+
+
 def test_bad_arguments() -> None:
     x = np.ones(3)
     assert "lumps='few'" in message(lambda: linearize_inverse(np.sin, x, lumps="few"), InputError)  # type: ignore[arg-type]
     assert "backend='cuda'" in message(lambda: ivjp(np.sin, x, backend="cuda"), InputError)  # type: ignore[arg-type]
     for bad in (-1.0, np.nan, np.ones(2), np.array([1.0, np.inf, 0.0])):
         message(lambda bad=bad: newton_step(np.sin, x, damping=bad), InputError)  # type: ignore[misc]
+    for bad in (None, "text", 1j, np.ma.array(x, mask=[1, 0, 0])):
+        message(lambda bad=bad: newton_step(np.sin, x, damping=bad), InputTypeError)  # type: ignore[misc]
+    for bad in (np.zeros(2), (x, x), sp.eye_array(3, format="csr"), {"a": x}):
+        message(lambda bad=bad: newton_step(np.sin, x, damping=bad), (InputError, InputTypeError))  # type: ignore[misc]
     inverse = linearize_inverse(np.sin, x)
     message(lambda: inverse.ivjp(np.ones(4)), InputError)
     message(lambda: inverse.ivjp(np.ones(3) * 1j), InputTypeError)

@@ -28,6 +28,7 @@ from sparsejac import (
     slogdet,
     vjp,
 )
+from sparsejac.inverse.inverter import Inverter
 
 Array = NDArray[np.float64]
 LUMPS = ("auto", "finest", "one")
@@ -134,6 +135,9 @@ def test_newton_steps_and_damped_steps_solve_their_linear_problems() -> None:
             np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8 * np.abs(expected).max())
     assert newton_step(np.sin, np.zeros(0)).shape == (0,)
     assert newton_step(np.sin, np.zeros(0), damping=1.0).shape == (0,)
+    several_steps = lambda x: np.sin(x) + np.concatenate([x[1:], x[:1]])  # noqa: E731
+    assert newton_step(several_steps, np.zeros(0)).shape == (0,)
+    assert ijvp(several_steps, np.zeros(0))(np.zeros(0)).shape == (0,)
 
 
 def test_damped_steps_need_no_inverse() -> None:
@@ -160,6 +164,29 @@ def test_newton_iterations_converge_in_a_plan() -> None:
     np.testing.assert_allclose(plan.newton_step(x, damping=1e-9), 0.0, atol=1e-12)
 
 
+def test_one_factorization_for_all_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One vector or many, with the inverse and its transpose, determinant and step; and one more at another x."""
+    made: list[int] = []
+    method = Inverter.factored
+    monkeypatch.setattr(Inverter, "factored", lambda *given: made.append(1) or method(*given))
+
+    def f(x: Any) -> Any:
+        for _ in range(3):
+            x = DENSE @ np.sin(x)
+        return x
+
+    x, V = np.linspace(0.1, 0.5, 5), np.arange(15.0).reshape(5, 3)
+    plan = prepare_inverse(f, x)
+    inverse, J = plan(x), complex_step(f, x)
+    for v in (V, V[:, 0], V[:, 1]):
+        near(inverse.ivjp(v), np.linalg.solve(J, v), J)
+        near(inverse.ijvp(v), np.linalg.solve(J.T, v), J)
+    inverse.slogdet(), inverse.newton_step()
+    assert len(made) == 1
+    plan(2.0 * x).ivjp(V)
+    assert len(made) == 2
+
+
 class State(NamedTuple):
     u: Any
     v: Any
@@ -184,6 +211,10 @@ def test_structures_of_unknowns_and_results() -> None:
     sparse = inverse_jacobian(f, x)
     entry = sparse.v["b"][0]
     np.testing.assert_allclose(entry.toarray() if sp.issparse(entry) else entry, blocks.v["b"][0], atol=1e-15)
+    weights = np.arange(1.0, 6.0)
+    step = newton_step(f, x, damping=State(weights[:2], weights[2:]))
+    flat = newton_step(lambda z: f(State(z[:2], z[2:])), np.concatenate(x), damping=weights)
+    np.testing.assert_allclose(np.concatenate(step), flat, rtol=1e-13)
 
 
 def test_numbers_and_matrices_as_unknowns() -> None:
