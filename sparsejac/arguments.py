@@ -28,22 +28,25 @@ Floats = npt.NDArray[np.float64]
 _SORTS = {"c": "complex numbers", "O": "Python objects", "U": "text (str)", "S": "text (bytes)"}
 
 
-def check_function(call: str, f: Any) -> None:
+def check_function(call: str, f: Any, name: str = "f") -> None:
     """Refuse what cannot be called."""
     if not callable(f):
         raise InputTypeError(
-            f"{call}: f is not callable, it is a {type(f).__name__}\n  {user_location()}\n  Cure: pass the function "
-            "itself, sparse_jacobian(f, x), not its result f(x)."
+            f"{call}: {name} is not callable, it is a {type(f).__name__}\n  {user_location()}\n  Cure: pass the "
+            f"function itself, {name}, not its result {name}(x)."
         )
 
 
 def as_point(call: str, x: Any, name: str = "x") -> Floats:
     """The point x (or what `name` calls a part of it) as a float64 array of its own, in its own shape."""
+    if type(x) is np.ndarray and x.dtype == np.float64:
+        return np.array(x, order="C")
     if is_on_device(x):
         raise InputTypeError(
             f"{call}: {name} is on a device, and this call, or another of its arguments, is on the host\n  "
             f"{user_location()}\n  Cure: pass cupy.asnumpy(...) of it, or all arguments on the device."
         )
+    check_unmasked(call, x, name)
     try:
         array = np.asarray(x)
     except ValueError as error:
@@ -60,6 +63,25 @@ def as_point(call: str, x: Any, name: str = "x") -> Floats:
         )
         raise InputTypeError(f"{call}: {name} holds {what}, not real numbers\n  {user_location()}\n  Cure: {cure}.")
     return np.array(array, dtype=np.float64, order="C")
+
+
+def check_unmasked(call: str, x: Any, name: str) -> None:
+    """Refuse numbers that are there but masked: `np.asarray` would take them."""
+    if isinstance(x, np.ndarray) and type(x) is not np.ndarray and np.any(getattr(x, "mask", False)):
+        raise InputTypeError(
+            f"{call}: {name} is a {type(x).__name__} with masked numbers, which would be taken as they are\n  "
+            f"{user_location()}\n  Cure: pass {name}.filled(0.0), or what else stands for them."
+        )
+
+
+def as_number(call: str, value: Any, name: str) -> float:
+    """One real number, such as a factor."""
+    if type(value) is float:
+        return value
+    array = as_point(call, value, name)
+    if array.ndim:
+        raise InputError(f"{call}: {name} has shape {array.shape}\n  {user_location()}\n  Cure: pass one number.")
+    return float(array)
 
 
 def as_pattern(call: str, pattern: Any) -> Pattern:

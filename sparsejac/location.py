@@ -29,13 +29,20 @@ _LOADED_LATER = tuple(
     f"/{place}-packages/{name}/" for place in ("site", "dist") for name in ("cupy", "numba", "pandas", "xarray")
 )
 
-_BETWEEN = ("sparsejac.tracing", "sparsejac.location", "kernels", "scipy._lib", "numpy.lib.mixins")
+_OURS = ("sparsejac.tracing", "sparsejac.location", "sparsejac.residence", "kernels")
+_BETWEEN = (*_OURS, "scipy._lib", "numpy.lib.mixins")
 """Modules whose functions stand between the user's call and what it does."""
 
 _REMAINDERS = frozenset(k for k, (_, symbol) in enumerate(dis._nb_ops) if symbol in ("%", "%="))  # type: ignore[attr-defined]
 """Arguments of BINARY_OP that mean ``%``."""
 
 _USER_FILES: dict[str, bool] = {}
+
+_CATCHES_ALL = bytes([dis.opmap["PUSH_EXC_INFO"], 0, dis.opmap["POP_TOP"], 0])
+"""How the handler of an `except` that names no error begins."""
+
+_ITEM_STORES = frozenset(["STORE_SUBSCR", "STORE_SLICE"])
+"""Instructions of item assignments; since Python 3.12 there is one for slices."""
 
 UNKNOWN = "<unknown place>"
 
@@ -153,7 +160,39 @@ def at_item_assignment() -> bool:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and not is_user_frame(frame):
         frame = frame.f_back
-    return frame is not None and dis.opname[frame.f_code.co_code[frame.f_lasti]].startswith("STORE_SUBSCR")
+    return frame is not None and dis.opname[frame.f_code.co_code[frame.f_lasti]] in _ITEM_STORES
+
+
+def stores_in_compiled_code() -> bool:
+    """Whether the caller's caller, an item assignment, comes from compiled code: from no statement, nor by its name."""
+    frame = sys._getframe(3)
+    if dis.opname[frame.f_code.co_code[frame.f_lasti]] in _ITEM_STORES:
+        return False
+    return (_callee(frame.f_code, frame.f_lasti) or ("", ""))[1] not in ("setitem", "__setitem__")
+
+
+def is_caught_by_callers(error: type[Exception]) -> bool:
+    """Whether code of the user's between f and here may catch an error of a class."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__") != "sparsejac.tracing.run":
+        if is_user_frame(frame) and may_catch(frame.f_code, frame.f_globals, error):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def may_catch(code: CodeType, names: dict[str, Any], error: type[Exception]) -> bool:
+    """Whether code has handlers, and one for everything or a name for what an error belongs to."""
+    if not code.co_exceptiontable:
+        return False
+    named = (names.get(name, getattr(builtins, name, None)) for name in code.co_names)
+    return _CATCHES_ALL in code.co_code or any(_includes(value, error) for value in named)
+
+
+def _includes(caught: Any, error: type[Exception]) -> bool:
+    if type(caught) is tuple:
+        return any(_includes(part, error) for part in caught)
+    return isinstance(caught, type) and issubclass(caught, BaseException) and issubclass(error, caught)
 
 
 @lru_cache(maxsize=4096)

@@ -25,9 +25,15 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Index, identity
+from kernels.lazy import Lazy
 from kernels.records import dataclass
 from sparsejac.location import NOWHERE, Site, user_site
 from sparsejac.primitives import PRIMITIVES, Primitive
+
+SQUARES = Lazy("sparsejac.squares")
+_SQUARE, _MULTIPLY = PRIMITIVES["square"], PRIMITIVES["multiply"]
+_MODULI = frozenset(["absolute", "hypot", "select"])
+"""Primitives by which moduli are written; the squares of others do not load what knows them."""
 
 Kind = Literal["input", "constant", "map", "sum", "join", "call"]
 
@@ -277,7 +283,7 @@ def _digest(
     return state.hexdigest()
 
 
-def _differentiable(node: Node) -> Iterable[Load]:
+def differentiable(node: Node) -> Iterable[Load]:
     """The operands by which a node has derivatives."""
     if node.primitive is not None:
         return (load for load, rule in zip(node.loads, node.primitive.partials, strict=True) if rule)
@@ -327,7 +333,16 @@ class Graph:
         return self._add(None, "constant", len(values), slot=len(self.constants) - 1)
 
     def map(self, primitive: Primitive, box: tuple[int, ...], loads: tuple[Load, ...]) -> Node:
-        """`primitive` at each point of `box`."""
+        """`primitive` at each point of `box`; the square of a modulus is followed as what it is the square of."""
+        is_square = primitive is _SQUARE or (primitive is _MULTIPLY and _are_equal(*loads))
+        if is_square and _may_be_modulus(loads[0].node.primitive):
+            found: Node | None = SQUARES.square_of_modulus(self, loads[0])
+            if found is not None:
+                return found
+        return self.plain_map(primitive, box, loads)
+
+    def plain_map(self, primitive: Primitive, box: tuple[int, ...], loads: tuple[Load, ...]) -> Node:
+        """`primitive` at each point of `box`, as it is."""
         ordered = _canonical(primitive, loads)
         key = ("map", primitive.name, box, tuple([load.key for load in ordered]))
         active = True in [load.node.active for load, rule in zip(ordered, primitive.partials, strict=True) if rule]
@@ -369,11 +384,19 @@ class Graph:
             node = Node(self.first + len(self.nodes), kind, size, **fields)  # type: ignore[arg-type]
             self.nodes.append(node)
             self.sites.append(user_site() if self.site is None else self.site)
-            if self.moving and any(load.node.index in self.moving for load in _differentiable(node)):
+            if self.moving and any(load.node.index in self.moving for load in differentiable(node)):
                 self.moving.add(node.index)
             if key is not None:
                 self._known[key] = node
         return node
+
+
+def _may_be_modulus(primitive: Primitive | None) -> bool:
+    return primitive is not None and primitive.name in _MODULI
+
+
+def _are_equal(first: Load, second: Load) -> bool:
+    return first.node is second.node and first.address.key == second.address.key
 
 
 def _canonical(primitive: Primitive, loads: tuple[Load, ...]) -> tuple[Load, ...]:

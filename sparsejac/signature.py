@@ -99,7 +99,7 @@ class Signature:
         frozen : bool
             Whether further arguments are constants, floats too.
         """
-        _check_kwargs(call, kwargs, self.out_argument)
+        check_kwargs(call, kwargs, self.out_argument)
         check_argnums_given(call, self.positions, len(args))
         _check_place(call, self.out_argument, len(args))
 
@@ -292,7 +292,8 @@ def _check_place(call: str, argument: int | str | None, count: int) -> None:
         )
 
 
-def _check_kwargs(call: str, kwargs: Any, out_argument: Any) -> None:
+def check_kwargs(call: str, kwargs: Any, out_argument: Any = None) -> None:
+    """Refuse what holds no arguments by name, or that of the result."""
     if not isinstance(kwargs, Mapping) or not all(isinstance(name, str) for name in kwargs):
         raise InputTypeError(
             f"{call}: kwargs is a {type(kwargs).__name__}\n  {user_location()}\n  Cure: pass a dict of the arguments "

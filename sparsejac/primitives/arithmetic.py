@@ -12,6 +12,9 @@ from sparsejac.primitives.term import Term
 
 EXCHANGEABLE = ((0, 1),)
 
+SMALLEST = float(np.finfo(np.float64).tiny)
+"""Numbers that are not below it have a finite reciprocal."""
+
 PRODUCTS = range(3, 5)
 """Factors of the products of several equal numbers, from left to right: such a product has one partial derivative."""
 
@@ -29,8 +32,10 @@ def _by_factor(k: int, y: Term, *factors: Term) -> Term:
 
 
 def _power_by_base(y: Term, x: Term, p: Term) -> Term:
-    # p == 0 is constant; its formula 0 * x**-1 would be NaN at x = 0.
-    return p.call("equal", 0.0).call("select", 0.0, p * x.call("power", p - 1.0))
+    # 0 * x**-1 would be NaN where x is 0 or next to it; elsewhere it stays a product, whose derivative by p is no zero.
+    invertible = x.call("absolute").call("greater_equal", SMALLEST)
+    at_zero = p.call("equal", 0.0).call("logical_and", invertible.call("logical_not"))
+    return at_zero.call("select", 0.0, p * x.call("power", p - 1.0))
 
 
 def _power_by_exponent(y: Term, x: Term, p: Term) -> Term:

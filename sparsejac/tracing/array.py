@@ -398,6 +398,8 @@ class TracedArray(InPlaceOperators):
         return self.__copy__()
 
     def __matmul__(self, other: Any) -> Any:
+        if getattr(other, "__array_ufunc__", True) is None:
+            return NotImplemented
         return FUNCTIONS[np.matmul](self._trace_of((self, other)), self, other)
 
     def __rmatmul__(self, other: Any) -> Any:

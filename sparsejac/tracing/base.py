@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
+from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -41,10 +42,15 @@ _AROUND = (
     "write a function around it, such as lambda x: A.dot(x), in which what NumPy and SciPy do is followed; if that is "
     "refused, write it with functions of NumPy, or give it a rule by sparsejac.primitive"
 )
+FOLLOWED = (
+    "inside f use jvp, vjp, linearize, gradient, hvp, jacfwd, jacrev, hessian, ivjp or implicit of the function "
+    "itself, which are followed"
+)
 _OF_LIBRARIES = {
     r"^(pandas|xarray)\.": "compute with ordinary arrays: series.to_numpy() outside f gives one of constants",
     r"^np\.ma\.": "np.where(mask, 0.0, x) in the place of a masked array, or what is left: x[~mask]",
     r"^np\.polynomial\.": "np.polynomial.polynomial.polyval(t, coefficients) and its kin, which take values of x",
+    r"^sparsejac\.(Plan|NLP|Inverse|prepare|jacobian|value_and_jacobian|check_jacobian)": FOLLOWED,
     r"as_strided$": "np.lib.stride_tricks.sliding_window_view(x, width), or a table of places: x[places]",
     "": "write it with functions of NumPy, or give it a rule of its own by sparsejac.primitive",
 }
@@ -103,6 +109,8 @@ class TracedBase(NDArrayOperatorsMixin):
         if library is not None:
             load_refusals()
             name = ".".join(library).replace("numpy.", "np.", 1).removesuffix(".__init__").removesuffix(".__new__")
+            if "<locals>" in name:  # what a decorator of the library made
+                name = called_text() or name
             return self.tracer.refusal(name, *REFUSALS.get(library, (_ASKED, _cure(_OF_LIBRARIES, name))))
         if at_item_assignment():
             return self.tracer.outside_write(
@@ -116,6 +124,12 @@ class TracedBase(NDArrayOperatorsMixin):
             return self.tracer.refusal(compiled, _ASKED, _cure(_OF_COMPILED, compiled))
         return self.tracer.refusal(what, _LOSES, cure or _AS_IT_IS)
 
+    def __eq__(self, other: Any) -> Any:
+        return _never(self) if other is None or isinstance(other, str) else super().__eq__(other)
+
+    def __ne__(self, other: Any) -> Any:
+        return ~_never(self) if other is None or isinstance(other, str) else super().__ne__(other)
+
     def __divmod__(self, other: Any) -> Any:
         return self // other, self % other
 
@@ -127,6 +141,11 @@ class TracedBase(NDArrayOperatorsMixin):
 
     def __reduce__(self) -> Any:
         raise self._lossy("pickling of a value that depends on x", "use copy.deepcopy, or pass the value on as it is")
+
+
+def _never(number: Any) -> Any:
+    """False for each element: no number is None, and none is text."""
+    return np.zeros(number.shape, dtype=bool)[()]
 
 
 def _named(function: Any) -> str:
@@ -144,7 +163,8 @@ def _cure(cures: dict[str, str], name: str) -> str:
 _SINGLE = frozenset([int, float, complex, bool, str, bytes, type(None), np.float64, np.int64, np.bool_])
 """Types of objects that hold nothing, which arguments often are; there are others."""
 
-_SEQUENCES = (list, tuple)
+SEQUENCES = (list, tuple, deque)
+"""What NumPy makes one array of, and may hold values that depend on x."""
 
 
 def is_traced(obj: Any) -> bool:
@@ -182,7 +202,7 @@ def owner(obj: Any) -> Trace | None:
 
 def items_of(obj: Any) -> Iterable[Any]:
     """What is inside a list, a tuple or a dict; nothing for all else."""
-    inside: Iterable[Any] = obj if isinstance(obj, _SEQUENCES) else obj.values() if isinstance(obj, dict) else ()
+    inside: Iterable[Any] = obj if isinstance(obj, SEQUENCES) else obj.values() if isinstance(obj, dict) else ()
     return inside
 
 

@@ -12,7 +12,7 @@ from sparsejac.errors import UntraceableError
 from sparsejac.foreign import computes_otherwise
 from sparsejac.program import Node
 from sparsejac.tracing.array import TracedArray, plain_array
-from sparsejac.tracing.base import all_plain, is_traced, plain
+from sparsejac.tracing.base import FOLLOWED, SEQUENCES, all_plain, is_traced, plain
 from sparsejac.tracing.casting import DTYPES, cast, check_same_kind, counts, whole
 from sparsejac.tracing.reals import NumberKind, Real, Scalar, Value, Vector
 from sparsejac.tracing.registry import HOOKS, hook
@@ -36,7 +36,7 @@ def as_value(trace: Trace, obj: Any) -> Value:
         return obj.value
     if type(obj) in (float, int):
         return Value(float(obj))
-    return list_value(trace, obj) if isinstance(obj, list | tuple) else array_value(trace, _ordinary(trace, obj))
+    return list_value(trace, obj) if isinstance(obj, SEQUENCES) else array_value(trace, _ordinary(trace, obj))
 
 
 def _ordinary(trace: Trace, obj: Any) -> npt.NDArray[Any]:
@@ -58,7 +58,7 @@ def _check_owner(trace: Trace, obj: TracedArray | TracedScalar) -> None:
     """Refuse what another run of f left behind: its rows and nodes mean something else here."""
     if obj.tracer is not trace:
         obj.tracer.begin()
-        raise trace.refusal("a value of another trace", "two calls of sparsejac are mixed", "do not nest them in f")
+        raise trace.refusal("a value of another trace", "two calls of sparsejac are mixed", FOLLOWED)
 
 
 def array_value(trace: Trace, array: npt.NDArray[Any]) -> Value:

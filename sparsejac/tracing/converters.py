@@ -1,9 +1,9 @@
-"""What stands in for the names float and complex in the user's code while f runs.
+"""What stands in for the names float, complex, type and eval in the user's code while f runs.
 
 They are types, and stay types: ``isinstance(v, float)``, ``dtype=float``, ``map(float, v)`` and ``float.fromhex`` mean
 what they always mean. Only a call with a traced number gives a traced number. What they cannot pretend is to be the
 very same object: where code of the user compares types by ``is``, they are not put in place (`converters_in`), and
-float() of a traced value is refused.
+float() of a traced value is refused. `type` is put in place there as well: what it gives are NumPy's own types.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 import dis
 import sys
 from functools import lru_cache
-from types import CodeType
+from types import CodeType, FrameType, FunctionType, new_class
 from typing import Any
 
 import numpy as np
 
+from sparsejac.location import may_catch
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.base import is_traced, owner
 from sparsejac.tracing.conversion import as_value, wrap
@@ -29,6 +30,12 @@ class _StandIn(type):
 
     original: Any
     convert: Any
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], names: dict[str, Any], **options: Any) -> Any:
+        if not any(isinstance(base, _StandIn) for base in bases):
+            return super().__new__(mcs, name, bases, names)
+        own = tuple([base.original if isinstance(base, _StandIn) else base for base in bases])
+        return new_class(name, own, options, lambda made: made.update(names))  # what f derives is no stand-in
 
     def __instancecheck__(cls, obj: Any) -> bool:
         return isinstance(obj, cls.original)
@@ -46,8 +53,6 @@ class _StandIn(type):
         return repr(cls.original)
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if "original" not in vars(cls):  # a class that f derives from it
-            return type.__call__(cls, *args, **kwargs)
         if any(is_traced(arg) and not arg.is_plain for arg in (*args, *kwargs.values())):
             return cls.convert(*args, **kwargs)
         check_text(args)
@@ -95,7 +100,33 @@ class _Complex(complex, metaclass=_StandIn):
     convert = staticmethod(_as_complex)
 
 
-for _stand_in in (_Float, _Complex):
+class _TypeOf(_StandIn):
+    """The type of what stands in for `type`."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and is_traced(args[0]):
+            return args[0].__class__  # the one that isinstance takes it for: type(x) is np.ndarray
+        found = type.__call__(type, *args, **kwargs)
+        return _as_the_caller_knows(found, sys._getframe(1)) if len(args) == 1 else found
+
+
+def _as_the_caller_knows(found: type, caller: FrameType) -> type:
+    """A type, or its stand-in where the user's code compares it with that: ``type(Class) is type``."""
+    if found is type or issubclass(found, _StandIn):
+        return _Type
+    known = {float: _Float, complex: _Complex}.get(found)
+    is_held = known is not None and any(value is known for value in caller.f_locals.values())
+    return known if known is not None and is_held else found
+
+
+class _Type(type, metaclass=_TypeOf):
+    original = type
+
+    def __class_getitem__(cls, item: Any) -> Any:
+        return type[item]
+
+
+for _stand_in in (_Float, _Complex, _Type):
     _stand_in.__name__ = _stand_in.__qualname__ = _stand_in.original.__name__
     _stand_in.__module__ = "builtins"
 
@@ -112,17 +143,18 @@ def _evaluate(source: Any, names: Any = None, local: Any = None, /, **given: Any
 
 _evaluate.original = eval  # type: ignore[attr-defined]
 
-CONVERTERS: dict[str, Any] = {"float": _Float, "complex": _Complex, "eval": _evaluate}
+CONVERTERS: dict[str, Any] = {"float": _Float, "complex": _Complex, "eval": _evaluate, "type": _Type}
 """Names of builtins -> what stands in for them."""
 
-_NAMES = frozenset(CONVERTERS)
+COMPARED = frozenset(["float", "complex", "eval"])
+"""Those that must not be in place where code compares them by ``is``."""
 
 
 @lru_cache(maxsize=4096)
 def converters_in(code: CodeType) -> tuple[frozenset[str], bool]:
     """The names of `CONVERTERS` that code uses, functions inside it included, and whether it asks who they are."""
     used = {name for name in code.co_names if name in CONVERTERS}
-    compares = bool(used) and _compares_by_identity(code)
+    compares = not used.isdisjoint(COMPARED) and _compares_by_identity(code)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             further, inner = converters_in(constant)
@@ -131,10 +163,23 @@ def converters_in(code: CodeType) -> tuple[frozenset[str], bool]:
     return frozenset(used), compares
 
 
+def awaits_zero_division(function: FunctionType) -> bool:
+    """Whether a function may catch the error that Python's floats raise and NumPy's do not."""
+    return any(may_catch(code, function.__globals__, ZeroDivisionError) for code in _with_handlers(function.__code__))
+
+
+@lru_cache(maxsize=4096)
+def _with_handlers(code: CodeType) -> tuple[CodeType, ...]:
+    """Of code and the functions inside it those that have handlers of errors."""
+    inside = [part for part in code.co_consts if isinstance(part, CodeType)]
+    own = (code,) if code.co_exceptiontable else ()
+    return (*own, *(found for part in inside for found in _with_handlers(part)))
+
+
 def _compares_by_identity(code: CodeType) -> bool:
     """Whether ``is`` compares one of the names with something, or may compare a variable that holds it."""
     instructions = [i for i in dis.get_instructions(code) if i.opname not in ("CACHE", "EXTENDED_ARG")]
-    loads = [k for k, i in enumerate(instructions) if i.opname.startswith("LOAD_") and i.argval in _NAMES]
+    loads = [k for k, i in enumerate(instructions) if i.opname.startswith("LOAD_") and i.argval in COMPARED]
     kept = any(instructions[k + 1].opname.startswith(("STORE_", "RETURN_")) for k in loads)
     for k, instruction in enumerate(instructions):
         if instruction.opname == "IS_OP" and (kept or any(_inside(instructions[j], instruction) for j in loads)):

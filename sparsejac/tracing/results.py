@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from sparsejac.addressing import c_strides
 from sparsejac.errors import InputTypeError
 from sparsejac.program import Node, Piece
 from sparsejac.structure import Leaf, Structure, flatten, is_container, unflatten
-from sparsejac.tracing.base import all_plain, is_traced, plain
+from sparsejac.tracing.base import SEQUENCES, all_plain, is_traced, plain
 from sparsejac.tracing.conversion import as_array, flat_node
 from sparsejac.tracing.reals import Real, Scalar, Value
 from sparsejac.tracing.trace import Trace
@@ -110,7 +110,9 @@ def _real_array(trace: Trace, result: Any, path: str) -> Any:
 
 
 def _plain_result(trace: Trace, result: Any, at: str) -> Any:
-    if isinstance(result, list | tuple) and not all_plain(result):
+    if isinstance(result, Sequence) and not isinstance(result, str | bytes):
+        result = list(result)
+    if isinstance(result, SEQUENCES) and not all_plain(result):
         try:
             return as_array(trace, list(result))
         except ValueError as error:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from sparsejac.location import Leads, is_called_directly, is_user_frame
 from sparsejac.tracing.array import TracedArray, adopted, plain_array
-from sparsejac.tracing.base import all_plain, is_traced, owner, plain
+from sparsejac.tracing.base import SEQUENCES, all_plain, is_traced, owner, plain
 from sparsejac.tracing.conversion import as_array, as_value, in_dtype, list_value
 from sparsejac.tracing.dispatch import follow_function
 from sparsejac.tracing.memory_order import unordered
@@ -279,7 +279,7 @@ def of_lists(original: Function) -> Function:
 
     def route(*args: Any, **kwargs: Any) -> Any:
         for arg in args:
-            if isinstance(arg, list | tuple) or (type(arg) is np.ndarray and arg.dtype.hasobject):
+            if isinstance(arg, SEQUENCES) or (type(arg) is np.ndarray and arg.dtype.hasobject):
                 trace = owner((args, kwargs))
                 if trace is not None:
                     return follow_function(trace, original, args, kwargs)

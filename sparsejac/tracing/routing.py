@@ -27,7 +27,7 @@ from kernels.records import dataclass
 from sparsejac.location import is_user_file
 from sparsejac.tracing import routes
 from sparsejac.tracing.compiled import stand_in
-from sparsejac.tracing.converters import CONVERTERS, converters_in
+from sparsejac.tracing.converters import COMPARED, CONVERTERS, awaits_zero_division, converters_in
 from sparsejac.tracing.families import load_rules
 from sparsejac.tracing.math_routes import CMATH, MATH
 from sparsejac.tracing.reachable import Place, Search
@@ -60,7 +60,7 @@ def routed(trace: Trace, *used: Any) -> Iterator[list[dict[str, Any]]]:
         try:
             if _DEPTH == 1:
                 _place_routes()
-            attributes = _route_bound_names(*used)
+            attributes = _route_bound_names(trace, *used)
         except BaseException:
             _leave()
             raise
@@ -225,7 +225,7 @@ def _restore() -> None:
                     setattr(module, name, ORIGINALS[id(value)])
 
 
-def _route_bound_names(*used: Any) -> list[dict[str, Any]]:
+def _route_bound_names(trace: Trace, *used: Any) -> list[dict[str, Any]]:
     """Replace originals that were bound before (``from numpy import zeros``) wherever f can reach them.
 
     Returns the attributes of the objects that were found.
@@ -243,6 +243,7 @@ def _route_bound_names(*used: Any) -> list[dict[str, Any]]:
             for function in _functions_in(place.value):
                 routes.LEADS.bind(function, place.key)
     _put_converters(functions)
+    trace.awaits_zero_division = any(map(awaits_zero_division, functions))
     return attributes
 
 
@@ -260,11 +261,10 @@ def _functions_in(value: Any) -> Iterator[Any]:
 def _put_converters(functions: list[FunctionType]) -> None:
     """Stand-ins for float and its like, unless code that f may come to asks who they are."""
     users = [(function, *converters_in(function.__code__)) for function in functions]
-    if any(by_identity for _, _, by_identity in users):
-        return
+    kept = COMPARED if any(by_identity for _, _, by_identity in users) else frozenset()
     for function, wanted, _ in users:
         names = function.__globals__
-        for name in wanted:
+        for name in wanted - kept:
             if name not in names and getattr(builtins, name) is CONVERTERS[name].original:
                 _put(Place(names, name, _ABSENT), CONVERTERS[name])
 

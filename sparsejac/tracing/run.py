@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from sparsejac.structure import Leaf, Structure
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.casting import peek
 from sparsejac.tracing.conversion import wrap
+from sparsejac.tracing.families import LIBRARIES
 from sparsejac.tracing.reals import Scalar, Value, Vector
 from sparsejac.tracing.results import Rebuild, auxiliary, outputs
 from sparsejac.tracing.routing import routed, seen_by_f
@@ -34,7 +37,11 @@ if TYPE_CHECKING:
 WORK = Lazy("sparsejac.tracing.work")  # few f overwrite what they captured
 Floats = npt.NDArray[np.float64]
 
-_MET_BY_COMPILED_CODE = ("TracedArray", "TracedScalar", "NPY_ITER_REFS_OK", "loop of ufunc does not support argument")
+_MET_BY_COMPILED_CODE = (
+    *("TracedArray", "TracedScalar", "NPY_ITER_REFS_OK", "loop of ufunc does not support argument"),
+    *("output must be an array", "out must be a numpy array", "Supplied output array must be"),
+    "__array__ method not producing an array",
+)
 """What the messages of compiled code hold when it got one of ours where it wants an ordinary array."""
 
 
@@ -97,17 +104,14 @@ def run(
     """
     chosen = [differentiated] if isinstance(differentiated, int) else differentiated
     following = _Following(f, call, arguments, chosen, operands, has_aux, used)
-    trace = Trace()
+    loaded = len(sys.modules)
     with rare_collections():
         try:
-            return following.once(trace)
-        except Exception:
-            if not trace.wrote_outside:
+            return following.anyhow()
+        except UntraceableError:
+            if LIBRARIES.keys().isdisjoint(islice(sys.modules, loaded, None)):
                 raise
-            traced = following.with_work_arrays()
-            if traced is None:
-                raise
-            return traced
+            return following.anyhow()  # f itself imported a library, whose names have rules from now on
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +125,19 @@ class _Following:
     operands: Sequence[int]
     has_aux: bool
     used: Sequence[Any]
+
+    def anyhow(self) -> Traced:
+        """One run of f, or several, where it writes into arrays that are not its own."""
+        trace = Trace()
+        try:
+            return self.once(trace)
+        except Exception:
+            if not trace.wrote_outside:
+                raise
+            traced = self.with_work_arrays()
+            if traced is None:
+                raise
+            return traced
 
     def once(self, trace: Trace, work: WorkArrays | None = None) -> Traced:
         """One run of f, or two: where a function of the math module raises, a second one raises in its place."""

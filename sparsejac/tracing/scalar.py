@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.location import called_by_user, formats_text, site_key
+from sparsejac.location import called_by_user, formats_text, is_caught_by_callers, is_written_by_user, site_key
 from sparsejac.tracing.base import SAME_AS_FUNCTIONS, TracedBase
 from sparsejac.tracing.casting import DTYPES, peek, truth_of
 from sparsejac.tracing.reals import NumberKind, Scalar, Value
@@ -47,12 +47,15 @@ _READS_BITS = frozenset(
 
 def _operators(name: str, ufunc: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """An operator of traced scalars and its reflection: straight to the tape for real numbers, else by the ufunc."""
-    code, new = CODES[name], object.__new__
+    code, new, divides = CODES[name], object.__new__, name == "divide"
+    mirror = f"__r{'truediv' if divides else name[:3]}__"
 
     # Loops over scalars call these more often than all else: few calls, and no attribute twice.
 
     def forward(self: TracedScalar, other: Any) -> Any:
         trace, first, kind = self.tracer, self.row, type(other)
+        if divides and trace.awaits_zero_division:
+            _check_divisor(trace, other)
         if first >= 0 and not trace.finished:
             tape = trace.tape
             if kind is TracedScalar:
@@ -69,10 +72,12 @@ def _operators(name: str, ufunc: Any) -> tuple[Callable[..., Any], Callable[...,
                 return made
         if ufunc is np.multiply and _repeats(self, other):
             return other * int(self)
-        return NotImplemented if getattr(other, "__array_ufunc__", ufunc) is None else ufunc(self, other)
+        return NotImplemented if _computes_itself(kind, mirror) else ufunc(self, other)
 
     def reflected(self: TracedScalar, other: Any) -> Any:
         trace, second, kind = self.tracer, self.row, type(other)
+        if divides and trace.awaits_zero_division:
+            _check_divisor(trace, self)
         is_number = kind is float or kind is int or kind is np.float64
         if is_number and second >= 0 and not trace.finished:
             tape, frame = trace.tape, sys._getframe(1)
@@ -84,6 +89,34 @@ def _operators(name: str, ufunc: Any) -> tuple[Callable[..., Any], Callable[...,
         return other * int(self) if ufunc is np.multiply and _repeats(self, other) else ufunc(other, self)
 
     return forward, reflected
+
+
+_REMAINDERS = frozenset([np.floor_divide, np.remainder])
+
+
+def _check_division(trace: Trace, ufunc: Any, first: Any, second: Any) -> None:
+    """`_check_divisor` for what reaches the ufuncs: remainders, and powers with negative exponents."""
+    if ufunc in _REMAINDERS:
+        _check_divisor(trace, second)
+    elif ufunc is np.power and not np.ndim(second) and is_caught_by_callers(ZeroDivisionError) and bool(second < 0):
+        _check_divisor(trace, first)
+
+
+def _check_divisor(trace: Trace, divisor: Any) -> None:
+    """Refuse a division by zero where f may catch the error that only Python's own numbers raise."""
+    if not np.ndim(divisor) and is_caught_by_callers(ZeroDivisionError) and bool(divisor == 0):
+        raise trace.refusal(
+            "a division by zero where f waits for ZeroDivisionError, or for any error",
+            "Python's floats raise it, numbers of NumPy give inf, and which ones these are is not known",
+            "ask for the divisor itself: if b == 0",
+        )
+
+
+def _computes_itself(kind: type, mirror: str) -> bool:
+    """Whether objects of a class say what numbers on their left do, as NumPy lets them: those of the user."""
+    if hasattr(kind, "__array_ufunc__"):
+        return kind.__array_ufunc__ is None
+    return hasattr(kind, mirror) and not hasattr(kind, "__array__") and is_written_by_user(getattr(kind, mirror))
 
 
 def _repeats(number: TracedScalar, other: Any) -> bool:
@@ -131,6 +164,8 @@ class TracedScalar(TracedBase):
         raise self._lossy("a number that depends on x as an index, a size or an option")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if self.tracer.awaits_zero_division and method == "__call__":
+            _check_division(self.tracer, ufunc, inputs[0], inputs[-1])
         compares = ufunc in _CODES_OF_COMPARISONS
         code = _CODES_OF_COMPARISONS[ufunc] if compares else _CODES_OF_UFUNCS.get(ufunc)
         if code is not None and not kwargs and method == "__call__" and not self.tracer.finished:
@@ -295,6 +330,8 @@ class TracedScalar(TracedBase):
     def __pow__(self, other: Any) -> Any:
         if self.row < 0 or self.tracer.finished or not (type(other) is int or type(other) is float):
             return super().__pow__(other)
+        if other < 0 and self.tracer.awaits_zero_division:
+            _check_divisor(self.tracer, self)
         tape, short = self.tracer.tape, SHORT_POWERS.get(other)
         if short is not None:
             return TracedScalar(self.tracer, None, tape.apply_code(CODES[short], (self.row,), site_key()))

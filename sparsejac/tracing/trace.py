@@ -98,6 +98,8 @@ class Trace:
         self.finished = False
         self.strict = strict
         self.wrote_outside = False
+        # Whether f may wait for the error of divisions by zero: numbers of Python raise it, and those of NumPy do not.
+        self.awaits_zero_division = False
         self.argument_stand_in: Callable[[Any], Any] | None = None
         self.function: object = None
         self.texts: set[str] = set()

@@ -61,6 +61,29 @@ def test_slope_on_a_cut_is_that_of_the_side(name: str, side: str) -> None:
     np.testing.assert_allclose(found, estimate.jacobian, rtol=1e-7, atol=1e-8)
 
 
+@pytest.mark.parametrize("z", [1.0 + 0.0j, 4.0 - 0.0j, 0.0 + 1.0j, -0.0 - 2.0j, -3.0 + 0.0j, -3.0 - 0.0j])
+def test_root_on_the_axes(z: complex) -> None:
+    """Where one part is zero the root is as smooth as elsewhere; on the cut it is that of one side."""
+    x = np.array([z.real, z.imag])
+
+    def root(x: Array) -> Any:
+        y = np.sqrt(x[:1] + 1j * x[1:])
+        return np.concatenate([y.real, y.imag])
+
+    value, jacobian = sparsejac.value_and_jacobian(root, x)
+    np.testing.assert_allclose(value, [np.sqrt(z).real, np.sqrt(z).imag], rtol=4e-16)
+    slope = 0.5 / np.sqrt(z)
+    expected = [[slope.real, -slope.imag], [slope.imag, slope.real]]
+    np.testing.assert_allclose(jacobian.toarray(), expected, rtol=1e-15, atol=1e-16)
+
+
+def test_root_of_zero() -> None:
+    root = lambda x: np.sqrt(x[0] + 1j * x[1]).imag  # noqa: E731
+    value, jacobian = sparsejac.value_and_jacobian(root, np.zeros(2))
+    assert value == 0.0
+    assert np.isnan(jacobian.toarray()).all()
+
+
 def test_ufunc_without_complex_form_is_refused() -> None:
     """NumPy has no complex arctan2; np.sign of complex numbers is not followed."""
     with pytest.raises(sparsejac.UntraceableError, match=r"np\.sign of complex values"):

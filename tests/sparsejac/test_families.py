@@ -40,6 +40,18 @@ def test_import_loads_none_of_them() -> None:
     assert {f"sparsejac.tracing.{file}" for file in (*LATE, *families.AWAITED)} & set(loaded) == set()
 
 
+def test_a_first_jacobian_loads_nothing_of_systems_and_derived_programs() -> None:
+    """Though the libraries are there for whose solvers these are needed."""
+    code = """
+import sys
+import numpy as np, scipy.sparse.linalg, sparsejac
+sparsejac.sparse_jacobian(lambda x: np.sin(x[1:]) * x[:-1], np.ones(5))
+print(*sys.modules)
+"""
+    heavy = [name for name in run(code) if name.startswith(("sparsejac.systems.", "sparsejac.transforms."))]
+    assert heavy == []
+
+
 DECLARED = """
 import sys, sparsejac
 from kernels.lazy import load
@@ -218,3 +230,32 @@ print(np.allclose(sparsejac.sparse_jacobian(lambda x: {call}, np.array([0.3, 0.7
 )
 def test_libraries_imported_after_the_first_jacobian(library: str, call: str, expected: str) -> None:
     assert run(SPLIT.format(library=library, call=call, expected=expected)) == ["True"]
+
+
+IMPORTED_BY_F = """
+import numpy as np
+from sparsejac import gradient
+
+met = []
+
+def spline(x):
+    met.append("spline")
+    from scipy.interpolate import CubicSpline
+    return CubicSpline(np.arange(4.0), x)(1.5)
+
+def integral(x):
+    met.append("integral")
+    from scipy.integrate import trapezoid
+    return trapezoid(x)
+
+for f in (spline, integral):
+    print(*gradient(f, np.arange(4.0)).round(12) + 0.0)
+    before = len(met)
+    gradient(f, np.arange(4.0))
+    assert len(met) == before + 1, met  # a second run was needed once only
+"""
+
+
+def test_f_may_import_a_library_itself() -> None:
+    """Its names have rules at the first call already: slopes of a cubic, and weights of the trapezoidal rule."""
+    assert [float(word) for word in run(IMPORTED_BY_F)] == [-0.0625, 0.5625, 0.5625, -0.0625, 0.5, 1.0, 1.0, 0.5]

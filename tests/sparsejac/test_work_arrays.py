@@ -297,7 +297,7 @@ def test_restored_when_f_raises(error: type[BaseException]) -> None:
 
     def f(x: Any) -> Any:
         model.work[0] = x[:2]
-        if type(model.work) is not np.ndarray:
+        if hasattr(model.work, "tracer"):
             raise error
         return model.work
 

@@ -23,6 +23,7 @@ SLICES = ("1:", ":-1", "::2", "::-1", "1:-1", "-2:", ":2", "1::2", "-1:0:-1", ":
 PLACE = re.compile(r"\{([a-z])(\d?)\}")
 
 HEADER = """
+import collections
 import functools
 import itertools
 import math

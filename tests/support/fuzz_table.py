@@ -7,6 +7,8 @@ itself refuses for the operands drawn are drawn again, so an entry need not hold
 
 from __future__ import annotations
 
+from fuzz_idioms import BLOCKS, IDIOMS
+
 ELEMENTWISE = """
 np.sin({a}) | np.cos({a}) | np.tan(0.7 * np.tanh({a})) | np.arcsin({u}) | np.arccos({u}) | np.arctan({a})
 np.sinh(np.tanh({a})) | np.cosh(np.tanh({a})) | np.tanh({a}) | np.arcsinh({a}) | np.arccosh(1.0 + {p})
@@ -210,9 +212,11 @@ math.ceil({r}) * {r2} | {r} * {r2} | {r} / (2.0 + {r2} ** 2) | max({r}, {r2}) | 
 np.float64({r}) * 2.0 | {r}.real * 1.0 | math.isfinite({r}) * {r} | round({r} * 3.0) * {r2}
 """
 
+_CALLS = (ELEMENTWISE, COMPLEX, REDUCTIONS, PRODUCTS, LINEAR_ALGEBRA, SPECIAL, ORDER, STRUCTURE, SCALARS)
+
 EXPRESSIONS: tuple[str, ...] = tuple(
     entry.strip()
-    for group in (ELEMENTWISE, COMPLEX, REDUCTIONS, PRODUCTS, LINEAR_ALGEBRA, SPECIAL, ORDER, STRUCTURE, SCALARS)
+    for group in (*_CALLS, IDIOMS)
     for line in group.splitlines()
     for entry in line.split("|")
     if entry.strip()
@@ -336,4 +340,5 @@ STATEMENTS: tuple[str, ...] = (
     "{y} = {v}[int(np.argmax({v})) :] * {r}",
     "{y} = float(np.sum({a} > {k})) * {a}",
     "{y} = f'{{{r}:.2f}}' and {a} * {k}",
+    *BLOCKS,
 )

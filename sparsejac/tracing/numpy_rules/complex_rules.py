@@ -115,14 +115,15 @@ def absolute(trace: Trace, a: Value) -> Value:
 
 
 def sqrt(trace: Trace, a: Value) -> Value:
-    """The principal root, by the half of the plane that does not cancel."""
+    """The principal root, by the half of the plane that does not cancel; moduli would have kinks on both axes."""
     apply = trace.apply
-    size = _modulus(trace, a)
-    low = apply("sqrt", apply("multiply", 0.5, apply("add", size, apply("absolute", a.real))))
-    other = apply("divide", apply("absolute", imag_of(a)), apply("multiply", 2.0, low))
     right = apply("greater_equal", a.real, 0.0)
-    re = apply("select", right, low, other)
-    im = apply("copysign", apply("select", right, other, low), imag_of(a))
+    outward = apply("select", right, a.real, apply("negative", a.real))
+    low = apply("sqrt", apply("multiply", 0.5, apply("add", _modulus(trace, a), outward)))
+    other = apply("divide", imag_of(a), apply("add", apply("multiply", 2.0, low), apply("equal", low, 0.0)))
+    side = apply("copysign", 1.0, imag_of(a))
+    re = apply("select", right, low, apply("multiply", side, other))
+    im = apply("select", right, other, apply("multiply", side, low))
     return Value(re, im, "c")
 
 

@@ -19,6 +19,7 @@ from sparsejac.addressing import (
     reboxed,
     recognised,
 )
+from sparsejac.location import called_text, stores_in_compiled_code
 from sparsejac.tracing.array import TracedArray, adopted, plain_array
 from sparsejac.tracing.base import all_plain, is_traced, plain
 from sparsejac.tracing.casting import LOW, truth_of
@@ -81,6 +82,12 @@ def assign(trace: Trace, array: TracedArray, key: Any, value: Any) -> None:
     """``array[key] = value`` with NumPy's meaning, repeated indices included: the last one stays."""
     if not array.window.flags.writeable:
         raise ValueError("assignment destination is read-only")
+    if type(value) is TracedArray and value.storages == array.storages and stores_in_compiled_code():
+        raise trace.refusal(
+            called_text() or "item assignment by compiled code",
+            "it exchanges rows as if they were no views, and would write some of them twice",
+            "draw the order and take the rows: y = y[generator.permutation(len(y))]",
+        )
     if not all_plain(value):
         trace.begin()
         value = stored(trace, array, value)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sparsejac.tracing.base import all_plain
 from sparsejac.tracing.conversion import as_array
 from sparsejac.tracing.numpy_rules.differences import along
 from sparsejac.tracing.numpy_rules.structural import pad_by_places
@@ -21,7 +22,15 @@ _STATISTICS: dict[str, Any] = {"maximum": np.max, "minimum": np.min, "mean": np.
 
 def _pairs(option: Any, ndim: int) -> list[list[Any]]:
     """An option as (before, after) for each axis."""
+    if not all_plain(option):
+        return _traced_pairs(option, ndim)
     return [[pair[0], pair[1]] for pair in np.broadcast_to(np.asarray(option, dtype=object), (ndim, 2))]
+
+
+def _traced_pairs(option: Any, ndim: int) -> list[list[Any]]:
+    """`_pairs` of an option that holds values that depend on x: one number, a pair, or pairs."""
+    pairs = np.broadcast_to(option, (ndim, 2))
+    return [[pairs[k, 0], pairs[k, 1]] for k in range(ndim)]
 
 
 @traces(np.pad)
@@ -32,7 +41,8 @@ def _pad(trace: Trace, array: Any, pad_width: Any, mode: Any = "constant", **kwa
     if not odd and mode not in _BORDERS:
         return pad_by_places(trace, array, pad_width, "constant" if mode == "empty" else mode, **kwargs)
     padded = as_array(trace, array)
-    np.pad(np.zeros((1,) * padded.ndim), 0, mode, **kwargs)  # NumPy says which options it does not take
+    known = {key: value if all_plain(value) else 0 for key, value in kwargs.items()}
+    np.pad(np.zeros((1,) * padded.ndim), 0, mode, **known)  # NumPy says which options it does not take
     if isinstance(pad_width, dict):
         pad_width = [pad_width.get(k, pad_width.get(k - padded.ndim, (0, 0))) for k in range(padded.ndim)]
         pad_width = [(width, width) if np.ndim(width) == 0 else width for width in pad_width]

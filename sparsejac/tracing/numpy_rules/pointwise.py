@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import factorial
 from typing import Any
 
 import numpy as np
 
 from sparsejac.tracing.base import given
+from sparsejac.tracing.calls import derived
 from sparsejac.tracing.casting import truth_of
 from sparsejac.tracing.conversion import as_value, delivered, wrap
 from sparsejac.tracing.numpy_rules.complex_rules import imag_of, is_complex
@@ -90,11 +92,24 @@ def _round(trace: Trace, a: Any, decimals: int = 0, out: Any = None) -> Any:
     return delivered(trace, wrap(trace, as_value(trace, a).each(rounded)), out, "np.round")
 
 
+_SINC = [(-1.0) ** k / factorial(2 * k + 1) for k in range(11)][::-1]
+"""Coefficients by the square of the angle, highest power first: to rounding for angles below one."""
+
+
 @traces(np.sinc)
 def _sinc(trace: Trace, x: Any) -> Any:
     value = as_value(trace, x)
     if is_complex(value):
         raise trace.refusal("np.sinc of complex values", "there is no rule for it", "write it with np.sin")
     angle = trace.apply("multiply", np.pi, value.real)
-    angle = trace.apply("select", trace.apply("equal", angle, 0.0), 1.0e-20, angle)
-    return wrap(trace, Value(trace.apply("divide", trace.apply("sin", angle), angle)))
+    moved = trace.apply("select", trace.apply("equal", angle, 0.0), 1.0e-20, angle)
+    result = wrap(trace, Value(trace.apply("divide", trace.apply("sin", moved), moved)))
+    return derived(trace, result, _smooth_sinc(wrap(trace, Value(angle))))
+
+
+def _smooth_sinc(angle: Any) -> Any:
+    """The same by its series near zero, where derivatives of the quotient cancel."""
+    near = np.absolute(angle) < 1.0
+    far = np.where(near, 1.0, angle)
+    series = np.polyval(_SINC, np.square(np.where(near, angle, 0.0)))
+    return np.where(near, series, np.sin(far) / far)

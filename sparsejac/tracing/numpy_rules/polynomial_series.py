@@ -6,6 +6,7 @@ and a recurrence of three terms.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import partial
 from operator import index
@@ -96,8 +97,62 @@ def _vandermonde_of(vandermonde: Callable[..., Any], trace: Trace, *arguments: A
     return product
 
 
+def _linear_in_coefficients(original: Callable[..., Any], trace: Trace, c: Any, *args: Any, **kwargs: Any) -> Any:
+    """Derivatives and integrals: what the function does to the columns of a unit matrix, and to zeros."""
+    options = inspect.signature(original).bind(c, *args, **kwargs).arguments
+    del options["c"]
+    options = plain(options)
+    axis = options.pop("axis", 0)
+    coefficients = np.moveaxis(np.atleast_1d(as_array(trace, c)), axis, 0)
+    size = coefficients.shape[0]
+    rest = original(np.zeros(size), **options)
+    matrix = original(np.eye(size), **options, axis=0) - rest[:, None]
+    moved = np.tensordot(matrix, coefficients, axes=1) + rest.reshape((-1,) + (1,) * (coefficients.ndim - 1))
+    return np.moveaxis(moved, 0, axis)
+
+
+def _fit(original: Callable[..., Any], trace: Trace, x: Any, y: Any, *args: Any, **kwargs: Any) -> Any:
+    """A least squares fit is linear in the values that it fits."""
+    options = inspect.signature(original).bind(x, y, *args, **kwargs).arguments
+    if not all_plain((x, args, kwargs)) or options.get("full"):
+        home = original.__module__.replace("numpy.", "np.", 1)
+        raise trace.refusal(
+            f"{home}.{original.__name__} by its points or weights, or with full=True",
+            "there is a rule for the values that are fitted alone",
+            "np.linalg.lstsq with the matrix of the basis, such as np.polynomial.polynomial.polyvander(x, degree)",
+        )
+    matrix = original(plain(x), np.eye(np.size(x)), *plain(args), **plain(kwargs))
+    return np.tensordot(matrix, as_array(trace, y), axes=1)
+
+
+def _trimmed(trace: Trace, c: Any) -> Any:
+    """Coefficients without zeros at the end, which NumPy leaves out: how many there are is a decision."""
+    c = np.atleast_1d(as_array(trace, c))
+    if c.ndim > 1 or not c.size:
+        raise ValueError(f"coefficients of shape {c.shape}, where NumPy takes a vector that is not empty")
+    while len(c) > 1 and bool(c[-1] == 0):
+        c = c[:-1]
+    return c
+
+
+def _sum(sign: float, trace: Trace, c1: Any, c2: Any) -> Any:
+    first, second = _trimmed(trace, c1), sign * _trimmed(trace, c2)
+    size = max(len(first), len(second))
+    parts = [np.concatenate([c, np.zeros(size - len(c))]) for c in (first, second)]
+    return _trimmed(trace, parts[0] + parts[1])
+
+
+@follows("numpy.polynomial.polynomial", "polymul")
+def _product(trace: Trace, c1: Any, c2: Any) -> Any:
+    return _trimmed(trace, np.convolve(_trimmed(trace, c1), _trimmed(trace, c2)))
+
+
 for _family, (_module, *_) in _FAMILIES.items():
     _home = f"numpy.polynomial.{_module}"
+    for _name in ("der", "int"):
+        LIBRARY[_home, _family + _name] = partial(_linear_in_coefficients, getattr(load(_home), _family + _name))
+    LIBRARY[_home, f"{_family}fit"] = partial(_fit, getattr(load(_home), f"{_family}fit"))
+    LIBRARY[_home, f"{_family}add"], LIBRARY[_home, f"{_family}sub"] = partial(_sum, 1.0), partial(_sum, -1.0)
     _val = partial(_value, _family, getattr(load(_home), f"{_family}val"))
     _vander = partial(_vandermonde, _family)
     LIBRARY[_home, f"{_family}val"] = _val

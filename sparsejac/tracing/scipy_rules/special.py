@@ -150,11 +150,13 @@ for _name in ("jvp", "yvp", "ivp", "kvp", "h1vp", "h2vp"):
     _order_of_derivative(_name)
 
 
-def _spherical(name: str, sign: float) -> None:
-    """Spherical Bessel functions: the second derivative comes from the differential equation."""
+def _spherical(name: str, below: float, above: float) -> None:
+    """Spherical Bessel functions: the derivative of one by its neighbours in order, which divides by no argument."""
 
     def second(slope: Any, n: Any, z: Any) -> Any:
-        return -2.0 * slope / z + (n * (n + 1.0) / z**2 + sign) * getattr(special, name)(n, z)
+        lower = np.where(n == 0, 0.0, n * getattr(special, name)(np.where(n == 0, 0, n - 1), z, True))
+        upper = (n + 1.0) * getattr(special, name)(n + 1, z, True)
+        return (below * lower + above * upper) / (2.0 * n + 1.0)
 
     @follows("scipy.special", name)
     def follow(trace: Trace, n: Any, z: Any, derivative: bool = False) -> Any:
@@ -162,8 +164,10 @@ def _spherical(name: str, sign: float) -> None:
         return _called(trace, name, [None, rule], (n, z), derivative=bool(derivative))
 
 
-for _name, _sign in (("spherical_jn", -1.0), ("spherical_yn", -1.0), ("spherical_in", 1.0), ("spherical_kn", 1.0)):
-    _spherical(_name, _sign)
+_spherical("spherical_jn", 1.0, -1.0)
+_spherical("spherical_yn", 1.0, -1.0)
+_spherical("spherical_in", 1.0, 1.0)
+_spherical("spherical_kn", -1.0, -1.0)
 
 
 @follows("scipy.special", "softplus")
