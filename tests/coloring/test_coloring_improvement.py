@@ -12,11 +12,12 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
-from coloring import PROBLEMS, ProblemName, adopt, check, color, lower_bound, recolor
+from coloring import PROBLEMS, ProblemName, adopt, check, color, effort, lower_bound, recolor
 from coloring.graphs import Graph, build_graph
 from coloring.greedy import greedy
-from coloring.improvement import improve
+from coloring.improvement import greedy_work, improve
 from coloring.improvement.iterated_greedy import recolor_rounds
 from coloring.pattern import PatternLike, as_pattern
 from coloring.result import numbered
@@ -212,3 +213,34 @@ def test_recolor_refuses_what_it_cannot_take(build: Build) -> None:
 
 def test_no_budget_means_greedy_alone(build: Build) -> None:
     assert color(build("petersen"), "star", budget=0).method == "greedy, largest_first"
+
+
+@pytest.mark.parametrize("name", ["column", "row", "star", "acyclic", "distance_1", "distance_2"])
+@pytest.mark.parametrize("budget", [None, 0.5, 3.0])
+def test_improvements_may_cost_so_many_greedy_passes(
+    name: ProblemName, budget: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As much work again as the greedy pass by default: in further passes, and in what recoloring is given."""
+    rng = np.random.default_rng(4)
+    n = 3000
+    dense = sparse.coo_array((np.ones(6 * n), rng.integers(0, n, (2, 6 * n))), (n, n)).tocsr()
+    pattern = dense + dense.T + sparse.eye_array(n, format="csr")
+    passes: list[Any] = []
+    given_work: list[float] = []
+    run = effort.run
+
+    def counted(problem: Any, graph: Any, one: Any, seed: int) -> Any:
+        passes.append(graph)
+        return run(problem, graph, one, seed)
+
+    def noted(problem: Any, graph: Any, colors: Any, enough: int, work: float, seed: int) -> Any:
+        given_work.append(work)
+        return improve(problem, graph, colors, enough, work, seed)
+
+    monkeypatch.setattr(effort, "run", counted)
+    monkeypatch.setattr(effort, "improve", noted)
+    color(pattern, name, budget=budget)
+    a_pass = greedy_work(PROBLEMS[name], passes[0])
+    spent = (len(passes) - 1) * a_pass + sum(given_work)
+    allowed = (1.0 if budget is None else budget) * a_pass
+    assert 0 < spent <= allowed * (1 + 1e-12)
