@@ -309,3 +309,15 @@ def test_explanation_names_choice_and_counts() -> None:
     colored = str(explain(engine, color=True))
     assert "5 (optimal)" in colored or "(>= 5)" in colored
     assert "as asked" in str(explain(Engine(stencil(6, 7), EngineOptions("reverse"))))
+
+
+def test_explanation_tells_colorings_their_bounds_and_their_time() -> None:
+    """Of what was colored, and of nothing else."""
+    engine = Engine(stencil(6, 7), EngineOptions("forward"))
+    found = engine.color("column")
+    told = explain(engine)
+    assert told.colorings == (str(found),)
+    assert f"{found.num_colors} colors" in told.colorings[0]
+    assert told.seconds["coloring of columns"] > 0.0
+    assert "coloring of columns" in str(told)
+    assert "coloring of rows" not in told.seconds
