@@ -84,7 +84,7 @@ def is_user_frame(frame: FrameType) -> bool:
 def called_by_user() -> bool:
     """Whether the caller's caller is a call (no item assignment) that stands in the user's code."""
     frame = sys._getframe(2)
-    instruction = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+    instruction = _instruction(frame)
     return is_user_frame(frame) and not instruction.startswith("STORE")
 
 
@@ -160,15 +160,20 @@ def at_item_assignment() -> bool:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and not is_user_frame(frame):
         frame = frame.f_back
-    return frame is not None and dis.opname[frame.f_code.co_code[frame.f_lasti]] in _ITEM_STORES
+    return frame is not None and _instruction(frame) in _ITEM_STORES
 
 
 def stores_in_compiled_code() -> bool:
     """Whether the caller's caller, an item assignment, comes from compiled code: from no statement, nor by its name."""
     frame = sys._getframe(3)
-    if dis.opname[frame.f_code.co_code[frame.f_lasti]] in _ITEM_STORES:
+    if _instruction(frame) in _ITEM_STORES:
         return False
     return (_callee(frame.f_code, frame.f_lasti) or ("", ""))[1] not in ("setitem", "__setitem__")
+
+
+def _instruction(frame: FrameType) -> str:
+    """The name of the instruction that a frame is at."""
+    return dis.opname[frame.f_code.co_code[frame.f_lasti]]
 
 
 def is_caught_by_callers(error: type[Exception]) -> bool:

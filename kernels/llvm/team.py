@@ -53,6 +53,24 @@ _PAUSE = {
 """What tells a processor that a thread looks again and again."""
 
 
+_FIELDS = "\n".join(
+    f"  %{name}.at = getelementptr i64, ptr %team, i64 {place}"
+    for name, place in {
+        "word": WORD,
+        "finished": FINISHED,
+        "tasks": TASKS,
+        "arguments": ARGUMENTS,
+        "length": LENGTH,
+        "status": STATUS,
+        "bell": BELL,
+        "sleepers": SLEEPERS,
+        "waiting": WAITING,
+        "patience": PATIENCE,
+    }.items()
+)
+"""The addresses of a team's numbers, for both who share and who help; optimization drops those that are not used."""
+
+
 def _text(processor: str) -> str:
     declaration, pause = _PAUSE[processor]
     futex = f"call i64 (i64, ...) @syscall(i64 {_FUTEX[processor]}, ptr"
@@ -101,8 +119,8 @@ entry:
   %plan = load ptr, ptr %given
   %arguments = getelementptr i64, ptr %given, i64 2
   %team.given = load ptr, ptr %plan
-  %length.at = getelementptr i64, ptr %plan, i64 1
-  %length = load i64, ptr %length.at
+  %length.given = getelementptr i64, ptr %plan, i64 1
+  %length = load i64, ptr %length.given
   %count.at = getelementptr i64, ptr %plan, i64 2
   %count = load i64, ptr %count.at
   %phases = getelementptr i64, ptr %plan, i64 3
@@ -115,17 +133,9 @@ alone:
   br label %begin
 begin:
   %team = phi ptr [ %team.given, %entry ], [ %own, %alone ]
-  %word.at = getelementptr i64, ptr %team, i64 {WORD}
-  %finished.at = getelementptr i64, ptr %team, i64 {FINISHED}
-  %tasks.at = getelementptr i64, ptr %team, i64 {TASKS}
-  %arguments.at = getelementptr i64, ptr %team, i64 {ARGUMENTS}
-  %length.to = getelementptr i64, ptr %team, i64 {LENGTH}
-  %status.at = getelementptr i64, ptr %team, i64 {STATUS}
-  %bell.at = getelementptr i64, ptr %team, i64 {BELL}
-  %sleepers.at = getelementptr i64, ptr %team, i64 {SLEEPERS}
-  %waiting.at = getelementptr i64, ptr %team, i64 {WAITING}
+{_FIELDS}
   store atomic ptr %arguments, ptr %arguments.at monotonic, align 8
-  store atomic i64 %length, ptr %length.to monotonic, align 8
+  store atomic i64 %length, ptr %length.at monotonic, align 8
   store atomic i64 0, ptr %status.at monotonic, align 8
   br label %phase
 phase:
@@ -231,15 +241,7 @@ declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 define i64 @{HELP}(ptr %given) nounwind {{
 entry:
   %team = load ptr, ptr %given
-  %word.at = getelementptr i64, ptr %team, i64 {WORD}
-  %finished.at = getelementptr i64, ptr %team, i64 {FINISHED}
-  %tasks.at = getelementptr i64, ptr %team, i64 {TASKS}
-  %arguments.at = getelementptr i64, ptr %team, i64 {ARGUMENTS}
-  %length.at = getelementptr i64, ptr %team, i64 {LENGTH}
-  %bell.at = getelementptr i64, ptr %team, i64 {BELL}
-  %sleepers.at = getelementptr i64, ptr %team, i64 {SLEEPERS}
-  %waiting.at = getelementptr i64, ptr %team, i64 {WAITING}
-  %patience.at = getelementptr i64, ptr %team, i64 {PATIENCE}
+{_FIELDS}
   br label %rested
 rested:
   %start = call i64 @now()
