@@ -1,15 +1,19 @@
-"""erf and erfc: a polynomial up to 1/2, and exp(-x**2) times another one beyond.
+"""erf and erfc: a polynomial up to some point, and exp(-x**2) times another one beyond.
 
 The second one is of ``(x + K) exp(x**2) erfc(x)`` in ``(x - K) / (x + K)``. Source: M. M. Shepherd, J. G. Laframboise,
 Chebyshev approximation of (1 + 2x) exp(x**2) erfc x in 0 <= x < inf, Math. Comp. 36 (1981), 249-253.
+
+For erfc it is computed in pairs, from 1/2 on. From 1 on it is so small a part of erf that single numbers do there.
 """
 
 from __future__ import annotations
 
 from kernels.elementary.emitter import Pair, Real, Whole, quotient
-from kernels.elementary.exponential import exp_less_one, reduced, scaled
+from kernels.elementary.exponential import exp_less_one, power_of_two, reduced, scaled
 
 TAIL_CENTRE = 3.6875
+LONG, SHORT_TAIL_CENTRE, WHOLE = 1.0, 2.5, 6.0
+"""Where the polynomial of erf ends, K beyond it, and where erf is 1."""
 
 # erf(x) / x - 1 in x**2, and the function above
 ERROR = (
@@ -50,6 +54,37 @@ TAIL = (
 TAIL_LOW = (8.559614849693e-17, -2.7345428955522197e-17, 3.758845109068416e-17)
 """What is lost where the first coefficients are rounded."""
 
+# the same two for erf
+LONG_ERROR = (
+    0.12837916709551256,
+    -0.3761263890318355,
+    0.11283791670945251,
+    -0.026866170643275955,
+    0.0052239776074217955,
+    -0.0008548325989635377,
+    0.00012055295319118933,
+    -1.4924744644264e-05,
+    1.6447517518740786e-06,
+    -1.620917518740913e-07,
+    1.37229749576935e-08,
+    -7.801189357443216e-10,
+)
+SHORT_TAIL = (
+    1.0540318203057184,
+    -0.8046518494391637,
+    0.4539141166468342,
+    -0.1712511452610098,
+    0.028361550212769003,
+    0.008393046997124521,
+    -0.004818767499148245,
+    -0.00043920040090480187,
+    0.0007021581699175987,
+    5.487315593988422e-05,
+    -0.0001233848040925825,
+    -3.8767892182268144e-05,
+    -3.2592026858097494e-07,
+)
+
 
 def _tail(a: Real) -> tuple[Real, Whole]:
     """Find m and n with ``erfc(a) = m * 2**n`` for a >= 1/2."""
@@ -85,10 +120,14 @@ def _plus(constant: float, x: Pair) -> Pair:
 
 def erf(x: Real) -> Real:
     """The error function."""
-    a = abs(x)
-    far = 1.0 - scaled(*_tail(a))
     u = x * x
-    return (a < 0.5).choose(x + x * u.polynomial(ERROR), far.signed(x.sign()))
+    near = x + x * u.polynomial(LONG_ERROR)
+    a = abs(x).clamped(LONG, WHOLE)
+    n, r = reduced(-(a * a))
+    decay = (1.0 + exp_less_one(r).high) * power_of_two(n)
+    inverse = 1.0 / (a + SHORT_TAIL_CENTRE)
+    tail = ((a - SHORT_TAIL_CENTRE) * inverse).polynomial(SHORT_TAIL) * inverse * decay
+    return (abs(x) < LONG).choose(near, (1.0 - tail).signed(x.sign()))
 
 
 def erfc(x: Real) -> Real:

@@ -92,12 +92,24 @@ Z_OF_LOG = 0.17158**2
 
 _asin_term = lambda n: mp.binomial(2 * n, n) / (mp.mpf(4) ** n * (2 * n + 1))  # noqa: E731
 
-TAIL_CENTRE = 3.6875
+TAIL_CENTRE, SHORT_TAIL_CENTRE = 3.6875, 2.5
 
 
-def _tail(t: Any) -> Any:
-    x = TAIL_CENTRE * (1 + t) / (1 - t)
-    return (x + TAIL_CENTRE) * mp.exp(x * x) * mp.erfc(x)
+def _argument(t: Any, centre: float) -> Any:
+    return centre * (1 + t) / (1 - t)
+
+
+def _scale(t: Any, centre: float) -> Any:
+    x = _argument(t, centre)
+    return (x + centre) * mp.exp(x * x)
+
+
+def _tail(t: Any, centre: float = TAIL_CENTRE) -> Any:
+    return _scale(t, centre) * mp.erfc(_argument(t, centre))
+
+
+def _error(u: Any) -> Any:
+    return 2 / mp.sqrt(mp.pi) * _series(-u, lambda n: 1 / (mp.factorial(n) * (2 * n + 1)), -u, 0) - 1
 
 
 APPROXIMATIONS: dict[str, Approximation] = {
@@ -126,14 +138,13 @@ APPROXIMATIONS: dict[str, Approximation] = {
     "ARCTANGENT": Approximation(_odd(lambda n: mp.mpf(-1) ** n / (2 * n + 1), 1), 0.0, 0.25, 11, lambda u: u + 1e-2),
     "ARCSINE": Approximation(_odd(_asin_term, 1), 0.0, 0.25, 12, lambda u: u + 1e-2),
     # erf(x) / x - 1 in x**2; (x + K) exp(x**2) erfc(x) in t = (x - K) / (x + K)
-    "ERROR": Approximation(
-        lambda u: 2 / mp.sqrt(mp.pi) * _series(-u, lambda n: 1 / (mp.factorial(n) * (2 * n + 1)), -u, 0) - 1,
-        0.0,
-        0.25,
-        8,
-        lambda u: 1,
-    ),
+    "ERROR": Approximation(_error, 0.0, 0.25, 8, lambda u: 1),
     "TAIL": Approximation(_tail, -0.764, 0.764, 21, lambda t: 1 / _tail(t)),
+    # the same up to 1, and beyond as exactly as 1 - erfc(x) needs it
+    "LONG_ERROR": Approximation(_error, 0.0, 1.0, 11, lambda u: 1),
+    "SHORT_TAIL": Approximation(
+        lambda t: _tail(t, SHORT_TAIL_CENTRE), -0.4287, 0.412, 12, lambda t: 1 / _scale(t, SHORT_TAIL_CENTRE)
+    ),
     # m**(-1/3) for a start
     "CUBE_ROOT": Approximation(lambda m: mp.cbrt(1 / m), 1.0, 2.0, 5, lambda m: mp.cbrt(m)),
 }
