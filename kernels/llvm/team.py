@@ -71,6 +71,14 @@ _FIELDS = "\n".join(
 """The addresses of a team's numbers, for both who share and who help; optimization drops those that are not used."""
 
 
+def _left(which: str) -> str:
+    """The first task of a word that nobody has begun, the one after the last, and whether there are some at all."""
+    return f"""  %low.part{which} = lshr i64 %word{which}, 16
+  %low{which} = and i64 %low.part{which}, 65535
+  %high{which} = and i64 %word{which}, 65535
+  %some.left{which} = icmp ult i64 %low{which}, %high{which}"""
+
+
 def _text(processor: str) -> str:
     declaration, pause = _PAUSE[processor]
     futex = f"call i64 (i64, ...) @syscall(i64 {_FUTEX[processor]}, ptr"
@@ -168,10 +176,7 @@ ring:
 claim:
   %mine = phi i64 [ 0, %several ], [ 0, %ring ], [ %mine, %again ], [ %mine.more, %work ]
   %word = load atomic i64, ptr %word.at acquire, align 8
-  %low.part = lshr i64 %word, 16
-  %low = and i64 %low.part, 65535
-  %high = and i64 %word, 65535
-  %some.left = icmp ult i64 %low, %high
+{_left("")}
   br i1 %some.left, label %try, label %wait
 try:
   %word.new = add i64 %word, 65536
@@ -249,10 +254,7 @@ rested:
 look:
   %looks = phi i64 [ 1, %rested ], [ %looks.more, %paused ], [ %looks.more, %in.time ], [ %looks, %try ]
   %word = load atomic i64, ptr %word.at acquire, align 8
-  %low.part = lshr i64 %word, 16
-  %low = and i64 %low.part, 65535
-  %high = and i64 %word, 65535
-  %some.left = icmp ult i64 %low, %high
+{_left("")}
   br i1 %some.left, label %try, label %none
 try:
   %tasks = load atomic ptr, ptr %tasks.at monotonic, align 8
@@ -292,11 +294,8 @@ sleep:
   %bell = load atomic i32, ptr %bell.at seq_cst, align 8
   %more.sleep = atomicrmw add ptr %sleepers.at, i64 1 seq_cst
   %word.seen = load atomic i64, ptr %word.at seq_cst, align 8
-  %low.seen.part = lshr i64 %word.seen, 16
-  %low.seen = and i64 %low.seen.part, 65535
-  %high.seen = and i64 %word.seen, 65535
-  %some.seen = icmp ult i64 %low.seen, %high.seen
-  br i1 %some.seen, label %woke, label %doze
+{_left(".seen")}
+  br i1 %some.left.seen, label %woke, label %doze
 doze:
   %slept = {futex} %bell.at, i32 128, i32 %bell, ptr null)
   br label %woke
