@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from kernels.records import dataclass
 
+IN_VECTORS = "in vectors"
+"""What the body of a loop begins with, as a string, where it takes few turns and LLVM is to use vectors all the same:
+it would test at run time whether addresses wrap around, and find that not worth the while for less than 16 turns.
+Nothing is added up from turn to turn in such a loop: LLVM takes the wish as leave to add in another order."""
+
 
 @dataclass(frozen=True)
 class Source:

@@ -129,6 +129,8 @@ class SweepShape:
         there is one, has room for all of it.
     still : bool
         Whether what is added goes, along the innermost dimension, to one place for each result, different from others.
+    is_short : bool
+        Whether the innermost loop is short, and quicker by vectors where nothing is added: `kernels.source.IN_VECTORS`.
     kernel : Kernel
     """
 
@@ -141,6 +143,7 @@ class SweepShape:
     block: int
     by_rows: bool
     still: bool
+    is_short: bool
     kernel: Kernel
 
     @property
@@ -208,7 +211,8 @@ def lower_sweep(sweep: Sweep) -> LoweredSweep:
     kernel, kinds = sweep.kernel, [place.access.kind for place in places[len(sweep.loads) :]]
     added = {kind for kind, store in zip(kinds, sweep.stores, strict=True) if store.adds}
     still = by_rows and added == {"still"} and _is_apart([store.access for store in sweep.stores if store.adds])
-    shape = SweepShape(kernel.digest, len(box), tuple(places), adds, len(leading), bits, block, by_rows, still, kernel)
+    ways = (block, by_rows, still, not block and _is_short(sweep, addresses))
+    shape = SweepShape(kernel.digest, len(box), tuple(places), adds, len(leading), bits, *ways, kernel)
     loaded = sum(k < len(sweep.loads) for k in leading)
     table = _written(list(leading.values()), loaded, shape.block if shape.in_blocks else 0, wide=wide)
     return LoweredSweep(shape, geometry, table, slots, box[0])
@@ -233,6 +237,9 @@ _NEAR_STORES = 8
 _ROOM = 1 << 12
 """Numbers of a block for a whole row."""
 
+_LEAST_ROW = 4
+"""Points of a row that are worth a vector."""
+
 _CACHED = 1 << 15
 """Results of a row that stay in the cache until the row is passed over again."""
 
@@ -255,6 +262,16 @@ def _is_light(kernel: Kernel) -> bool:
     """Whether a kernel is small, and has no elementary functions, whose constants are loaded for each block."""
     operations = (i.operation for i in kernel.instructions if i.operation is not None)
     return kernel.weight <= _LIGHT and all(operation.weight <= _DIVISION for operation in operations)
+
+
+def _is_short(sweep: Sweep, addresses: list[Address]) -> bool:
+    """Whether rows are short, quotients or functions are computed at their points, and places lie near each other."""
+    is_short = len(sweep.box) > 1 and _LEAST_ROW <= sweep.box[-1] < _BLOCK
+    added = [False] * len(sweep.loads) + [store.adds for store in sweep.stores]
+    own = (address for address, adds in zip(addresses, added, strict=True) if not adds)
+    is_near = all(isinstance(a, Affine) and 0 <= a.strides[-1] <= _NEAR_STORES for a in own)
+    slow = (i.operation is not None and i.operation.weight >= _DIVISION for i in sweep.kernel.instructions)
+    return is_short and is_near and any(slow)
 
 
 def row_room(kernel: Kernel) -> int:

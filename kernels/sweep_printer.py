@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kernels.numba_printer import HEADER, expression_lines
-from kernels.source import Source, read_only
+from kernels.source import IN_VECTORS, Source, read_only
 from kernels.sweep import PlaceShape, SweepShape, columns
 
 
@@ -66,7 +66,8 @@ def _point_by_point(shape: SweepShape, chosen: Sequence[int] | None = None) -> l
     """What is done at a point, with all results or some."""
     chosen = range(len(shape.stores)) if chosen is None else chosen
     loads, outputs = shape.kernel.loads, shape.kernel.outputs
-    found = _leaders(shape, _Names("i", "w", "point", shape.dims), [*range(loads), *(loads + k for k in chosen)])
+    found = [repr(IN_VECTORS)] if shape.is_short and not any(shape.adds[k] for k in chosen) else []
+    found += _leaders(shape, _Names("i", "w", "point", shape.dims), [*range(loads), *(loads + k for k in chosen)])
     found += _values(shape, tuple(outputs[k] for k in chosen))
     found += [f"spoilt |= {_whole(outputs[k] for k in chosen)} != 0.0"] if len(chosen) else []
     for k in chosen:

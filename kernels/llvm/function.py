@@ -12,6 +12,7 @@ from typing import Any
 from kernels.llvm.expression import Expressions
 from kernels.llvm.value import CONSTANT, DOUBLE, INDEX, SIGNED, UNSIGNED, Array, Parameter, Unsupported, Value
 from kernels.llvm.writer import ModuleText, Writer
+from kernels.source import IN_VECTORS
 
 ENTRIES = 3
 """Numbers in a table for each array: see `kernels.memory`."""
@@ -203,8 +204,8 @@ class _Statements:
         writer.begin(latch)
         writer.line(f"{following} = add nuw {'' if unsigned else 'nsw '}i64 {variable.text}, 1")
         again = writer.new("bool", f"icmp ne i64 {following}, {stop.text}")
-        writer.module.loops += 1
-        writer.end(f"br {again.typed}, label %{body}, label %{done}, !llvm.loop !{writer.module.loops}")
+        writer.module.loops.append(_wishes_vectors(node))
+        writer.end(f"br {again.typed}, label %{body}, label %{done}, !llvm.loop !{len(writer.module.loops)}")
         writer.begin(done)
 
     @contextmanager
@@ -320,6 +321,11 @@ class _Statements:
             found.append(self._writer.new(SIGNED, f"load i64, ptr {cell.text}"))
         data = self._writer.new(SIGNED, f"inttoptr {found[0].typed} to ptr")
         return Array(item, data.text, tuple(length.text for length in found[1:]))
+
+
+def _wishes_vectors(node: ast.For) -> bool:
+    first = node.body[0]
+    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and first.value.value == IN_VECTORS
 
 
 _ARRAYS = tuple(f"{item}_{dimensions}" for item in ("float64", "uint32", "uint64") for dimensions in (1, 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -65,13 +66,14 @@ def print_module(source: Source, width: int) -> Module:
     if way == "vectors":  # as long as those of the functions; asked of the loops, it makes LLVM print where it cannot
         body = body.replace(_ATTRIBUTES, f'{_ATTRIBUTES} "prefer-vector-width"="{64 * width}"', 1)
         texts[-1] = body
-    texts += [_unpacking(symbol, result, parameters), *_loop_marks(module.loops)]
+    texts += [_unpacking(symbol, result, parameters), *_loop_marks(module.loops, width)]
     return Module("\n".join(texts), is_large)
 
 
-def _loop_marks(loops: int) -> list[str]:
-    """Loops told apart from each other."""
-    return [f"!{k} = distinct !{{!{k}}}" for k in range(1, loops + 1)]
+def _loop_marks(loops: Sequence[bool], width: int) -> list[str]:
+    """Loops told apart from each other, and which of them are to run by one vector after the other."""
+    wish = f', !{{!"llvm.loop.vectorize.width", i32 {width}}}, !{{!"llvm.loop.interleave.count", i32 1}}'
+    return [f"!{k} = distinct !{{!{k}{wish if is_wish else ''}}}" for k, is_wish in enumerate(loops, start=1)]
 
 
 def _unpacking(symbol: str, result: str, parameters: tuple[Parameter, ...]) -> str:

@@ -32,13 +32,13 @@ class ModuleText:
         Text by name.
     requests : dict
         How often each function is called.
-    loops : int
-        How many loops there are; each has a mark of its number.
+    loops : list of bool
+        For each loop whether vectors are wished for (`kernels.source.IN_VECTORS`); each has a mark of its number.
     """
 
     declarations: dict[str, str] = field(default_factory=dict)
     requests: dict[Request, int] = field(default_factory=dict)
-    loops: int = 0
+    loops: list[bool] = field(default_factory=list)
 
 
 class Writer:

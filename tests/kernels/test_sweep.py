@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +16,11 @@ from kernels.entry import Entry
 from kernels.evaluation import DONE, INFINITE, Evaluation
 from kernels.executor import Executor
 from kernels.kernel import KernelBuilder
+from kernels.llvm import machine, native
 from kernels.module import compile_source
 from kernels.numba_executor import NumbaExecutor
 from kernels.numpy_executor import NumpyExecutor
+from kernels.source import IN_VECTORS
 from kernels.step import Access, Schedule
 from kernels.sweep import Store, Sweep, lower_sweep, row_room
 from kernels.sweep_printer import print_sweep
@@ -308,3 +311,49 @@ def test_tables_in_blocks(length: int, count: int, loaded: int, block: int, cach
         expected += [int(t[p]) if p < length else 0 for t in tables[:loaded] for p in points]
         expected += [int(t[p]) if p < length else 0 for p in points for t in tables[loaded:]]
     assert found == expected
+
+
+def short_rows(n: int, m: int, width: int, *, adds: bool) -> Sweep:
+    """The entries of blocks along a diagonal, `width` in a row, and what is added to some of them."""
+    box = (n, m)
+    loads = (Access(0, Affine(box, 1, (1, 0))), Access(0, Affine(box, 45, (0, 1))), Access(0, Affine(box, 60, (m, 1))))
+    stores = [Store(Access(1, Affine(box, k, (width * m, width)))) for k in range(width)]
+    if adds:
+        stores[-1] = Store(Access(1, Affine(box, 0, (width * m, 0))), adds=True)
+    return Sweep(heavy_kernel(width), box, loads, tuple(stores))
+
+
+@pytest.mark.parametrize("executor", EXECUTORS, ids=["numpy", "numba"])
+@pytest.mark.parametrize("adds", [False, True])
+@pytest.mark.parametrize("m", [1, 3, 4, 5, 8, 11, 16, 63])
+def test_short_rows_give_the_bits_of_a_plain_loop(executor: Executor, adds: bool, m: int) -> None:
+    sweep = short_rows(6, m, 3, adds=adds)
+    source = np.random.default_rng(6).uniform(1.0, 2.0, 500)
+    expected, found = ([source, np.full(18 * m, 7.0)] for _ in range(2))
+    plain(sweep, expected)
+    executor.sweep([sweep], found)
+    np.testing.assert_array_equal(expected[1], found[1])
+
+
+def test_vectors_are_wished_for_in_short_rows_to_which_nothing_is_added() -> None:
+    """LLVM takes the wish for leave to add in another order."""
+    wishes = {
+        (m, adds): repr(IN_VECTORS) in print_sweep(lower_sweep(short_rows(6, m, 3, adds=adds)).shape).text
+        for m in (3, 4, 63, 64)
+        for adds in (False, True)
+    }
+    assert {key for key, wished in wishes.items() if wished} == {(4, False), (63, False)}
+
+
+@pytest.mark.skipif(
+    not native.is_available() or "+avx2" not in machine.processor()[1].split(","),
+    reason="the processor has no AVX2",
+)
+def test_rows_of_a_vector_or_two_are_vectorised() -> None:
+    """The loop over a row asks for no more turns than a vector has elements."""
+    text, width = (
+        native.assembly(print_sweep(lower_sweep(short_rows(6, 8, 8, adds=False)).shape)),
+        machine.vector_width(),
+    )
+    assert re.search(rf"vdivpd\s.*%{'z' if width == 8 else 'y'}mm", text)
+    assert re.search(rf"cmpq\s+\$({width - 1}|{width}),", text)
