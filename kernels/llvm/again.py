@@ -13,6 +13,7 @@ looked at as well.
 from __future__ import annotations
 
 import ctypes
+import os
 import struct
 import weakref
 from collections.abc import Callable, Sequence
@@ -272,10 +273,24 @@ def again(
     kept = [np.empty(0) for _ in range(KEPT if 8 * length <= KEPT_BYTES else 0)]  # to be replaced
     packed = [0, length, 0, size, *(number for array in rest for number in (array.ctypes.data, len(array)))]
     state = np.array([0, 0, *packed], dtype=np.int64)
+    _states[id(state)] = state
     description = struct.pack("=QqqQQqQ", address, size, length, id(kept), id(makes), int(unlocks), state.ctypes.data)
     entry = link_text(TEXT, (AGAIN,)).addresses[AGAIN]
     function: Callable[[Any, Any], Any] = built_in(entry, b"again", (description, kept, makes, state, rest, keep))
     return function
+
+
+_states: weakref.WeakValueDictionary[int, npt.NDArray[np.int64]] = weakref.WeakValueDictionary()
+
+
+def _set_idle() -> None:
+    """In a forked child: the threads that ran the code are not there."""
+    for state in list(_states.values()):
+        state[0] = 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_set_idle)
 
 
 @cache

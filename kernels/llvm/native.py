@@ -30,6 +30,8 @@ compilations = 0
 """How many functions this process has compiled (not loaded from disk)."""
 
 _loaded: dict[str, machine.Loaded] = {}
+_texts: dict[tuple[str, tuple[str, ...]], machine.Loaded] = {}
+"""Code in this process, kept for good: addresses do not keep it. Where two threads load the same, the first's stays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +107,7 @@ def _load(source: Source) -> machine.Loaded:
         symbol = symbol_of(source)
         found = _link(source, (symbol, unpacking_of(symbol)), addresses)
         found = machine.Loaded(found.addresses, (found.keep, parts))
-        _loaded[source.whole] = found
+        found = _loaded.setdefault(source.whole, found)
     return found
 
 
@@ -128,9 +130,13 @@ def _link(source: Source, exports: tuple[str, ...], imports: dict[str, int]) -> 
     return loaded
 
 
-@cache
 def link_text(text: str, exports: tuple[str, ...]) -> machine.Loaded:
     """The code of a text of LLVM's that does not hang on any problem; compiled once per machine."""
+    found = _texts.get((text, exports))
+    return _texts.setdefault((text, exports), _link_text(text, exports)) if found is None else found
+
+
+def _link_text(text: str, exports: tuple[str, ...]) -> machine.Loaded:
     key = _key(text, np.__version__)
     bundle = read_bundle(key)
     if bundle is not None and "code.o" in bundle:

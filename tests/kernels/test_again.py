@@ -6,6 +6,7 @@ import gc
 import os
 import subprocess
 import sys
+import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -334,3 +335,27 @@ def test_threads_do_not_meet_in_work_arrays() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(work, range(4))) > 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes that begin as copies")
+@pytest.mark.filterwarnings("ignore:.*fork")  # several threads, on purpose
+def test_in_a_forked_child_nobody_is_at_work() -> None:
+    """The thread that ran the code is not there, and does not come back to say that it is done."""
+    length = 500_000
+    shared, x, stop = gathering(np.arange(length) % SIZE, unlocks=True), X.copy(), threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            shared(x, None)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        for _ in range(8):
+            child = os.fork()
+            if child == 0:
+                os._exit(3 if shared(x, None) is None else 0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        stop.set()
+        thread.join()

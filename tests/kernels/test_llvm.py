@@ -7,7 +7,9 @@ import math
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -259,6 +261,28 @@ def test_functions_outlive_what_made_them() -> None:
     function(0, np.array([1.0, 2.0]), out)
     assert out.tolist() == [3.0, 6.0]
     assert function.__name__ == "f"
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        lambda: native._load(text_of("out[0] = a[0] * 5.0", "n, a, out", ADD.signature)),
+        lambda: native.link_text("define i64 @five() { ret i64 5 }", ("five",)),
+    ],
+)
+def test_threads_that_load_the_same_code_share_one(load: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Addresses do not keep code: what one thread loaded would go with what the next one puts in its place."""
+    link, together = native.machine.link, threading.Barrier(3)
+
+    def link_at_once(*args: Any) -> Any:
+        together.wait(60.0)
+        return link(*args)
+
+    monkeypatch.setattr(native.machine, "link", link_at_once)
+    with ThreadPoolExecutor(3) as pool:
+        first, *others = [future.result() for future in [pool.submit(load) for _ in range(3)]]
+    assert all(other is first for other in others)
+    assert load() is first
 
 
 @pytest.mark.parametrize(
