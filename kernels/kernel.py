@@ -75,6 +75,8 @@ def lean(kernel: Kernel) -> tuple[Kernel, tuple[int, ...]]:
         if kernel.loads + t in used:
             used.update(kernel.instructions[t].operands)
     kept = tuple(sorted(k for k in used if k < kernel.loads))  # of thousands, where a builder had room for them
+    if len(used) == kernel.loads + len(kernel.instructions):
+        return kernel, kept
     builder = KernelBuilder(len(kept))
     loads = [-1] * kernel.loads
     for n, k in enumerate(kept):

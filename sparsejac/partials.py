@@ -5,6 +5,8 @@ Griewank & Walther, Evaluating Derivatives, 2nd ed. 2008, section 3.2: one backw
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from kernels.kernel import Instruction, Kernel, KernelBuilder
 from kernels.records import dataclass
 from sparsejac.primitives import PRIMITIVES, Primitive, Term
@@ -49,7 +51,27 @@ def linearized(kernel: Kernel, loads: tuple[int, ...]) -> Kernel:
     >>> linearized(product, (0, 1)).outputs  # the value, then the other operand
     (2, 1, 0)
     """
-    builder, value, adjoints = _swept(kernel, loads)
+    return _linearized(_ByDigest(kernel), loads)
+
+
+class _ByDigest:
+    """A kernel as a key: the same expression is met in a launch, in the terms of entries, and in other functions."""
+
+    __slots__ = ("kernel",)
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+
+    def __hash__(self) -> int:
+        return hash(self.kernel.digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByDigest) and self.kernel.digest == other.kernel.digest
+
+
+@lru_cache(maxsize=256)
+def _linearized(expression: _ByDigest, loads: tuple[int, ...]) -> Kernel:
+    builder, value, adjoints = _swept(expression.kernel, loads)
     zero = builder.literal(0.0)
     partials = [adjoints[k].settled().value if k in adjoints else zero for k in loads]
     return builder.build(value, *partials)

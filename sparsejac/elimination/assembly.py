@@ -55,17 +55,53 @@ class Placed:
 def grouped(placed: Sequence[Placed]) -> list[list[int]]:
     """What goes into one sweep each: positions in `placed` of equal boxes, within bounds."""
     groups: list[list[int]] = []
-    last: dict[Box, tuple[int, _Builder]] = {}
+    last: dict[Box, tuple[int, _Size]] = {}
     for k, term in enumerate(placed):
-        number, builder = last.get(term.box, (-1, None))
-        if builder is None or builder.size_with(term) > builder.most:
-            number, builder = len(groups), _Builder()
-            # The factors of one large kernel stay together: alone, each would compute most of it again.
-            builder.most = max(LARGEST, 3 * builder.size_with(term) // 2)
+        number, size = last.get(term.box, (-1, None))
+        if size is None or not size.takes(term):
+            number, size = len(groups), _Size(term)
             groups.append([])
         groups[number].append(k)
-        last[term.box] = number, builder
+        last[term.box] = number, size
     return groups
+
+
+class _Size:
+    """The size of a sweep as terms come: bounded from above at first, which mostly tells, then counted."""
+
+    def __init__(self, term: Placed) -> None:
+        self._terms: list[Placed] = []
+        self._met: set[object] = set()
+        self._at_most = 0
+        self._builder: _Builder | None = None
+        # The factors of one large kernel stay together: alone, each would compute most of it again.
+        self._most = max(LARGEST, 3 * self._with(term, 2 * LARGEST // 3) // 2)
+
+    def takes(self, term: Placed) -> bool:
+        """Whether a term may be added; it counts either way."""
+        return self._with(term, self._most) <= self._most
+
+    def _with(self, term: Placed, most: int) -> int:
+        """Instructions, or loads if these are more, once a term is there; a bound of it where that is enough."""
+        if self._builder is None:
+            self._terms.append(term)
+            self._at_most += self._bound(term)
+            if self._at_most <= most:
+                return self._at_most
+            self._builder = _Builder()
+            for earlier in self._terms[:-1]:
+                self._builder.size_with(earlier)
+        return self._builder.size_with(term)
+
+    def _bound(self, term: Placed) -> int:
+        """Instructions and loads that a term adds at most."""
+        bound = 1 + len(term.factors)
+        for factor in term.factors:
+            key = (id(factor.kernel), *[(load.buffer, load.address.key) for load in factor.loads])
+            if key not in self._met:
+                self._met.add(key)
+                bound += len(factor.kernel.instructions) + len(factor.loads)
+        return bound
 
 
 Made = tuple[tuple[Address, tuple[Factor, ...]], ...]
@@ -95,13 +131,22 @@ class _Builder:
     """
 
     def __init__(self, inlined: Inlined | None = None) -> None:
-        self.most = LARGEST
         self._inlined = inlined or {}
         self._computed: dict[object, int] = {}
         self.kernel = KernelBuilder(MOST_LOADS)
         self.loads: list[Access] = []
         self._numbers: dict[object, int] = {}
+        self._numbered: dict[int, tuple[tuple[Access, ...], tuple[int, ...]]] = {}
         self._replayed: dict[object, list[int]] = {}
+
+    def foresee(self, placed: Iterable[Placed]) -> None:
+        """Number all loads before the first instruction, so that instructions keep their numbers in the end."""
+        factors = [factor for term in placed for factor in term.factors]
+        if self._inlined and any(load.buffer in self._inlined for factor in factors for load in factor.loads):
+            return
+        for factor in factors:
+            self._numbers_of(factor.loads)
+        self.kernel = KernelBuilder(len(self.loads))
 
     def size_with(self, term: Placed) -> int:
         """Number of instructions, or of loads if these are more, once those of a term are there."""
@@ -120,11 +165,18 @@ class _Builder:
 
     def _value(self, factor: Factor) -> int:
         """The number of a factor; those of one kernel on the same loads are written down together."""
-        loads = tuple(map(self._load, factor.loads))
+        loads = self._numbers_of(factor.loads)
         key = (id(factor.kernel), loads)
         if key not in self._replayed:
             self._replayed[key] = self.kernel.replay(factor.kernel, loads)
         return self._replayed[key][factor.value]
+
+    def _numbers_of(self, loads: tuple[Access, ...]) -> tuple[int, ...]:
+        """The numbers of loads; those that many factors have in common are looked up once."""
+        known = self._numbered.get(id(loads))
+        if known is None:
+            known = self._numbered[id(loads)] = loads, tuple(map(self._load, loads))
+        return known[1]
 
     def _load(self, access: Access) -> int:
         key = (access.buffer, access.address.key)
@@ -136,7 +188,7 @@ class _Builder:
             return self._computed[key]
         number = self._numbers.setdefault(key, len(self.loads))
         if number == len(self.loads):
-            assert number < MOST_LOADS
+            assert number < self.kernel.loads
             self.loads.append(access)
         return number
 
@@ -156,6 +208,7 @@ def kernel_of(placed: Sequence[Placed], inlined: Inlined | None = None) -> tuple
         Buffers whose numbers are computed where they would be loaded.
     """
     builder = _Builder(inlined)
+    builder.foresee(placed)
     sums: dict[object, int] = {}
     for term in placed:
         value, place = builder.product(term.factors), _place(term)
@@ -163,9 +216,11 @@ def kernel_of(placed: Sequence[Placed], inlined: Inlined | None = None) -> tuple
     return builder.build(sums.values())
 
 
-def sweep_of(placed: Sequence[Placed], inlined: Inlined | None = None) -> Sweep:
-    """One sweep for terms over one box; see `kernel_of`."""
-    kernel, loads = kernel_of(placed, inlined)
+def sweep_of(
+    placed: Sequence[Placed], inlined: Inlined | None = None, known: tuple[Kernel, tuple[Access, ...]] | None = None
+) -> Sweep:
+    """One sweep for terms over one box; see `kernel_of`, whose result may be `known`."""
+    kernel, loads = kernel_of(placed, inlined) if known is None else known
     stores = list({_place(term): term for term in placed}.values())
     box, merged = _collapsed([*(load.address for load in loads), *(term.address for term in stores)])
     return Sweep(

@@ -73,26 +73,25 @@ class _Expression:
 
     def value(self, node: Node, address: Address) -> int:
         """The number of a node's value; operands come first, by an explicit stack since chains may be long."""
+        known = self._known
         wanted = (node.index, address.key)
-        stack = [Load(node, address)]
+        stack: list[tuple[object, Load, list[object] | None]] = [(wanted, Load(node, address), None)]
         while stack:
-            top = stack[-1]
-            if top.key in self._known:
-                stack.pop()
+            key, top, keys = stack.pop()
+            if keys is not None:  # its operands are there by now
+                known[key] = self._apply(top.node, [known[k] for k in keys])
+            elif key in known:
+                continue
             elif is_zero(top.node):
-                self._known[top.key] = self._step(None, [])
-                stack.pop()
-            elif top.key != wanted and self._is_load(top):
-                self._known[top.key] = self._loads.setdefault(top.key, (-1 - len(self._loads), top))[0]
-                stack.pop()
+                known[key] = self._step(None, [])
+            elif key != wanted and self._is_load(top):
+                known[key] = self._loads.setdefault(key, (-1 - len(self._loads), top))[0]
             else:
                 operands = operands_of(top.node, top.address)
-                missing = [operand for operand in operands if operand.key not in self._known]
-                stack += missing
-                if not missing:
-                    self._known[top.key] = self._apply(top.node, [self._known[o.key] for o in operands])
-                    stack.pop()
-        return self._known[wanted]
+                keys = [operand.key for operand in operands]
+                stack.append((key, top, keys))
+                stack += [(k, one, None) for k, one in zip(keys, operands, strict=True) if k not in known]
+        return known[wanted]
 
     def _apply(self, node: Node, operands: list[int]) -> int:
         if node.primitive is not None:

@@ -13,11 +13,12 @@ from math import prod
 import numpy as np
 
 from kernels.address import Affine
-from kernels.kernel import KernelBuilder
+from kernels.kernel import Kernel, KernelBuilder
 from kernels.records import dataclass
 from kernels.step import Access, Launch, Schedule
+from kernels.sweep import Sweep
 from sparsejac.addressing import c_strides, composed, covers
-from sparsejac.elimination.assembly import Inlined, Made, Placed, factors_at, kernel_of
+from sparsejac.elimination.assembly import Inlined, Made, Placed, factors_at, kernel_of, sweep_of
 from sparsejac.elimination.demands import Factor
 from sparsejac.elimination.expression import SHORT
 from sparsejac.primitives import PRIMITIVES
@@ -42,11 +43,14 @@ class _Reader:
         By buffer and key of the address.
     size : int
         Instructions, not less than there are.
+    kernel : tuple, optional
+        As of `kernel_of`, as long as nothing is computed in the place of a load.
     """
 
     group: Sequence[Placed]
     loads: dict[object, Access]
     size: int
+    kernel: tuple[Kernel, tuple[Access, ...]] | None
 
     @property
     def points(self) -> int:
@@ -59,15 +63,16 @@ class _Reader:
     def take_in(self, inlined: Inlined) -> None:
         """Load what buffers are made of in their place."""
         for read in self.of(frozenset(inlined)):
+            self.kernel = None
             del self.loads[read.buffer, read.address.key]
             for factor in factors_at(inlined[read.buffer], read.address) or ():
                 self.loads |= {(load.buffer, load.address.key): load for load in factor.loads}
 
 
-def inlined_groups(
+def inlined_sweeps(
     groups: Sequence[Sequence[Placed]], schedule: Schedule, wanted: Iterable[int] = ()
-) -> tuple[list[Sequence[Placed]], Inlined]:
-    """Sweeps without those whose results one other sweep alone reads, and what has to be computed instead of loaded.
+) -> tuple[Sweep, ...]:
+    """Sweeps without those whose results one other sweep alone reads; that one computes what it would load.
 
     Parameters
     ----------
@@ -76,12 +81,6 @@ def inlined_groups(
     schedule : Schedule
     wanted : iterable of int
         Buffers that others read as well.
-
-    Returns
-    -------
-    list of sequence of Placed
-    dict
-        Of buffers that these groups read without anyone having filled them.
     """
     readers = [_reader(group) for group in groups]
     found: dict[int, Made] = {}
@@ -103,13 +102,14 @@ def inlined_groups(
                 found |= _taken({buffer: made}, readers)
             else:
                 others_read |= {load.buffer for launch in launches for load in launch.loads}
-    return [reader.group for reader in readers], found
+    return tuple(sweep_of(reader.group, found, reader.kernel) for reader in readers)
 
 
 def _reader(group: Sequence[Placed]) -> _Reader:
     read = (load for term in group for factor in term.factors for load in factor.loads)
     loads: dict[object, Access] = {(load.buffer, load.address.key): load for load in read}
-    return _Reader(group, loads, len(kernel_of(group)[0].instructions))
+    kernel = kernel_of(group)
+    return _Reader(group, loads, len(kernel[0].instructions), kernel)
 
 
 def _writers(schedule: Schedule, readers: Sequence[_Reader]) -> list[list[Launch]]:

@@ -26,7 +26,7 @@ from kernels.step import Access, Schedule
 from kernels.sweep import Sweep
 from sparsejac.addressing import contiguous, remembering
 from sparsejac.backend import estimate_sweeps
-from sparsejac.elimination.assembly import Placed, grouped, kernel_of, sweep_of
+from sparsejac.elimination.assembly import Placed, grouped, kernel_of
 from sparsejac.elimination.expansion import Expanded, Stored, Term, expanded
 from sparsejac.elimination.lattice import by_rows
 from sparsejac.elimination.locality import nearby, together
@@ -249,8 +249,7 @@ class Elimination(Outline):
     ) -> Swept:
         later = () if regional is None else (*regional.sweeps, *regional.scatter)
         wanted = {self.entries, self.entries + 1, *(load.buffer for sweep in later for load in sweep.loads)}
-        kept, inlined = INLINING.inlined_groups(groups, self.lowered.schedule, wanted)
-        sweeps = tuple(sweep_of(group, inlined) for group in kept)
+        sweeps: tuple[Sweep, ...] = INLINING.inlined_sweeps(groups, self.lowered.schedule, wanted)
         launches = self.lowered.schedule.needed(load.buffer for sweep in sweeps for load in sweep.loads)
         interpreted = estimate_sweeps(sweeps)
         scatter: tuple[Sweep, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,13 @@ import sparsejac
 from kernels.address import Affine, identity
 from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Schedule
+from kernels.sweep import Sweep
 from oracles import complex_step
 from sparsejac import engines
 from sparsejac.elimination import inlining
 from sparsejac.elimination.assembly import Placed
 from sparsejac.elimination.demands import loaded
-from sparsejac.elimination.inlining import LEAST, inlined_groups
+from sparsejac.elimination.inlining import LEAST, inlined_sweeps
 
 Array = Any
 N = LEAST + 9
@@ -115,12 +116,13 @@ def test_what_others_read_is_kept() -> None:
         [Placed((N,), (loaded(7, whole), loaded(7, whole)), 9, Affine((N,), 3, (1,)), adds=False)],
     ]
     schedule = Schedule((N,), (0,), (), 0)
-    kept, inlined = inlined_groups(groups, schedule)
-    assert [group[0].buffer for group in kept] == [9]
-    assert set(inlined) == {7}
-    kept, inlined = inlined_groups(groups, schedule, wanted=[7])
-    assert [group[0].buffer for group in kept] == [7, 9]
-    assert not inlined
+    assert buffers_of(inlined_sweeps(groups, schedule)) == [({0}, {9})]
+    assert buffers_of(inlined_sweeps(groups, schedule, wanted=[7])) == [({0}, {7}), ({7}, {9})]
+
+
+def buffers_of(sweeps: Iterable[Sweep]) -> list[tuple[set[int], set[int]]]:
+    """What each sweep reads and writes."""
+    return [({load.buffer for load in s.loads}, {store.access.buffer for store in s.stores}) for s in sweeps]
 
 
 def test_the_interpreter_is_not_needed_for_guards() -> None:

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from kernels import Access, Affine, KernelBuilder, Launch, NumpyExecutor, Schedule, Table, allocate
+from kernels import Access, Affine, Kernel, KernelBuilder, Launch, NumpyExecutor, Schedule, Table, allocate
 from kernels.symbolic import group
 from schedules import schedules
 from sparsejac import addressing, grouping, prepare, row_pieces, sparsity
 from sparsejac.addressing import composed, contiguous, recognised, remembering, table
 from sparsejac.bits import same_bits
 from sparsejac.grouping import grouped
+from sparsejac.partials import linearized
 from sparsejac.primitives import PRIMITIVES
 from sparsejac.program import Graph
 from sparsejac.sparsity import detect
@@ -259,3 +260,16 @@ def test_whole_numbers_of_any_kind_are_indices_in_loops(kind: Any) -> None:
     assert prepare(f, x, backend="numpy")(x).toarray()[1].tolist() == [0.0, 4.0, 0.0, 2.0, 0.0]
     with pytest.raises(IndexError):
         prepare(lambda x: np.array([x[kind(5)]]), x)
+
+
+def test_equal_expressions_are_differentiated_once() -> None:
+    def product(literal: float) -> Kernel:
+        build = KernelBuilder(2)
+        scaled = build.apply(PRIMITIVES["multiply"].operation, 0, build.literal(literal))
+        return build.build(build.apply(PRIMITIVES["multiply"].operation, scaled, 1))
+
+    first = linearized(product(2.0), (0, 1))
+    assert linearized(product(2.0), (0, 1)) is first
+    assert linearized(product(2.0), (1,)) is not first
+    assert linearized(product(3.0), (0, 1)) != first
+    assert linearized(product(0.0), (0, 1)).digest != linearized(product(-0.0), (0, 1)).digest  # equal numbers
