@@ -65,12 +65,15 @@ def contiguous(box: Box) -> Affine:
 
 def covers(address: Address, size: int) -> bool:
     """Whether the address reads a buffer of `size` whole and in order."""
-    if not isinstance(address, Affine) or address.offset != 0 or address.points != size:
+    if type(address) is not Affine or address.offset:
         return False
-    full = contiguous(address.box).strides
-    if address.strides == full:
-        return True
-    return all(n <= 1 or stride == step for n, stride, step in zip(address.box, address.strides, full, strict=True))
+    box, strides = address.box, address.strides
+    if len(box) == 1:  # mostly
+        return box[0] == size and (strides[0] == 1 or size <= 1)
+    if prod(box) != size:
+        return False
+    full = contiguous(box).strides
+    return strides == full or all(n <= 1 or s == step for n, s, step in zip(box, strides, full, strict=True))
 
 
 def of_view(view: npt.NDArray[Any], origin: int, unit: int | None = None) -> Affine:
@@ -217,9 +220,14 @@ def broadcast(address: Address, box: Box) -> Address:
 
 
 def broadcast_box(boxes: list[Box]) -> Box:
-    """As `numpy.broadcast_shapes`, which makes an array for each shape, also where they are all the same."""
-    first = boxes[0]
-    return first if boxes.count(first) == len(boxes) else np.broadcast_shapes(*boxes)
+    """As `numpy.broadcast_shapes`, which makes an array for each shape, also where they are all the same.
+
+    >>> broadcast_box([(), (3, 1), ()]), broadcast_box([(3, 1), (4,)])
+    ((3, 1), (3, 4))
+    """
+    longest = max(boxes, key=len)
+    is_known = all(not box or box == longest for box in boxes)  # single numbers go with all
+    return longest if is_known else np.broadcast_shapes(*boxes)
 
 
 def permuted(address: Address, axes: tuple[int, ...]) -> Address:
@@ -357,6 +365,13 @@ def _composed_affine(inner: Affine, outer: Affine) -> Affine | None:
     """The composition if each step of `outer` is a step along the axes of `inner` without a carry."""
     if outer.points == 0:
         return Affine(outer.box, 0, (0,) * len(outer.box))
+    if len(inner.box) == 1 and inner.box[0] > 1:  # no step carries along one axis
+        first, last = outer.span
+        if first < 0 or last >= inner.box[0]:
+            return None
+        (unit,) = inner.strides
+        strides = tuple([unit * s if n > 1 else 0 for n, s in zip(outer.box, outer.strides, strict=True)])
+        return Affine(outer.box, inner.offset + unit * outer.offset, strides)
     radix = c_strides(inner.box)
     low = digits(outer.offset, radix, inner.box)
     high = list(low)

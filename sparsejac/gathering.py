@@ -107,7 +107,7 @@ class _Gathering:
                 else:
                     assert node.primitive is not None
                     read = tuple(self._known[_key(one)] for one in operands)
-                    made = self._graph.map(node.primitive, self._box, read)
+                    made = self._graph.plain_map(node.primitive, self._box, read)
                     self._known[key] = Load(made, contiguous(self._box))
                     stack.pop()
         return self._known[_key(loads)]

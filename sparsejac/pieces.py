@@ -201,7 +201,7 @@ class _Rewriting:
         if all(a.node is b.node and a.address.key == b.address.key for a, b in zip(loads, node.loads, strict=True)):
             return node
         if node.primitive is not None:
-            return self.graph.map(node.primitive, box, loads)
+            return self.graph.plain_map(node.primitive, box, loads)
         if node.kind == "sum":
             return self.graph.sum(box, loads[0], node.reduced, node.indptr)
         assert node.routine is not None
@@ -260,7 +260,7 @@ class _Rewriting:
     def _maps(self, node: Node, layout: Layout, rows: Iterable[tuple[Load, ...]]) -> Parts:
         """A map for each part."""
         assert node.primitive is not None
-        made = [self.graph.map(node.primitive, loads[0].address.box, loads) for loads in rows]
+        made = [self.graph.plain_map(node.primitive, loads[0].address.box, loads) for loads in rows]
         loads = tuple(Load(one, contiguous(one.box)) for one in made)
         return Parts(layout, loads, (NOWHERE,) * len(loads))
 

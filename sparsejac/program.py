@@ -332,6 +332,10 @@ class Graph:
         self.constants.append(values)
         return self._add(None, "constant", len(values), slot=len(self.constants) - 1)
 
+    def placeholder(self, size: int) -> Node:
+        """A constant whose values come later: NaN until then, which no rule takes for a known one."""
+        return self.constant(np.broadcast_to(np.nan, size))
+
     def map(self, primitive: Primitive, box: tuple[int, ...], loads: tuple[Load, ...]) -> Node:
         """`primitive` at each point of `box`; the square of a modulus is followed as what it is the square of."""
         is_square = primitive is _SQUARE or (primitive is _MULTIPLY and _are_equal(*loads))
@@ -342,7 +346,7 @@ class Graph:
         return self.plain_map(primitive, box, loads)
 
     def plain_map(self, primitive: Primitive, box: tuple[int, ...], loads: tuple[Load, ...]) -> Node:
-        """`primitive` at each point of `box`, as it is."""
+        """`primitive` at each point of `box`, as it is: also for rewriting, where constants are unknown."""
         ordered = _canonical(primitive, loads)
         key = ("map", primitive.name, box, tuple([load.key for load in ordered]))
         active = True in [load.node.active for load, rule in zip(ordered, primitive.partials, strict=True) if rule]

@@ -201,7 +201,7 @@ def _split(joint: Program, size: int, order: tuple[int, int]) -> Program:
     starts = (0, size)
     pieces = [Piece(part((sizes[k],), starts[k]), Load(inputs[k], contiguous((sizes[k],)))) for k in (0, 1) if sizes[k]]
     whole = graph.join(sum(sizes), tuple(pieces))
-    constants = [graph.constant(np.empty(length)) for length in joint.constant_sizes]
+    constants = [graph.placeholder(length) for length in joint.constant_sizes]
     made = copied(joint, Builder(graph), [whole, *constants])
     graph.site = NOWHERE
     decisions = [Decision(made[d.node.index], d.expected, d.sites) for d in joint.decisions]

@@ -124,7 +124,7 @@ class _Reordering:
         given, graph = self.given, self.graph
         graph.site = NOWHERE
         inputs = [graph.input(size, active=k == 0) for k, size in enumerate(given.input_sizes)]
-        constants = [graph.constant(np.empty(size)) for size in given.constant_sizes]
+        constants = [graph.placeholder(size) for size in given.constant_sizes]
         slots = dict(zip(given.constants, constants, strict=True))
         sites = given.sites or (NOWHERE,) * len(given.nodes)
         for _, time, level in sorted(self._turns(levels, lumps)):

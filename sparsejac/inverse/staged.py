@@ -65,7 +65,7 @@ class _Staging:
         self.graph.site = NOWHERE
         self.point = self.graph.input(self.size, active=True)
         others = [self.graph.input(size, active=False) for size in self.given.input_sizes[1:]]
-        constants = [self.graph.constant(np.empty(size)) for size in self.given.constant_sizes]
+        constants = [self.graph.placeholder(size) for size in self.given.constant_sizes]
         self.operands = dict(enumerate(others, 1))
         self.constants = dict(zip(self.given.constants, constants, strict=True))
         self.buffers = _buffers(liveness)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kernels.address import Affine
 from sparsejac.addressing import contiguous, of_view
-from sparsejac.location import called_by_user
+from sparsejac.location import at_item_assignment, called_by_user
 from sparsejac.tracing.base import SAME_AS_FUNCTIONS, plain
 from sparsejac.tracing.casting import kind_of, peek, truth_of
 from sparsejac.tracing.in_place import InPlaceOperators
@@ -326,8 +326,10 @@ class TracedArray(InPlaceOperators):
     def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:
         if self.is_plain:
             return np.array(self._lent() if not copy else self.window, dtype=dtype, copy=True if copy else None)
-        wanted = dtype is None or np.dtype(dtype) == np.dtype(object)
-        if wanted and self.size <= _OBJECT_LIMIT and called_by_user():
+        wanted = np.dtype(object if dtype is None else dtype).kind
+        if self.kind == "b" and wanted in "biuO" and called_by_user() and not at_item_assignment():
+            return self._decided().astype(bool if wanted == "O" else dtype)
+        if wanted == "O" and self.size <= _OBJECT_LIMIT and called_by_user():
             return self._objects()
         raise self._lossy("the conversion of a value that depends on x to an ordinary array")
 
@@ -341,10 +343,16 @@ class TracedArray(InPlaceOperators):
     def _objects(self) -> npt.NDArray[Any]:
         """An array of traced scalars, for compiled code that goes on with Python's operators (``A.dot(x)``)."""
         self.tracer.begin()
+        self.tracer.gave_objects = True
         objects = np.empty(self.shape, dtype=object)
         for index in np.ndindex(self.shape):
             objects[index] = self[index]
         return objects
+
+    def _decided(self) -> npt.NDArray[np.bool_]:
+        """Truth values as an ordinary array, which NumPy counts: Python's operators on single ones do not."""
+        self.tracer.begin()
+        return np.array(self.tracer.decide(self.value.real) != 0.0)
 
     def __bool__(self) -> bool:
         if self.is_plain:

@@ -46,8 +46,13 @@ FOLLOWED = (
     "inside f use jvp, vjp, linearize, gradient, hvp, jacfwd, jacrev, hessian, ivjp or implicit of the function "
     "itself, which are followed"
 )
+OF_OBJECTS = (
+    "NumPy makes an array of objects of a list of traced arrays: give an array in its place, "
+    "np.maximum.reduce(np.array([a, b]))"
+)
 _OF_LIBRARIES = {
     r"^(pandas|xarray)\.": "compute with ordinary arrays: series.to_numpy() outside f gives one of constants",
+    r"^np\._": f"np.mean(a) in the place of a.mean(); {OF_OBJECTS}",
     r"^np\.ma\.": "np.where(mask, 0.0, x) in the place of a masked array, or what is left: x[~mask]",
     r"^np\.polynomial\.": "np.polynomial.polynomial.polyval(t, coefficients) and its kin, which take values of x",
     r"^sparsejac\.(Plan|NLP|Inverse|prepare|jacobian|value_and_jacobian|check_jacobian)": FOLLOWED,

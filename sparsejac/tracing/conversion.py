@@ -12,7 +12,7 @@ from sparsejac.errors import UntraceableError
 from sparsejac.foreign import computes_otherwise
 from sparsejac.program import Node
 from sparsejac.tracing.array import TracedArray, plain_array
-from sparsejac.tracing.base import FOLLOWED, SEQUENCES, all_plain, is_traced, plain
+from sparsejac.tracing.base import FOLLOWED, OF_OBJECTS, SEQUENCES, all_plain, is_traced, plain
 from sparsejac.tracing.casting import DTYPES, cast, check_same_kind, counts, whole
 from sparsejac.tracing.reals import NumberKind, Real, Scalar, Value, Vector
 from sparsejac.tracing.registry import HOOKS, hook
@@ -63,8 +63,11 @@ def _check_owner(trace: Trace, obj: TracedArray | TracedScalar) -> None:
 
 def array_value(trace: Trace, array: npt.NDArray[Any]) -> Value:
     """An ordinary array or number as a value; arrays are copied."""
-    if array.dtype.kind == "O" and not all_plain(items := array.tolist()):
-        return list_value(trace, items) if array.ndim else as_value(trace, items)
+    if array.dtype.kind == "O":
+        items = array.tolist()
+        if not all_plain(items):
+            return list_value(trace, items) if array.ndim else as_value(trace, items)
+        array = numbers_of(array)
     if array.dtype.kind not in "biufc":
         raise trace.refusal(
             f"a combination with {'text' if array.dtype.kind in 'US' else f'an array of dtype {array.dtype}'}",
@@ -76,6 +79,12 @@ def array_value(trace: Trace, array: npt.NDArray[Any]) -> Value:
     if array.ndim == 0:
         return Value.of([float(part) for part in parts], kind)
     return Value.of([Vector(trace.constant(np.asarray(p)), contiguous(array.shape)) for p in parts], kind)
+
+
+def numbers_of(objects: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """An array of objects as one of numbers, if it holds nothing else: as NumPy's object arrays of lists may."""
+    numbers = np.array(plain(objects.tolist()))
+    return numbers if numbers.dtype.kind in "biufc" and numbers.shape == objects.shape else objects
 
 
 def list_value(trace: Trace, items: Any) -> Value:
@@ -184,6 +193,8 @@ def delivered(trace: Trace, result: Any, out: Any, operation: str) -> Any:
     if type(out) is tuple and len(out) > 1:
         return tuple(delivered(trace, part, one, operation) for part, one in zip(result, out, strict=True))
     target = out[0] if type(out) is tuple and len(out) == 1 else out
+    if isinstance(target, np.ndarray) and target.dtype.kind == "O":
+        raise trace.refusal(f"{operation} with out=", "it would be written into an array of objects", OF_OBJECTS)
     if type(target) is not TracedArray:
         raise outside_write(trace, f"{operation} with out=")
     check_same_kind(operation, np.asarray(result).dtype if not is_traced(result) else result.dtype, target.dtype)

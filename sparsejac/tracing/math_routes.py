@@ -105,7 +105,8 @@ def _logarithm(x: Any, base: Any = None) -> Any:
 
 
 def _distance(p: Any, q: Any) -> Any:
-    return np.sqrt(sum((a - b) ** 2 for a, b in zip(p, q, strict=True)))
+    gaps = [a - b for a, b in zip(p, q, strict=True)]
+    return _length(*gaps) if gaps else 0.0  # squares might overflow
 
 
 def _is_close(a: Any, b: Any, *, rel_tol: Any = 1e-9, abs_tol: Any = 0.0) -> bool:

@@ -131,6 +131,8 @@ class Search:
             self._waiting += (accessor for accessor in (obj.fget, obj.fset) if accessor is not None)
         elif isinstance(obj, type):
             return self._in_class(obj)
+        elif kind is np.vectorize:
+            return _items(vars(obj))
         elif kind is _lru_cache_wrapper:
             self._enqueue(obj.__wrapped__)
         elif _is_users(kind):

@@ -15,7 +15,7 @@ from sparsejac.errors import InputTypeError
 from sparsejac.program import Node, Piece
 from sparsejac.structure import Leaf, Structure, flatten, is_container, unflatten
 from sparsejac.tracing.base import SEQUENCES, all_plain, is_traced, plain
-from sparsejac.tracing.conversion import as_array, flat_node
+from sparsejac.tracing.conversion import as_array, flat_node, numbers_of
 from sparsejac.tracing.reals import Real, Scalar, Value
 from sparsejac.tracing.trace import Trace
 
@@ -121,8 +121,10 @@ def _plain_result(trace: Trace, result: Any, at: str) -> Any:
         array = np.asarray(plain(result))
     except ValueError as error:
         raise _ragged(trace, error, at) from None
-    if array.dtype.kind == "O" and array.ndim and not all_plain(array.tolist()):
-        return as_array(trace, array)
+    if array.dtype.kind == "O" and array.ndim:
+        if not all_plain(array.tolist()):
+            return as_array(trace, array)
+        array = numbers_of(array)
     if array.dtype.kind not in "biufc":
         raise trace.wrong_result(
             f"{type(result).__name__}{at} (dtype {array.dtype}), not numbers",

@@ -62,12 +62,15 @@ def constructor(original: Function, from_traced: Function | None = None) -> Func
 
 def spaced(original: Function) -> Function:
     """np.arange and np.linspace: memory of the tracer's where they give floats; whole numbers are mostly indices."""
+    lists = of_lists(original)
 
     @wraps(original)
     def route(*args: Any, **kwargs: Any) -> Any:
         trace = current_trace()
-        if trace is None or not is_called_directly(LEADS, original) or not all_plain((args, kwargs)):
+        if trace is None or not is_called_directly(LEADS, original):
             return original(*args, **kwargs)
+        if not all_plain((args, kwargs)):
+            return lists(*args, **kwargs)
         array = original(*plain(args), **plain(kwargs))
         return _buffer(trace, array) if isinstance(array, np.ndarray) and array.dtype.kind in "fc" else array
 

@@ -240,22 +240,24 @@ def _route_bound_names(trace: Trace, *used: Any) -> list[dict[str, Any]]:
             routes.LEADS.beside_compiled = True
         if route is not None:
             _put(place, route)
-            for function in _functions_in(place.value):
-                routes.LEADS.bind(function, place.key)
+            for function, name in _functions_in(place.value, place.key):
+                routes.LEADS.bind(function, name)
     _put_converters(functions)
     trace.awaits_zero_division = any(map(awaits_zero_division, functions))
     return attributes
 
 
-def _functions_in(value: Any) -> Iterator[Any]:
-    """The functions that a bound value leads to: itself, or what it wraps or holds."""
-    if type(value) is tuple:
+def _functions_in(value: Any, name: Any) -> Iterator[tuple[Any, Any]]:
+    """The functions that a bound value leads to, itself or what it wraps or holds, and the names by which it does."""
+    if isinstance(value, tuple):
         for item in value:
-            yield from _functions_in(item)
+            yield from _functions_in(item, name)
+        for field_name, item in zip(getattr(value, "_fields", ()), value, strict=False):
+            yield from _functions_in(item, field_name)
     elif type(value) is partial:
-        yield from _functions_in(value.func)
+        yield from _functions_in(value.func, name)
     else:
-        yield value.__func__ if type(value) is staticmethod else value
+        yield value.__func__ if type(value) is staticmethod else value, name
 
 
 def _put_converters(functions: list[FunctionType]) -> None:
@@ -276,7 +278,7 @@ def _replacement(value: Any) -> Any:
         return route
     kind = type(value)
     if kind in _AS_THEY_ARE:
-        return None
+        return CONVERTERS["type"] if value is type else None
     if kind is partial:
         parts = [value.func, *value.args, *value.keywords.values()]
         items = [_replacement(part) for part in parts]
@@ -288,14 +290,22 @@ def _replacement(value: Any) -> Any:
     if kind is staticmethod:
         inner = _replacement(value.__func__)
         return None if inner is None else staticmethod(inner)
-    if kind is tuple and len(value) < 100:
+    if kind is MethodType:
+        inner = _MADE.get(id(value.__func__))
+        return None if inner is None else MethodType(inner, value.__self__)
+    if isinstance(value, tuple) and (kind is tuple or _is_named(value)) and len(value) < 100:
         items = [_replacement(item) for item in value]
         if any(item is not None for item in items):
-            return tuple(old if new is None else new for old, new in zip(value, items, strict=True))
+            return tuple.__new__(kind, (old if new is None else new for old, new in zip(value, items, strict=True)))
     if kind is BuiltinMethodType:
         inner = _captured(value.__self__)
         return None if inner is None else getattr(inner, value.__name__)
     return stand_in(value) if kind.__module__.startswith("numba.") else _captured(value)
+
+
+def _is_named(value: tuple[Any, ...]) -> bool:
+    """Whether a tuple is a named one without further attributes."""
+    return hasattr(value, "_fields") and not hasattr(value, "__dict__")
 
 
 def seen_by_f(argument: Any) -> Any:

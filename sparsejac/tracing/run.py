@@ -44,6 +44,12 @@ _MET_BY_COMPILED_CODE = (
 )
 """What the messages of compiled code hold when it got one of ours where it wants an ordinary array."""
 
+_MET_BY_UFUNCS = (
+    *("loop of ufunc does not support", "not supported for the input types"),
+    *("'float' object has no attribute", "'int' object has no attribute"),
+)
+"""What the messages of ufuncs hold that got lists of our numbers and of Python's."""
+
 
 @dataclass(frozen=True, eq=False)
 class Traced:
@@ -262,6 +268,11 @@ def _told(trace: Trace, error: Exception) -> Exception:
         return trace.first_refusal
     if isinstance(error, SparsejacError):
         return error
+    if trace.gave_objects and any(sign in str(error) for sign in _MET_BY_UFUNCS):
+        return UntraceableError(
+            f"sparsejac cannot follow a ufunc of a list in which some numbers depend on x ({error})\n  "
+            f"{location_of(error)}\n  Cure: make an array of the list first: np.exp(np.array([x[0], 1.0]))."
+        )
     if isinstance(error, TypeError | ValueError) and any(sign in str(error) for sign in _MET_BY_COMPILED_CODE):
         place = location_of(error)
         return UntraceableError(

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.location import called_by_user, formats_text, is_caught_by_callers, is_written_by_user, site_key
+from sparsejac.location import (
+    at_item_assignment,
+    called_by_user,
+    formats_text,
+    is_caught_by_callers,
+    is_written_by_user,
+    site_key,
+)
 from sparsejac.tracing.base import SAME_AS_FUNCTIONS, TracedBase
 from sparsejac.tracing.casting import DTYPES, peek, truth_of
 from sparsejac.tracing.reals import NumberKind, Scalar, Value
@@ -228,7 +235,11 @@ class TracedScalar(TracedBase):
         raise AttributeError(f"'numpy.{self.dtype}' object has no attribute {name!r}")
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:
-        if (dtype is None or np.dtype(dtype) == np.dtype(object)) and called_by_user():
+        wanted = np.dtype(object if dtype is None else dtype).kind
+        if self.kind == "b" and wanted in "biuO" and called_by_user() and not at_item_assignment():
+            return np.array(bool(self), bool if wanted == "O" else dtype)  # its own operators give no counts
+        if wanted == "O" and called_by_user():
+            self.tracer.gave_objects = True
             alone = np.empty((), dtype=object)
             alone[()] = self
             return alone

@@ -102,10 +102,15 @@ class ScalarTape:
         number = self._sites.get(site)
         if number is None:
             number = self._new_site(site)
-        first, second, third = (*operands, 0, 0)[:3]
-        self._rows.fromlist([code, first, second, third, number])
-        self._depths.append(1 + max([self._depths[o] for o in operands]))
-        return self.count - 1
+        depths = self._depths
+        if len(operands) == 1:  # functions, and squares
+            self._rows.fromlist([code, operands[0], 0, 0, number])
+            depths.append(1 + depths[operands[0]])
+        else:
+            first, second, third = (*operands, 0, 0)[:3]
+            self._rows.fromlist([code, first, second, third, number])
+            depths.append(1 + max([depths[o] for o in operands]))
+        return len(depths) - 1
 
     def apply_two(self, code: int, first: int, second: int, site: int) -> int:
         """As `apply` for two operands, an operation by its code and a place by a number: what loops do most."""

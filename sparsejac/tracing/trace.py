@@ -98,6 +98,8 @@ class Trace:
         self.finished = False
         self.strict = strict
         self.wrote_outside = False
+        # Whether NumPy asked for ordinary arrays of what it found in a list, and got arrays of objects.
+        self.gave_objects = False
         # Whether f may wait for the error of divisions by zero: numbers of Python raise it, and those of NumPy do not.
         self.awaits_zero_division = False
         self.argument_stand_in: Callable[[Any], Any] | None = None
@@ -172,7 +174,7 @@ class Trace:
         primitive = PRIMITIVES[name]
         boxes = [o.address.box for o in operands if isinstance(o, Vector)]
         if boxes:
-            box = broadcast_box(boxes)
+            box = boxes[0] if len(boxes) == 1 else broadcast_box(boxes)
             loads = tuple([self.vector(o, box).load for o in operands])
             return Vector(self.graph.map(primitive, box, loads), contiguous(box))
         if any(isinstance(o, Scalar) for o in operands):
@@ -189,11 +191,13 @@ class Trace:
 
     def vector(self, number: Real, box: tuple[int, ...] | None = None) -> Vector:
         """A number of any sort as a vector, broadcast to `box`."""
-        if isinstance(number, Scalar):
-            node, place = self.tape.place(number.row)
-            number = Vector(node, Affine((), place, ()))
-        elif not isinstance(number, Vector):
-            number = Vector(self.constant([number]), contiguous(()))
+        if not isinstance(number, Vector):
+            if isinstance(number, Scalar):
+                node, place = self.tape.place(number.row)
+                address = Affine((), place, ())
+            else:
+                node, address = self.constant([number]), contiguous(())
+            return Vector(node, address if not box else Affine(box, address.offset, (0,) * len(box)))
         if box is None or box == number.address.box:
             return number
         return Vector(number.node, broadcast(number.address, box))

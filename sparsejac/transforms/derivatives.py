@@ -80,7 +80,7 @@ class _Copy:
         self.graph = Graph()
         self.graph.site = NOWHERE
         self.inputs = [self.graph.input(size, active=k == 0) for k, size in enumerate(program.input_sizes)]
-        constants = [self.graph.constant(np.empty(size)) for size in program.constant_sizes]
+        constants = [self.graph.placeholder(size) for size in program.constant_sizes]
         self.builder = Builder(self.graph)
         made = copied(program, self.builder, [*self.inputs, *constants])
         self.nodes = sorted({node.index: node for node in made.values()}.values(), key=lambda node: node.index)
@@ -264,7 +264,7 @@ class _LinearPart:
         made = {self.source.index: graph.input(self.source.size, active=True)}
         made.update({node.index: graph.input(node.size, active=False) for node in residuals})
         constants = [node for node in self.read.values() if node.kind == "constant"]
-        made.update({node.index: graph.constant(np.empty(node.size)) for node in constants})
+        made.update({node.index: graph.placeholder(node.size) for node in constants})
         for node in self.nodes:
             graph.site = self.copy.graph.sites[node.index]
             made[node.index] = copy_of(graph, node, made)

@@ -15,6 +15,7 @@ from kernels.address import Address, Affine, Table
 from kernels.step import MAX_BOX_DIMENSIONS
 from sparsejac.addressing import (
     broadcast,
+    broadcast_box,
     c_strides,
     collapse,
     composed,
@@ -271,3 +272,14 @@ def test_keys_tell_maps_apart() -> None:
     keys = {m.key for m in (*maps, *tables)}
     assert len(keys) == 7
     assert table((3,), np.array([0, 2, 1], dtype=np.int32)).key == tables[0].key
+
+
+@given(st.lists(st.lists(st.integers(0, 3), max_size=3).map(tuple), min_size=1, max_size=4))
+def test_boxes_are_broadcast_as_numpy_does(shapes: list[Box]) -> None:
+    try:
+        expected = np.broadcast_shapes(*shapes)
+    except ValueError:
+        with pytest.raises(ValueError, match="broadcast"):
+            broadcast_box(shapes)
+    else:
+        assert broadcast_box(shapes) == expected

@@ -236,3 +236,23 @@ def test_entries_are_not_rounded_to_another_dtype(build, dtype):
     with pytest.raises(UntraceableError, match="dtype="):
         sparse_jacobian(lambda x: build(x, dtype) @ np.ones(build(x, None).shape[1]), x)
     check(lambda x: build(x, np.float64) @ np.ones(build(x, None).shape[1]), x, y)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.ones(sp.csr_array(x).shape[0]) * x[0],
+        lambda x: sp.coo_array(x).toarray(),
+        lambda x: sp.coo_array((x, (np.arange(6),)), shape=(6,)).toarray(),
+        lambda x: sp.csr_array(y) @ x,
+        lambda x: sp.csr_array(y) @ np.outer(x, x),
+        lambda x: (sp.coo_array(y) * x).toarray(),
+        lambda x: sp.csr_array(y) + x,
+    ],
+)
+def test_sparse_arrays_of_one_dimension_are_refused(f):
+    """SciPy gives them shapes and products of their own: they are no matrices of one row."""
+    f(x)
+    with pytest.raises(UntraceableError, match=r"a sparse array of 1 dimension: (?s:.*)one row"):
+        sparse_jacobian(f, x)
+    check(lambda x: sp.csr_matrix(x).toarray() @ sp.csr_array(y[:, None]).toarray(), x)

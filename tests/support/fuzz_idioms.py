@@ -15,6 +15,9 @@ np.maximum.reduceat({v}, [0, 1]) | np.multiply.reduceat({m}, [0, 1], axis=1) | n
 np.power.outer({p}.ravel()[:3], [1, 2]) | ({a} > {k}) @ {a}.T | ({v} > {k}).cumsum() * {v} | ({v} > {k}).mean() * {v}
 (({a} > {k}) + ({a} > {k2})) * {a} | (({a} > {k}) ^ ({b} > {k2})) * {b} | ({v} > {k}).argmax() * {v}
 {v} ** ({v} > {k}) | ({v} > {k}).sum() // 2 * {v} | ({v} > {k}).sum() % 3 / 2 * {v} | {v}[: ({v} > {k}).sum()]
+np.logical_and.reduce([{a} > {k}, {a} < {k2}]) * {a} | np.add.reduce([{a} > {k}, {a} < {k2}]) * {a}
+{a}[np.logical_or.reduce(({a} > {k}, {a} < {k2}))] | np.maximum.reduce([{v}, {v} ** 2, np.ones({v}.size)]) * {v}
+np.array([0.4, -0.2]).clip({v}[:1], {r}) | np.array([1.5, {k}]).repeat({v}[:2] > {k}) * {r}
 np.cumsum({v} > {k})[-1] * {v} | {a} % {k} | {a} % -0.7 | -{a} % 1.1 | {a} // {k} * {a} | divmod({a}, {k})[1]
 divmod(1.3, {p})[0] * {a} | 7 % {p} | 3 // {p} | 1 / {p} | 2 ** {u} | {i} - {a} | {a} ** 0 | {p} ** -2 | {p} ** -0.5
 {a} * True | {a} - (2 > 1) | {n} ** {u} | np.power({a}, [2]) | np.power({a}, 3) | np.float_power({p}, -2)

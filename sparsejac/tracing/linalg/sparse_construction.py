@@ -12,6 +12,7 @@ from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.conversion import as_array
 from sparsejac.tracing.linalg.operators import check_size
 from sparsejac.tracing.linalg.sparse_matrices import TracedSparse, class_named, converted
+from sparsejac.tracing.numpy_rules.products import check_is_matrix
 from sparsejac.tracing.registry import MAKERS, follows
 from sparsejac.tracing.trace import Trace, current_trace
 
@@ -61,6 +62,7 @@ def _constructed(
     if isinstance(arg1, tuple) and len(arg1) == 2 and format_name == "dia":
         return _from_places(trace, like, lambda data: sp.dia_array((data, plain(arg1[1])), shape=size), [arg1[0]])
     if isinstance(arg1, tuple) and len(arg1) == 2:
+        check_is_matrix(trace, len(arg1[1]))
         rows, columns = (np.asarray(plain(places)) for places in arg1[1])
         return _from_entries(trace, like, arg1[0], rows, columns, size)
     if isinstance(arg1, tuple) and len(arg1) == 3 and format_name in _COMPRESSED:
@@ -71,7 +73,9 @@ def _constructed(
             size = (len(start) - 1, length) if format_name == "csr" else (length, len(start) - 1)
         rows, columns = (outer, inner) if format_name == "csr" else (inner, outer)
         return _from_entries(trace, like, arg1[0], rows, columns, size)
-    dense = np.atleast_2d(as_array(trace, arg1))
+    given = as_array(trace, arg1)
+    dense = given if like.__name__.endswith("array") else np.atleast_2d(given)
+    check_is_matrix(trace, dense.ndim)
     rows, columns = np.indices(dense.shape).reshape(2, -1)
     return _from_entries(trace, like, dense.ravel(), rows, columns, dense.shape)
 

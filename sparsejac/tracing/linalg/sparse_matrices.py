@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from sparsejac.tracing.base import TracedBase, is_traced, plain
 from sparsejac.tracing.conversion import as_array
 from sparsejac.tracing.linalg.operators import check_size
-from sparsejac.tracing.numpy_rules.products import sparse_product
+from sparsejac.tracing.numpy_rules.products import check_is_matrix, sparse_product
 from sparsejac.tracing.registry import hook
 from sparsejac.tracing.trace import Trace
 
@@ -54,6 +54,7 @@ class TracedSparse(TracedBase):
 
     def __init__(self, trace: Trace, shape: tuple[int, int], rows: Any, columns: Any, entries: Any, like: type) -> None:
         self.tracer = trace
+        check_is_matrix(trace, len(shape))
         self.shape = (int(shape[0]), int(shape[1]))
         self.like = like
         rows, columns = np.asarray(rows, dtype=np.int64), np.asarray(columns, dtype=np.int64)

@@ -12,6 +12,7 @@ from kernels.lazy import Lazy
 from sparsejac.addressing import (
     ascending,
     broadcast,
+    broadcast_box,
     composed,
     contiguous,
     covers,
@@ -143,9 +144,9 @@ def _write(trace: Trace, array: TracedArray, store: Address, value: Value, repea
         vector = trace.vector(part, value.shape)
         vectors.append(Vector(vector.node, reboxed(vector.address, shape)))
     try:
-        np.broadcast_shapes(shape, store.box)
+        whole = broadcast_box([shape, store.box])
         loads = [broadcast(vector.address, store.box) for vector in vectors]
-        if np.broadcast_shapes(shape, store.box) != store.box:
+        if whole != store.box:
             raise ValueError
     except ValueError:
         raise ValueError(f"could not broadcast input array from shape {value.shape} into shape {store.box}") from None

@@ -80,9 +80,14 @@ def _choose(trace: Trace, a: Any, choices: Any, out: Any = None, mode: str = "ra
     return delivered(trace, as_array(trace, result).copy(), out, "np.choose")
 
 
+def _numbers(trace: Trace, operand: Any) -> Any:
+    """An operand for a ufunc, which does not follow lists."""
+    return operand if np.ndim(operand) == 0 else as_array(trace, operand)
+
+
 @traces(np.isclose)
 def _isclose(trace: Trace, a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False) -> Any:
-    x, y = (operand if np.ndim(operand) == 0 else as_array(trace, operand) for operand in (a, b))
+    x, y = (_numbers(trace, operand) for operand in (a, b))
     near = np.less_equal(np.absolute(x - y), atol + rtol * np.absolute(y)) & np.isfinite(y)
     close = near | np.equal(x, y)
     return close | (np.isnan(x) & np.isnan(y)) if equal_nan else close
@@ -135,12 +140,12 @@ if hasattr(np, "astype"):  # came with NumPy 2.1, as unstack did
 
 @traces(np.isposinf)
 def _isposinf(trace: Trace, x: Any, out: Any = None) -> Any:
-    return delivered(trace, np.equal(x, np.inf), out, "np.isposinf")
+    return delivered(trace, np.equal(_numbers(trace, x), np.inf), out, "np.isposinf")
 
 
 @traces(np.isneginf)
 def _isneginf(trace: Trace, x: Any, out: Any = None) -> Any:
-    return delivered(trace, np.equal(x, -np.inf), out, "np.isneginf")
+    return delivered(trace, np.equal(_numbers(trace, x), -np.inf), out, "np.isneginf")
 
 
 @traces(np.isreal)
@@ -155,7 +160,7 @@ def _iscomplex(trace: Trace, x: Any) -> Any:
 
 @traces(np.fix)
 def _fix(trace: Trace, x: Any, out: Any = None) -> Any:
-    return delivered(trace, np.trunc(x), out, "np.fix")
+    return delivered(trace, np.trunc(_numbers(trace, x)), out, "np.fix")
 
 
 def _several(ufunc: Any, convention: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

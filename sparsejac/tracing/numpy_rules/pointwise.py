@@ -13,7 +13,7 @@ from sparsejac.tracing.casting import truth_of
 from sparsejac.tracing.conversion import as_value, delivered, wrap
 from sparsejac.tracing.numpy_rules.complex_rules import imag_of, is_complex
 from sparsejac.tracing.reals import NumberKind, Real, Value
-from sparsejac.tracing.registry import UFUNCS, traces
+from sparsejac.tracing.registry import UFUNC_METHODS, UFUNCS, traces
 from sparsejac.tracing.trace import Trace
 
 
@@ -45,6 +45,14 @@ def _clip(trace: Trace, a: Any, a_min: Any = None, a_max: Any = None, out: Any =
     if given(high):
         value = UFUNCS[np.minimum](trace, value, as_value(trace, high))
     return delivered(trace, wrap(trace, value), out, "np.clip")
+
+
+def _clip_method(trace: Trace, a: Any, low: Any, high: Any, **_: Any) -> Any:
+    """``a.clip(low, high)`` of an ordinary array, for which NumPy calls a ufunc that has no name in `numpy`."""
+    return np.clip(a, low, high)
+
+
+UFUNC_METHODS[(np._core.umath.clip, "__call__")] = _clip_method  # type: ignore[attr-defined]
 
 
 @traces(np.real)

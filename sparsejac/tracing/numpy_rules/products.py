@@ -164,9 +164,20 @@ def _is_active(value: Value) -> bool:
     return any(part.node.active for part in value.parts if isinstance(part, Vector))
 
 
+def check_is_matrix(trace: Trace, dimensions: int) -> None:
+    """Refuse sparse arrays of one dimension, whose shapes and products are other ones than those of matrices."""
+    if dimensions != 2:
+        raise trace.refusal(
+            f"a sparse array of {dimensions} dimension{'s' * (dimensions != 1)}",
+            "sparse matrices have two",
+            "write it dense, as A.toarray(), or as a matrix of one row: csr_array(a[None, :])",
+        )
+
+
 def sparse_product(trace: Trace, matrix: Any, other: Any) -> Any:
     """A constant scipy.sparse matrix times a traced vector or matrix."""
     value = as_value(trace, other)
+    check_is_matrix(trace, matrix.ndim)
     csr = sp.csr_array(matrix)
     if not csr.has_canonical_format:
         csr = csr.copy()

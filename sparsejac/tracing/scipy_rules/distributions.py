@@ -97,6 +97,7 @@ _EXPLICIT: dict[str, Callable[[_At], Any]] = {
 }
 """Methods that depend on the scale also where the standardised point stays."""
 
+_DENSITIES = frozenset(["pdf", "logpdf"])
 _QUANTILES = frozenset(["ppf", "isf"])
 
 
@@ -133,6 +134,12 @@ def _follow(method: str, trace: Trace, distribution: Any, x: Any = None, *args: 
             f"write it with functions of scipy.special; there are rules for {', '.join(SCORES)}",
         )
     shapes, loc, scale = distribution._parse_args(*args, **kwargs)
+    if method in _DENSITIES and not all_plain(shapes):
+        raise trace.refusal(
+            f"scipy.stats.{name}.{method} by its shape",
+            "there are rules for x, loc and scale only",
+            "write the density with xlogy, gammaln and betaln of scipy.special",
+        )
 
     def function(x: Any, *rest: Any) -> Any:
         *shapes, loc, scale = rest

@@ -12,6 +12,8 @@ import numpy as np
 from sparsejac.tracing.scipy_rules.special_partials import Partial, constant, normal_density, special
 
 _ROOT_TWO_PI = np.sqrt(2.0 * np.pi)
+_LARGE = 700.0
+"""Of what exp() is finite."""
 
 
 def _tukey(y: Any, x: Any, shape: Any) -> Any:
@@ -21,12 +23,17 @@ def _tukey(y: Any, x: Any, shape: Any) -> Any:
 
 def _beta_density(a: Any, b: Any, x: Any) -> Any:
     """The derivative of betainc by x."""
-    return np.exp(special.xlogy(a - 1.0, x) + special.xlog1py(b - 1.0, -x) - special.betaln(a, b))
+    scale = special.betaln(a, b)
+    inside = np.exp(special.xlogy(a - 1.0, x) + special.xlog1py(b - 1.0, -x) - scale)
+    # At the ends of its domain powers have derivatives, where those of logarithms are 0 times infinity.
+    at_end = x ** (a - 1.0) * (1.0 - x) ** (b - 1.0) * np.exp(np.minimum(-scale, _LARGE))
+    return np.where((x == 0.0) | (x == 1.0), at_end, inside)
 
 
 def _gamma_density(a: Any, x: Any) -> Any:
     """The derivative of gammainc by x."""
-    return np.exp(special.xlogy(a - 1.0, x) - x - special.gammaln(a))
+    inside = np.exp(special.xlogy(a - 1.0, x) - x - special.gammaln(a))
+    return np.where(x == 0.0, x ** (a - 1.0) * np.exp(-x - special.gammaln(a)), inside)
 
 
 def _f_density(a: Any, b: Any, x: Any) -> Any:
