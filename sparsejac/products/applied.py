@@ -60,4 +60,9 @@ def with_loss(trace: Trace, loss: Callable[[Any], Any] | None, pushed: Node, cou
     (flat,) = arrays_of(trace, pushed, Leaf((rows,)), count)
     product = loss(flat)
     check_product(np.shape(flat), np.shape(product))
-    return as_seed_node(trace, "jtj", "the product with loss_hessian", Leaf((rows,)), product)[0]
+    return as_product_node(trace, product)
+
+
+def as_product_node(trace: Trace, product: Any) -> Node:
+    """A product with the Hessian of a loss, of one tangent or of several."""
+    return as_seed_node(trace, "jtj", "the product with loss_hessian", Leaf(np.shape(product)), product)[0]

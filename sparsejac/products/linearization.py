@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sparsejac.arguments import as_point
 from sparsejac.engine import Engine
 from sparsejac.process_bound import ProcessBound
-from sparsejac.products.applied import applied, with_loss
+from sparsejac.products.applied import applied, as_product_node, with_loss
 from sparsejac.products.evaluation import linearized_once, value_engine, widened_once
 from sparsejac.products.followed import Followed
 from sparsejac.products.followed_vectors import arrays_of, as_seed_node, trace_of
@@ -20,6 +20,7 @@ from sparsejac.products.losses import check_product, checked_loss
 from sparsejac.products.vectors import as_seeds, shaped
 from sparsejac.program import Node
 from sparsejac.structure import unflatten, values_in
+from sparsejac.tracing.base import owner
 from sparsejac.tracing.trace import Trace
 from sparsejac.transforms import Template, then
 
@@ -128,10 +129,15 @@ class Linearization(ProcessBound):
         trace = trace_of(call, "v", point.inputs, v)
         if trace is None:
             seeds, count = as_seeds(call, "v", point.inputs, v)
-            return shaped(point.inputs, self.normal(seeds, count, loss), count)
-        node, count = as_seed_node(trace, call, "v", point.inputs, v)
-        pushed = with_loss(trace, loss, self._applied(trace, self._cut.forward, node, count), count)
-        found = self._applied(trace, self._cut.reverse, pushed, count)
+            product = self._weighted(self.push(seeds, count), count, loss)
+            trace = owner(product)
+            if trace is None:
+                return shaped(point.inputs, self.pull(product.reshape(-1), count), count)
+            weighted = as_product_node(trace, product)
+        else:
+            node, count = as_seed_node(trace, call, "v", point.inputs, v)
+            weighted = with_loss(trace, loss, self._applied(trace, self._cut.forward, node, count), count)
+        found = self._applied(trace, self._cut.reverse, weighted, count)
         return unflatten(point.inputs, arrays_of(trace, found, point.inputs, count))
 
     def push(self, seeds: Floats, count: int | None) -> Floats:
@@ -144,13 +150,7 @@ class Linearization(ProcessBound):
 
     def normal(self, seeds: Floats, count: int | None, loss: Callable[[Floats], Any] | None) -> Floats:
         """The Gauss-Newton product of flat tangents; see `push`."""
-        pushed = self.push(seeds, count)
-        if loss is not None:
-            shape = (self.shape[0],) if count is None else (self.shape[0], count)
-            product = as_point("jtj", loss(pushed.reshape(shape)), "the product with loss_hessian")
-            check_product(shape, product.shape)
-            pushed = product.reshape(-1)
-        return self.pull(pushed, count)
+        return self.pull(self._weighted(self.push(seeds, count), count, loss).reshape(-1), count)
 
     @property
     def is_constant(self) -> bool:
@@ -169,6 +169,17 @@ class Linearization(ProcessBound):
         node, count = as_seed_node(trace, call, name, source, given)
         found = self._applied(trace, part, node, count)
         return unflatten(target, arrays_of(trace, found, target, count))
+
+    def _weighted(self, pushed: Floats, count: int | None, loss: Callable[[Floats], Any] | None) -> Any:
+        """Tangents of the result times the Hessian of a loss, which may depend on the unknowns of a function around."""
+        if loss is None:
+            return pushed
+        shape = (self.shape[0],) if count is None else (self.shape[0], count)
+        product = loss(pushed.reshape(shape))
+        if owner(product) is None:
+            product = as_point("jtj", product, "the product with loss_hessian")
+        check_product(shape, np.shape(product))
+        return product
 
     def _applied(self, trace: Trace, part: Template, seeds: Node, count: int | None) -> Node:
         return applied(trace, part, self._stored, self._point.constants, seeds, count)

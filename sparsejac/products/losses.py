@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import issparse
 
 from sparsejac.arguments import as_leaf
 from sparsejac.errors import InputError
 from sparsejac.location import user_location
+from sparsejac.tracing.base import owner
+from sparsejac.tracing.conversion import as_array
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,7 +34,11 @@ def checked_loss(rows: int, loss_hessian: Any) -> Callable[[Any], Any] | None:
     """
     if loss_hessian is None or (callable(loss_hessian) and not hasattr(loss_hessian, "shape")):
         return loss_hessian  # type: ignore[no-any-return]
-    is_array = isinstance(loss_hessian, np.ndarray) or not hasattr(loss_hessian, "shape")
+    is_array = not issparse(loss_hessian) and (
+        isinstance(loss_hessian, np.ndarray)
+        or owner(loss_hessian) is not None
+        or not hasattr(loss_hessian, "__matmul__")
+    )
     matrix: Any = _as_array(loss_hessian) if is_array else loss_hessian
     if matrix.shape == (rows,):
         diagonal = matrix if is_array else np.ravel(matrix.toarray())
@@ -54,7 +61,10 @@ def check_product(shape: tuple[int, ...], given: tuple[int, ...]) -> None:
 
 
 def _as_array(loss_hessian: Any) -> Floats:
-    """The Hessian of a loss that is given by its numbers."""
+    """The Hessian of a loss that is given by its numbers, which inside another function may depend on its unknowns."""
+    trace = owner(loss_hessian)
+    if trace is not None:
+        return as_array(trace, loss_hessian)  # type: ignore[return-value]
     if type(loss_hessian) is np.ndarray and loss_hessian.dtype == np.float64:
         return loss_hessian
     leaf, numbers = as_leaf("jtj", "loss_hessian", loss_hessian)

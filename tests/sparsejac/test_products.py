@@ -411,7 +411,11 @@ def test_losses_multiply_arrays_of_their_shape() -> None:
     """As many numbers in another shape are another product."""
     with pytest.raises(sparsejac.InputError, match=r"shape \(2, 6\) for one of shape \(6, 2\)"):
         linearize(model, X).jtj(np.ones((4, 2)), lambda a: a.T)
+    with pytest.raises(sparsejac.InputError, match="not an array of numbers"):
+        linearize(model, X).jtj(np.ones(4), lambda a: [a[:2], a])
     loss = np.arange(6.0)
+    held = linearize(model, X)
+    np.testing.assert_array_equal(held.jtj(np.ones(4), memoryview(loss)), held.jtj(np.ones(4), loss))
     operator = gauss_newton_operator(model, X, loss_hessian=loss)
     before = (operator @ np.ones(4)).tolist()
     loss[:] = 0.0

@@ -317,6 +317,47 @@ def test_what_is_refused_for_x_is_refused_for_the_inner_one() -> None:
             sparse_jacobian(lambda v: jvp(f, X, v)[1], V)  # noqa: B023
 
 
+def model_jacobian(x: Array) -> Any:
+    """By hand."""
+    J = np.zeros((6, 4), dtype=x.dtype)
+    for k in range(3):
+        J[k, k], J[k, k + 1], J[k + 3, k + 1] = np.exp(x[k + 1]), np.exp(x[k + 1]) * x[k], 3.0 * x[k + 1] ** 2
+    return J
+
+
+def weights(x: Array) -> Any:
+    return np.concatenate([x**2, x[:2] * x[2:]])
+
+
+LOSSES: dict[str, Any] = {
+    "diagonal": weights,
+    "list": lambda x: list(weights(x)),
+    "matrix": lambda x: np.diag(weights(x)),
+    "sparse matrix": lambda x: sp.diags_array(weights(x)),
+    "function": lambda x: lambda a: (weights(x) * a.T).T,
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_may_depend_on_the_unknowns(name: str) -> None:
+    """The weights of a robust loss, say: their derivative is a part of that of the product."""
+    loss, stored = LOSSES[name], linearize(model, X)
+    J, two = model_jacobian(X), np.stack([V, -2.0 * V], axis=1)
+    by_hand = complex_step(lambda x: model_jacobian(x).T @ (weights(x) * (model_jacobian(x) @ V)), X)
+    at_rest = complex_step(lambda x: J.T @ (weights(x) * (J @ V)), X)
+    both = complex_step(lambda x: J.T @ (weights(x) * (J @ x)), X)
+    for f, expected in (
+        (lambda x: linearize(model, x).jtj(V, loss(x)), by_hand),
+        (lambda x: linearize(model, x).jtj(two, loss(x))[:, 1], -2.0 * by_hand),
+        (lambda x: stored.jtj(V, loss(x)), at_rest),
+        (lambda x: stored.jtj(two, loss(x))[:, 1], -2.0 * at_rest),
+        (lambda x: stored.jtj(x, loss(x)), both),
+    ):
+        value, found = sparsejac.value_and_jacobian(f, X)
+        np.testing.assert_allclose(found.toarray(), expected, rtol=1e-12, atol=1e-12)
+        assert value.shape == (4,)
+
+
 def test_errors_inside() -> None:
     with pytest.raises(sparsejac.InputError, match=r"jvp: v has shape \(3,\)"):
         sparse_jacobian(lambda x: jvp(energy, x, V[:3])[1], X)
