@@ -407,7 +407,8 @@ def prepare(
     Warns
     -----
     PurityWarning
-        f did something else at its second run: it reads a random generator, a clock, a file, a counter.
+        f did something else at its second run: it reads a random generator, a clock, a file, a counter. From calls of
+        the plan: another way through f was met, which reads other numbers than f did when the plan was made.
     VariantWarning
         From calls of the plan: f took ever new ways, each of which is traced and set up anew.
 

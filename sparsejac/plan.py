@@ -15,6 +15,7 @@ from kernels.records import dataclass
 from sparsejac.direct import Direct
 from sparsejac.engine import Engine
 from sparsejac.errors import InputError
+from sparsejac.foreign import computes_otherwise
 from sparsejac.grouping import following_twice
 from sparsejac.location import user_location
 from sparsejac.options import Format
@@ -66,7 +67,8 @@ class Plan(ProcessBound):
     Made by `prepare`. f is taken to be pure: it does the same at every call, but for x, for arguments and for the
     branches that it takes. Arrays that f captured, and whatever it reads (random generators, clocks, files), are frozen
     with the values they had. Where a decision of f (an ``if`` on a value, a mask) comes out otherwise at a new x, f is
-    traced again there, and both paths are remembered, up to 32.
+    traced again there, and both paths are remembered, up to 32. If f reads other numbers by then, a `PurityWarning`
+    says so.
 
     Examples
     --------
@@ -95,7 +97,7 @@ class Plan(ProcessBound):
         self._format = format
         self._options = options
         with following_twice(), sharing_copies(), rare_collections():
-            self._variants = Variants(bound, options, traced)
+            self._variants = Variants(self._defaults, options, traced)
             self._variants.begin(bound)
             self._direct = Direct(self._variants, self._defaults, format)
             if not bound.frozen and traced is None:
@@ -190,16 +192,12 @@ class Plan(ProcessBound):
         bounds = self._bind((x, *args), kwargs, batch)
         shape = (len(bounds), self.pattern.nnz) if batch else (self.pattern.nnz,)
         if out is not None:
-            _check_shape_of_out(out, shape)
-        if not batch:
-            return self._entries(bounds[0], out)
-        if out is not None and (out.dtype != np.float64 or not out.flags.c_contiguous):
-            raise InputError(
-                f"plan.values: out has dtype {out.dtype}\n  {user_location()}\n  Cure: out=np.empty({shape})."
-            )
+            _check_out(out, shape)
         rows = np.empty(shape) if out is None else out
-        for bound, row in zip(bounds, rows, strict=True):
-            self._entries(bound, row)
+        if not batch:
+            self._write(bounds[0], rows)
+        for bound, row in zip(bounds, rows, strict=True) if batch else ():
+            self._write(bound, row)
         return rows
 
     def value_and_jacobian(
@@ -349,19 +347,28 @@ class Plan(ProcessBound):
         beside = variant.traced.rebuild(aux) if isinstance(found, tuple) else None
         return _Answer(variant.traced.result, value, matrices, beside)
 
-    def _entries(self, bound: Bound, out: Floats | None) -> Floats:
+    def _write(self, bound: Bound, out: Floats) -> None:
         pattern = self.pattern
         variant, data = self._variants.evaluate(bound, Engine.data, out)
         found = variant.engine.pattern
-        return data if found is pattern or found == pattern else _embedded(found, data, pattern, out)
+        if found is not pattern and found != pattern:
+            _embed(found, data, pattern, out)
 
 
-def _check_shape_of_out(out: Any, shape: tuple[int, ...]) -> None:
+def _check_out(out: Any, shape: tuple[int, ...]) -> None:
+    """Refuse what compiled code cannot write into as it is."""
+    cure = f"out=np.empty({'plan.pattern.nnz' if len(shape) == 1 else shape})"
     if not isinstance(out, np.ndarray) or out.shape != shape:
-        raise InputError(
-            f"plan.values: out is a {type(out).__name__} of shape {np.shape(out)}, the entries have shape {shape}\n  "
-            f"{user_location()}\n  Cure: out=np.empty({'plan.pattern.nnz' if len(shape) == 1 else shape})."
-        )
+        why = f"a {type(out).__name__} of shape {np.shape(out)}, the entries have shape {shape}"
+    elif out.dtype != np.float64:
+        why = f"of dtype {out.dtype}, the entries are float64"
+    elif computes_otherwise(type(out)):
+        why = f"a {type(out).__name__}, and the entries are an ordinary array"
+    elif not out.flags.carray:
+        why = "read-only" if not out.flags.writeable else "not contiguous, or not aligned"
+    else:
+        return
+    raise InputError(f"plan.values: out is {why}\n  {user_location()}\n  Cure: {cure}.")
 
 
 def _stacked(answers: list[_Answer], result: Structure) -> Any:
@@ -378,18 +385,16 @@ def _stacked(answers: list[_Answer], result: Structure) -> Any:
     return unflatten(result, (rows[:, a:b].reshape(len(rows), *leaf.shape) for leaf, a, b in parts))
 
 
-def _embedded(small: Pattern, data: Floats, large: Pattern, out: Floats | None) -> Floats:
-    """The entries of a path in the larger pattern of the plan."""
+def _embed(small: Pattern, data: Floats, large: Pattern, out: Floats) -> None:
+    """Write the entries of a path into the larger pattern of the plan."""
     places, wanted = entry_numbers(large), entry_numbers(small)
     if small.shape != large.shape or not np.isin(wanted, places, assume_unique=True).all():
         raise InputError(
             "plan.values: f took another way at this x, and its Jacobian has entries outside plan.pattern\n  "
             f"{user_location()}\n  Cure: use plan(x), which gives the whole matrix."
         )
-    result = np.empty(large.nnz) if out is None else out
-    result[...] = 0.0
-    result[np.searchsorted(places, wanted)] = data
-    return result
+    out[...] = 0.0
+    out[np.searchsorted(places, wanted)] = data
 
 
 def kept_arguments(argument: Any) -> Any:

@@ -25,10 +25,7 @@ def check_purity(bound: Bound, first: Traced) -> None:
     first : Traced
         What it gave at first.
     """
-    try:
-        found = _difference(first, bound.trace())
-    except Exception as error:  # whatever f raises, it did not do so at its first call
-        found = f"the second run raised {type(error).__name__}: {str(error).strip()}"
+    found = _difference_now(bound, first)
     if found is not None:
         warnings.warn(
             f"{bound.signature.call}: f did not do the same when it was followed a second time at the same x: {found}\n"
@@ -38,6 +35,34 @@ def check_purity(bound: Bound, first: Traced) -> None:
             PurityWarning,
             stacklevel=user_stacklevel(),
         )
+
+
+def check_unchanged(bound: Bound, first: Traced) -> None:
+    """Follow the call of a plan's first way once more, now that another way is met, and warn if it reads other numbers.
+
+    Parameters
+    ----------
+    bound : Bound
+        The call.
+    first : Traced
+        What it gave when the plan was made.
+    """
+    found = _difference_now(bound, first)
+    if found is not None:
+        warnings.warn(
+            "plan: f takes another way here and is followed again, but it does not do any more what it did at the x of "
+            f"{bound.signature.call}: {found}\n  This way has what f reads now, those that were met before keep what "
+            "it read then.\n  Cure: pass what changes as an argument, or make another plan.",
+            PurityWarning,
+            stacklevel=user_stacklevel(),
+        )
+
+
+def _difference_now(bound: Bound, first: Traced) -> str | None:
+    try:
+        return _difference(first, bound.trace())
+    except Exception as error:  # whatever f raises, it did not do so at its first call
+        return f"the second run raised {type(error).__name__}: {str(error).strip()}"
 
 
 def _difference(first: Traced, second: Traced) -> str | None:

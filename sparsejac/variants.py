@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from kernels.lazy import Lazy
 from kernels.records import dataclass
 from sparsejac.bits import same_bits
 from sparsejac.blocks import Blocks
@@ -24,6 +25,8 @@ from sparsejac.signature import Bound
 from sparsejac.structure import Structure
 from sparsejac.tracing import Traced
 
+PURITY = Lazy("sparsejac.purity")
+
 Floats = npt.NDArray[np.float64]
 T = TypeVar("T")
 
@@ -31,7 +34,8 @@ BOUND = 32
 """Ways through f that a plan remembers."""
 
 MANY = 8
-"""Ways after which a plan warns; it does so once more when `BOUND` is reached."""
+"""Ways after which a plan warns; it does so once more when `BOUND` is reached. Up to so many ways it is also looked, at
+each new one, whether f still does what it did at first, which costs one more run of f."""
 
 _NAMED = 3
 """Lines that a warning names."""
@@ -108,6 +112,7 @@ class Variants:
         self.version = 0
         self.shortest: tuple[Callable[[Any, Any], Any], Callable[[Floats], Any]] | None = None
         self._flips: Counter[str] = Counter()
+        self._start = None if traced is not None or bound.frozen else bound
         self._follow(bound, traced=traced)
 
     def __len__(self) -> int:
@@ -155,6 +160,9 @@ class Variants:
             except DecisionError as error:
                 flipped.add(variant.line(error))
         variant = self._follow(bound, flipped)
+        start = self._start
+        if start is not None and len(self._known) <= MANY and start.fixed == self.first.fixed:
+            PURITY.check_unchanged(start, self.first.traced)
         return variant, self._run(variant, evaluate, numbers, out, check=False)
 
     def _run(

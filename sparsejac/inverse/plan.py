@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from kernels.lazy import load
+from kernels.lazy import Lazy, load
 from sparsejac.decisions import DecisionError
 from sparsejac.errors import InputError
 from sparsejac.inverse.inverter import Inverter
@@ -25,10 +25,12 @@ from sparsejac.process_bound import ProcessBound
 from sparsejac.signature import Bound
 from sparsejac.structure import Leaf
 from sparsejac.tracing import Traced
+from sparsejac.variants import MANY
 
 if TYPE_CHECKING:
     from sparsejac.inverse.explanation import InverseExplanation
 
+PURITY = Lazy("sparsejac.purity")
 Floats = npt.NDArray[np.float64]
 
 BOUND = 32
@@ -126,6 +128,8 @@ class InversePlan(ProcessBound):
     def _follow_anew(self, bound: Bound) -> _Way:
         """Another way through f, which is remembered."""
         way = self._follow(bound)
+        if len(self._ways) < MANY and self._bound.fixed == self._ways[0].fixed:
+            PURITY.check_unchanged(self._bound, self._ways[0].traced)
         with self._lock:
             self._ways.append(way)
             if len(self._ways) > BOUND:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -173,6 +174,54 @@ def test_wrong_out_of_a_plan() -> None:
     for out in wrong:
         with pytest.raises(sparsejac.SparsejacError, match="out"):
             plan.values(X, out=out)
+
+
+def _read_only() -> Array:
+    out = np.zeros(3)
+    out.flags.writeable = False
+    return out
+
+
+@pytest.mark.parametrize("batch", [False, True])
+@pytest.mark.parametrize(
+    ("out", "told"),
+    [
+        ([0.0] * 3, "a list of shape"),
+        (np.zeros(4), "a ndarray of shape"),
+        (np.zeros(3, dtype=np.float32), "of dtype float32"),
+        (np.zeros(3, dtype=">f8"), "of dtype >f8"),
+        (_read_only(), "read-only"),
+        (np.zeros(6)[::2], "not contiguous"),
+        (np.zeros(25, dtype=np.uint8)[1:].view(np.float64), "not contiguous, or not aligned"),
+        (np.ma.array(np.zeros(3), mask=[True, False, False]), "a MaskedArray"),
+    ],
+)
+def test_the_message_says_what_is_wrong_with_out(out: Any, told: str, batch: bool) -> None:
+    """With the user's line and the cure, whatever is wrong; x stays as it was and nothing is written."""
+    plan = sparsejac.prepare(squares, X)
+    given = out[None] if batch and isinstance(out, np.ndarray) else out
+    with pytest.raises(
+        sparsejac.InputError, match=rf"^plan\.values: out is {told}(?s:.*)test_bad_input(?s:.*)Cure: out="
+    ) as e:
+        plan.values(X[None] if batch else X, out=given, batch=batch)
+    assert "plan.values(X[None]" in str(e.value)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_out_is_what_comes_back(backend: Any, tmp_path: Path) -> None:
+    """Also where compiled code gets its memory by another array: a memory map, a subclass without ways of its own."""
+
+    class Named(np.ndarray[Any, Any]):
+        """No other arithmetic."""
+
+    plan = sparsejac.prepare(squares, X, backend=backend)
+    mapped = np.memmap(tmp_path / "entries", dtype=np.float64, mode="w+", shape=3)
+    for out in (np.empty(3), np.empty(3).view(Named), mapped):
+        for _ in range(4):
+            out[...] = 0.0
+            assert plan.values(X, out=out) is out
+            np.testing.assert_allclose(np.asarray(out), 2.0 * X[1:])
+            assert plan.values(X[None], out=out[None], batch=True).base is not None
 
 
 def test_arguments_of_a_plan_must_suit_f() -> None:

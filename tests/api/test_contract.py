@@ -12,7 +12,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import least_squares, root
 
 import sparsejac
-from api_options import FORMATS, STRATEGIES
+from api_options import EXPLICIT_STRATEGIES, FORMATS, STRATEGIES
 from oracles import Array, differences
 
 
@@ -264,7 +264,7 @@ def test_plan_value_and_jacobian() -> None:
     np.testing.assert_allclose(jacobian.toarray(), shifted_squares_jacobian(Y), rtol=1e-14)
 
 
-@pytest.mark.parametrize("strategy", ["forward", "reverse", "bidirectional", "identity", "elimination"])
+@pytest.mark.parametrize("strategy", EXPLICIT_STRATEGIES)
 def test_plan_tells_about_itself(strategy: Any) -> None:
     """Pattern, strategy, source and explanation of a plan."""
     plan = sparsejac.prepare(shifted_squares, X, strategy=strategy)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 import sparsejac
 
@@ -216,3 +217,82 @@ def test_arrays_that_change_where_they_are() -> None:
     first = np.random.default_rng(0)
     first.uniform(1.0, 2.0, 100)
     assert np.array_equal(plan(x).data, first.uniform(1.0, 2.0, 100))
+
+
+def with_two_ways(weights: Any) -> Callable[[Any], Any]:
+    return lambda x: weights * x**2 if x[0] > 0.0 else weights * x
+
+
+WAYS: dict[str, Callable[[Any], Callable[[Any], Any]]] = {
+    "prepare": lambda f: sparsejac.prepare(f, X).values,
+    "has_aux": lambda f: sparsejac.prepare(lambda x: (f(x), 1), X, has_aux=True),
+    "prepare_hessian": lambda f: sparsejac.prepare_hessian(lambda x: np.sum(f(x) * x), X),
+    "prepare_nlp": lambda f: sparsejac.prepare_nlp(lambda x: np.sum(x), f, X).jacobian,
+    "prepare_inverse": lambda f: sparsejac.prepare_inverse(f, X),
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_a_way_that_is_met_later_tells_what_changed(name: str) -> None:
+    """Ways that are known keep what f captured; a new one has what is there now, which is told, once for each."""
+    weights = np.array([1.0, 2.0, 3.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        evaluate = WAYS[name](with_two_ways(weights))
+        other = WAYS[name](with_two_ways(np.ones(3)))
+        other(X), other(-X)  # nothing has changed
+    weights[:] = 10.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        evaluate(X)
+    with pytest.warns(sparsejac.PurityWarning) as caught:
+        evaluate(-X)
+    (warning,) = caught
+    message = str(warning.message)
+    assert "a number that it read was 1 and then 10" in message
+    assert "weights * x**2 if x[0]" in message
+    assert "Cure: pass what changes as an argument" in message
+    assert warning.filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        evaluate(-2.0 * X)
+
+
+def test_ways_keep_the_numbers_that_they_were_met_with() -> None:
+    weights = np.array([1.0, 2.0, 3.0])
+    plan = sparsejac.prepare(with_two_ways(weights), X)
+    weights[:] = 10.0
+    with pytest.warns(sparsejac.PurityWarning):
+        assert plan.values(-X).tolist() == [10.0, 10.0, 10.0]
+    weights[:] = 20.0
+    for _ in range(3):
+        np.testing.assert_allclose(plan.values(X), 2.0 * X * np.array([1.0, 2.0, 3.0]))
+        assert plan.values(-X).tolist() == [10.0, 10.0, 10.0]
+
+
+def test_an_argument_that_changed_is_no_other_number_that_f_reads() -> None:
+    """Arguments are compared by content: the way that is followed for the new one is no surprise."""
+    factors = scipy.sparse.csr_array(np.eye(3))
+    plan = sparsejac.prepare(lambda x, a: a @ x if x[0] > 0.0 else -(a @ x), X, factors)
+    factors.data[:] = 5.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert plan(X, factors).data.tolist() == [5.0] * 3
+        assert plan(-X, factors).data.tolist() == [-5.0] * 3
+
+
+def test_many_ways_are_not_checked_without_end() -> None:
+    """An f that decides anew at each x is followed once for each, not twice."""
+    COUNTER["calls"] = 0
+
+    def f(x: Any) -> Any:
+        COUNTER["calls"] += 1
+        return x * 2.0 if int(x[0]) % 2 else x * 3.0
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sparsejac.VariantWarning)
+        plan = sparsejac.prepare(f, X)
+        for k in range(1, 21):
+            plan(X + k)
+    assert plan.num_variants == 21
+    assert COUNTER["calls"] == 2 + 2 * 7 + 13

@@ -117,3 +117,18 @@ def test_large_values_do_not_overflow(strategy: Any) -> None:
         lambda x: np.stack([np.hypot(x[0], x[1]), np.logaddexp(x[2], x[3])]), [3e200, 4e200, 800.0, 800.0], strategy
     )
     np.testing.assert_allclose(found, [[0.6, 0.8, 0, 0], [0, 0, 0.5, 0.5]])
+
+
+@every_strategy
+def test_no_derivative_where_there_is_no_value(strategy: Any) -> None:
+    """x / x is NaN at 0, at infinity and at NaN: so is its slope there, also in products with the Jacobian."""
+
+    def f(x: Array) -> Any:
+        return x / x
+
+    x, ones = np.array([2.0, 0.0, np.inf, np.nan]), np.ones(4)
+    with np.errstate(all="ignore"):
+        expected = np.where(np.isnan(f(x)), np.nan, 0.0)
+        np.testing.assert_array_equal(np.diag(dense(f, x, strategy)), expected)
+        np.testing.assert_array_equal(sparsejac.jvp(f, x, ones)[1], expected)
+        np.testing.assert_array_equal(sparsejac.vjp(f, x)[1](ones), expected)
