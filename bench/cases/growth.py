@@ -56,6 +56,36 @@ def _ratios(found: Any) -> tuple[float, float]:
     return seconds["values"] / seconds["limit"], found["setup"] / seconds["f"]
 
 
+def over_copies(name: str, found: list[dict[str, Any] | str], call: str, count: str, each: str) -> Figure:
+    """How much more one call grows with the size than a plain copy of as many numbers, which memory slows down, too.
+
+    Parameters
+    ----------
+    name : str
+        Of the figure.
+    found : list
+        What was measured at growing sizes: seconds of the call and of "copy", numbers, "setup" and "peak"; or why not.
+    call : str
+        Whose seconds.
+    count : str
+        What has the number of numbers.
+    each : str
+        What one of them is.
+    """
+    mine = [one for one in found if isinstance(one, dict)]
+    if len(mine) < len(found):
+        return failed(name, next(one for one in found if isinstance(one, str)), BAR)
+    over = [one["seconds"][call] / one["seconds"]["copy"] for one in mine]
+    shown = {
+        f"ns {each}": [1e9 * one["seconds"][call] / one[count] for one in mine],
+        "over a copy": over,
+        "set-up s": [one["setup"] for one in mine],
+        f"B {each}": [one["peak"] / one[count] for one in mine],
+    }
+    note = "; ".join(f"{what}: {', '.join(f'{number:.3g}' for number in row)}" for what, row in shown.items())
+    return Figure(name, over[-1] / over[0], "", BAR, "<=", note)
+
+
 def _row(family: str, found: dict[str, Any]) -> tuple[Cell, ...]:
     seconds, (over, setup) = found["seconds"], _ratios(found)
     micro = {name: 1e6 * value for name, value in seconds.items()}

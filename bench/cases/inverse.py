@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse.linalg import splu
 
 from bench.cases.case import Case, Settings
+from bench.cases.growth import over_copies
 from bench.check import require
 from bench.clock import repeated, settle, timed
 from bench.families import bratu, power_flow, reversible
@@ -18,7 +19,7 @@ from bench.families.family import Problem
 from bench.launcher import MeasurementError
 from bench.memory import peak
 from bench.result import Cell, Figure, Outcome, Table, failed
-from sparsejac import prepare, prepare_inverse
+from sparsejac import jvp, prepare, prepare_inverse
 
 FASTER, NEVER_SLOWER = 20.0, 1.1
 EXACT = 1e-8
@@ -37,6 +38,8 @@ DEEP = ("100 tridiagonal maps", "200 tridiagonal maps")
 """Whose product is dense, and on which the bar of being faster stands."""
 
 CHAINS = (200, 1_000)
+GROWTH = ("1 tridiagonal map", "20 tridiagonal maps")
+GROWTH_SIZES = (10_000, 30_000, 100_000)
 COLUMNS = (
     "family",
     "n",
@@ -163,6 +166,7 @@ def run(settings: Settings) -> Outcome:
         if not isinstance(one, str):
             rows.append(_row(family, one))
     figures.append(_newton(settings))
+    figures += () if settings.quick else _growth(settings)
     return Outcome(tuple(figures), (Table("Products with inverses", COLUMNS, tuple(rows), CAPTION),))
 
 
@@ -217,6 +221,52 @@ def _newton(settings: Settings) -> Figure:
         for way, one in found.items()
     )
     return Figure(name, found["jacobian"]["seconds"] / found["lumps"]["seconds"], note=note)
+
+
+def grown(family: str, n: int, budget: float) -> dict[str, Any]:
+    """Time one product by lumps, checked, and beside it a copy of as many numbers."""
+    problem, before = FAMILIES[family](n), peak()
+    x, size = problem.x, problem.x.size
+    v = np.random.default_rng(1).standard_normal(size)
+    plan, setup = timed(lambda: _ready(problem))
+    inverse = plan(x)
+    memory = peak() - before
+    found = inverse.ivjp(v)
+    pushed = jvp(problem.f, x, np.stack([found, np.abs(found)], axis=1))[1]
+    require("J J⁻¹ v = v", float(np.abs(pushed[:, 0] - v).max() / np.abs(pushed).max()), EXACT)
+    there, here = np.ones(size), np.empty(size)
+    calls: dict[str, Callable[[], Any]] = {
+        "lumps": lambda: plan(x).ivjp(v),
+        "again": lambda: inverse.ivjp(v),
+        "copy": lambda: np.copyto(here, there),
+    }
+    for call in calls.values():
+        settle(call, budget / 4)
+    return {"n": size, "setup": setup, "peak": memory, "seconds": _least(calls, budget)}
+
+
+def _growth(settings: Settings) -> list[Figure]:
+    """Products by lumps at growing sizes, over the time to copy as many numbers as there are unknowns."""
+    tasks = [(family, n) for family in GROWTH for n in GROWTH_SIZES]
+    answers = settings.each(tasks, lambda alone, task: _grown(alone, *task), jobs=1)
+    return [
+        over_copies(
+            f"{family}, {name}: growth over that of a plain copy",
+            [answer for (of, _), answer in zip(tasks, answers, strict=True) if of == family],
+            call,
+            "n",
+            "an unknown",
+        )
+        for family in GROWTH
+        for call, name in (("lumps", "J⁻¹v"), ("again", "one more v"))
+    ]
+
+
+def _grown(settings: Settings, family: str, n: int) -> dict[str, Any] | str:
+    try:
+        return settings.launcher.run("bench.cases.inverse:grown", family=family, n=n, budget=settings.budget).result
+    except MeasurementError as error:
+        return str(error)
 
 
 CASE = Case("inverse", "products with the inverse of J: by lumps, and by J and its LU", run)

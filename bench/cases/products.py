@@ -10,6 +10,7 @@ import numpy as np
 
 from bench import memory
 from bench.cases.case import Case, Settings
+from bench.cases.growth import over_copies
 from bench.check import relative_deviation, require
 from bench.clock import in_turns, timed
 from bench.families.family import Floats, Problem
@@ -39,6 +40,8 @@ NAMES = (
     "normalised",
 )
 SIZES = (10_000, 100_000)
+GROWTH = ("bratu", "weno", "springs")
+GROWTH_SIZES = (10_000, 100_000, 1_000_000)
 BAR = 2.5
 JAX_LARGEST = 100_000
 CALLS = ("f", "jvp", "vjp", "linearize", "push", "pull")
@@ -73,6 +76,8 @@ def measure(family: str, way: str, n: int, budget: float) -> dict[str, Any]:
     peak = memory.peak() - before
     _check(problem, v, w, result)
     memory.keep_pages()
+    there, here = np.ones(problem.x.size), np.empty(problem.x.size)
+    calls["copy"] = lambda: np.copyto(here, there)
     return {"n": problem.x.size, "setup": setup, "peak": peak, "seconds": in_turns(calls, budget, 3)}
 
 
@@ -130,7 +135,8 @@ def run(settings: Settings) -> Outcome:
     answers = settings.each(tasks, lambda alone, task: _measured(alone, *task), jobs=1)
     found = dict(zip(tasks, answers, strict=True))
     rows = tuple(_row(*task, answer) for task, answer in found.items())
-    return Outcome(tuple(_figures(found)), (Table("Products", COLUMNS, rows, CAPTION),))
+    growth = () if settings.quick or settings.sizes else _growth(settings)
+    return Outcome((*_figures(found), *growth), (Table("Products", COLUMNS, rows, CAPTION),))
 
 
 def _measured(settings: Settings, family: str, n: int, way: str) -> dict[str, Any] | str:
@@ -182,6 +188,23 @@ def _figures(found: dict[tuple[str, int, str], dict[str, Any] | str]) -> list[Fi
             note = f"ahead in {ahead} of {len(leads)}; least {leads[least]:.2f} x, {least}"
             figures.append(Figure(f"{name}: JAX's time over ours, geometric mean", _mean(leads), "x", None, ">=", note))
     return figures
+
+
+def _growth(settings: Settings) -> list[Figure]:
+    """Ours at growing sizes, over the time to copy as many numbers as there are unknowns."""
+    tasks = [(family, n) for family in GROWTH for n in GROWTH_SIZES]
+    answers = settings.each(tasks, lambda alone, task: _measured(alone, *task, "sparsejac"), jobs=1)
+    return [
+        over_copies(
+            f"{family}, {call}: growth over that of a plain copy",
+            [answer for (of, _), answer in zip(tasks, answers, strict=True) if of == family],
+            call,
+            "n",
+            "an unknown",
+        )
+        for family in GROWTH
+        for call in CALLS[1:]
+    ]
 
 
 def _mean(ratios: dict[str, float]) -> float:

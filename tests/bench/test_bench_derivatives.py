@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from bench.cases.case import Settings
+from bench.cases.growth import over_copies
+from bench.cases.inverse import grown
 from bench.cases.registry import CASES
 from bench.check import nearby
 from bench.hessians.families import OBJECTIVES
@@ -38,3 +40,24 @@ def test_products_are_over_compiled_f() -> None:
     assert {"jvp over compiled f, worst", "vjp over compiled f, worst"} <= figures.keys()
     assert figures["jvp over compiled f, worst"].bar == 2.5
     assert all(row[0] == "broyden" for row in outcome.tables[0].rows)
+
+
+def test_growth_is_over_that_of_a_copy() -> None:
+    """Ten times the numbers in thirty times the time, of which a copy takes twenty: one and a half."""
+    small = {"n": 10, "setup": 1.0, "peak": 80.0, "seconds": {"push": 1e-6, "copy": 1e-7}}
+    large = {"n": 100, "setup": 2.0, "peak": 900.0, "seconds": {"push": 3e-5, "copy": 2e-6}}
+    figure = over_copies("push", [small, large], "push", "n", "an unknown")
+    assert figure.value == pytest.approx(1.5)
+    assert figure.note.split("; ") == [
+        "ns an unknown: 100, 300",
+        "over a copy: 10, 15",
+        "set-up s: 1, 2",
+        "B an unknown: 8, 9",
+    ]
+    assert over_copies("push", [small, "too large"], "push", "n", "an unknown").value is None
+
+
+def test_products_with_inverses_are_checked_as_they_grow() -> None:
+    found = grown("20 tridiagonal maps", 30, 0.01)
+    assert found["n"] == 30
+    assert {"lumps", "again", "copy"} == found["seconds"].keys()
