@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = []
     with tempfile.TemporaryDirectory(prefix="bench-coloring-") as scratch:
         folder = str(options.patterns or scratch)
+        Path(folder).mkdir(parents=True, exist_ok=True)
         for name in options.section or [name for name in SECTIONS if name != "files" or options.matrix]:
             results.append(run_section(console, name, folder, options))
             show(console, results[-1])

@@ -85,10 +85,7 @@ def symmetric_graph(pattern: Pattern, call: str) -> AdjacencyGraph:
     if rows != columns:
         raise ValueError(f"{call}: got a pattern of shape {pattern.shape}; a symmetric problem needs a square one")
     transposed = BipartiteGraph(pattern, vertices_are_columns=True)
-    if transposed.vertex_nets is not pattern.indices and not (
-        np.array_equal(transposed.vertex_ptr, pattern.indptr)
-        and np.array_equal(transposed.vertex_nets, pattern.indices)
-    ):
+    if not transposed.is_symmetric:
         row, column = _lonely_entry(pattern, transposed)
         raise ValueError(
             f"{call}: got a pattern that is not symmetric: it has an entry at ({row}, {column}) and none at "
@@ -141,6 +138,7 @@ def two_sided_graph(pattern: Pattern) -> AdjacencyGraph:
     neighbors = np.empty(2 * pattern.nnz, dtype=dtype)
     np.add(pattern.indices, rows, out=neighbors[: pattern.nnz], casting="unsafe")
     neighbors[pattern.nnz :] = transposed.vertex_nets
+    ptr.flags.writeable = neighbors.flags.writeable = False
     return AdjacencyGraph(pattern, cast("Index", ptr), cast("Index", neighbors), num_rows=rows)
 
 

@@ -18,11 +18,11 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from coloring import scattered_mirroring
 from coloring.compiled import Ints, compiled, pays, run, unsigned
-from coloring.mirroring import is_symmetric, match_rows
+from coloring.mirroring import match_rows
 from coloring.neighborhoods import Degrees
 from coloring.pattern import Index, Pattern
+from coloring.symmetry import is_symmetric
 from coloring.transposition import fill_columns, is_scattered, transpose
 
 # Entries up to which NumPy answers sooner than numba is imported.
@@ -146,6 +146,17 @@ class BipartiteGraph:
         found = self.__dict__.get("_transposed")
         return found is not None and found[1] is self.pattern.indices
 
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether the pattern is its own transposition, which is made unless that is seen without it."""
+        pattern = self.pattern
+        if pattern.shape[0] != pattern.shape[1]:
+            return False
+        pointers, rows = self._transposed
+        return rows is pattern.indices or (
+            np.array_equal(pointers, pattern.indptr) and np.array_equal(rows, pattern.indices)
+        )
+
     def adopt_mirrored(self) -> None:
         """Take the pattern, which is symmetric, as its own transposition."""
         self.__dict__["_transposed"] = (self.pattern.indptr, self.pattern.indices)
@@ -171,12 +182,10 @@ class BipartiteGraph:
         pattern = self.pattern
         if not pays(fill_columns, pattern.nnz, SMALL, pattern.unsigned):
             pointers, rows = self.pointers, pattern.rows()[np.argsort(pattern.indices, kind="stable")]
-        elif is_scattered(pattern):
-            if scattered_mirroring.is_symmetric(pattern):
-                return pattern.indptr, pattern.indices
-            pointers, rows = transpose(pattern, self.threads)
         elif pays(match_rows, pattern.nnz, SMALL, pattern.unsigned) and is_symmetric(pattern):
             return pattern.indptr, pattern.indices
+        elif is_scattered(pattern):
+            pointers, rows = transpose(pattern, self.threads)
         else:
             pointers, rows = self.pointers, np.empty_like(pattern.indices)
             places = unsigned(pointers[:-1].copy())

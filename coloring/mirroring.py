@@ -61,21 +61,6 @@ def _seems(sample: int, indptr: Index, indices: Index) -> bool:
     return True
 
 
-def is_symmetric(pattern: Pattern) -> bool:
-    """Whether a pattern with sorted rows is symmetric.
-
-    Examples
-    --------
-    >>> from coloring.pattern import as_pattern
-    >>> [is_symmetric(as_pattern(dense)) for dense in (np.eye(4, dtype=bool), np.tri(4, dtype=bool))]
-    [True, False]
-    """
-    if not seems_symmetric(pattern):
-        return False
-    size = pattern.shape[0]
-    return bool(compiled(match_rows)(0, size, *pattern.unsigned, asked_before(pattern, 0)) == size)
-
-
 def asked_before(pattern: Pattern, first: int) -> npt.NDArray[Any]:
     """Begin at a row: the place in each row of its first entry that none of the rows before can ask for."""
     places = pattern.unsigned[0][:-1].copy()

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coloring.demand import without_known
-from coloring.pattern import Pattern, PatternLike, as_pattern
+from coloring.pattern import Pattern, PatternLike, as_pattern, refuse_masked
 
 Lines: TypeAlias = npt.ArrayLike
 Entries: TypeAlias = PatternLike | npt.ArrayLike
@@ -37,6 +37,7 @@ def mark_entries(pattern: Pattern, given: Entries, name: str, call: str) -> Mark
     >>> mark_entries(whole, ([0, 1, 1], [1], (2, 2)), "wanted", "color").tolist()
     [False, True, False]
     """
+    refuse_masked(given, name, call)
     flat = _as_flat(given)
     if flat is not None:
         if flat.dtype != np.bool_ or flat.shape != (pattern.nnz,):
@@ -70,6 +71,7 @@ def mark_lines(count: int, given: Lines | None, name: str, call: str) -> Marks:
     >>> mark_lines(3, [2, 0], "rows", "color").tolist()
     [True, False, True]
     """
+    refuse_masked(given, name, call)
     marks = np.zeros(count, dtype=bool)
     if given is None:
         marks[:] = True

@@ -251,6 +251,7 @@ def _graph_triple(graph: Any) -> tuple[Any, Any, Any]:
 
 
 def _dense_triple(dense: npt.NDArray[Any], call: str) -> tuple[Any, Any, Any]:
+    refuse_masked(dense, "pattern", call)
     if dense.ndim != 2 or dense.dtype != np.bool_:
         raise ValueError(
             f"{call}: got an array of dtype {dense.dtype} and shape {dense.shape} as pattern; a dense pattern is a "
@@ -285,7 +286,9 @@ def refuse_masked(values: Any, name: str, call: str) -> None:
     """Refuse a masked array, of which NumPy would take the values under the mask."""
     masked = sys.modules.get("numpy.ma")  # there are none before it is imported, which takes some milliseconds
     if masked is not None and isinstance(values, masked.MaskedArray):
-        raise ValueError(f"{call}: got a masked array as {name}; pass an ordinary one, for example its `compressed()`")
+        raise ValueError(
+            f"{call}: got a masked array as {name}; pass an ordinary one, as its `filled` or `compressed` makes"
+        )
 
 
 def _checked_integers(values: Any, name: str, call: str) -> Index:

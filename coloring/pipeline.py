@@ -111,7 +111,7 @@ def color(
     column coloring of 4 columns (greedy, smallest_last): 3 colors, optimal (row 1 is the fullest)
     """
     chosen, number = as_problem(problem, "color"), as_seed(seed, "color")
-    if budget is not None and not budget >= 0:
+    if budget is not None and not (isinstance(budget, float | int | np.number) and budget >= 0):
         raise ValueError(f"color: got budget {budget!r}; pass a number of 0 or more, or None")
     if threads is not None:
         threads = as_threads(threads, "color")

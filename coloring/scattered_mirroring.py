@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from coloring.compiled import Ints, compiled
-from coloring.mirroring import seems_symmetric
 from coloring.pattern import Pattern
 from coloring.transposition import bucket_bits
 
@@ -51,21 +50,6 @@ class UpperEntries:
     def groups(self, number: int) -> list[tuple[int, int]]:
         """Part the buckets into ranges."""
         return list(pairwise(np.linspace(0, self.number, number + 1).astype(int).tolist()))
-
-
-def is_symmetric(pattern: Pattern) -> bool:
-    """Whether a pattern with sorted rows is symmetric.
-
-    Examples
-    --------
-    >>> from coloring.pattern import as_pattern
-    >>> [is_symmetric(as_pattern(dense)) for dense in (np.eye(4, dtype=bool), np.tri(4, dtype=bool))]
-    [True, False]
-    """
-    if not seems_symmetric(pattern):
-        return False
-    upper = UpperEntries(pattern)
-    return upper.deal() and upper.match(0, upper.number)
 
 
 def _deal_upper(indptr: Ints, indices: Any, bits: int, places: Ints, ends: Ints, offsets: Ints, owners: Ints) -> bool:

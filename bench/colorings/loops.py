@@ -32,7 +32,7 @@ def same_accesses(pattern: Any) -> Callable[[], None]:
 
 def by_columns_already(pattern: Any) -> bool:
     """Whether the pattern is symmetric and its columns are not scattered: it is colored without a copy by columns."""
-    from coloring.mirroring import is_symmetric
+    from coloring.symmetry import is_symmetric
     from coloring.transposition import is_scattered
 
     return not is_scattered(pattern) and is_symmetric(pattern)

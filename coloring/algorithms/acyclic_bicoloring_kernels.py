@@ -13,6 +13,8 @@ Hessians, SIAM Journal on Scientific Computing 29(3), 2007, whose disjoint sets 
 
 from __future__ import annotations
 
+from typing import Any
+
 from coloring.algorithms.star_bicoloring_kernels import WAITING
 from coloring.compiled import Ints
 from coloring.demand import NEUTRAL
@@ -45,10 +47,11 @@ def fill(
     one place for each color are `once`, `twice`, `forbidden` (all -1) and `slot_of`; `counts` (0) holds the number of
     slots of each line. A slot without parent has the last line that came by in its place of `parents`, as -2 - line.
     """
+    some_free, some_fixed = len(free) > 0, len(fixed) > 0
     rows_have, columns_have = 0, 0
     for turn in range(len(order)):
         line = order[turn]
-        given = len(fixed) > 0 and fixed[line] >= 0
+        given = some_fixed and fixed[line] >= 0
         if colors[line] != WAITING and not given:
             continue
         color = fixed[line] if given else 0
@@ -64,17 +67,13 @@ def fill(
             other = neighbors[k]
             across = colors[other]
             if across == NEUTRAL:
-                wanted = not (len(free) > 0 and free[k])
+                wanted = not (some_free and free[k])
                 for slot in range(ptr[other], ptr[other] + counts[other]):
                     if wanted or parents[slot] == GUARDED:
                         forbidden[slot_colors[slot]] = line
             elif across >= 0 and twice[across] == line:
                 for slot in range(ptr[other], ptr[other] + counts[other]):
-                    root = slot
-                    while parents[root] >= 0:
-                        if parents[parents[root]] >= 0:
-                            parents[root] = parents[parents[root]]
-                        root = parents[root]
+                    root = _root(parents, slot)
                     if parents[root] == -2 - line:
                         forbidden[slot_colors[slot]] = line
                     parents[root] = -2 - line
@@ -102,7 +101,7 @@ def fill(
                 parents[slot] = LOOSE
                 counts[other] += 1
             if across == NEUTRAL:
-                if not (len(free) > 0 and free[k]):
+                if not (some_free and free[k]):
                     parents[slot] = GUARDED
                 continue
             if forbidden[across] != -2 - line:
@@ -112,15 +111,19 @@ def fill(
                 slot_colors[slot_of[across]] = across
                 parents[slot_of[across]] = LOOSE
                 counts[line] += 1
-            root, mine = slot, slot_of[across]
-            while parents[root] >= 0:
-                if parents[parents[root]] >= 0:
-                    parents[root] = parents[parents[root]]
-                root = parents[root]
-            while parents[mine] >= 0:
-                if parents[parents[mine]] >= 0:
-                    parents[mine] = parents[parents[mine]]
-                mine = parents[mine]
+            root, mine = _root(parents, slot), _root(parents, slot_of[across])
             if root != mine:
                 parents[mine] = root
     return 0
+
+
+def _root(parents: Ints, slot: Any) -> Any:
+    """Find the root of a slot's tree, and halve the way there."""
+    up = parents[slot]
+    while up >= 0:
+        above = parents[up]
+        if above < 0:
+            return up
+        parents[slot] = above
+        slot, up = above, parents[above]
+    return slot

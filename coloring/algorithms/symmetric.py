@@ -33,20 +33,30 @@ def extend(graph: AdjacencyGraph, order: Index, demand: Demand, paint: Paint, ex
     Raises
     ------
     ValueError
-        If the given colors break the rule; the message names two vertices.
+        If the given colors break the rule, of a partial problem both rules; the message names two vertices.
     """
     given = given_colors(demand, graph.num_vertices, "vertex")
     if demand.whole:
         return _colored(graph, order, given, paint, explain)
     entries = WantedEntries.of(graph, demand)
-    among = entries.touched | (given >= 0)
-    colors = _colored(graph, order[among[order]], given.copy(), paint, explain)
-    colors = drop_unread(entries, colors, given)
-    if demand.fixed is not None:
-        return colors
-    columns = BipartiteGraph(graph.pattern, vertices_are_columns=True)
-    others = partial_distance_2.first_fit(columns, order, Demand(entries.one_sided))
-    return others if count_used(others) < count_used(colors) else colors
+
+    def by_vertices() -> Colors:
+        among = entries.touched | (given >= 0)
+        return drop_unread(entries, _colored(graph, order[among[order]], given.copy(), paint, explain), given)
+
+    def by_columns() -> Colors:
+        columns = BipartiteGraph(graph.pattern, vertices_are_columns=True)
+        return partial_distance_2.first_fit(columns, order, Demand(entries.one_sided, fixed=demand.fixed))
+
+    found, refusals = [], []
+    for way in (by_vertices, by_columns):
+        try:
+            found.append(way())
+        except ValueError as refusal:  # given colors that are right one way may be wrong the other
+            refusals.append(refusal)
+    if not found:
+        raise refusals[0]
+    return min(found, key=count_used)
 
 
 def _colored(graph: AdjacencyGraph, order: Index, given: Colors, paint: Paint, explain: Explain) -> Colors:

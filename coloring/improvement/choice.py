@@ -15,7 +15,6 @@ from coloring.improvement.backtracking import backtrack
 from coloring.improvement.ejection import descend, fits
 from coloring.improvement.iterated_greedy import recolor_rounds
 from coloring.orders import ORDERS
-from coloring.pattern import Pattern
 from coloring.problems import PROBLEMS, Problem
 from coloring.search import as_instance
 
@@ -86,7 +85,7 @@ def improve(problem: Problem, graph: Graph, colors: Colors, enough: int, work: f
 def _search(problem: Problem, graph: Graph, colors: Colors, enough: int, work: int, seed: int) -> Improved:
     """Search by ejection and by backtracking in turn, each with half of the work that is left."""
     instance = as_instance(problem, graph)
-    mirrored = problem.two_sided and is_symmetric(graph.pattern)
+    mirrored = problem.two_sided and BipartiteGraph(graph.pattern, vertices_are_columns=True).is_symmetric
     while True:
         share = work // 2
         colors, left = descend(instance, colors, enough, share, seed)
@@ -137,11 +136,3 @@ def _best_side(graph: Graph, colors: Colors, enough: int, work: int, seed: int) 
             neutral = np.full(graph.pattern.shape[1 if name == "row" else 0], -1, dtype=np.int32)
             colors = np.concatenate((neutral, mine) if name == "column" else (mine, neutral))
     return colors, work
-
-
-def is_symmetric(pattern: Pattern) -> bool:
-    """Whether each entry has a mirror image."""
-    if pattern.shape[0] != pattern.shape[1]:
-        return False
-    mirror = BipartiteGraph(pattern, vertices_are_columns=True)
-    return np.array_equal(mirror.vertex_ptr, pattern.indptr) and np.array_equal(mirror.vertex_nets, pattern.indices)

@@ -93,6 +93,7 @@ def test_sizes_of_zero_and_one(source: Any) -> None:
         ("text", "got str as pattern; pass"),
         (np.ones((2, 2)), r"got an array of dtype float64 and shape \(2, 2\) as pattern; .* `matrix != 0`"),
         (np.ones(3, dtype=bool), r"got an array of dtype bool and shape \(3,\)"),
+        (np.ma.array(np.ones((2, 2), dtype=bool), mask=np.eye(2)), "got a masked array as pattern"),
     ],
 )
 def test_bad_patterns_are_refused(source: Any, message: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from coloring import adjacency, as_pattern, color, mirroring, parallel
+from coloring import adjacency, as_pattern, color, mirroring, parallel, symmetry
 from coloring.adjacency import symmetric_graph
 from coloring.bipartite import BipartiteGraph
 from coloring.compiled import compiled
@@ -79,7 +79,7 @@ def test_rows_match_if_and_only_if_the_pattern_is_symmetric(dense: Dense, wide: 
     symmetric = np.array_equal(dense, dense.T)
     whole = compiled(mirroring.match_rows)(0, n, *small.unsigned, mirroring.asked_before(small, 0))
     assert whole == (n if symmetric else -1)
-    assert mirroring.is_symmetric(small) == symmetric
+    assert symmetry.is_symmetric(small) == symmetric
     for middle in {0, n // 3, n}:
         first, second = (mirroring.asked_before(small, row) for row in (0, middle))
         halves = (
@@ -92,7 +92,7 @@ def test_rows_match_if_and_only_if_the_pattern_is_symmetric(dense: Dense, wide: 
 
 @pytest.mark.parametrize("dense", [np.ones((3, 4), dtype=bool), np.zeros((3, 3), dtype=bool), np.zeros((0, 0), bool)])
 def test_patterns_that_are_not_looked_at(dense: Dense) -> None:
-    assert not mirroring.is_symmetric(as_pattern(dense))
+    assert not symmetry.is_symmetric(as_pattern(dense))
 
 
 @given(dense=nearly_symmetric(), trusted=st.booleans())

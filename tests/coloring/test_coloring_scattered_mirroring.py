@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coloring import as_pattern, parallel, scattered_mirroring, transposition
+from coloring import as_pattern, parallel, scattered_mirroring, symmetry, transposition
 from coloring.algorithms import partial_distance_2
 from coloring.bipartite import BipartiteGraph
 from coloring.pattern import Pattern
@@ -30,7 +30,7 @@ def small_patterns_are_large_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("parallel", "bipartite", "compiled", "algorithms.partial_distance_2"):
         monkeypatch.setattr(f"coloring.{module}.SMALL", -1)
     monkeypatch.setattr(transposition, "BITS", 2)
-    for module in ("parallel", "bipartite", "algorithms.partial_distance_2"):
+    for module in ("parallel", "bipartite", "symmetry", "algorithms.partial_distance_2"):
         monkeypatch.setattr(f"coloring.{module}.is_scattered", lambda pattern: True)
 
 
@@ -66,7 +66,7 @@ def test_entries_match_if_and_only_if_the_pattern_is_symmetric(dense: Dense, wid
         small = Pattern(small.indptr.astype(np.int64), small.indices.astype(np.int64), small.shape)
     if small.nnz:
         assert seen(small, groups) == np.array_equal(dense, dense.T)
-    assert scattered_mirroring.is_symmetric(small) == (np.array_equal(dense, dense.T) and small.nnz > 0)
+    assert symmetry.is_symmetric(small) == (np.array_equal(dense, dense.T) and small.nnz > 0)
 
 
 def test_every_pattern_of_three_rows_and_four_with_checks_of_bounds() -> None:

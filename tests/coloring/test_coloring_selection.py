@@ -87,6 +87,24 @@ def test_given_colors_stay_together(problem: ProblemName, seed: int) -> None:
     np.testing.assert_array_equal(extended.colors[kept][:, None] == extended.colors[kept], same)
 
 
+@pytest.mark.parametrize("problem", DECOMPRESSED)
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6), order=st.sampled_from([None, "natural", "random"]), share=st.sampled_from([0.5, 1.0])
+)
+def test_colors_of_a_part_may_be_given_for_it_again(problem: ProblemName, seed: int, order: Any, share: float) -> None:
+    matrix = random_matrix(problem, seed, 0.4)
+    rng = np.random.default_rng(seed)
+    wanted = rng.random(int(matrix.sum())) < 0.4
+    part = color(matrix, problem, order, wanted=wanted)
+    fixed = np.where(rng.random(len(part.colors)) < share, part.colors, -1)
+    extended = color(matrix, problem, order, wanted=wanted, fixed=fixed)
+    assert check(matrix, extended, wanted=wanted) is None
+    kept = fixed >= 0
+    same = fixed[kept][:, None] == fixed[kept]
+    np.testing.assert_array_equal(extended.colors[kept][:, None] == extended.colors[kept], same)
+
+
 def test_given_colors_that_collide_are_refused() -> None:
     with pytest.raises(ValueError, match="column 0 and column 1"):
         color(np.ones((1, 2), dtype=bool), fixed=[0, 0])
@@ -104,6 +122,10 @@ def test_given_colors_that_collide_are_refused() -> None:
         ({"known": np.ones(9, dtype=bool)}, "got known of dtype bool and shape"),
         ({"fixed": [0, 1]}, "3"),
         ({"fixed": [0.0, 1.0, 2.0]}, "integers"),
+        ({"wanted": np.ma.array(np.ones(4, bool), mask=np.eye(1, 4))}, "got a masked array as wanted"),
+        ({"rows": np.ma.array([0, 1], mask=[True, False])}, "got a masked array as rows"),
+        ({"budget": "1"}, "got budget '1'; pass a number"),
+        ({"budget": float("nan")}, "got budget nan"),
     ],
 )
 def test_bad_input(options: dict[str, Any], words: str) -> None:
