@@ -17,12 +17,13 @@ from kernels.records import dataclass, replace
 from kernels.step import Schedule
 from sparsejac.active_order import order_active
 from sparsejac.backend import Backend
+from sparsejac.digests import follows
 from sparsejac.fusion import Lowered
 from sparsejac.options import BackendName, StrategyName
 from sparsejac.parts import Parts
 from sparsejac.pattern import Pattern, entry_numbers
 from sparsejac.sparsity import Live, Sparsity, count_partials, detect
-from sparsejac.stored import follows, stored
+from sparsejac.stored import stored
 from sparsejac.strategies.cost import Facts, Seeds, gather_facts
 from sparsejac.varying import split, varying_entries
 from sparsejac.zeros import Fact, Known, live_partials

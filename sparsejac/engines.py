@@ -16,12 +16,12 @@ from kernels.step import Schedule
 from sparsejac.addressing import remembering
 from sparsejac.analysis import EngineOptions
 from sparsejac.candidates import MOST_LAUNCHES, ROLLING
+from sparsejac.digests import follows
 from sparsejac.engine import Engine
 from sparsejac.fusion import Lowered, lower
 from sparsejac.pattern import Pattern
 from sparsejac.pieces import in_pieces
 from sparsejac.program import Program, has_active_calls
-from sparsejac.stored import follows
 from sparsejac.zeros import digest, fact_of, relevant_inputs
 
 if TYPE_CHECKING:

@@ -260,7 +260,7 @@ class _Walk:
         address = launch.store.address
         assert isinstance(address, Affine)
         lanes, stride = inner_places(address), address.strides[0]
-        if address.points == 0 or min(lanes) < 0 or max(lanes) >= stride or len(set(lanes)) < len(lanes):
+        if min(lanes) < 0 or max(lanes) >= stride or len(set(lanes)) < len(lanes):
             raise IrregularError
         return lanes
 

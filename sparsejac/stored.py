@@ -11,43 +11,36 @@ is no file, no cache or too little work, `stored` calls the function and nothing
 changed afterwards: it is written in the background.
 
 Why it is never stale: a file's name has a digest of its kind and key and of the versions of the tools, and one of the
-text of all our modules, which are read once a file of that kind and key is there, or is to be written. If a module
-changed since this process was started, its text may not be what runs: nothing is read or written then. The digest of
-the texts is kept as well, under what the system says of each file: its number, its size, and when it was last changed,
-which nobody can set back.
+text of all our modules (`sources`), which are read once a file of that kind and key is there, or is to be written. If
+a module changed since this process was started, its text may not be what runs: nothing is read or written then.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy
 
-from kernels.address import Table
 from kernels.cache import cache_directory
-from kernels.kernel import Kernel
 from kernels.lazy import Lazy
-from kernels.step import Call, Schedule
+from sparsejac.digests import digest_of
 
 if TYPE_CHECKING:
     from sparsejac.flat_files import FlatValue, Forms
 
 # Small problems ask no disk, and leave nothing to be written.
 AHEAD = Lazy("sparsejac.ahead")
-FLAT_FILES = Lazy("sparsejac.flat_files")
+FLAT_FILES, SOURCES = Lazy("sparsejac.flat_files"), Lazy("sparsejac.sources")
 
 T = TypeVar("T")
 
@@ -72,18 +65,8 @@ counts: Counter[str] = Counter()
 Several threads count. Each addition is one step of the interpreter, and no lock is held that a forked child would lack.
 """
 
-_folders = [Path(__file__).resolve().parents[1] / name for name in ("sparsejac", "kernels", "coloring")]
-_TICK = 2 * 10**9  # clocks of file systems run in steps
-_STARTED = time.time_ns() - _TICK
+_STARTED = time.time_ns() - 2 * 10**9  # clocks of file systems run in steps: `sources.TICK`, which is loaded later
 _ABANDONED = 24 * 3600
-_SHORT_FORMS: dict[type, Callable[[Any], Any]] = {
-    Table: lambda table: (table.box, table.content.digest),
-    Kernel: lambda kernel: kernel.digest,
-    Call: lambda call: (call.loads, call.buffer, call.position),
-    Schedule: lambda schedule: _schedule_digest(schedule),
-}
-_schedules: WeakKeyDictionary[Schedule, str] = WeakKeyDictionary()
-_origins: WeakKeyDictionary[Schedule, tuple[Any, ...]] = WeakKeyDictionary()
 _writers: set[threading.Thread] = set()
 _writing = threading.Lock()
 _asking = threading.Lock()
@@ -107,7 +90,7 @@ def stored(
     make : callable
         Makes it. The result may not be changed afterwards, nor its arrays.
     key : sequence
-        All that the result depends on; see `digest_of`.
+        All that the result depends on; see `digests.digest_of`.
     work : int
         About how many steps `make` takes (entries of tables that are gone through); below `WORTH` it is just called,
         and always for 0.
@@ -154,58 +137,6 @@ def stored(
     return made
 
 
-def digest_of(*parts: Any) -> str:
-    """Digest of numbers, texts, arrays, tuples and dataclasses of such: schedules, patterns, addresses.
-
-    What a library's function in a schedule computes does not enter: structure does not depend on it.
-
-    Raises
-    ------
-    TypeError
-        For anything else.
-
-    Examples
-    --------
-    >>> digest_of((1, "a")) == digest_of((1, "a")), digest_of(1) == digest_of(1.0)
-    (True, False)
-    """
-    state = hashlib.blake2b(digest_size=20)
-    _feed(state, parts)
-    return state.hexdigest()
-
-
-def _feed(state: Any, part: Any) -> None:
-    if part is None or type(part) in (bool, int, float, str, bytes):
-        state.update(f"{type(part).__name__} {part!r};".encode())
-    elif type(part) in (tuple, list):
-        state.update(f"{len(part)} parts;".encode())
-        for inner in part:
-            _feed(state, inner)
-    elif isinstance(part, np.ndarray) and part.dtype.kind in "biuf":
-        state.update(f"array {part.dtype.str} {part.shape};".encode())
-        state.update(hashlib.sha256(np.ascontiguousarray(part).data).digest())
-    elif type(part) in _SHORT_FORMS:
-        _feed(state, (type(part).__qualname__, _SHORT_FORMS[type(part)](part)))
-    elif is_dataclass(part) and not isinstance(part, type):
-        state.update(f"{type(part).__module__}.{type(part).__qualname__};".encode())
-        for field in fields(part):
-            _feed(state, getattr(part, field.name))
-    else:
-        raise TypeError(f"stored: a {type(part).__qualname__} cannot be part of a key")
-
-
-def follows(schedule: Schedule, *parts: Any) -> None:
-    """Say that a schedule follows from `parts`: as part of a key it is these, and none of its tables is digested.
-
-    Parameters
-    ----------
-    schedule : Schedule
-    *parts
-        What it was made of, with nothing else; see `digest_of`.
-    """
-    _origins.setdefault(schedule, parts)
-
-
 def wait() -> None:
     """Wait until all that is to be written is on the disk."""
     if _writers:
@@ -227,12 +158,13 @@ def _write_later(kind: str, folder: Path, name: str, flat: FlatValue) -> None:
 
     One at a time: checksums and copies in several threads would take the processors from whoever computes.
     """
+    are_unchanged = SOURCES.are_unchanged  # loaded by the caller: f may be followed while the writer runs
 
     def run() -> None:
         try:
             AHEAD.give_way()
             with _writing:
-                path = _path(folder, name) if _unchanged() else None
+                path = _path(folder, name) if are_unchanged(_STARTED) else None
                 if path is not None and FLAT_FILES.write(path, path.stem, flat):
                     counts.update(("written", f"written {kind}"))
                     _make_room(folder)
@@ -254,15 +186,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_anew)
 
 
-def _schedule_digest(schedule: Schedule) -> str:
-    """Digest of a schedule, found once: several things are made of each."""
-    if schedule not in _schedules:
-        origin = _origins.get(schedule)
-        parts = (getattr(schedule, field.name) for field in fields(schedule)) if origin is None else origin
-        _schedules[schedule] = digest_of("found" if origin is None else "follows", *parts)
-    return _schedules[schedule]
-
-
 def _is_met(folder: Path, name: str) -> bool:
     """Whether some process has kept a thing of this name, whatever the text of its modules."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
@@ -273,7 +196,7 @@ def _is_met(folder: Path, name: str) -> bool:
 def _path(folder: Path, name: str) -> Path | None:
     """Where a thing lies that was made by the modules as they are; None where it is not to be kept."""
     with _asking:
-        sources = _sources()
+        sources = _sources(folder)
     return None if sources is None else folder / f"{name}-{sources}.flat"
 
 
@@ -288,88 +211,10 @@ def _tools() -> tuple[str, ...]:
 
 
 @cache
-def _sources() -> str | None:
-    """Digest of the text of all modules; None where it cannot be known which text runs."""
-    try:
-        modules = _modules()
-        stamps = _stamps(modules)
-        if not _are_old(stamps):
-            return None
-        note = _note_of(stamps)
-        known = None if note is None else _noted(note)
-        if known is not None:
-            return known
-        digest = _digest_of_texts(modules)
-        if _stamps(modules) != stamps:
-            return None
-        if note is not None:
-            _take_down(note, digest)
-        return digest
-    except OSError:
-        return None
-
-
-def _digest_of_texts(modules: dict[str, str]) -> str:
-    state = hashlib.blake2b(digest_size=20)
-    for name, file in sorted(modules.items()):
-        with open(file, "rb") as opened:
-            text = opened.read()
-        state.update(f"{name}:{len(text)};".encode())
-        state.update(text)
-    return state.hexdigest()
-
-
-def _stamps(modules: dict[str, str]) -> list[tuple[str, int, int, int, int, int]]:
-    """What the system knows of the files of modules: device, number, size, and the dates of their last changes."""
-    stats = [(name, os.stat(file)) for name, file in sorted(modules.items())]
-    return [(name, s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for name, s in stats]
-
-
-def _note_of(stamps: list[tuple[str, int, int, int, int, int]]) -> Path | None:
-    """Where the digest of the texts is kept; None where a change may leave no mark.
-
-    Elsewhere than on POSIX systems the last date is that of creation, and a file may be changed twice in one tick.
-    """
-    folder, newest = _folder(), max(stamp[-1] for stamp in stamps)
-    if folder is None or os.name != "posix" or newest > time.time_ns() - _TICK:
-        return None
-    return folder / f"{digest_of(FORMAT, repr(stamps))}.sources"
-
-
-def _noted(note: Path) -> str | None:
-    """The digest that a note holds; None if it is not exactly what was written."""
-    try:
-        digest, _, check = note.read_text(encoding="ascii").partition(" ")
-    except (OSError, ValueError):
-        return None
-    return digest if check == digest_of(note.stem, digest) else None
-
-
-def _take_down(note: Path, digest: str) -> None:
-    FLAT_FILES.put(note, lambda: [f"{digest} {digest_of(note.stem, digest)}".encode("ascii")])
-
-
-def _unchanged() -> bool:
-    """Whether all modules are there and as they were when this process was started."""
-    try:
-        return _are_old(_stamps(_modules()))
-    except OSError:
-        return False
-
-
-def _are_old(stamps: list[tuple[str, int, int, int, int, int]]) -> bool:
-    return bool(stamps) and max(max(stamp[-2:]) for stamp in stamps) < _STARTED
-
-
-def _modules() -> dict[str, str]:
-    """Names and files of all our modules."""
-    found: dict[str, str] = {}
-    for folder in _folders:
-        for place, folders, names in os.walk(folder):
-            folders[:] = [inner for inner in folders if inner != "__pycache__"]
-            inner = place.removeprefix(str(folder))
-            found.update({f"{folder.name}{inner}/{n}": os.path.join(place, n) for n in names if n.endswith(".py")})
-    return found
+def _sources(folder: Path) -> str | None:
+    """Digest of the text of all modules, asked for once in a process."""
+    digest: str | None = SOURCES.digest_of_sources(folder, _STARTED)
+    return digest
 
 
 def _make_room(folder: Path) -> None:

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernels.address import Affine, Table
+from sparsejac import sources
 from sparsejac import stored as module
-from sparsejac.pattern import Pattern
-from sparsejac.stored import digest_of, stored, wait
+from sparsejac.stored import stored, wait
 
 WORK = 10**9
 
@@ -36,7 +35,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     source = tmp_path / "package"
     source.mkdir()
     (source / "module.py").write_text("one")
-    monkeypatch.setattr(module, "_folders", [source])
+    monkeypatch.setattr(sources, "_folders", [source])
     monkeypatch.setattr(module, "_STARTED", time.time_ns() + 10**12)
     monkeypatch.setattr(module, "counts", Counter())
     monkeypatch.setenv("SPARSEJAC_CACHE_DIR", str(tmp_path / "cache"))
@@ -79,7 +78,7 @@ def test_the_second_time_nothing_is_made(cache: Path) -> None:
 
 def test_files_are_written_one_at_a_time(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each writer holds the lock from its look at the modules to the end of its file."""
-    monkeypatch.setattr(module, "_unchanged", lambda: module._writing.locked())
+    monkeypatch.setattr(sources, "are_unchanged", lambda _: module._writing.locked())
     with module._writing:
         for count in (3, 5, 7):
             stored("squares", lambda n=count: Squares(np.arange(n) ** 2), key=(count,), work=WORK, forms=(Squares,))
@@ -174,67 +173,10 @@ def test_a_module_changed_while_the_process_runs_turns_the_disk_off(
 def test_a_module_changed_after_its_digest_was_taken_keeps_the_result_from_the_disk(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert module._sources() is not None
+    assert module._sources(cache) is not None
     monkeypatch.setattr(module, "_STARTED", time.time_ns() - 10**9)
     squares()
     assert not files(cache)
-
-
-@pytest.fixture
-def texts_read(cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
-    """Modules whose texts were read, each time that they were; changes are taken to leave marks at once."""
-    seen: list[dict[str, str]] = []
-    standard = module._digest_of_texts
-
-    def observed(modules: dict[str, str]) -> str:
-        seen.append(modules)
-        return standard(modules)
-
-    monkeypatch.setattr(module, "_digest_of_texts", observed)
-    monkeypatch.setattr(module, "_TICK", -(10**12))
-    return seen
-
-
-def again() -> str | None:
-    module._sources.cache_clear()
-    return module._sources()
-
-
-@pytest.mark.skipif(os.name != "posix", reason="elsewhere texts are always read")
-def test_texts_that_did_not_change_are_read_once(cache: Path, texts_read: list[Any]) -> None:
-    assert again() == again() == again()
-    assert len(texts_read) == 1
-    assert len(list(cache.glob("*.sources"))) == 1
-
-
-@pytest.mark.skipif(os.name != "posix", reason="elsewhere texts are always read")
-def test_a_change_that_hides_its_date_and_size_is_seen(cache: Path, texts_read: list[Any]) -> None:
-    changed = cache.parents[1] / "package" / "module.py"
-    first, dates = again(), os.stat(changed)
-    sleep(0.05)
-    changed.write_text("two")
-    os.utime(changed, ns=(dates.st_atime_ns, dates.st_mtime_ns))
-    assert os.stat(changed).st_mtime_ns == dates.st_mtime_ns
-    assert again() != first
-    assert len(texts_read) == 2
-
-
-@pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b"0" * 40, None])
-def test_damaged_notes_are_written_anew(cache: Path, texts_read: list[Any], damage: bytes | None) -> None:
-    first = again()
-    for note in cache.glob("*.sources"):
-        note.write_bytes(note.read_bytes().replace(b" ", b"0 ") if damage is None else damage)
-    assert again() == first
-    assert len(texts_read) == 2
-    assert again() == first
-
-
-def test_of_texts_that_just_changed_nothing_is_noted(
-    cache: Path, texts_read: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_TICK", 10**12)
-    assert again() == again()
-    assert len(texts_read) == 2
 
 
 def test_other_tools_make_it_anew(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,26 +265,6 @@ def test_what_a_broken_process_left_goes_in_the_end(cache: Path) -> None:
 def test_what_cannot_be_a_key_is_refused(cache: Path) -> None:
     with pytest.raises(TypeError, match="part of a key"):
         squares(key=(object(),))
-
-
-def test_digests_differ_where_parts_do() -> None:
-    places = np.array([3, 1, 2], dtype=np.int32)
-    pattern = Pattern((1, 4), np.array([0, 2]), np.array([0, 3]))
-    parts: list[Any] = [
-        *(None, True, 1, 1.0, -0.0, 0.0, "1", b"1", (), (1,), ((1,),), (1, 2), ((1, 2),), ("1;", 2), ("1", ";2")),
-        *(places, places.astype(np.int64), places[:2], places.reshape(1, 3), np.zeros(0), np.zeros((0, 2))),
-        *(Table((3,), places), Table((1, 3), places), Table((3,), places[::-1].copy()), Affine((3,), 0, (1,))),
-        *(pattern, Pattern((1, 5), pattern.indptr, pattern.indices), Squares(1), Squares(2), Squares((1, 2))),
-    ]
-    digests = [digest_of(part) for part in parts]
-    assert len(set(digests)) == len(parts)
-    assert digests == [digest_of(part) for part in parts]
-
-
-def test_tables_of_equal_places_have_one_digest() -> None:
-    narrow, wide = np.array([3, 1, 2], dtype=np.int32), np.array([3, 1, 2], dtype=np.int64)
-    assert Table((3,), narrow).key == Table((3,), wide).key
-    assert Table((3,), narrow).key != Table((3,), np.array([3, 1, 2 + 2**40])).key
 
 
 def test_no_module_is_read_before_there_is_something_to_look_for(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
