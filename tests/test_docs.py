@@ -108,6 +108,12 @@ def test_missing_things_are_seen(tmp_path: Path) -> None:
     assert missing_paths(text, tmp_path, tmp_path) == ["coloring/order.py", "b.md"]
 
 
+def test_the_list_of_pages_is_complete() -> None:
+    listed = {(ROOT / "docs" / link).resolve() for link in LINK.findall((ROOT / "docs/index.md").read_text("utf-8"))}
+    assert len(GUIDES) > 40
+    assert [guide.name for guide in GUIDES if guide not in listed and guide.name != "index.md"] == []
+
+
 def test_every_file_has_a_place_in_the_tables_of_files() -> None:
     named = set(SPAN.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
     files = [path.relative_to(ROOT) for path in (ROOT / "sparsejac").rglob("*.py") if not path.name.startswith("__")]
