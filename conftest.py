@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 import hypothesis
 import pytest
 
 CACHE_VARIABLE = "SPARSEJAC_CACHE_DIR"
 FOLDER = pytest.StashKey[str]()
+ROOT = Path(__file__).parent
+PACKAGES = ("sparsejac", "coloring", "kernels")
 
 # Examples are the same in every run (a failure can be repeated), and the first compilation may take its time.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
@@ -44,6 +48,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if FOLDER in config.stash:
         shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
         os.environ.pop(CACHE_VARIABLE, None)
+
+
+def pytest_collect_file(file_path: Path) -> None:
+    """Import a module of ours the ordinary way before its doctests are collected.
+
+    pytest itself would load its file beside the module that its package imports meanwhile: two sets of tables.
+    """
+    if file_path.suffix == ".py" and file_path.is_relative_to(ROOT):
+        parts = file_path.relative_to(ROOT).with_suffix("").parts
+        if parts[0] in PACKAGES and parts[-1] != "__main__":
+            importlib.import_module(".".join(parts).removesuffix(".__init__"))
 
 
 def pytest_report_header() -> str:

@@ -403,12 +403,13 @@ def test_parts_of_one_vector_are_read_where_they_are_made() -> None:
     check_bits(schedule)
 
 
-def test_what_was_written_over_is_not_taken_from_the_loop() -> None:
-    """The second launch writes over the first one's places; a third one reads them under the first one's address."""
+@pytest.mark.parametrize("count", [1, 17, 40])
+def test_what_was_written_over_is_not_taken_from_the_loop(count: int) -> None:
+    """The second launch writes over places of the first one; a third one reads them under the first one's address."""
     n = 40
     launches = (
         product((n,), whole(0, n), whole(0, n), whole(1, n)),
-        product((n,), whole(2, n), whole(2, n), whole(1, n)),
+        product((count,), whole(2, count), whole(2, count), whole(1, count)),
         product((n,), whole(1, n), whole(0, n), whole(3, n)),
     )
     check_bits(Schedule((n, n, n, n), (0, 2), launches, output=3))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from api_options import EXPLICIT_STRATEGIES
 from oracles import differences
 from sparsejac import UntraceableError, prepare, sparse_jacobian
 from sparsejac.tracing import calls
@@ -33,7 +34,7 @@ def f(x):
     return (inverse(np.diag(x) + 0.1 * np.outer(x, x)) @ x**2)[:2]
 
 
-@pytest.mark.parametrize("strategy", ["forward", "reverse", "bidirectional", "identity", "elimination"])
+@pytest.mark.parametrize("strategy", EXPLICIT_STRATEGIES)
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 def test_the_derivative_is_that_of_the_surrogate_and_the_value_that_of_the_call(strategy, backend):
     J = sparse_jacobian(f, X, strategy=strategy, backend=backend)

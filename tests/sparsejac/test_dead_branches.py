@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from api_options import EXPLICIT_STRATEGIES
 from oracles import differences
 from sparsejac import gradient, hvp, prepare, sparse_jacobian, vjp
 
@@ -39,7 +40,7 @@ def condition_in_a_buffer(x):
     return np.where(inside, roots, 0.0)
 
 
-@pytest.mark.parametrize("strategy", ["forward", "reverse", "bidirectional", "identity", "elimination"])
+@pytest.mark.parametrize("strategy", EXPLICIT_STRATEGIES)
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.parametrize(
     ("f", "x", "expected"),

@@ -36,6 +36,13 @@ def chain(x: Any, c: Any = 1.5, w: Any = None) -> Any:
     return y * w if w is not None else y
 
 
+def backward_sums(x: Any) -> Any:
+    """Linear, with as many entries."""
+    y = 2.0 * x
+    y[1:] += x[:-1]
+    return y
+
+
 def engine_of(plan: Any) -> Any:
     return plan._variants.first.engine
 
@@ -163,6 +170,23 @@ def test_further_arguments(backend: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_an_x_that_is_not_the_first_argument(backend: Any) -> None:
+    """Both arguments are arrays of one shape: none of them is taken for the other one, however often it is called."""
+
+    def f(p: Any, x: Any) -> Any:
+        return p[1:] * np.sin(x[1:]) * x[:-1]
+
+    p, plan = np.linspace(1.0, 2.0, N), sparsejac.prepare(f, np.ones(N), X, argnums=1, backend=backend)
+    for shift in (0.0, 0.5, 1.0):
+        expected = complex_step(lambda x, p=p + shift: f(p, x), X - shift)
+        for _ in range(2):
+            np.testing.assert_allclose(plan(p + shift, X - shift).toarray(), expected, rtol=1e-13, atol=1e-13)
+            out = np.empty(plan.pattern.nnz)
+            plan.values(p + shift, X - shift, out=out)
+            np.testing.assert_allclose(out, expected[expected != 0.0], rtol=1e-13, atol=1e-13)
+
+
 def test_an_argument_of_another_sort_goes_another_way() -> None:
     plan = sparsejac.prepare(chain, X, 2.0, backend="numba")
     plan(X, 3.0)
@@ -249,8 +273,9 @@ def test_the_shortest_way_takes_x_of_every_form(strategy: Any, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("wrong", [np.ones(N + 1), np.ones((N, 1)), np.full(N, 1j), np.full(N, "a"), None, 1.0, "a"])
-def test_the_shortest_way_takes_no_other_x(wrong: Any) -> None:
-    plan, out = repeating(chain, X)
+@pytest.mark.parametrize("f", [chain, backward_sums], ids=lambda f: f.__name__)
+def test_the_shortest_way_takes_no_other_x(f: Any, wrong: Any) -> None:
+    plan, out = repeating(f, X)
     with pytest.raises((ValueError, TypeError), match="plan"):
         plan.values(wrong, out=out)
     for bad in (np.empty(3), np.empty(17, dtype=np.float32), np.empty((17, 1)), read_only(np.empty(17)), [0.0] * 17):
@@ -271,6 +296,27 @@ def test_the_shortest_way_ends_where_f_takes_another() -> None:
         np.testing.assert_array_equal(out, plan(x).data)
     assert plan.num_variants == 2
     assert plan._variants.shortest is None
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_values_of_another_way_are_those_of_the_pattern_or_refused(backend: Any) -> None:
+    """However often they are asked for: with as many entries in other places they would look like those of the plan."""
+
+    def f(x: Any) -> Any:
+        if x[0] > 0.0:
+            return x[1:] ** 2 + x[:-1]
+        return 3.0 * np.sin(x[1:]) if x[1] > 0.0 else np.sin(x[1:]) * np.cos(x[0])
+
+    plan, out = sparsejac.prepare(f, np.ones(3), backend=backend), np.empty(4)
+    within, outside = np.array([-1.0, 2.0, 0.5]), np.array([-1.0, -2.0, 0.5])
+    rows, columns = plan.pattern.to_scipy().nonzero()
+    for _ in range(3):
+        np.testing.assert_allclose(plan.values(within), complex_step(f, within)[rows, columns], rtol=1e-13)
+        assert plan(outside).nnz == 4
+        with pytest.raises(sparsejac.InputError, match=r"outside plan\.pattern"):
+            plan.values(outside)
+        with pytest.raises(sparsejac.InputError, match=r"outside plan\.pattern"):
+            plan.values(outside, out=out)
 
 
 def test_the_shortest_way_mends_what_is_not_finite() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import sparsejac
+from api_options import EXPLICIT_STRATEGIES
 from bench.families.registry import FAMILIES
 from kernels.address import Address, Affine, Content, Table
 from kernels.step import Access, Launch, Schedule
@@ -265,7 +266,7 @@ def test_a_pickled_pattern_does_without() -> None:
     assert repeated(copy) is None
 
 
-@pytest.mark.parametrize("strategy", ["forward", "reverse", "bidirectional", "identity", "elimination"])
+@pytest.mark.parametrize("strategy", EXPLICIT_STRATEGIES)
 @pytest.mark.parametrize("name", REGULAR)
 def test_jacobians(name: str, strategy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sparsity, "COMPILED_FROM", 0)

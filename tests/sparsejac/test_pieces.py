@@ -19,7 +19,7 @@ from kernels import NumpyExecutor, Schedule, allocate
 from kernels.address import Affine, Table
 from kernels.checks import check_schedule
 from oracles import Array
-from sparsejac import jacobian_sparsity, pieces, prepare, readings
+from sparsejac import jacobian_sparsity, pieces, prepare, readings, value_and_jacobian
 from sparsejac.addressing import recognised
 from sparsejac.boxes import SplitError, UnalignedError, halved_store, inside, overlap, uncovered, upright
 from sparsejac.fusion import schedule
@@ -519,3 +519,21 @@ def test_a_join_without_pieces_is_zero() -> None:
     assert (zero.size, zero.active) == (1, False)
     literals = [i.literal for launch in schedule(cut).launches for i in launch.kernel.instructions if not i.operation]
     assert literals == [0.0]
+
+
+@pytest.mark.parametrize("strategy", ["elimination", "identity"])
+def test_differences_the_other_way_round_are_no_pieces_of_one_form(strategy: Any) -> None:
+    """Small pieces u - v and v - u of the same vectors: the order of operands counts."""
+
+    def f(x: Any) -> Any:
+        r = np.concatenate([x[:1], x**2, np.sin(x[-1:])])
+        near = np.concatenate([r[:3] - np.exp(r[3:6]), np.exp(r[3:6]) - r[:3], r[3:6] - np.exp(r[:3])])
+        u, v = x[:2], x[4:6] ** 2
+        far = np.concatenate([u - v, v - u, x[2:4] ** 2 - x[4:6], x[2:4] - x[1:3] ** 2])
+        return np.concatenate([r[1:] - r[:-1], near, far, far * x])
+
+    x = np.linspace(0.3, 1.7, 8)
+    value, jacobian = value_and_jacobian(f, x, strategy=strategy)
+    np.testing.assert_allclose(value, f(x), rtol=1e-14)
+    expected = np.stack([f(x + 1e-30j * e).imag / 1e-30 for e in np.eye(8)], axis=1)
+    np.testing.assert_allclose(jacobian.toarray(), expected, rtol=1e-13, atol=1e-14)

@@ -121,6 +121,17 @@ def test_equal_tables_are_one_whether_they_are_written_or_not() -> None:
     assert composed(table((2000, 3), changed), Affine((2000, 5), 1, (3, 0))).key != one.key
 
 
+def test_tables_that_read_one_vector_elsewhere_are_others() -> None:
+    """Their lengths and the numbers that are looked at first are equal, so that only all of them tell them apart."""
+    numbers = np.zeros(101, dtype=np.int64)
+    numbers[3] = 7
+    contents = [Content(numbers, Affine((50, 2), offset, (2, 1))) for offset in (0, 1)]
+    assert contents[0].probe() == contents[1].probe()
+    assert contents[0] != contents[1]
+    assert Table((100,), contents[0]).key != Table((100,), contents[1]).key
+    assert contents[0] == Content(numbers, Affine((50, 2), 0, (2, 1)))
+
+
 def test_repeated_tables_that_step_evenly_are_affine() -> None:
     places = np.array([7, 0, 9, 0, 11, 3])
     assert composed(Table((6,), places), Affine((3, 4), 0, (2, 0))) == Affine((3, 4), 7, (2, 0))

@@ -67,6 +67,26 @@ def test_partials_that_are_zero_are_left_out() -> None:
     assert found.stored == 7
 
 
+@pytest.mark.parametrize("rows", [1, 4])
+@pytest.mark.parametrize("compiled_from", [0, 10**6])
+def test_zero_partials_of_an_only_load_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, rows: int, compiled_from: int
+) -> None:
+    """y_i sums m_ij x_p(ij), z is g(y): the pattern is that of the m_ij that are not zero."""
+    monkeypatch.setattr(sparsity, "COMPILED_FROM", compiled_from)
+    monkeypatch.setattr(instances, "detect_instances", lambda *_: None)
+    rng = np.random.default_rng(rows)
+    places, live = rng.integers(0, 7, (rows, 5), dtype=np.int32), rng.random((rows, 5)) < 0.4
+    kernel, linearized = chain_kernels(1, (0,), np.ones(1))
+    load, whole = Access(0, Table((rows, 5), places.reshape(-1))), Affine((rows,), 0, (1,))
+    sums = Launch(kernel, linearized, (rows, 5), (load,), Access(1, whole), (0,), reduced=1)
+    schedule = Schedule((7, rows, rows), (0,), (sums, map_launch(1, 2, whole, whole)), 2)
+    expected = np.zeros((rows, 7), dtype=np.bool_)
+    np.logical_or.at(expected, (np.arange(rows)[:, None], places), live)
+    found = detect(schedule, (live.reshape(-1, 1), None)).pattern
+    assert np.array_equal(found.to_scipy().toarray() != 0, expected)
+
+
 def test_many_paths_lose_no_entry() -> None:
     """256 paths from x_0 to the sum: a count of paths in one byte would come out as zero."""
     kernel, linearized = chain_kernels(1, (0,), np.ones(1))

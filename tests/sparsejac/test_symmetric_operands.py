@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from api_options import EXPLICIT_STRATEGIES
 from oracles import Array
 from sparsejac import jacobian_sparsity, prepare, sparse_jacobian, value_and_jacobian
 
 POINTS = np.array([0.75, 2.5, 1e-3, 40.0])
-STRATEGIES = ("forward", "reverse", "bidirectional", "identity", "elimination")
 
 
 def slopes(f: Callable[[Any], Any], x: Any, strategy: Any = "auto") -> Array:
@@ -59,7 +59,7 @@ def squared_in_place(x: Any) -> Any:
     return y
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", EXPLICIT_STRATEGIES)
 @pytest.mark.parametrize("name", SAME)
 def test_both_operands_the_same(name: str, strategy: str) -> None:
     f, expected = SAME[name]
@@ -174,7 +174,7 @@ CONVENTIONS: dict[str, tuple[Callable[[Any], Any], list[float], list[list[float]
 }
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", EXPLICIT_STRATEGIES)
 @pytest.mark.parametrize("name", CONVENTIONS)
 def test_convention(name: str, strategy: Any) -> None:
     f, x, expected = CONVENTIONS[name]

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from api_options import EXPLICIT_STRATEGIES
 from oracles import Array, differences
 from sparsejac import prepare, sparse_jacobian, value_and_jacobian
-
-STRATEGIES = ("forward", "reverse", "bidirectional", "identity", "elimination")
 
 
 def check(
@@ -39,7 +38,7 @@ def check(
     compare(J.toarray(), f, x, tolerance)
     if nnz is not None:
         assert J.nnz == nnz
-    for strategy in STRATEGIES if strategies else ():
+    for strategy in EXPLICIT_STRATEGIES if strategies else ():
         np.testing.assert_allclose(
             sparse_jacobian(f, x, strategy=strategy).toarray(), J.toarray(), rtol=1e-9, atol=1e-9
         )

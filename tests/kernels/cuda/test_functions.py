@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from api_options import EXPLICIT_STRATEGIES
 from catalogue import CASES
 from emulated import Outcome, needs_fma, run_all_ways, same_bits
 from gpu_sources import check_source
@@ -21,7 +22,6 @@ from traced_functions import trace
 
 MANY, FEW = CASES[::5], CASES[::30]
 """By elimination, and by the other strategies, whose steps are tested on all launches elsewhere."""
-STRATEGIES = ("forward", "reverse", "bidirectional", "identity", "elimination")
 
 
 def traced(case: Any, strategy: str) -> tuple[Engine, list[FloatArray]]:
@@ -65,7 +65,9 @@ def by_cpu(engine: Engine, inputs: list[FloatArray]) -> FloatArray:
 @cache
 def printed(names: str) -> tuple[Module, dict[str, tuple[Engine, list[FloatArray]]]]:
     """Many functions by elimination, or a few by all other strategies, in one source."""
-    chosen = [(c, s) for s in STRATEGIES[:-1] for c in FEW] if names == "few" else [(c, "elimination") for c in MANY]
+    chosen = [(c, "elimination") for c in MANY]
+    if names == "few":
+        chosen = [(c, s) for s in EXPLICIT_STRATEGIES if s != "elimination" for c in FEW]
     engines = {f"{case.name} {strategy}": traced(case, strategy) for case, strategy in chosen}
     found = {name: evaluation_of(engine) for name, (engine, _) in engines.items() if not engine.linear}
     evaluations = {name: evaluation for name, evaluation in found.items() if evaluation is not None}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import sparsejac as sj
+from api_options import EXPLICIT_STRATEGIES
 from emulated_arrays import Foreign
 from emulated_cupy import counts
 from emulated_cupy import cupy as cupy
@@ -17,7 +18,6 @@ from sparsejac.device.recording import record
 from sparsejac.errors import DeviceError
 
 EPS = float(np.finfo(np.float32).eps)
-STRATEGIES = ("forward", "reverse", "bidirectional", "identity", "elimination")
 
 
 def single(n: int, low: float = 0.1, high: float = 1.0) -> Any:
@@ -68,7 +68,7 @@ def test_one_stage_is_rounded_once(cupy: Any) -> None:
     np.testing.assert_allclose(y.get(), bratu(x.astype(np.float64)), rtol=2 * EPS, atol=2 * EPS)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", EXPLICIT_STRATEGIES)
 def test_strategies(cupy: Any, strategy: Any) -> None:
     """Within n eps of float64, for n roundings on the way to an entry; not equal, for they happen."""
     x = single(30)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from api_options import EXPLICIT_STRATEGIES
 from catalogue import CASES, named
 from coloring import device as device_coloring
 from emulated_cupy import MACHINES, counts
@@ -72,7 +73,7 @@ def sums(x: Any) -> Any:
     return y[1:] * y[:-1]
 
 
-@pytest.mark.parametrize("strategy", ["forward", "reverse", "bidirectional", "identity", "elimination"])
+@pytest.mark.parametrize("strategy", EXPLICIT_STRATEGIES)
 @pytest.mark.parametrize("f", [heat, sums])
 def test_strategies(cupy: Any, f: Any, strategy: Any) -> None:
     """All five give what they give on the CPU."""

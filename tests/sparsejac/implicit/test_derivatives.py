@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api_options import EXPLICIT_STRATEGIES
 from implicit_problems import PROBLEMS, Problem, dense_solve, flat_function, reference
 from oracles import complex_step, differences
 from sparsejac import (
@@ -26,7 +27,6 @@ from sparsejac import (
 from sparsejac.pattern import Pattern
 from sparsejac.systems.structure import BlockStructure
 
-STRATEGIES = ("forward", "reverse", "bidirectional", "identity", "elimination")
 ALL = pytest.mark.parametrize("name", PROBLEMS)
 
 
@@ -45,7 +45,7 @@ def test_value_is_that_of_a_dense_solver(name: str) -> None:
 def test_jacobian_by_all_strategies(name: str) -> None:
     problem = PROBLEMS[name]
     expected = reference(problem)
-    for strategy in STRATEGIES:
+    for strategy in EXPLICIT_STRATEGIES:
         found = sparse_jacobian(flat_function(problem), problem.p, strategy=strategy)
         np.testing.assert_allclose(found.toarray(), expected, rtol=1e-9, atol=1e-11, err_msg=strategy)
 
