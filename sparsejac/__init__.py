@@ -46,15 +46,14 @@ from sparsejac.errors import SparsejacError as SparsejacError  # noqa: E402
 from sparsejac.errors import UntraceableError as UntraceableError  # noqa: E402
 from sparsejac.errors import VariantWarning as VariantWarning  # noqa: E402
 from sparsejac.errors import WrongJacobianError as WrongJacobianError  # noqa: E402
-from sparsejac.pattern import Pattern as Pattern  # noqa: E402
+from sparsejac.patterns.pattern import Pattern as Pattern  # noqa: E402
 from sparsejac.stopping import stop_gradient as stop_gradient  # noqa: E402
 
 if _TYPE_CHECKING:
-    from sparsejac.check_report import Finding as Finding
-    from sparsejac.check_report import JacobianCheck as JacobianCheck
-    from sparsejac.checking import check_jacobian as check_jacobian
+    from sparsejac.checks.check_report import Finding as Finding
+    from sparsejac.checks.check_report import JacobianCheck as JacobianCheck
+    from sparsejac.checks.checking import check_jacobian as check_jacobian
     from sparsejac.custom import primitive as primitive
-    from sparsejac.dependence import Dependence as Dependence
     from sparsejac.implicit_functions.api import fixed_point as fixed_point
     from sparsejac.implicit_functions.api import implicit as implicit
     from sparsejac.inverse.api import ijvp as ijvp
@@ -89,17 +88,18 @@ if _TYPE_CHECKING:
     from sparsejac.products.operators import gauss_newton_operator as gauss_newton_operator
     from sparsejac.products.operators import hessian_operator as hessian_operator
     from sparsejac.products.operators import jacobian_operator as jacobian_operator
+    from sparsejac.reports.dependence import Dependence as Dependence
 
 _LATE = {
-    "Dependence": "sparsejac.dependence",
-    "Finding": "sparsejac.check_report",
+    "Dependence": "sparsejac.reports.dependence",
+    "Finding": "sparsejac.checks.check_report",
     "InverseLinearization": "sparsejac.inverse.linearization",
     "InversePlan": "sparsejac.inverse.plan",
-    "JacobianCheck": "sparsejac.check_report",
+    "JacobianCheck": "sparsejac.checks.check_report",
     "Linearization": "sparsejac.products.linearization",
     "NLP": "sparsejac.products.nlp",
     "Plan": "sparsejac.plan",
-    "check_jacobian": "sparsejac.checking",
+    "check_jacobian": "sparsejac.checks.checking",
     "fixed_point": "sparsejac.implicit_functions.api",
     "gauss_newton_operator": "sparsejac.products.operators",
     "gradient": "sparsejac.products.api",

@@ -13,9 +13,9 @@ from kernels.lazy import Lazy
 from kernels.records import dataclass
 from sparsejac.arguments import as_pattern
 from sparsejac.blocks import Blocks
-from sparsejac.engine import Engine
-from sparsejac.engines import engine_for
 from sparsejac.errors import InputError
+from sparsejac.evaluation.engine import Engine
+from sparsejac.evaluation.engines import engine_for
 from sparsejac.location import user_location
 from sparsejac.options import (
     BackendName,
@@ -26,7 +26,7 @@ from sparsejac.options import (
     checked_dtype,
     order_names,
 )
-from sparsejac.pattern import Pattern, part_of
+from sparsejac.patterns.pattern import Pattern, part_of
 from sparsejac.residence import holds_device_array
 from sparsejac.signature import Bound, Signature
 from sparsejac.structure import values_in

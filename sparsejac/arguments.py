@@ -18,7 +18,7 @@ from scipy.sparse import issparse
 from sparsejac.errors import InputError, InputTypeError
 from sparsejac.foreign import computes_otherwise
 from sparsejac.location import user_location
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 from sparsejac.residence import is_on_device
 from sparsejac.structure import Leaf
 

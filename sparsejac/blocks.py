@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sparsejac.matrices import Frame, assemble
 from sparsejac.options import Format
-from sparsejac.pattern import IndexArray, Pattern
+from sparsejac.patterns.pattern import IndexArray, Pattern
 from sparsejac.structure import Leaf, Structure, leaves_of, offsets_of, unflatten
 
 Floats = npt.NDArray[np.float64]

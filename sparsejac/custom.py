@@ -17,7 +17,7 @@ from sparsejac.arguments import content
 from sparsejac.errors import InputError, InputTypeError
 from sparsejac.local_products import Block, LocalProducts, Rule
 from sparsejac.location import user_location
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 from sparsejac.tracing.base import all_plain, owner, plain
 from sparsejac.tracing.calls import called, derived
 from sparsejac.tracing.conversion import as_array, as_value

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array, csc_array, csr_array
 
 from sparsejac.options import Format
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 
 
 def assemble(

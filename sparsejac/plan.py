@@ -12,29 +12,29 @@ import numpy.typing as npt
 from kernels.garbage import rare_collections
 from kernels.lazy import Lazy, load
 from kernels.records import dataclass
-from sparsejac.direct import Direct
-from sparsejac.engine import Engine
 from sparsejac.errors import InputError
+from sparsejac.evaluation.direct import Direct
+from sparsejac.evaluation.engine import Engine
+from sparsejac.evaluation.variants import Variants
 from sparsejac.foreign import computes_otherwise
-from sparsejac.grouping import following_twice
 from sparsejac.location import user_location
 from sparsejac.options import Format
-from sparsejac.pattern import Pattern, entry_numbers
+from sparsejac.patterns.pattern import Pattern, entry_numbers
 from sparsejac.process_bound import ProcessBound
+from sparsejac.programs.grouping import following_twice
 from sparsejac.signature import Bound, Signature
 from sparsejac.structure import Structure, leaves_of, offsets_of, unflatten, values_in
 from sparsejac.tracing import Traced
 from sparsejac.tracing.trace import sharing_copies
-from sparsejac.variants import Variants
 
 if TYPE_CHECKING:
     from coloring import Coloring
-    from sparsejac.dependence import Dependence
-    from sparsejac.explanation import Explanation
+    from sparsejac.reports.dependence import Dependence
+    from sparsejac.reports.explanation import Explanation
 else:  # for `typing.get_type_hints`, which must not need what is loaded late
     Coloring = Dependence = Explanation = Any
 
-PURITY = Lazy("sparsejac.purity")
+PURITY = Lazy("sparsejac.reports.purity")
 
 Floats = npt.NDArray[np.float64]
 
@@ -304,7 +304,7 @@ class Plan(ProcessBound):
         """
         variant = self._variants.first
         given = self._options.get("pattern") is not None
-        dependences = load("sparsejac.dependence").Dependences
+        dependences = load("sparsejac.reports.dependence").Dependences
         found: Dependence = dependences(variant.traced, self._inputs, variant.engine.pattern, given=given).find(i, j)
         return found
 
@@ -317,7 +317,7 @@ class Plan(ProcessBound):
             Color rows and columns for the comparison even if the strategy in use needs no coloring.
         """
         first = self._variants.first
-        explain, others = load("sparsejac.explanation").explain, self._variants.engines[1:]
+        explain, others = load("sparsejac.reports.explanation").explain, self._variants.engines[1:]
         found: Explanation = explain(first.engine, color=color, program=first.traced.program, others=others)
         return found
 

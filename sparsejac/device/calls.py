@@ -17,9 +17,9 @@ from sparsejac.device.evaluator import evaluator
 from sparsejac.device.matrices import DeviceBlocks
 from sparsejac.device.plan import DevicePlan, arranged
 from sparsejac.device.point import first_device, unknowns
-from sparsejac.engine import Engine
-from sparsejac.engines import engine_for
 from sparsejac.errors import InputError, InputTypeError
+from sparsejac.evaluation.engine import Engine
+from sparsejac.evaluation.engines import engine_for
 from sparsejac.location import user_location
 from sparsejac.options import Format
 from sparsejac.plan import Plan

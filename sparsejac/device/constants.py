@@ -11,7 +11,7 @@ import numpy.typing as npt
 from kernels.step import Schedule
 from sparsejac.device.arrays import DOUBLE
 from sparsejac.device.driver import cupy, managed
-from sparsejac.parts import Parts
+from sparsejac.evaluation.parts import Parts
 from sparsejac.strategies.protocol import Prepared
 
 Floats = npt.NDArray[np.float64]

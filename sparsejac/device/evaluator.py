@@ -14,8 +14,8 @@ from sparsejac.device.constants import Constants
 from sparsejac.device.driver import cupy, here, managed
 from sparsejac.device.loaded import Bound, Loaded, Workspace
 from sparsejac.device.recording import RUN, Kind, Recording, record
-from sparsejac.engine import Engine
 from sparsejac.errors import InputError
+from sparsejac.evaluation.engine import Engine
 from sparsejac.location import user_location
 
 Floats = npt.NDArray[np.float64]

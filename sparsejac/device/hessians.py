@@ -12,11 +12,11 @@ from sparsejac.device.driver import cupy, here, managed
 from sparsejac.device.evaluator import evaluator
 from sparsejac.device.matrices import DeviceBlocks
 from sparsejac.device.products import DevicePoint, point_on_device
-from sparsejac.engine import Engine
-from sparsejac.engines import engine_for
+from sparsejac.evaluation.engine import Engine
+from sparsejac.evaluation.engines import engine_for
 from sparsejac.options import Format, StrategyName, check_option
 from sparsejac.products.evaluation import gradient_once
-from sparsejac.symmetric import Mirrored, Triangle, mirrored
+from sparsejac.transforms.symmetric import Mirrored, Triangle, mirrored
 
 
 def sparse_hessian(given: dict[str, Any]) -> Any:

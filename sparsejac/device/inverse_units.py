@@ -13,7 +13,7 @@ from sparsejac.device.driver import cupy, managed
 from sparsejac.device.inverse import DeviceInverse, linearize_inverse
 from sparsejac.device.matrices import DeviceBlocks
 from sparsejac.inverse.units import COLORING, TOGETHER, inverse_pattern
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 from sparsejac.structure import Structure, leaves_of, offsets_of, unflatten
 
 

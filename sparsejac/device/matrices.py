@@ -9,11 +9,11 @@ import numpy as np
 
 from sparsejac.blocks import Blocks
 from sparsejac.device.driver import cupy, here, managed, sparse
-from sparsejac.engine import Engine
 from sparsejac.errors import DeviceError
+from sparsejac.evaluation.engine import Engine
 from sparsejac.location import user_location
 from sparsejac.options import Format
-from sparsejac.pattern import IndexArray, Pattern, column_counts
+from sparsejac.patterns.pattern import IndexArray, Pattern, column_counts
 
 _MOST = np.iinfo(np.int32).max
 _new = object.__new__

@@ -14,13 +14,13 @@ from sparsejac.device.matrices import Frame
 from sparsejac.device.plan import DevicePlan
 from sparsejac.device.point import copied_to_host
 from sparsejac.errors import InputError, InputTypeError
-from sparsejac.explanation import Explanation
 from sparsejac.location import user_location
-from sparsejac.pattern import IndexArray, Pattern
+from sparsejac.patterns.pattern import IndexArray, Pattern
 from sparsejac.products.nlp import NLP
 from sparsejac.products.nlp import prepare_nlp as prepare_on_host
+from sparsejac.reports.explanation import Explanation
 from sparsejac.residence import is_on_device
-from sparsejac.symmetric import mirrored
+from sparsejac.transforms.symmetric import mirrored
 
 
 def prepare_nlp(given: dict[str, Any]) -> DeviceNLP:

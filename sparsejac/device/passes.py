@@ -11,11 +11,11 @@ import numpy.typing as npt
 from kernels.cuda import Recorder
 from kernels.executor import allocate_rows, rows_of
 from kernels.products import add_at_invocation, copy_invocation, place_invocation, zero_invocation
-from sparsejac.decompression import Part, read_invocation
 from sparsejac.errors import DeviceError
+from sparsejac.evaluation.parts import Completed
 from sparsejac.location import user_location
-from sparsejac.parts import _Completed
-from sparsejac.strategies.bidirectional import _Bidirectional
+from sparsejac.strategies.bidirectional import Bidirectional
+from sparsejac.strategies.decompression import Part, read_invocation
 from sparsejac.strategies.forward import ForwardPasses
 from sparsejac.strategies.protocol import FloatArray, Prepared
 from sparsejac.strategies.reverse import ReversePasses
@@ -76,7 +76,7 @@ def _pulled(passes: ReversePasses, buffers: Sequence[FloatArray], recorder: Reco
     return tasks
 
 
-def _both(prepared: _Bidirectional, buffers: Sequence[FloatArray], recorder: Recorder, out: FloatArray) -> Tasks:
+def _both(prepared: Bidirectional, buffers: Sequence[FloatArray], recorder: Recorder, out: FloatArray) -> Tasks:
     first = (
         recorder.value_invocations(buffers)
         if prepared.forward is None
@@ -88,7 +88,7 @@ def _both(prepared: _Bidirectional, buffers: Sequence[FloatArray], recorder: Rec
     return [*first, *(_pulled(prepared.reverse, buffers, recorder, out) if straight is None else straight)]
 
 
-def _completed(prepared: _Completed, buffers: Sequence[FloatArray], recorder: Recorder, out: FloatArray) -> Tasks:
+def _completed(prepared: Completed, buffers: Sequence[FloatArray], recorder: Recorder, out: FloatArray) -> Tasks:
     entries = buffers[prepared._entries]
     added = [add_at_invocation(prepared._both, entries, out)] if len(prepared._both) else []
     return [copy_invocation(entries, out), *recorded(prepared._inner, buffers, recorder, out), *added]
@@ -103,6 +103,6 @@ def _seed(part: Part, width: int, rows: FloatArray, number: FloatArray) -> Any:
 _MANY: dict[type, Callable[..., Tasks]] = {
     ForwardPasses: _forward,
     ReversePasses: _reverse,
-    _Bidirectional: _both,
-    _Completed: _completed,
+    Bidirectional: _both,
+    Completed: _completed,
 }

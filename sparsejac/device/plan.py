@@ -16,13 +16,13 @@ from sparsejac.device.ways import Found, Guards, Repeat, Ways
 from sparsejac.errors import InputError
 from sparsejac.location import user_location
 from sparsejac.options import Format, check_flags, check_option
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 from sparsejac.plan import Plan
 from sparsejac.structure import Structure, leaves_of, offsets_of, unflatten
 
 if TYPE_CHECKING:
     from coloring import Coloring
-    from sparsejac.explanation import Explanation
+    from sparsejac.reports.explanation import Explanation
 else:  # for `typing.get_type_hints`, which must not need what is loaded late
     Coloring = Explanation = Any
 

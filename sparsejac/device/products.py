@@ -17,7 +17,7 @@ from sparsejac.device.evaluator import Evaluator, evaluator
 from sparsejac.device.point import copied_to_host, unknowns
 from sparsejac.errors import InputTypeError
 from sparsejac.location import user_location
-from sparsejac.products.api import _arguments, _curvature
+from sparsejac.products.api import curvature_template, placed_arguments
 from sparsejac.products.evaluation import gradient_once, linearized_once, pushed_once, value_engine, widened_once
 from sparsejac.products.followed import Followed, followed
 from sparsejac.products.vectors import count_of, parts_of
@@ -195,7 +195,7 @@ class DeviceLinearization:
 
 def jvp(given: dict[str, Any]) -> tuple[Any, Any]:
     """As `sparsejac.jvp`."""
-    arguments = _arguments("jvp", given["x"], given["args"], given["argnums"])
+    arguments = placed_arguments("jvp", given["x"], given["args"], given["argnums"])
     at = point_on_device(given, "jvp", arguments)
     with cupy().cuda.Device(at.device):
         seeds, count = seeds_on_device("jvp", "v", at.point.inputs, given["v"])
@@ -234,12 +234,12 @@ def value_and_gradient(given: dict[str, Any], call: str = "value_and_gradient") 
 
 def hvp(given: dict[str, Any]) -> Any:
     """As `sparsejac.hvp`."""
-    arguments = _arguments("hvp", given["x"], given["args"], given["argnums"])
+    arguments = placed_arguments("hvp", given["x"], given["args"], given["argnums"])
     at = point_on_device(given, "hvp", arguments)
     point = at.point.scalar().smooth()
     with cupy().cuda.Device(at.device):
         seeds, count = seeds_on_device("hvp", "v", point.inputs, given["v"])
-        found = cupy().empty(0) if count == 0 else at.evaluate(_curvature(point, count), seeds)[0]
+        found = cupy().empty(0) if count == 0 else at.evaluate(curvature_template(point, count), seeds)[0]
         return shaped(point.inputs, found, count)
 
 

@@ -15,10 +15,10 @@ from kernels.products import copy_invocation
 from kernels.step import Schedule
 from sparsejac.device.arrays import DOUBLE
 from sparsejac.device.passes import recorded
-from sparsejac.engine import Engine
 from sparsejac.errors import DeviceError
+from sparsejac.evaluation.engine import Engine
+from sparsejac.evaluation.parts import Parts
 from sparsejac.location import user_location
-from sparsejac.parts import Parts
 from sparsejac.strategies.protocol import Prepared
 
 Floats = npt.NDArray[np.float64]

@@ -18,10 +18,10 @@ from sparsejac.device.matrices import DeviceBlocks
 from sparsejac.device.point import Point
 from sparsejac.device.recording import Kind
 from sparsejac.errors import InputError
+from sparsejac.evaluation.variants import Variant
 from sparsejac.location import user_location
 from sparsejac.options import Format
 from sparsejac.plan import Plan
-from sparsejac.variants import Variant
 
 Guards = Literal["sync", "deferred"]
 _UNKNOWN = frozenset(["<a decision on the device>"])

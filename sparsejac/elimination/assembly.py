@@ -9,9 +9,9 @@ from kernels.kernel import Kernel, KernelBuilder, lean
 from kernels.records import dataclass, replace
 from kernels.step import Access
 from kernels.sweep import Store, Sweep
-from sparsejac.addressing import Box, collapse, composed, covers
 from sparsejac.elimination.demands import Factor, factors_over
 from sparsejac.primitives import PRIMITIVES
+from sparsejac.programs.addressing import Box, collapse, composed, covers
 
 _MULTIPLY = PRIMITIVES["multiply"].operation
 _ADD = PRIMITIVES["add"].operation

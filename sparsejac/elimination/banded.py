@@ -12,13 +12,13 @@ import numpy.typing as npt
 from kernels.address import Affine
 from kernels.step import MAX_BOX_DIMENSIONS, Access
 from kernels.sweep import Store, Sweep
-from sparsejac.addressing import c_strides
 from sparsejac.elimination.assembly import Placed, kernel_of, sweep_of
 from sparsejac.elimination.demands import Factor, loaded
 from sparsejac.elimination.digits import IrregularError
 from sparsejac.elimination.expansion import X
 from sparsejac.elimination.regular import Band, Coefficients, Region
 from sparsejac.elimination.slots import EntryFinder
+from sparsejac.programs.addressing import c_strides
 
 Starts = dict[tuple[int, tuple[int, Affine]], int]
 """Where the numbers of each of some coefficients begin."""

@@ -12,7 +12,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.pattern import IndexArray
+from sparsejac.patterns.pattern import IndexArray
 
 Mask = npt.NDArray[np.bool_]
 

@@ -12,10 +12,10 @@ from kernels.address import Address, Affine, Table
 from kernels.kernel import Kernel
 from kernels.records import dataclass, replace
 from kernels.step import Access
-from sparsejac.addressing import Box, c_strides, composed, contiguous, covers, digits, recognised, table
-from sparsejac.boxes import Ranges, inside
 from sparsejac.elimination.common_points import shared_cells
-from sparsejac.pattern import index_dtype
+from sparsejac.patterns.pattern import index_dtype
+from sparsejac.pieces.boxes import Ranges, inside
+from sparsejac.programs.addressing import Box, c_strides, composed, contiguous, covers, digits, recognised, table
 
 
 @dataclass(frozen=True, eq=False)

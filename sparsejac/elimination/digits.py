@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from kernels.address import Affine
-from sparsejac.addressing import Box
+from sparsejac.programs.addressing import Box
 
 Ranges = list[tuple[int, int]]
 """First and last but one of each coordinate."""

@@ -25,7 +25,11 @@ from kernels.kernel import Kernel, lean
 from kernels.records import dataclass, replace
 from kernels.step import Access
 from kernels.symbolic import take
-from sparsejac.addressing import (
+from sparsejac.elimination.demands import SHORTEST, Demand, Factor, Frame, factors_over, frames, listed, loaded
+from sparsejac.elimination.expression import CHEAP, TooLargeError, expand, is_short, weights
+from sparsejac.patterns.pattern import index_dtype
+from sparsejac.pieces.boxes import SplitError, UnalignedError, full, overlap, upright
+from sparsejac.programs.addressing import (
     Box,
     broadcast,
     c_strides,
@@ -37,13 +41,9 @@ from sparsejac.addressing import (
     recognised,
     table,
 )
-from sparsejac.boxes import SplitError, UnalignedError, full, overlap, upright
-from sparsejac.elimination.demands import SHORTEST, Demand, Factor, Frame, factors_over, frames, listed, loaded
-from sparsejac.elimination.expression import CHEAP, TooLargeError, expand, is_short, weights
-from sparsejac.fusion import Lowered
-from sparsejac.partials import differentiable_loads, linearized
-from sparsejac.pattern import index_dtype
-from sparsejac.program import Load, Node
+from sparsejac.programs.program import Load, Node
+from sparsejac.schedules.fusion import Lowered
+from sparsejac.schedules.partials import differentiable_loads, linearized
 
 X = 0
 OUTPUT = -1

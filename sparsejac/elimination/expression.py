@@ -8,9 +8,9 @@ from math import prod
 from kernels.address import Address, Affine
 from kernels.kernel import Kernel, KernelBuilder
 from kernels.operation import Operation
-from sparsejac.addressing import composed
 from sparsejac.primitives import PRIMITIVES
-from sparsejac.program import Load, Node, is_zero
+from sparsejac.programs.addressing import composed
+from sparsejac.programs.program import Load, Node, is_zero
 
 _COPY = PRIMITIVES["copy"].operation
 _ADD = PRIMITIVES["add"].operation

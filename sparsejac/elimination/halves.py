@@ -16,14 +16,14 @@ from kernels.address import Address, Affine, Table
 from kernels.kernel import Kernel
 from kernels.step import Access
 from kernels.sweep import Store, Sweep, lower_sweep
-from sparsejac.addressing import composed, contiguous, recognised
-from sparsejac.boxes import within
 from sparsejac.elimination.assembly import Placed
 from sparsejac.elimination.demands import Factor, listed
 from sparsejac.elimination.expansion import Expanded, Stored, Term
 from sparsejac.elimination.regular_places import cut_regularly
-from sparsejac.pattern import IndexArray
-from sparsejac.symmetric import Mirrored
+from sparsejac.patterns.pattern import IndexArray
+from sparsejac.pieces.boxes import within
+from sparsejac.programs.addressing import composed, contiguous, recognised
+from sparsejac.transforms.symmetric import Mirrored
 
 LEAST = 64
 """Points of a box of affine places that is not cut along the diagonal: its loops would lose more than they save."""

@@ -17,11 +17,11 @@ from kernels.kernel import Kernel, KernelBuilder
 from kernels.records import dataclass
 from kernels.step import Access, Launch, Schedule
 from kernels.sweep import Sweep
-from sparsejac.addressing import c_strides, composed, covers
 from sparsejac.elimination.assembly import Inlined, Made, Placed, factors_at, kernel_of, sweep_of
 from sparsejac.elimination.demands import Factor
 from sparsejac.elimination.expression import SHORT
 from sparsejac.primitives import PRIMITIVES
+from sparsejac.programs.addressing import c_strides, composed, covers
 
 _ADD = PRIMITIVES["add"].operation
 

@@ -13,10 +13,10 @@ from math import prod
 
 from kernels.address import Address, Affine
 from kernels.records import dataclass
-from sparsejac.addressing import Box, contiguous
-from sparsejac.boxes import Ranges, contains, grid, merged
 from sparsejac.elimination.demands import Part, part_of
 from sparsejac.elimination.expansion import Term
+from sparsejac.pieces.boxes import Ranges, contains, grid, merged
+from sparsejac.programs.addressing import Box, contiguous
 
 _ENDLESS = 2**40
 """Length of the outermost dimension of a lattice."""

@@ -14,13 +14,13 @@ import numpy.typing as npt
 
 from kernels.address import Address, Affine, Table
 from kernels.lazy import Lazy
-from sparsejac.addressing import Box, table
 from sparsejac.elimination.common_points import shared_cells
 from sparsejac.elimination.demands import listed
 from sparsejac.elimination.expansion import Term
+from sparsejac.programs.addressing import Box, table
 
 # Small problems are left in their order.
-GROUPING = Lazy("sparsejac.grouping")
+GROUPING = Lazy("sparsejac.programs.grouping")
 
 LEAST = 1 << 14
 """Points from which the order counts: what fewer ones touch is in a cache."""

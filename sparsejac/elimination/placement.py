@@ -13,13 +13,13 @@ from kernels.address import Affine, Table
 from kernels.kernel import Instruction, Kernel
 from kernels.records import dataclass, replace
 from kernels.sweep import row_room
-from sparsejac.addressing import inner_places
 from sparsejac.elimination.assembly import Placed, grouped, kernel_of
 from sparsejac.elimination.demands import Factor, factors_over, listed
 from sparsejac.elimination.expansion import Term
 from sparsejac.elimination.regular_places import regular
 from sparsejac.elimination.slots import EntryFinder
-from sparsejac.pattern import Pattern, index_dtype
+from sparsejac.patterns.pattern import Pattern, index_dtype
+from sparsejac.programs.addressing import inner_places
 
 Touched = npt.NDArray[np.bool_]
 

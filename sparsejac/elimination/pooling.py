@@ -8,11 +8,11 @@ from math import prod
 import numpy as np
 
 from kernels.address import Affine
-from sparsejac.addressing import c_strides, contiguous
 from sparsejac.elimination.assembly import Placed, grouped
 from sparsejac.elimination.blocks import BlockGraph, LocalJacobian
 from sparsejac.elimination.expansion import Expanded, Term, vertex_sizes
-from sparsejac.fusion import Lowered
+from sparsejac.programs.addressing import c_strides, contiguous
+from sparsejac.schedules.fusion import Lowered
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,10 +15,10 @@ import numpy as np
 
 from kernels.evaluation import Invocation
 from sparsejac.elimination.blocks import BlockGraph, LocalJacobian, Mask, by_edge, prune
-from sparsejac.pattern import IndexArray, Pattern, entry_numbers, index_dtype
-from sparsejac.sparsity import expand
-from sparsejac.sums import FloatArray, Sums
-from sparsejac.terms import Merged, merge
+from sparsejac.elimination.sums import FloatArray, Sums
+from sparsejac.elimination.terms import Merged, merge
+from sparsejac.patterns.pattern import IndexArray, Pattern, entry_numbers, index_dtype
+from sparsejac.patterns.sparsity import expand
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,8 +16,8 @@ from sparsejac.elimination.products import Products, multiply
 from sparsejac.elimination.regular import Regular, regular
 from sparsejac.elimination.remainder import Remainder, remainder, scattered
 from sparsejac.elimination.slots import EntryFinder
-from sparsejac.fusion import Lowered
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
+from sparsejac.schedules.fusion import Lowered
 
 MOST_INSTRUCTIONS = 6000
 """What is worth compiling in the place of tables."""

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine
-from sparsejac.addressing import contiguous
-from sparsejac.boxes import inside
 from sparsejac.elimination.demands import Factor, factors_over
 from sparsejac.elimination.digits import Digits, IrregularError, Ranges, solve
 from sparsejac.elimination.expansion import OUTPUT, Expanded, Term, X
 from sparsejac.elimination.straight import affine, is_affine, untabled, upright
+from sparsejac.pieces.boxes import inside
+from sparsejac.programs.addressing import contiguous
 
 MOST_BANDS = 96
 """Places of one vertex that a row may depend on."""

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Table
-from sparsejac.addressing import Box
-from sparsejac.boxes import Ranges, cells, full, within
 from sparsejac.elimination.assembly import Placed
+from sparsejac.pieces.boxes import Ranges, cells, full, within
+from sparsejac.programs.addressing import Box
 
 LEAST = 64
 """Points of a box that is worth a split."""

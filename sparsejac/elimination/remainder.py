@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine, identity
-from sparsejac.addressing import table
 from sparsejac.elimination.assembly import Placed, grouped
 from sparsejac.elimination.blocks import BlockGraph, LocalJacobian
 from sparsejac.elimination.demands import factors_over, listed, loaded
 from sparsejac.elimination.expansion import OUTPUT, Term
-from sparsejac.pattern import IndexArray, Pattern
-from sparsejac.sparsity import expand
+from sparsejac.patterns.pattern import IndexArray, Pattern
+from sparsejac.patterns.sparsity import expand
+from sparsejac.programs.addressing import table
 
 
 @dataclass(frozen=True, eq=False)

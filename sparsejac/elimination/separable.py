@@ -19,14 +19,14 @@ import numpy as np
 from kernels.address import Address, Affine, identity
 from kernels.kernel import Instruction, Kernel, KernelBuilder
 from kernels.step import Access
-from sparsejac.addressing import composed, recognised
 from sparsejac.elimination.demands import Demand, Factor, listed, loaded
 from sparsejac.elimination.expansion import OUTPUT, Term, X, joined, summed
 from sparsejac.elimination.expression import LARGEST, TooLargeError, expand, is_short
-from sparsejac.partials import differentiable_loads
+from sparsejac.elimination.second_partials import Curvature, second_partials
 from sparsejac.primitives import PRIMITIVES
-from sparsejac.program import Load, Node, Program
-from sparsejac.second_partials import Curvature, second_partials
+from sparsejac.programs.addressing import composed, recognised
+from sparsejac.programs.program import Load, Node, Program
+from sparsejac.schedules.partials import differentiable_loads
 
 MOST_UNKNOWNS = 24
 """Unknowns of an element; its Hessian is dense."""

@@ -19,9 +19,9 @@ from kernels.numpy_executor import NumpyExecutor
 from kernels.records import dataclass, replace
 from kernels.step import Access, Schedule
 from kernels.sweep import Store, Sweep
-from sparsejac.addressing import c_strides
-from sparsejac.backend import estimate_sweeps
 from sparsejac.bits import same_arrays
+from sparsejac.programs.addressing import c_strides
+from sparsejac.schedules.backend import estimate_sweeps
 
 FloatArray = npt.NDArray[np.float64]
 

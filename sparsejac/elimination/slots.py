@@ -10,9 +10,9 @@ from kernels.address import Address, Affine, Table
 from kernels.records import dataclass
 from kernels.symbolic import locate
 from kernels.threads import run_pieces, split
-from sparsejac.addressing import is_table_of, narrow, recognised
-from sparsejac.pattern import IndexArray, Pattern, repeated
-from sparsejac.sparsity import first_place
+from sparsejac.patterns.pattern import IndexArray, Pattern, repeated
+from sparsejac.patterns.sparsity import first_place
+from sparsejac.programs.addressing import is_table_of, narrow, recognised
 
 Slots = IndexArray
 

@@ -7,9 +7,9 @@ from itertools import pairwise
 import numpy as np
 
 from kernels.address import Affine, Table
-from sparsejac.addressing import c_strides
 from sparsejac.elimination.digits import IrregularError
 from sparsejac.elimination.expansion import Term
+from sparsejac.programs.addressing import c_strides
 
 MOST_RUNS = 32
 """Terms in the place of one with tables."""

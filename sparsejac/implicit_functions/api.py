@@ -83,7 +83,7 @@ def implicit(
     array([[0.25    , 0.      ],
            [0.      , 0.076923]])
     """
-    return _Implicit("implicit", f, f, solver, _checked("implicit", tolerance, max_iterations))
+    return ImplicitFunction("implicit", f, f, solver, _checked("implicit", tolerance, max_iterations))
 
 
 def fixed_point(
@@ -119,7 +119,7 @@ def fixed_point(
     >>> jvp(lambda p: steady(0.5, p), 1.0, 1.0)
     (np.float64(0.7390851332151607), np.float64(-0.2974...))
     """
-    return _Implicit(
+    return ImplicitFunction(
         "fixed_point", partial(_difference, g), g, solver, _checked("fixed_point", tolerance, max_iterations)
     )
 
@@ -155,7 +155,7 @@ def _checked(call: str, tolerance: Any, max_iterations: Any) -> Options:
     return Options(float(tolerance), int(max_iterations))
 
 
-class _Implicit:
+class ImplicitFunction:
     """What `implicit` gives."""
 
     def __init__(

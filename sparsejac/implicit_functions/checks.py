@@ -11,7 +11,7 @@ from scipy.sparse import csr_array, eye_array
 from sparsejac.errors import ConvergenceError, SingularError
 from sparsejac.implicit_functions.ways import OtherWayError, State, Way
 from sparsejac.location import user_location
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 from sparsejac.systems.factors import System
 
 Floats = npt.NDArray[np.float64]

@@ -18,6 +18,7 @@ from sparsejac.implicit_functions.rule import Implicit, decisions_at, key_of
 from sparsejac.implicit_functions.solution import Equations, leaves_like, solve
 from sparsejac.implicit_functions.ways import State, Ways, unknowns_of
 from sparsejac.kept import Kept
+from sparsejac.patterns.zeros import digest, fact_of
 from sparsejac.structure import Leaf, Structure, flatten, leaves_of, unflatten
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import called
@@ -25,7 +26,6 @@ from sparsejac.tracing.conversion import as_array, as_value
 from sparsejac.tracing.reachable import Place
 from sparsejac.tracing.trace import Trace, untraced
 from sparsejac.transforms.builder import Builder
-from sparsejac.zeros import digest, fact_of
 
 Floats = npt.NDArray[np.float64]
 

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from sparsejac.elements import label_of
 from sparsejac.errors import InputError
 from sparsejac.implicit_functions.checks import check_found, check_regular, check_simple, check_structure
 from sparsejac.implicit_functions.newton import Options, newton
 from sparsejac.implicit_functions.ways import OtherWayError, State, Ways, unknowns_of
 from sparsejac.location import user_location
+from sparsejac.reports.elements import label_of
 from sparsejac.signature import Bound, Signature
 from sparsejac.structure import Structure, offsets_of, split, unflatten
 

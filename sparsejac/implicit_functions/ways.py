@@ -9,14 +9,14 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.addressing import contiguous
-from sparsejac.decisions import DecisionError
-from sparsejac.engine import Engine
-from sparsejac.engines import engine_for
 from sparsejac.errors import InputError
+from sparsejac.evaluation.decisions import DecisionError
+from sparsejac.evaluation.engine import Engine
+from sparsejac.evaluation.engines import engine_for
 from sparsejac.location import NOWHERE, definition_of
-from sparsejac.pattern import Pattern
-from sparsejac.program import Decision, Graph, Load, Piece, Program, program
+from sparsejac.patterns.pattern import Pattern
+from sparsejac.programs.addressing import contiguous
+from sparsejac.programs.program import Decision, Graph, Load, Piece, Program, program
 from sparsejac.signature import Bound
 from sparsejac.structure import Leaf, Structure, leaves_of, offsets_of
 from sparsejac.systems.factors import System, system_of

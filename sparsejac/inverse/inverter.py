@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.step import Schedule
-from sparsejac.engine import Engine
-from sparsejac.engines import engine_for
 from sparsejac.errors import SparsejacError
-from sparsejac.fusion import unfused
+from sparsejac.evaluation.engine import Engine
+from sparsejac.evaluation.engines import engine_for
 from sparsejac.inverse.factored import Factored, factorized
 from sparsejac.inverse.liveness import Liveness, find_liveness
 from sparsejac.inverse.lumps import Chain, Lump, chain_of
@@ -24,9 +23,10 @@ from sparsejac.inverse.staged import Staged, staged
 from sparsejac.inverse.stages import Stages, stages_of
 from sparsejac.kept import Kept
 from sparsejac.options import BackendName
-from sparsejac.program import Program
+from sparsejac.patterns.zeros import digest, fact_of, relevant_inputs
+from sparsejac.programs.program import Program
+from sparsejac.schedules.fusion import unfused
 from sparsejac.transforms.explicit import explicit
-from sparsejac.zeros import digest, fact_of, relevant_inputs
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

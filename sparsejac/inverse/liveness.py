@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.step import Launch, Schedule
-from sparsejac.program import Node, Program
-from sparsejac.sparsity import Live
-from sparsejac.zeros import Known, live_partials
+from sparsejac.patterns.sparsity import Live
+from sparsejac.patterns.zeros import Known, live_partials
+from sparsejac.programs.program import Node, Program
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from sparsejac.dependence import name_of
-from sparsejac.elements import label_of
 from sparsejac.errors import InputError, SingularError
 from sparsejac.inverse.inverter import Inverter, NarrowError, NotFiniteError
 from sparsejac.inverse.liveness import Liveness
@@ -18,6 +16,8 @@ from sparsejac.inverse.refinement import BottleneckError
 from sparsejac.inverse.selection import StructurallySingularError
 from sparsejac.inverse.stages import LumpError
 from sparsejac.location import Site, definition_of, line_of
+from sparsejac.reports.dependence import name_of
+from sparsejac.reports.elements import label_of
 from sparsejac.structure import Structure
 
 _SHOWN = 4

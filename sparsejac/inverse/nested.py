@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from kernels.lazy import Lazy
 from sparsejac.errors import InputError, SingularError
-from sparsejac.implicit_functions.api import _Implicit
+from sparsejac.implicit_functions.api import ImplicitFunction
 from sparsejac.implicit_functions.newton import Options
 from sparsejac.inverse.messages import not_square
 from sparsejac.location import user_location
@@ -116,7 +116,7 @@ class InnerInverse:
         def solver(fun: Any, guess: Floats) -> Floats:
             return guess + _divided(call, fun.jacobian(guess), -fun(guess))
 
-        solution = _Implicit(call, equations, equations, solver, _OPTIONS)
+        solution = ImplicitFunction(call, equations, equations, solver, _OPTIONS)
         return solution(unflatten(unknowns, _zeros(unknowns, count)), v, *args)
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.lazy import Lazy, load
-from sparsejac.decisions import DecisionError
 from sparsejac.errors import InputError
+from sparsejac.evaluation.decisions import DecisionError
+from sparsejac.evaluation.variants import MANY
 from sparsejac.inverse.inverter import Inverter
 from sparsejac.inverse.linearization import Evaluated, InverseLinearization, evaluated, is_undamped
 from sparsejac.inverse.messages import Teller
@@ -25,12 +26,11 @@ from sparsejac.process_bound import ProcessBound
 from sparsejac.signature import Bound
 from sparsejac.structure import Leaf
 from sparsejac.tracing import Traced
-from sparsejac.variants import MANY
 
 if TYPE_CHECKING:
     from sparsejac.inverse.explanation import InverseExplanation
 
-PURITY = Lazy("sparsejac.purity")
+PURITY = Lazy("sparsejac.reports.purity")
 Floats = npt.NDArray[np.float64]
 
 BOUND = 32

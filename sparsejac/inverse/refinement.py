@@ -14,7 +14,7 @@ from sparsejac.inverse.lumps import steps_between, walked
 from sparsejac.inverse.reordering import OrderError, reordered
 from sparsejac.inverse.selection import Stretch
 from sparsejac.inverse.signatures import signature_of
-from sparsejac.program import Program
+from sparsejac.programs.program import Program
 
 Ints = npt.NDArray[np.int64]
 

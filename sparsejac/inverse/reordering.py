@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from kernels.address import Address
 from kernels.distinct import distinct_numbers
-from sparsejac.addressing import composed, contiguous, recognised
 from sparsejac.location import NOWHERE
-from sparsejac.program import Decision, Graph, Load, Node, Piece, Program, program
+from sparsejac.programs.addressing import composed, contiguous, recognised
+from sparsejac.programs.program import Decision, Graph, Load, Node, Piece, Program, program
 from sparsejac.transforms.builder import Builder, copy_of
 
 Ints = npt.NDArray[np.int64]

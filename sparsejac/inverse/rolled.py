@@ -18,7 +18,7 @@ from kernels.entry import Entry, Table
 from kernels.evaluation import DONE, Evaluation, stand_in
 from kernels.executor import allocate
 from kernels.threads import are_worth
-from sparsejac.engine import Engine
+from sparsejac.evaluation.engine import Engine
 from sparsejac.inverse.repetition import slots_of, without_repetition
 from sparsejac.strategies.protocol import Prepared
 from sparsejac.strategies.workspace import Workspaces

@@ -12,7 +12,7 @@ from sparsejac.inverse.messages import Teller
 from sparsejac.inverse.refinement import BottleneckError
 from sparsejac.inverse.selection import LumpsName, StructurallySingularError
 from sparsejac.options import BackendName
-from sparsejac.program import Program
+from sparsejac.programs.program import Program
 from sparsejac.structure import offsets_of
 
 Floats = npt.NDArray[np.float64]

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine
-from sparsejac.addressing import contiguous, recognised
 from sparsejac.inverse.liveness import Liveness
 from sparsejac.inverse.lumps import Chain
 from sparsejac.location import NOWHERE
 from sparsejac.primitives import PRIMITIVES
-from sparsejac.program import Decision, Graph, Load, Node, Piece, Program, program
+from sparsejac.programs.addressing import contiguous, recognised
+from sparsejac.programs.program import Decision, Graph, Load, Node, Piece, Program, program
 
 Ints = npt.NDArray[np.int64]
 

@@ -22,7 +22,7 @@ from sparsejac.inverse.solvers.cascade import Cascade, cascade_of, shape_of
 from sparsejac.inverse.solvers.choice import choices
 from sparsejac.inverse.solvers.form import Floats, Form, Ints, SingularMatrixError, Square
 from sparsejac.inverse.staged import Staged
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 
 _SPARSE = Lazy("scipy.sparse")
 Indices = Ints | slice

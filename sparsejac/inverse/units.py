@@ -12,7 +12,7 @@ from sparsejac.blocks import Blocks
 from sparsejac.inverse.linearization import InverseLinearization
 from sparsejac.inverse.matching import Unmatched, block_form
 from sparsejac.inverse.stages import Stage, Stages
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 
 Floats = npt.NDArray[np.float64]
 

@@ -5,7 +5,7 @@ value, code, partial derivatives and sparsity.
 """
 
 from sparsejac.primitives import arithmetic, comparison, detached, elementary, narrowing, passing, selection
-from sparsejac.primitives.primitive import _REGISTRY as PRIMITIVES
+from sparsejac.primitives.primitive import PRIMITIVES as PRIMITIVES
 from sparsejac.primitives.primitive import Primitive as Primitive
 from sparsejac.primitives.primitive import elementwise as elementwise
 from sparsejac.primitives.term import Term as Term

@@ -44,7 +44,7 @@ class Primitive:
         return self.operation.name
 
 
-_REGISTRY: dict[str, Primitive] = {}
+PRIMITIVES: dict[str, Primitive] = {}
 
 
 def elementwise(
@@ -58,9 +58,9 @@ def elementwise(
     equal: Rule | None = None,
 ) -> Primitive:
     """Declare an elementwise primitive; one operand for each of `partials`."""
-    if name in _REGISTRY:
+    if name in PRIMITIVES:
         raise ValueError(f"elementwise({name!r}): the name is taken already")
     operation = Operation(name, len(partials), evaluate, code, weight, symmetries)
     OPERATIONS[name] = operation
-    _REGISTRY[name] = Primitive(operation, partials, chooses, equal)
-    return _REGISTRY[name]
+    PRIMITIVES[name] = Primitive(operation, partials, chooses, equal)
+    return PRIMITIVES[name]

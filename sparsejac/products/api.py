@@ -12,13 +12,13 @@ from sparsejac.arguments import check_argnums, check_argnums_given
 from sparsejac.errors import InputError
 from sparsejac.location import user_location
 from sparsejac.options import BackendName
-from sparsejac.pieces import in_pieces
+from sparsejac.pieces.pieces import in_pieces
 from sparsejac.products.evaluation import gradient_once, kept_template, pushed_once
 from sparsejac.products.followed import Followed, followed
 from sparsejac.products.linearization import Linearization
 from sparsejac.products.nested import inner
 from sparsejac.products.vectors import as_seeds, shaped
-from sparsejac.program import Program
+from sparsejac.programs.program import Program
 from sparsejac.residence import reaches_device
 from sparsejac.structure import values_in
 from sparsejac.tracing.trace import current_trace
@@ -93,7 +93,7 @@ def jvp(
     array([[2., 1., 0.],
            [0., 3., 2.]])
     """
-    arguments = _arguments("jvp", x, args, argnums)
+    arguments = placed_arguments("jvp", x, args, argnums)
     nested = inner("jvp", f, arguments, kwargs, argnums, has_aux=has_aux)
     if nested is not None:
         return (nested.value, nested.jvp(v), *([nested.aux] if has_aux else []))
@@ -362,12 +362,12 @@ def hvp(
     >>> hvp(lambda x: np.sum(x[1:] * x[:-1]), np.zeros(3), np.array([1.0, 0.0, 0.0]))
     array([0., 1., 0.])
     """
-    arguments = _arguments("hvp", x, args, argnums)
+    arguments = placed_arguments("hvp", x, args, argnums)
     if current_trace() is not None:
         return jvp(gradient_function("hvp", f, argnums), x, v, *args, kwargs=kwargs, argnums=argnums)[1]
     point = followed("hvp", f, arguments, kwargs, argnums, backend).scalar().smooth()
     seeds, count = as_seeds("hvp", "v", point.inputs, v)
-    found = np.empty(0) if count == 0 else point.evaluate(_curvature(point, count), seeds)[0]
+    found = np.empty(0) if count == 0 else point.evaluate(curvature_template(point, count), seeds)[0]
     return shaped(point.inputs, found, count)
 
 
@@ -402,7 +402,7 @@ def gradient_function(
     return function
 
 
-def _curvature(point: Followed, count: int | None) -> Template:
+def curvature_template(point: Followed, count: int | None) -> Template:
     """The gradient and its tangents, side by side."""
 
     def make() -> Template:
@@ -412,7 +412,7 @@ def _curvature(point: Followed, count: int | None) -> Template:
     return kept_template(("curvature", point.program.digest, count), make)
 
 
-def _arguments(call: str, x: Any, args: tuple[Any, ...], argnums: Any) -> tuple[Any, ...]:
+def placed_arguments(call: str, x: Any, args: tuple[Any, ...], argnums: Any) -> tuple[Any, ...]:
     """The arguments of f where those that are x come first: all of them in a tuple, if there are several."""
     check_argnums(call, argnums)
     positions = argnums if isinstance(argnums, tuple) else (argnums,)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sparsejac.products.evaluation import widened_once
 from sparsejac.products.followed_vectors import arrays_of, as_seed_node
 from sparsejac.products.losses import check_product
-from sparsejac.program import Node
+from sparsejac.programs.program import Node
 from sparsejac.structure import Leaf
 from sparsejac.tracing.trace import Trace
 from sparsejac.transforms import Template, then

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.engine import Engine
-from sparsejac.engines import engine_for
+from sparsejac.evaluation.engine import Engine
+from sparsejac.evaluation.engines import engine_for
 from sparsejac.kept import Kept
 from sparsejac.options import BackendName
-from sparsejac.pieces import in_pieces
-from sparsejac.program import Program
+from sparsejac.pieces.pieces import in_pieces
+from sparsejac.programs.program import Program
 from sparsejac.transforms import Linearized, Template, gradient_of, linearized, pulled, pushed, widened
 
 Floats = npt.NDArray[np.float64]

@@ -13,7 +13,7 @@ from sparsejac.errors import InputError
 from sparsejac.location import definition_of
 from sparsejac.options import BackendName, check_flags, check_option
 from sparsejac.products.evaluation import evaluate, kept_template
-from sparsejac.program import Program
+from sparsejac.programs.program import Program
 from sparsejac.signature import Signature
 from sparsejac.structure import Leaf, Structure, offsets_of
 from sparsejac.tracing.results import Rebuild

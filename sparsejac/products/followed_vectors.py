@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 from kernels.address import Affine
-from sparsejac.addressing import c_strides, contiguous
 from sparsejac.products.vectors import count_of, parts_of
-from sparsejac.program import Load, Node, Piece
+from sparsejac.programs.addressing import c_strides, contiguous
+from sparsejac.programs.program import Load, Node, Piece
 from sparsejac.structure import Leaf, Structure, leaves_of, offsets_of
 from sparsejac.tracing.base import owner
 from sparsejac.tracing.conversion import as_value, wrap

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.engine import Engine
-from sparsejac.engines import engine_for
 from sparsejac.errors import InputError
+from sparsejac.evaluation.engine import Engine
+from sparsejac.evaluation.engines import engine_for
 from sparsejac.location import user_location
 from sparsejac.options import HessianStrategyName, check_option
-from sparsejac.pieces import in_pieces
+from sparsejac.pieces.pieces import in_pieces
 from sparsejac.products.evaluation import gradient_once, kept_template
 from sparsejac.products.followed import Followed
-from sparsejac.program import Program
+from sparsejac.programs.program import Program
 from sparsejac.structure import Leaf, Structure
-from sparsejac.symmetric import HessianOf, Triangle
 from sparsejac.tracing import Traced
 from sparsejac.transforms import Template, check_differentiable_again, gradient_of, weighted_gradient_of
+from sparsejac.transforms.symmetric import HessianOf, Triangle
 
 Floats = npt.NDArray[np.float64]
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from sparsejac.arguments import as_number, as_point
 from sparsejac.blocks import Blocks
-from sparsejac.engine import Engine
 from sparsejac.errors import InputError
+from sparsejac.evaluation.engine import Engine
 from sparsejac.location import user_location
 from sparsejac.options import BackendName, Format, HessianStrategyName, check_option
 from sparsejac.plan import Plan
@@ -22,8 +22,8 @@ from sparsejac.products.hessian_programs import deriving, hessian_engine
 from sparsejac.residence import reaches_device
 from sparsejac.signature import Signature
 from sparsejac.structure import Leaf, leaves_of, offsets_of
-from sparsejac.symmetric import Triangle
 from sparsejac.tracing.trace import current_trace
+from sparsejac.transforms.symmetric import Triangle
 
 Floats = npt.NDArray[np.float64]
 

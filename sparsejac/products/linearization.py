@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsejac.arguments import as_point
-from sparsejac.engine import Engine
+from sparsejac.evaluation.engine import Engine
 from sparsejac.process_bound import ProcessBound
 from sparsejac.products.applied import applied, as_product_node, with_loss
 from sparsejac.products.evaluation import linearized_once, value_engine, widened_once
@@ -18,7 +18,7 @@ from sparsejac.products.followed import Followed
 from sparsejac.products.followed_vectors import arrays_of, as_seed_node, trace_of
 from sparsejac.products.losses import check_product, checked_loss
 from sparsejac.products.vectors import as_seeds, shaped
-from sparsejac.program import Node
+from sparsejac.programs.program import Node
 from sparsejac.structure import unflatten, values_in
 from sparsejac.tracing.base import owner
 from sparsejac.tracing.trace import Trace

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from kernels.address import Affine
-from sparsejac.addressing import c_strides, contiguous
 from sparsejac.arguments import check_argnums_given
 from sparsejac.errors import InputError
 from sparsejac.location import user_location
@@ -22,7 +21,8 @@ from sparsejac.options import check_flags
 from sparsejac.products.applied import with_loss
 from sparsejac.products.followed_vectors import arrays_of, as_seed_node, as_vector, begins, side_by_side, whole
 from sparsejac.products.losses import checked_loss
-from sparsejac.program import Graph, Node
+from sparsejac.programs.addressing import c_strides, contiguous
+from sparsejac.programs.program import Graph, Node
 from sparsejac.signature import Signature, pair_of
 from sparsejac.structure import Leaf, Structure, flatten, tuple_of, unflatten
 from sparsejac.tracing.conversion import wrap

@@ -12,21 +12,21 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from sparsejac.arguments import as_leaf, as_number, as_point, check_function
-from sparsejac.engine import Engine
 from sparsejac.errors import InputError
-from sparsejac.explanation import Explanation
+from sparsejac.evaluation.engine import Engine
+from sparsejac.evaluation.variants import Variant, Variants
 from sparsejac.location import user_location
 from sparsejac.options import BackendName, HessianStrategyName, StrategyName, check_option
-from sparsejac.pattern import IndexArray, Pattern
+from sparsejac.patterns.pattern import IndexArray, Pattern
 from sparsejac.plan import Plan, kept_arguments
 from sparsejac.process_bound import ProcessBound
 from sparsejac.products.hessian_programs import curved, deriving
-from sparsejac.purity import check_purity
+from sparsejac.reports.explanation import Explanation
+from sparsejac.reports.purity import check_purity
 from sparsejac.residence import reaches_device
 from sparsejac.signature import Bound, Signature, check_kwargs
 from sparsejac.structure import Leaf, leaves_of
-from sparsejac.symmetric import mirrored
-from sparsejac.variants import Variant, Variants
+from sparsejac.transforms.symmetric import mirrored
 
 Floats = npt.NDArray[np.float64]
 _NONE: dict[str, Any] = {}

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from kernels.address import Address
 from kernels.records import dataclass
-from sparsejac.program import Node, Program
+from sparsejac.programs.program import Node, Program
 
 Ints = npt.NDArray[np.int64]
 

@@ -16,9 +16,9 @@ import numpy as np
 from kernels.address import Address, Affine
 from kernels.distinct import count_distinct, distinct_numbers
 from kernels.records import dataclass
-from sparsejac.addressing import contiguous, recognised, table
 from sparsejac.primitives import PRIMITIVES
-from sparsejac.program import Decision, Load, Node, Piece, Program
+from sparsejac.programs.addressing import contiguous, recognised, table
+from sparsejac.programs.program import Decision, Load, Node, Piece, Program
 from sparsejac.rolling.blocks import Block, blocks_of, distances
 from sparsejac.rolling.columns import Columns, Ints, columns_of
 from sparsejac.rolling.turns import LEAST_MAPS, Turns, find_turns, later

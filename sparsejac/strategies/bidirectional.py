@@ -15,8 +15,8 @@ from kernels.evaluation import Invocation
 from kernels.executor import Executor
 from kernels.lazy import Lazy
 from kernels.step import Schedule
-from sparsejac.pattern import IndexArray, Pattern
-from sparsejac.sparsity import Live
+from sparsejac.patterns.pattern import IndexArray, Pattern
+from sparsejac.patterns.sparsity import Live
 from sparsejac.strategies.forward import ForwardPasses
 from sparsejac.strategies.protocol import Compressed, FloatArray, Prepared
 from sparsejac.strategies.reverse import ReversePasses
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 COLORING = Lazy("coloring")
 
 
-class _Bidirectional(Compressed):
+class Bidirectional(Compressed):
+    """Entries of both sides, read where they stand alone."""
+
     entrywise = False
     variants: tuple[Variant, ...] = ("value", "forward", "reverse")
 
@@ -45,10 +47,12 @@ class _Bidirectional(Compressed):
         self.bytes = sum(side.bytes for side in self._sides)
 
     def move(self, places: IndexArray) -> None:
+        """See `Prepared`."""
         for side in self._sides:
             side.move(places)
 
     def data(self, buffers: Sequence[FloatArray], executor: Executor, out: FloatArray) -> None:
+        """See `Prepared`."""
         if self.forward is None:
             executor.values(buffers)
         else:
@@ -59,6 +63,7 @@ class _Bidirectional(Compressed):
     def invocations(
         self, buffers: Sequence[FloatArray], executor: NumbaExecutor, out: FloatArray
     ) -> list[Invocation] | None:
+        """See `Prepared`."""
         pushed = (
             executor.value_invocations(buffers)
             if self.forward is None
@@ -71,4 +76,4 @@ class _Bidirectional(Compressed):
 def prepare(schedule: Schedule, pattern: Pattern, coloring: Coloring | None, live: Live | None = None) -> Prepared:
     """Plan adjoints by the colors of rows, and tangents by those of columns."""
     assert coloring is not None
-    return _Bidirectional(schedule, pattern, coloring)
+    return Bidirectional(schedule, pattern, coloring)

@@ -10,8 +10,8 @@ from kernels.address import Address, Content, Table
 from kernels.executor import active_buffers
 from kernels.records import dataclass
 from kernels.step import Schedule
-from sparsejac.pattern import IndexArray, column_counts
-from sparsejac.sparsity import Sparsity
+from sparsejac.patterns.pattern import IndexArray, column_counts
+from sparsejac.patterns.sparsity import Sparsity
 from sparsejac.strategies.rates import NEAR_LINES, distance, rates
 
 _CHUNK = 32
@@ -27,7 +27,7 @@ _jumps: WeakKeyDictionary[Content, int] = WeakKeyDictionary()
 
 _FUSED_CALLS = 32
 _FUSED_WORK = 400_000
-"""What a single call of compiled code may consist of (see `sparsejac.fused`)."""
+"""What a single call of compiled code may consist of (see `sparsejac.evaluation.fused`)."""
 
 
 @dataclass(frozen=True)

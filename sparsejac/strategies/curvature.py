@@ -11,15 +11,15 @@ from kernels.sweep import Sweep
 from sparsejac.elimination.expansion import Expanded
 from sparsejac.elimination.halves import lower_half, mirrored_sweeps
 from sparsejac.elimination.separable import hessian_terms
-from sparsejac.fusion import Lowered
-from sparsejac.pattern import Pattern
-from sparsejac.pieces import in_pieces
+from sparsejac.patterns.pattern import Pattern
+from sparsejac.pieces.pieces import in_pieces
+from sparsejac.schedules.fusion import Lowered
 from sparsejac.strategies.cost import Facts, Prediction
 from sparsejac.strategies.elimination import Elimination
 from sparsejac.strategies.protocol import CurvatureOutline, CurvatureStrategy, Prepared
 from sparsejac.strategies.rates import rates
 from sparsejac.strategies.symmetric import Symmetrized
-from sparsejac.symmetric import HessianOf, Triangle, from_lower, mirrored
+from sparsejac.transforms.symmetric import HessianOf, Triangle, from_lower, mirrored
 
 
 class Halved(CurvatureOutline):

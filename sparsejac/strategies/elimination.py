@@ -24,18 +24,18 @@ from kernels.numpy_executor import NumpyExecutor
 from kernels.records import dataclass
 from kernels.step import Access, Schedule
 from kernels.sweep import Sweep
-from sparsejac.addressing import contiguous, remembering
-from sparsejac.backend import estimate_sweeps
 from sparsejac.elimination.assembly import Placed, grouped, kernel_of
 from sparsejac.elimination.expansion import Expanded, Stored, Term, expanded
 from sparsejac.elimination.lattice import by_rows
 from sparsejac.elimination.locality import nearby, together
 from sparsejac.elimination.placement import place_in_entries
 from sparsejac.elimination.settled import Keeper, Settled, settle
-from sparsejac.fusion import Lowered
-from sparsejac.pattern import Pattern
-from sparsejac.sparsity import count_partials
-from sparsejac.stored import stored
+from sparsejac.on_disk.stored import stored
+from sparsejac.patterns.pattern import Pattern
+from sparsejac.patterns.sparsity import count_partials
+from sparsejac.programs.addressing import contiguous, remembering
+from sparsejac.schedules.backend import estimate_sweeps
+from sparsejac.schedules.fusion import Lowered
 from sparsejac.strategies.cost import Facts, Prediction, issued, jumps, predict_calls
 from sparsejac.strategies.protocol import FloatArray, Outline, Prepared, ProgramStrategy
 from sparsejac.strategies.rates import NEAR_SWEPT, distance, rates
@@ -57,7 +57,7 @@ PRODUCTS = Lazy("sparsejac.elimination.products")
 REGIONAL = Lazy("sparsejac.elimination.regional")
 LOOPS = Lazy("kernels.products")  # for compiled code
 # The disk is asked by large problems alone.
-STORED_SWEEPS = Lazy("sparsejac.stored_sweeps")
+STORED_SWEEPS = Lazy("sparsejac.on_disk.stored_sweeps")
 
 _REPLAYED = 5e-6
 """Seconds for each instruction of a term's factors, all that is done with terms of cut Programs taken together."""

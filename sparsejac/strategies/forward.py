@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING
 from kernels.evaluation import Invocation
 from kernels.executor import Executor, active_buffers, allocate_rows, rows_of
 from kernels.step import Schedule
-from sparsejac.decompression import Decompression, decompress, plan_decompression, read_invocation, run_chunks
-from sparsejac.pattern import IndexArray, Pattern
-from sparsejac.sparsity import Live
+from sparsejac.patterns.pattern import IndexArray, Pattern
+from sparsejac.patterns.sparsity import Live
 from sparsejac.strategies.cost import seed_width
+from sparsejac.strategies.decompression import (
+    Decompression,
+    decompress,
+    plan_decompression,
+    read_invocation,
+    run_chunks,
+)
 from sparsejac.strategies.protocol import Compressed, FloatArray, Prepared
 from sparsejac.strategies.workspace import Workspaces
 

@@ -7,7 +7,7 @@ from sparsejac.strategies.protocol import CurvatureStrategy, Strategy, Symmetric
 from sparsejac.strategies.registry import BIDIRECTIONAL, FORWARD, IDENTITY, REVERSE
 from sparsejac.strategies.symmetric import ACYCLIC, STAR
 from sparsejac.strategies.symmetric import Symmetrized as Symmetrized
-from sparsejac.symmetric import mirrored as mirrored
+from sparsejac.transforms.symmetric import mirrored as mirrored
 
 HESSIAN_STRATEGIES: dict[str, Strategy | SymmetricStrategy | CurvatureStrategy] = {
     strategy.name: strategy

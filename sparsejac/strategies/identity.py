@@ -21,9 +21,12 @@ from kernels.executor import Executor
 from kernels.products import copy_runs_invocation, gather, gather_invocation, slot_sums, slot_sums_invocation
 from kernels.records import dataclass
 from kernels.step import Launch, Schedule
-from sparsejac.pattern import IndexArray, Pattern, index_dtype
-from sparsejac.row_pieces import point_bounds
-from sparsejac.sparsity import (
+from sparsejac.elimination.sums import Sums
+from sparsejac.elimination.terms import Merged, merge
+from sparsejac.on_disk.stored import stored
+from sparsejac.patterns.pattern import IndexArray, Pattern, index_dtype
+from sparsejac.patterns.row_pieces import point_bounds
+from sparsejac.patterns.sparsity import (
     Live,
     RunningRows,
     count_partials,
@@ -32,11 +35,8 @@ from sparsejac.sparsity import (
     keep_terms,
     loads_x_only,
 )
-from sparsejac.stored import stored
 from sparsejac.strategies.protocol import FloatArray, Prepared
 from sparsejac.strategies.workspace import Workspaces
-from sparsejac.sums import Sums
-from sparsejac.terms import Merged, merge
 
 if TYPE_CHECKING:
     from coloring import Coloring

@@ -14,16 +14,16 @@ from kernels.executor import Executor
 from kernels.records import dataclass
 from kernels.step import Schedule
 from kernels.sweep import Sweep
-from sparsejac.fusion import Lowered
-from sparsejac.pattern import IndexArray, Pattern
-from sparsejac.sparsity import Live
+from sparsejac.patterns.pattern import IndexArray, Pattern
+from sparsejac.patterns.sparsity import Live
+from sparsejac.schedules.fusion import Lowered
 from sparsejac.strategies.cost import Facts, Prediction, Seeds
 
 if TYPE_CHECKING:
     from coloring import Coloring, ProblemName
     from kernels.numba_executor import NumbaExecutor
     from kernels.numba_printer import Variant
-    from sparsejac.symmetric import HessianOf, Triangle
+    from sparsejac.transforms.symmetric import HessianOf, Triangle
 
 FloatArray = npt.NDArray[np.float64]
 

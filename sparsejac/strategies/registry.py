@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from kernels.lazy import Lazy
 from kernels.step import Schedule
-from sparsejac.pattern import Pattern
-from sparsejac.sparsity import Live
+from sparsejac.patterns.pattern import Pattern
+from sparsejac.patterns.sparsity import Live
 from sparsejac.strategies.cost import NO_SEEDS, Facts, Seeds, predict_identity, predict_seeded
 from sparsejac.strategies.elimination import ELIMINATION
 from sparsejac.strategies.protocol import Prepare, Prepared, ProgramStrategy, Strategy

@@ -14,10 +14,10 @@ from kernels.evaluation import Invocation
 from kernels.executor import Executor, active_buffers, allocate_rows, rows_of
 from kernels.products import place_invocation, zero_invocation
 from kernels.step import Schedule
-from sparsejac.decompression import decompress, plan_decompression, read_invocation
-from sparsejac.pattern import IndexArray, Pattern
-from sparsejac.sparsity import Live
+from sparsejac.patterns.pattern import IndexArray, Pattern
+from sparsejac.patterns.sparsity import Live
 from sparsejac.strategies.cost import seed_width
+from sparsejac.strategies.decompression import decompress, plan_decompression, read_invocation
 from sparsejac.strategies.protocol import Compressed, FloatArray, Prepared
 from sparsejac.strategies.workspace import Workspaces
 

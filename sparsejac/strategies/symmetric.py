@@ -24,13 +24,13 @@ from kernels.executor import Executor
 from kernels.lazy import Lazy
 from kernels.products import gather, gather_invocation, subtract_along_invocation
 from kernels.step import Schedule
-from sparsejac.decompression import plan_reading
-from sparsejac.pattern import IndexArray, Pattern
+from sparsejac.patterns.pattern import IndexArray, Pattern
 from sparsejac.strategies.cost import Facts, Prediction, Seeds, predict_seeded, seed_width
+from sparsejac.strategies.decompression import plan_reading
 from sparsejac.strategies.forward import ForwardPasses
 from sparsejac.strategies.protocol import FloatArray, Prepared, SymmetricStrategy
 from sparsejac.strategies.workspace import Workspaces
-from sparsejac.symmetric import Mirrored, Triangle, mirrored
+from sparsejac.transforms.symmetric import Mirrored, Triangle, mirrored
 
 if TYPE_CHECKING:
     from coloring import Coloring, DecompressionPlan

@@ -13,7 +13,7 @@ from scipy.sparse import csc_array, csr_array
 
 from kernels.lazy import Lazy
 from sparsejac.kept import Kept
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 from sparsejac.systems.structure import BlockStructure
 
 SPARSE = Lazy("scipy.sparse.linalg")

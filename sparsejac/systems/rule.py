@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.addressing import composed, contiguous, recognised
-from sparsejac.pattern import Pattern
-from sparsejac.program import Load, Node, Program, Routine
+from sparsejac.patterns.pattern import Pattern
+from sparsejac.programs.addressing import composed, contiguous, recognised
+from sparsejac.programs.program import Load, Node, Program, Routine
 from sparsejac.systems.factors import digest_of, system_of
 from sparsejac.systems.points import Points, points_of
 from sparsejac.systems.structure import BlockStructure

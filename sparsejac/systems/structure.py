@@ -16,7 +16,7 @@ from scipy.sparse import coo_array, csr_array, eye_array
 
 from kernels.distinct import distinct_numbers
 from kernels.lazy import Lazy
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 
 CSGRAPH = Lazy("scipy.sparse.csgraph")
 

@@ -15,13 +15,13 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 
 from kernels.lazy import Lazy
-from sparsejac.addressing import contiguous, recognised
-from sparsejac.engines import engine_for
 from sparsejac.errors import UntraceableError
+from sparsejac.evaluation.engines import engine_for
 from sparsejac.location import line_of, user_location
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 from sparsejac.primitives import PRIMITIVES
-from sparsejac.program import Load, Node, Routine, program
+from sparsejac.programs.addressing import contiguous, recognised
+from sparsejac.programs.program import Load, Node, Routine, program
 from sparsejac.systems.points import points_of
 from sparsejac.systems.structure import LARGEST, BlockStructure
 from sparsejac.transforms.builder import Builder

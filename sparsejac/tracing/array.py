@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine
-from sparsejac.addressing import contiguous, of_view
 from sparsejac.location import at_item_assignment, called_by_user
+from sparsejac.programs.addressing import contiguous, of_view
 from sparsejac.tracing.base import SAME_AS_FUNCTIONS, plain
 from sparsejac.tracing.casting import kind_of, peek, truth_of
 from sparsejac.tracing.in_place import InPlaceOperators

@@ -18,9 +18,9 @@ import numpy.typing as npt
 from kernels.address import Affine
 from kernels.lazy import Lazy
 from kernels.records import dataclass
-from sparsejac.addressing import contiguous
 from sparsejac.location import user_site
-from sparsejac.program import CallRule, Decision, Load, Node, Program, Routine
+from sparsejac.programs.addressing import contiguous
+from sparsejac.programs.program import CallRule, Decision, Load, Node, Program, Routine
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.conversion import as_value, wrap
 from sparsejac.tracing.reals import NumberKind, Value, Vector

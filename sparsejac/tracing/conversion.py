@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.addressing import contiguous, covers
 from sparsejac.errors import UntraceableError
 from sparsejac.foreign import computes_otherwise
-from sparsejac.program import Node
+from sparsejac.programs.addressing import contiguous, covers
+from sparsejac.programs.program import Node
 from sparsejac.tracing.array import TracedArray, plain_array
 from sparsejac.tracing.base import FOLLOWED, OF_OBJECTS, SEQUENCES, all_plain, is_traced, plain
 from sparsejac.tracing.casting import DTYPES, cast, check_same_kind, counts, whole

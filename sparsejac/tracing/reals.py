@@ -8,7 +8,7 @@ from typing import Literal
 
 from kernels.address import Address
 from kernels.records import dataclass
-from sparsejac.program import Load, Node
+from sparsejac.programs.program import Load, Node
 
 NumberKind = Literal["b", "i", "h", "s", "f", "c"]
 """Truth values, counts of them, real numbers rounded to half and to single precision, real numbers, complex numbers."""

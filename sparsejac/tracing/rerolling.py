@@ -19,10 +19,10 @@ import numpy.typing as npt
 
 from kernels.address import Address, Affine
 from kernels.distinct import distinct_numbers
-from sparsejac.addressing import contiguous, reboxed, recognised
 from sparsejac.location import Site
 from sparsejac.primitives import PRIMITIVES
-from sparsejac.program import Graph, Load, Node, Piece
+from sparsejac.programs.addressing import contiguous, reboxed, recognised
+from sparsejac.programs.program import Graph, Load, Node, Piece
 from sparsejac.tracing.segment import CHAIN, Segment, carried_first
 from sparsejac.tracing.tape import ARITIES, CONSTANT, ELEMENT, NAMES
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from kernels.address import Affine
-from sparsejac.addressing import c_strides
 from sparsejac.errors import InputTypeError
-from sparsejac.program import Node, Piece
+from sparsejac.programs.addressing import c_strides
+from sparsejac.programs.program import Node, Piece
 from sparsejac.structure import Leaf, Structure, flatten, is_container, unflatten
 from sparsejac.tracing.base import SEQUENCES, all_plain, is_traced, plain
 from sparsejac.tracing.conversion import as_array, flat_node, numbers_of

@@ -15,10 +15,10 @@ from kernels.address import Affine
 from kernels.garbage import rare_collections
 from kernels.lazy import Lazy
 from kernels.records import dataclass
-from sparsejac.addressing import c_strides, contiguous
 from sparsejac.errors import SparsejacError, UntraceableError
 from sparsejac.location import NOWHERE, UNKNOWN, definition_of, location_of
-from sparsejac.program import Node, Program, program
+from sparsejac.programs.addressing import c_strides, contiguous
+from sparsejac.programs.program import Node, Program, program
 from sparsejac.structure import Leaf, Structure
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.casting import peek
@@ -31,8 +31,8 @@ from sparsejac.tracing.scalar import TracedScalar
 from sparsejac.tracing.trace import Trace
 
 if TYPE_CHECKING:
-    from sparsejac.symmetric import HessianOf
     from sparsejac.tracing.work import WorkArrays
+    from sparsejac.transforms.symmetric import HessianOf
 
 WORK = Lazy("sparsejac.tracing.work")  # few f overwrite what they captured
 Floats = npt.NDArray[np.float64]

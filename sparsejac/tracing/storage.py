@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine
-from sparsejac.addressing import composed, contiguous, covers, table
-from sparsejac.boxes import UnalignedError, uncovered, upright
 from sparsejac.location import user_site
-from sparsejac.program import Load, Node, Piece
+from sparsejac.pieces.boxes import UnalignedError, uncovered, upright
+from sparsejac.programs.addressing import composed, contiguous, covers, table
+from sparsejac.programs.program import Load, Node, Piece
 from sparsejac.tracing.reals import Real, Scalar, Vector
 from sparsejac.tracing.trace import Trace
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.addressing import contiguous
 from sparsejac.kept import Kept
 from sparsejac.location import NOWHERE
-from sparsejac.program import Node, Piece, Program, program
+from sparsejac.programs.addressing import contiguous
+from sparsejac.programs.program import Node, Piece, Program, program
 from sparsejac.tracing.calls import Successor, parts_of
 from sparsejac.tracing.conversion import as_value, wrap
 from sparsejac.tracing.reals import Value, Vector

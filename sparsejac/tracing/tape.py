@@ -16,7 +16,7 @@ import numpy.typing as npt
 from kernels.lazy import Lazy
 from sparsejac.location import Site, offset_in_call, user_site
 from sparsejac.primitives import PRIMITIVES
-from sparsejac.program import Graph, Node, Piece
+from sparsejac.programs.program import Graph, Node, Piece
 
 # Array code writes no rows.
 REROLLING = Lazy("sparsejac.tracing.rerolling")

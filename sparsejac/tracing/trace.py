@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from kernels.address import Affine
 from kernels.views import view_of
-from sparsejac.addressing import broadcast, broadcast_box, contiguous
 from sparsejac.bits import same_bits
 from sparsejac.errors import InputTypeError, UntraceableError
 from sparsejac.location import Site, definition_of, site_key, user_location, user_site
 from sparsejac.primitives import PRIMITIVES
-from sparsejac.program import Decision, Graph, Load, Node
+from sparsejac.programs.addressing import broadcast, broadcast_box, contiguous
+from sparsejac.programs.program import Decision, Graph, Load, Node
 from sparsejac.tracing.reals import Real, Scalar, Vector
 from sparsejac.tracing.tape import ScalarTape
 

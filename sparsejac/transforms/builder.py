@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine, Table
-from sparsejac.addressing import _reshaped_strides, c_strides, composed, contiguous, reboxed, recognised, table
 from sparsejac.primitives import PRIMITIVES
-from sparsejac.program import Graph, Load, Node, Piece, Program
+from sparsejac.programs.addressing import c_strides, composed, contiguous, reboxed, recognised, reshaped_strides, table
+from sparsejac.programs.program import Graph, Load, Node, Piece, Program
 
 Box = tuple[int, ...]
 Mask = npt.NDArray[np.bool_]
@@ -113,7 +113,7 @@ class Builder:
         address = load.address
         if address.box == box:
             return load
-        if isinstance(address, Affine) and _reshaped_strides(address, box) is None:
+        if isinstance(address, Affine) and reshaped_strides(address, box) is None:
             load = Load(self.owned(address.box, load), contiguous(address.box))
         return Load(load.node, reboxed(load.address, box))
 

@@ -8,7 +8,7 @@ from itertools import pairwise, product
 from math import prod
 
 from kernels.address import Address, Affine
-from sparsejac.addressing import c_strides
+from sparsejac.programs.addressing import c_strides
 from sparsejac.transforms.builder import Box
 
 MANY = 40

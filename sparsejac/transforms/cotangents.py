@@ -12,9 +12,9 @@ from math import prod
 import numpy as np
 
 from kernels.address import Address, Affine
-from sparsejac.addressing import c_strides, contiguous, covers, table
 from sparsejac.primitives.passing import PASSING
-from sparsejac.program import Load, Node
+from sparsejac.programs.addressing import c_strides, contiguous, covers, table
+from sparsejac.programs.program import Load, Node
 from sparsejac.transforms.builder import Box, Builder, read
 from sparsejac.transforms.scattering import Share, cleaned, opened, separated, upright, whole
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from sparsejac.program import Node, Program
+from sparsejac.programs.program import Node, Program
 
 
 def operations(program: Program, *, moves: bool = False) -> int:

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import identity
-from sparsejac.addressing import contiguous
 from sparsejac.location import NOWHERE
-from sparsejac.program import Decision, Graph, Load, Node, Piece, Program, program
+from sparsejac.programs.addressing import contiguous
+from sparsejac.programs.program import Decision, Graph, Load, Node, Piece, Program, program
 from sparsejac.transforms.builder import Builder, copied, copy_of, part
 from sparsejac.transforms.cotangents import linear_nodes, pull
 from sparsejac.transforms.tangents import push

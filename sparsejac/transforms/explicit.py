@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsejac.location import NOWHERE
-from sparsejac.program import Decision, Graph, Load, Node, Program, Routine, has_active_calls, program
+from sparsejac.programs.program import Decision, Graph, Load, Node, Program, Routine, has_active_calls, program
 from sparsejac.transforms.builder import Builder, copy_of
 
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.addressing import composed, contiguous
 from sparsejac.errors import UntraceableError
-from sparsejac.program import Load, Node, Program
+from sparsejac.programs.addressing import composed, contiguous
+from sparsejac.programs.program import Load, Node, Program
 from sparsejac.transforms.builder import Builder, remade
 from sparsejac.transforms.order import refusal
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sparsejac.errors import UntraceableError
 from sparsejac.location import Site, line_of
-from sparsejac.program import Node, Program, differentiable
+from sparsejac.programs.program import Node, Program, differentiable
 
 
 def check_differentiable_again(program: Program, call: str) -> None:

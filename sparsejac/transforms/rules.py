@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from kernels.kernel import Kernel, KernelBuilder
 from sparsejac.primitives import PRIMITIVES, Primitive, Term
-from sparsejac.program import Load
+from sparsejac.programs.program import Load
 from sparsejac.transforms.builder import Box, Builder
 
 

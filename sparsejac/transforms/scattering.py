@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from kernels.address import Address, Affine, Table
 from kernels.distinct import count_distinct
-from sparsejac.addressing import c_strides, composed, contiguous, covers, permuted, recognised
-from sparsejac.grouping import grouped
-from sparsejac.program import Load, Node, Piece
+from sparsejac.programs.addressing import c_strides, composed, contiguous, covers, permuted, recognised
+from sparsejac.programs.grouping import grouped
+from sparsejac.programs.program import Load, Node, Piece
 from sparsejac.transforms.builder import Builder, flipped, part, read
 from sparsejac.transforms.cells import Cell, cells_of
 from sparsejac.transforms.summing import along, is_still, summed

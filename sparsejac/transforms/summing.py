@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import prod
 
 from kernels.address import Address, Affine
-from sparsejac.addressing import contiguous, permuted
-from sparsejac.program import Load
+from sparsejac.programs.addressing import contiguous, permuted
+from sparsejac.programs.program import Load
 from sparsejac.transforms.builder import Builder, read
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernels.address import Affine, Index, Table
-from sparsejac.addressing import contiguous, permuted, table
 from sparsejac.primitives import Primitive
 from sparsejac.primitives.passing import PASSING
-from sparsejac.program import Load, Node, Piece
+from sparsejac.programs.addressing import contiguous, permuted, table
+from sparsejac.programs.program import Load, Node, Piece
 from sparsejac.transforms.builder import Box, Builder, read, seeded, spread
 from sparsejac.transforms.factors import MovingFactors
 from sparsejac.transforms.rules import multiplicities, partial

@@ -10,7 +10,7 @@ import pytest
 import sparsejac
 from api_options import FORMATS, STRATEGIES
 from oracles import Array, complex_step, differences
-from sparsejac import engines
+from sparsejac.evaluation import engines
 
 
 def entries(pattern: Any) -> list[list[int]]:

@@ -23,8 +23,8 @@ from kernels.stretches import MOST_CELLS, cuts_of
 from kernels.threads import WORK_PER_PIECE, set_num_threads
 from programs import RandomProgram, random_programs
 from schedules import schedules
-from sparsejac.fusion import lower
-from sparsejac.pieces import in_pieces
+from sparsejac.pieces.pieces import in_pieces
+from sparsejac.schedules.fusion import lower
 from sparsejac.tracing.run import run
 from sparsejac.transforms import linearized, pulled, pushed
 from traced_functions import program_of

@@ -12,7 +12,7 @@ from kernels import Access, Affine, KernelBuilder, Launch, NumbaExecutor, NumpyE
 from kernels.copies import without_copies
 from kernels.merging import segments_of
 from schedules import ADD, MULTIPLY
-from sparsejac.fusion import lower
+from sparsejac.schedules.fusion import lower
 from sparsejac.transforms import pushed
 from traced_functions import program_of
 

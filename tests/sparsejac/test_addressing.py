@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kernels.address import Address, Affine, Table
 from kernels.step import MAX_BOX_DIMENSIONS
-from sparsejac.addressing import (
+from sparsejac.programs.addressing import (
     broadcast,
     broadcast_box,
     c_strides,

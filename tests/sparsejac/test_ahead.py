@@ -12,7 +12,8 @@ import pytest
 
 import coloring
 from oracles import complex_step
-from sparsejac import Plan, ahead, engine, engines, prepare
+from sparsejac import Plan, ahead, prepare
+from sparsejac.evaluation import engine, engines
 
 N = 37
 TABLE = np.random.default_rng(3).integers(0, N, 3 * N)
@@ -146,7 +147,7 @@ def test_what_fails_ahead_fails_where_it_is_needed(monkeypatch: pytest.MonkeyPat
         failed.append(threading.current_thread())
         raise MemoryError("no room")
 
-    monkeypatch.setattr("sparsejac.analysis.detect", fail)
+    monkeypatch.setattr("sparsejac.evaluation.analysis.detect", fail)
     plan = plan_of(gathered, monkeypatch, is_begun=True)
     ahead.wait()
     assert failed
@@ -167,7 +168,7 @@ def test_a_thread_waits_for_another_that_is_at_it(monkeypatch: pytest.MonkeyPatc
         assert go.wait(10.0)
         return found(*arguments)
 
-    monkeypatch.setattr("sparsejac.analysis.detect", detect)
+    monkeypatch.setattr("sparsejac.evaluation.analysis.detect", detect)
     plan = plan_of(gathered, monkeypatch, is_begun=True)
     assert started.wait(10.0)
     threading.Timer(0.05, go.set).start()
@@ -185,7 +186,7 @@ def test_numba_is_left_to_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
         return color(*args, **kwargs)
 
     monkeypatch.setattr(coloring, "color", noted)
-    monkeypatch.setattr("sparsejac.candidates.MOST_LAUNCHES", -1)  # no elimination: colorings are compared
+    monkeypatch.setattr("sparsejac.evaluation.candidates.MOST_LAUNCHES", -1)  # no elimination: colorings are compared
     plan = plan_of(chained, monkeypatch, is_begun=True)
     ahead.wait()
     assert "pattern" in plan._variants.first.engine._made

@@ -16,8 +16,8 @@ import sparsejac
 from cases import Case, oracle
 from catalogue import CASES
 from sparsejac import InputError, InputTypeError, UntraceableError, WrongJacobianError, check_jacobian, prepare
-from sparsejac import engines as engines_module
-from sparsejac.differences import slope_along
+from sparsejac.checks.differences import slope_along
+from sparsejac.evaluation import engines as engines_module
 from sparsejac.primitives import PRIMITIVES
 
 X = np.array([0.3, 1.2, -2.1, 0.7, 1.9])

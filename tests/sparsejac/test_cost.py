@@ -18,9 +18,9 @@ from bench.families.steps import FAMILY as STEPS
 from kernels import Affine, Schedule, Table
 from kernels.address import Content
 from schedules import schedules
-from sparsejac import candidates, engines
-from sparsejac.engine import Engine
-from sparsejac.sparsity import detect
+from sparsejac.evaluation import candidates, engines
+from sparsejac.evaluation.engine import Engine
+from sparsejac.patterns.sparsity import detect
 from sparsejac.strategies import STRATEGIES, cost, elimination, rates
 from sparsejac.strategies.cost import (
     Facts,

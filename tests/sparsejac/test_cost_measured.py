@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 import sparsejac
 from oracles import complex_step
-from sparsejac import measuring
-from sparsejac.decisions import DecisionError
-from sparsejac.engine import Engine
-from sparsejac.engines import clear
-from sparsejac.explanation import explain
-from sparsejac.measuring import race
+from sparsejac.evaluation import measuring
+from sparsejac.evaluation.decisions import DecisionError
+from sparsejac.evaluation.engine import Engine
+from sparsejac.evaluation.engines import clear
+from sparsejac.evaluation.measuring import race
 from sparsejac.plan import Plan
+from sparsejac.reports.explanation import explain
 
 Array = NDArray[np.float64]
 X = np.linspace(0.5, 1.5, 12)

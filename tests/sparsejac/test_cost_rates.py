@@ -15,7 +15,7 @@ import sparsejac
 from kernels.cache import write_bundle
 from sparsejac import calibration
 from sparsejac.calibration import REFERENCES, calibrate, measure, time_one
-from sparsejac.engines import clear
+from sparsejac.evaluation.engines import clear
 from sparsejac.strategies import rates as module
 from sparsejac.strategies.rates import SHIPPED, Rates, distance, forget, keep, rates
 

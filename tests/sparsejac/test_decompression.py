@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from coloring import color
-from sparsejac.decompression import Side, decompress, plan_decompression
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
+from sparsejac.strategies.decompression import Side, decompress, plan_decompression
 
 
 @given(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from kernels.address import Affine, Table
-from sparsejac.digests import digest_of
-from sparsejac.pattern import Pattern
+from sparsejac.on_disk.digests import digest_of
+from sparsejac.patterns.pattern import Pattern
 
 
 @dataclass(frozen=True, eq=False)

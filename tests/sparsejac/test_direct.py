@@ -19,8 +19,8 @@ from scipy.sparse.linalg import splu
 import sparsejac
 from kernels import set_num_threads
 from oracles import Array, complex_step
-from sparsejac import fused
-from sparsejac.engine import Engine
+from sparsejac.evaluation import fused
+from sparsejac.evaluation.engine import Engine
 from sparsejac.strategies import STRATEGIES
 
 N = 9

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 import sparsejac
 from kernels.address import Affine, Table, identity
-from sparsejac.addressing import c_strides, contiguous
 from sparsejac.elimination.demands import Demand, frames, part_of
 from sparsejac.elimination.expansion import OUTPUT, Term, X
 from sparsejac.elimination.placement import place_in_entries
 from sparsejac.elimination.slots import EntryFinder
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
+from sparsejac.programs.addressing import c_strides, contiguous
 from sparsejac.strategies import STRATEGIES
 
 Array = NDArray[np.float64]

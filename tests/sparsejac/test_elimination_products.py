@@ -19,7 +19,7 @@ from kernels.evaluation import Evaluation
 from sparsejac.elimination.blocks import BlockGraph, LocalJacobian
 from sparsejac.elimination.order import RULES, count, find_order
 from sparsejac.elimination.products import Products, multiply
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 
 
 def fill_pool(products: Products, numbers: Dense) -> Dense:

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from coloring import color
 from kernels import Access, Affine, Guard, Launch, Schedule, Table
 from schedules import chain_kernels, dense, reciprocal_sums, schedules, stencil
-from sparsejac.active_order import order_active
-from sparsejac.analysis import EngineOptions
-from sparsejac.backend import COMPILE_SECONDS, Backend, estimate_interpreter
-from sparsejac.decisions import DecisionError
-from sparsejac.engine import Engine
-from sparsejac.explanation import explain
+from sparsejac.evaluation.active_order import order_active
+from sparsejac.evaluation.analysis import EngineOptions
+from sparsejac.evaluation.decisions import DecisionError
+from sparsejac.evaluation.engine import Engine
 from sparsejac.options import StrategyName
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
+from sparsejac.reports.explanation import explain
+from sparsejac.schedules.backend import COMPILE_SECONDS, Backend, estimate_interpreter
 
 Array = NDArray[np.float64]
 NAMES: tuple[StrategyName, ...] = ("forward", "reverse", "bidirectional", "identity", "auto")

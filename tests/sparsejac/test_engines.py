@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import sparsejac
-from sparsejac import engines
-from sparsejac.engine import Engine
+from sparsejac.evaluation import engines
+from sparsejac.evaluation.engine import Engine
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from sparsejac.flat_files import Form, read, take_apart, write
+from sparsejac.on_disk.flat_files import Form, read, take_apart, write
 
 KEY = "0a1b"
 

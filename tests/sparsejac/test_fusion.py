@@ -17,10 +17,10 @@ from kernels.checks import check_schedule
 from kernels.merging import segments_of
 from kernels.step import MAX_BOX_DIMENSIONS
 from programs import RandomProgram, random_programs
-from sparsejac.fusion import LARGEST_KERNEL, MOST_STORED, RECOMPUTATION, REPEATED_CHAIN, lower, schedule
-from sparsejac.pieces import in_pieces
+from sparsejac.pieces.pieces import in_pieces
 from sparsejac.primitives import PRIMITIVES
-from sparsejac.program import Program
+from sparsejac.programs.program import Program
+from sparsejac.schedules.fusion import LARGEST_KERNEL, MOST_STORED, RECOMPUTATION, REPEATED_CHAIN, lower, schedule
 from sparsejac.transforms import pulled
 from traced_functions import Array, program_of, schedule_of, trace, value_by_schedule
 

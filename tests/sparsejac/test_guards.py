@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sparsejac import prepare
-from sparsejac.guards import Guard
+from sparsejac.reports.guards import Guard
 
 X = np.array([1.0, 0.2, 0.3, 2.4])
 

@@ -20,7 +20,7 @@ from catalogue import CASES
 from hessian_functions import arrow, blocks, collocation, log_sum_exp, rosenbrock, separable
 from oracles import complex_step, differences
 from sparsejac import Pattern, gradient, hessian, hessian_sparsity, lagrangian_hessian, sparse_hessian
-from sparsejac.symmetric import mirrored
+from sparsejac.transforms.symmetric import mirrored
 
 Array = NDArray[np.float64]
 ANALYTIC = [case for case in CASES if case.analytic and np.prod(case.shape) > 1][::3]

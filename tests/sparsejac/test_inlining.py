@@ -14,11 +14,11 @@ from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Schedule
 from kernels.sweep import Sweep
 from oracles import complex_step
-from sparsejac import engines
 from sparsejac.elimination import inlining
 from sparsejac.elimination.assembly import Placed
 from sparsejac.elimination.demands import loaded
 from sparsejac.elimination.inlining import LEAST, inlined_sweeps
+from sparsejac.evaluation import engines
 
 Array = Any
 N = LEAST + 9

@@ -19,15 +19,15 @@ from kernels.address import Address, Affine, Content, Table
 from kernels.step import Access, Launch, Schedule
 from oracles import complex_step
 from schedules import chain_kernels
-from sparsejac import sparsity
-from sparsejac.addressing import table
-from sparsejac.bases import Bases, Column
 from sparsejac.elimination import placement
 from sparsejac.elimination.slots import EntryFinder
-from sparsejac.fusion import Lowered, lower
-from sparsejac.instances import detect_instances, instance_places
-from sparsejac.pattern import Pattern, column_counts, repeated
-from sparsejac.sparsity import detect
+from sparsejac.patterns import sparsity
+from sparsejac.patterns.bases import Bases, Column
+from sparsejac.patterns.instances import detect_instances, instance_places
+from sparsejac.patterns.pattern import Pattern, column_counts, repeated
+from sparsejac.patterns.sparsity import detect
+from sparsejac.programs.addressing import table
+from sparsejac.schedules.fusion import Lowered, lower
 from sparsejac.strategies.elimination import Elimination
 from traced_functions import program_of
 

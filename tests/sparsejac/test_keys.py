@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sparsejac.addressing import of_view
+from sparsejac.programs.addressing import of_view
 from sparsejac.tracing.keys import first_place
 
 MEMORY = np.arange(60.0)

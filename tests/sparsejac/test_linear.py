@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sparsejac
-from sparsejac import engines, parts
+from sparsejac.evaluation import engines, parts
 
 Array = Any
 

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 import sparsejac
 from sparsejac import matrices
 from sparsejac.matrices import assemble
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 
 PATTERN = Pattern.from_coo([0, 0, 2, 2, 2], [3, 1, 0, 2, 3], (4, 5))
 DENSE = np.array([[0, 1.0, 0, 2, 0], [0, 0, 0, 0, 0], [3, 0, 0, 4, 0], [0, 0, 0, 0, 0]])

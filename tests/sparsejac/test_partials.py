@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from kernels import Kernel, KernelBuilder
 from scalar_kernels import apply, gradient, is_regular, partials_at, scalar_kernels
 from sparsejac import sparse_jacobian
-from sparsejac.partials import differentiable_loads, linearized
 from sparsejac.primitives import PRIMITIVES
+from sparsejac.schedules.partials import differentiable_loads, linearized
 
 # Comparisons and masks, which no count of flops knows, come with a kink.
 BOOKKEEPING = 8

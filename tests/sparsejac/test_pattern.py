@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.sparse import coo_array, csc_array, csr_array
 
-from sparsejac.pattern import Pattern, index_dtype
+from sparsejac.patterns.pattern import Pattern, index_dtype
 
 MATRIX = np.array([[0, 1, 0, 2], [0, 0, 0, 0], [3, 0, 0, 4]])
 

@@ -19,14 +19,15 @@ from kernels import NumpyExecutor, Schedule, allocate
 from kernels.address import Affine, Table
 from kernels.checks import check_schedule
 from oracles import Array
-from sparsejac import jacobian_sparsity, pieces, prepare, readings, value_and_jacobian
-from sparsejac.addressing import recognised
-from sparsejac.boxes import SplitError, UnalignedError, halved_store, inside, overlap, uncovered, upright
-from sparsejac.fusion import schedule
-from sparsejac.pieces import in_pieces
-from sparsejac.program import Program, is_zero
-from sparsejac.readings import MOST_PARTS
-from sparsejac.runs import affine_runs
+from sparsejac import jacobian_sparsity, prepare, value_and_jacobian
+from sparsejac.pieces import pieces, readings
+from sparsejac.pieces.boxes import SplitError, UnalignedError, halved_store, inside, overlap, uncovered, upright
+from sparsejac.pieces.pieces import in_pieces
+from sparsejac.pieces.readings import MOST_PARTS
+from sparsejac.pieces.runs import affine_runs
+from sparsejac.programs.addressing import recognised
+from sparsejac.programs.program import Program, is_zero
+from sparsejac.schedules.fusion import schedule
 from sparsejac.tracing.run import Traced
 from traced_functions import program_of, trace
 

@@ -19,7 +19,7 @@ from scipy.sparse.linalg import splu, spsolve
 import sparsejac
 from kernels import module
 from oracles import Array, complex_step
-from sparsejac import engines
+from sparsejac.evaluation import engines
 
 THREADS = 8
 

@@ -9,7 +9,8 @@ import pytest
 
 from bench.families.registry import FAMILIES
 from kernels import turn_planner
-from sparsejac import fused, prepare
+from sparsejac import prepare
+from sparsejac.evaluation import fused
 
 SIZES = {"weno": 2500, "power_flow": 2500, "springs": 1500, "brusselator": 1800, "arrowhead": 3000}
 

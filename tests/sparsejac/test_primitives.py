@@ -39,9 +39,9 @@ from primitive_points import (
     takes_complex,
     ulps,
 )
-from sparsejac.partials import linearized
+from sparsejac.patterns.sparsity import detect
 from sparsejac.primitives import PRIMITIVES, Primitive
-from sparsejac.sparsity import detect
+from sparsejac.schedules.partials import linearized
 
 NAMES = tuple(PRIMITIVES)
 OPERANDS = 4

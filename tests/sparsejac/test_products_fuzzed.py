@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 import sparsejac
 from fuzz_programs import draw_program
-from sparsejac.engines import engine_for
 from sparsejac.errors import UntraceableError
-from sparsejac.pieces import in_pieces
+from sparsejac.evaluation.engines import engine_for
+from sparsejac.pieces.pieces import in_pieces
 from sparsejac.transforms import check_differentiable_again, gradient_of
 from traced_functions import trace
 

@@ -15,7 +15,7 @@ from scipy.sparse.linalg import spsolve
 import sparsejac
 from oracles import complex_step, differences
 from sparsejac import prepare_nlp
-from sparsejac.engine import Engine
+from sparsejac.evaluation.engine import Engine
 
 Array = NDArray[np.float64]
 N = 7

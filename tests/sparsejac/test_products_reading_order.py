@@ -20,12 +20,12 @@ from kernels.interpreter import Interpreter
 from kernels.merging import segments_of
 from schedules import ADD, MULTIPLY
 from sparsejac import gradient, jvp, linearize, vjp
-from sparsejac import reading_order as order
-from sparsejac.addressing import recognised
-from sparsejac.beforehand import KEPT, Beforehand, for_values, launches_on_constants
+from sparsejac.evaluation import reading_order as order
+from sparsejac.evaluation.beforehand import KEPT, Beforehand, for_values, launches_on_constants
+from sparsejac.evaluation.reading_order import FEWEST, in_reading_order
 from sparsejac.products.evaluation import pulled_once, value_engine
 from sparsejac.products.followed import followed
-from sparsejac.reading_order import FEWEST, in_reading_order
+from sparsejac.programs.addressing import recognised
 
 
 def one_by_one(schedule: Schedule, inputs: Sequence[Array]) -> list[Array]:

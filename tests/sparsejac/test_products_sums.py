@@ -11,8 +11,9 @@ import pytest
 from kernels import Table
 from kernels.merging import segments_of
 from oracles import complex_step
-from sparsejac import fusion, jvp, linearize, vjp
-from sparsejac.fusion import lower
+from sparsejac import jvp, linearize, vjp
+from sparsejac.schedules import fusion
+from sparsejac.schedules.fusion import lower
 from sparsejac.transforms import pulled
 from traced_functions import program_of
 

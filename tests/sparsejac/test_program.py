@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from kernels.address import Affine
-from sparsejac.addressing import contiguous, table
 from sparsejac.primitives import PRIMITIVES
-from sparsejac.program import Decision, Graph, Load, Piece, program
+from sparsejac.programs.addressing import contiguous, table
+from sparsejac.programs.program import Decision, Graph, Load, Piece, program
 from traced_functions import Array, kinds, program_of, trace
 
 X = np.array([0.5, 1.5, -2.5, 3.0, 0.25])

@@ -11,10 +11,10 @@ import pytest
 from cases import Case
 from catalogue import CASES
 from kernels.step import Call, Schedule
-from sparsejac.fusion import unfused
-from sparsejac.reach import Search, is_live
+from sparsejac.patterns.zeros import fact_of, live_partials
+from sparsejac.reports.reach import Search, is_live
+from sparsejac.schedules.fusion import unfused
 from sparsejac.tracing import run
-from sparsejac.zeros import fact_of, live_partials
 
 
 def graph_of(schedule: Schedule, live: Any, *, masked: bool) -> nx.DiGraph:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from kernels import address as address_module
 from kernels import threads as thread_module
 from kernels.address import Affine, Content, Table, probe, selected
-from sparsejac import addressing, prepare
-from sparsejac.addressing import ascending, broadcast, composed, once_each, reboxed, recognised, table
+from sparsejac import prepare
+from sparsejac.programs import addressing
+from sparsejac.programs.addressing import ascending, broadcast, composed, once_each, reboxed, recognised, table
 from sparsejac.strategies.cost import jumps
 
 Ints = NDArray[np.int64]

@@ -24,10 +24,11 @@ from kernels import (
     source_text,
 )
 from kernels.cuda.recorder import Recorder
-from sparsejac import engines, gradient, jacobian, jvp, linearize, prepare, sparse_jacobian, vjp
-from sparsejac.fusion import lower
+from sparsejac import gradient, jacobian, jvp, linearize, prepare, sparse_jacobian, vjp
+from sparsejac.evaluation import engines
 from sparsejac.rolling import turns
 from sparsejac.rolling.program import rolled
+from sparsejac.schedules.fusion import lower
 from sparsejac.tracing.run import Traced, run
 
 Floats = npt.NDArray[np.float64]
@@ -48,7 +49,7 @@ def lower_thresholds(patch: pytest.MonkeyPatch) -> None:
     engines.clear()
     patch.setattr(turns, "LEAST_TURNS", 3)
     patch.setattr(turns, "LEAST_MAPS", 3)
-    patch.setattr("sparsejac.fusion.FEWEST_MAPS", 3)
+    patch.setattr("sparsejac.schedules.fusion.FEWEST_MAPS", 3)
     patch.setattr("sparsejac.rolling.program.LEAST_MAPS", 3)
     patch.setattr("sparsejac.tracing.rerolling._DEEP", 3)
 

@@ -13,8 +13,8 @@ import sparsejac
 from bench.families.registry import FAMILIES
 from practice import PRACTICE
 from roundoff import complex_steps, roundoff
-from sparsejac.fusion import schedule
 from sparsejac.options import BackendName, StrategyName
+from sparsejac.schedules.fusion import schedule
 from traced_functions import trace
 
 Array = NDArray[np.float64]

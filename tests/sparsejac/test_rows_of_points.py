@@ -16,11 +16,11 @@ from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Access, Schedule
 from kernels.sweep import Store, Sweep
 from oracles import complex_step
-from sparsejac import engines
-from sparsejac.addressing import recognised
 from sparsejac.elimination.halves import _in_parts
 from sparsejac.elimination.settled import LEAST, settle
+from sparsejac.evaluation import engines
 from sparsejac.primitives import PRIMITIVES
+from sparsejac.programs.addressing import recognised
 
 Array = Any
 

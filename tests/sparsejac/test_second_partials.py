@@ -19,9 +19,9 @@ from primitive_points import regular_points
 from scalar_kernels import apply, gradient, is_regular, scalar_kernels
 from sparsejac import gradient as sparse_gradient
 from sparsejac import hvp, prepare_hessian, sparse_hessian
-from sparsejac.partials import differentiable_loads, linearized
+from sparsejac.elimination.second_partials import second_partials
 from sparsejac.primitives import PRIMITIVES
-from sparsejac.second_partials import second_partials
+from sparsejac.schedules.partials import differentiable_loads, linearized
 
 Array = NDArray[np.float64]
 DETACHED = {"stop", "hold", "derived", "single", "half"}

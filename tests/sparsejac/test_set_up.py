@@ -13,16 +13,18 @@ from hypothesis import given, settings
 from kernels import Access, Affine, Kernel, KernelBuilder, Launch, NumpyExecutor, Schedule, Table, allocate
 from kernels.symbolic import group
 from schedules import schedules
-from sparsejac import addressing, grouping, prepare, row_pieces, sparsity
-from sparsejac.addressing import composed, contiguous, recognised, remembering, table
+from sparsejac import prepare
 from sparsejac.bits import same_bits
-from sparsejac.grouping import grouped
-from sparsejac.partials import linearized
+from sparsejac.elimination.terms import merge
+from sparsejac.patterns import row_pieces, sparsity
+from sparsejac.patterns.sparsity import detect
 from sparsejac.primitives import PRIMITIVES
-from sparsejac.program import Graph
-from sparsejac.sparsity import detect
+from sparsejac.programs import addressing, grouping
+from sparsejac.programs.addressing import composed, contiguous, recognised, remembering, table
+from sparsejac.programs.grouping import grouped
+from sparsejac.programs.program import Graph
+from sparsejac.schedules.partials import linearized
 from sparsejac.strategies.registry import IDENTITY
-from sparsejac.terms import merge
 from sparsejac.tracing.tape import ScalarTape
 
 

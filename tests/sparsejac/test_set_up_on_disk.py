@@ -17,8 +17,10 @@ import numpy.typing as npt
 import pytest
 from scipy.sparse import csr_array
 
-from sparsejac import engines, prepare, sparse_jacobian, stored
+from sparsejac import prepare, sparse_jacobian
 from sparsejac.elimination import regional
+from sparsejac.evaluation import engines
+from sparsejac.on_disk import stored
 from sparsejac.strategies import rates
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +36,7 @@ X = RNG.uniform(-1.0, 1.0, SHAPE[1])
 # Prints a digest of pattern and entries, and what the process made and read.
 SCRIPT = """
 import json
-from sparsejac import stored
+from sparsejac.on_disk import stored
 from tests.sparsejac.test_set_up_on_disk import run
 stored.WORTH, stored._STARTED = 0, 2**63
 pattern, entries = run("forward")

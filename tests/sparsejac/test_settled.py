@@ -15,9 +15,9 @@ from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Access, Schedule
 from kernels.sweep import Store, Sweep
 from oracles import complex_step
-from sparsejac import engines
 from sparsejac.elimination import settled
 from sparsejac.elimination.settled import LEAST, settle
+from sparsejac.evaluation import engines
 from sparsejac.primitives import PRIMITIVES
 
 N = LEAST

@@ -10,7 +10,8 @@ import pytest
 from kernels import numba_executor, threads, trials
 from kernels.shares import SharedEvaluation
 from oracles import complex_step
-from sparsejac import fused, prepare
+from sparsejac import prepare
+from sparsejac.evaluation import fused
 
 N = 300
 REACH = np.random.default_rng(0).integers(1, 4, N - 3)

@@ -9,8 +9,8 @@ from time import sleep
 
 import pytest
 
-from sparsejac import sources
-from sparsejac.sources import are_unchanged, digest_of_sources
+from sparsejac.on_disk import sources
+from sparsejac.on_disk.sources import are_unchanged, digest_of_sources
 
 LATER = time.time_ns() + 10**12
 """A start of this process after which nothing changes."""

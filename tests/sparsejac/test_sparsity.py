@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from kernels import Access, Affine, Launch, Schedule, Table
 from kernels.symbolic import RowPool
 from schedules import chain_kernels, dense, schedules, stencil
-from sparsejac import instances, sparsity
-from sparsejac.pattern import Pattern
-from sparsejac.sparsity import detect, expand
+from sparsejac.patterns import instances, sparsity
+from sparsejac.patterns.pattern import Pattern
+from sparsejac.patterns.sparsity import detect, expand
 
 
 def sample(schedule: Schedule) -> list[np.ndarray]:

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sparsejac import sources
-from sparsejac import stored as module
-from sparsejac.stored import stored, wait
+from sparsejac.on_disk import sources
+from sparsejac.on_disk import stored as module
+from sparsejac.on_disk.stored import stored, wait
 
 WORK = 10**9
 

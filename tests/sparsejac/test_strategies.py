@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from coloring import color
 from kernels import Access, Affine, Launch, NumpyExecutor, Schedule, allocate
 from schedules import chain_kernels, dense, schedules, stencil
-from sparsejac.pattern import Pattern
-from sparsejac.sparsity import detect
+from sparsejac.elimination.terms import merge
+from sparsejac.patterns.pattern import Pattern
+from sparsejac.patterns.sparsity import detect
 from sparsejac.strategies import STRATEGIES as ALL
 from sparsejac.strategies.cost import Seeds, gather_facts
 from sparsejac.strategies.protocol import Prepared, Strategy
-from sparsejac.terms import merge
 
 Array = NDArray[np.float64]
 

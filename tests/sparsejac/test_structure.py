@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparsejac.blocks import Blocks
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 from sparsejac.structure import (
     Branch,
     Leaf,

@@ -12,9 +12,9 @@ import sparsejac
 from cases import Case
 from catalogue import CASES
 from kernels.address import Affine
-from sparsejac.pieces import in_pieces
+from sparsejac.pieces.pieces import in_pieces
 from sparsejac.primitives import PRIMITIVES, Primitive
-from sparsejac.program import Graph, Load, Program, program
+from sparsejac.programs.program import Graph, Load, Program, program
 from sparsejac.transforms import gradient_of, linearized, operations, pulled, pushed
 from traced_functions import program_of, trace
 from transformed import pulled_products, pushed_products

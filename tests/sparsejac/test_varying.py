@@ -16,17 +16,17 @@ import sparsejac
 from kernels import NumpyExecutor, Schedule
 from oracles import complex_step, differences
 from schedules import dense, schedules
-from sparsejac.analysis import EngineOptions
-from sparsejac.decisions import DecisionError
-from sparsejac.engine import Engine
-from sparsejac.engines import clear, engine_for
-from sparsejac.explanation import explain
-from sparsejac.fusion import schedule as lower
+from sparsejac.evaluation.analysis import EngineOptions
+from sparsejac.evaluation.decisions import DecisionError
+from sparsejac.evaluation.engine import Engine
+from sparsejac.evaluation.engines import clear, engine_for
+from sparsejac.evaluation.varying import constant_partials, split, varying_entries
 from sparsejac.options import StrategyName
+from sparsejac.patterns.sparsity import detect
 from sparsejac.plan import Plan
-from sparsejac.sparsity import detect
+from sparsejac.reports.explanation import explain
+from sparsejac.schedules.fusion import schedule as lower
 from sparsejac.tracing import run
-from sparsejac.varying import constant_partials, split, varying_entries
 
 Array = NDArray[np.float64]
 COLORED: tuple[StrategyName, ...] = ("forward", "reverse", "bidirectional")

@@ -12,7 +12,7 @@ import pytest
 from cases import Case
 from catalogue import CASES
 from sparsejac import Dependence, InputError, UntraceableError, prepare
-from sparsejac import engines as engines_module
+from sparsejac.evaluation import engines as engines_module
 from sparsejac.tracing import run
 
 X = np.array([0.3, 1.2, 2.1, 0.7])

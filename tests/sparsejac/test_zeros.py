@@ -19,15 +19,11 @@ from api_options import EXPLICIT_STRATEGIES
 from kernels import Access, Affine, Kernel, KernelBuilder, Launch, NumpyExecutor, Schedule, Table, allocate
 from kernels.executor import allocate_rows, rows_of
 from schedules import schedules, stencil
-from sparsejac.analysis import EngineOptions
-from sparsejac.engine import Engine
-from sparsejac.engines import engine_for
-from sparsejac.fusion import schedule as lower
-from sparsejac.partials import linearized
-from sparsejac.primitives import PRIMITIVES
-from sparsejac.sparsity import Live, detect
-from sparsejac.tracing import run
-from sparsejac.zeros import (
+from sparsejac.evaluation.analysis import EngineOptions
+from sparsejac.evaluation.engine import Engine
+from sparsejac.evaluation.engines import engine_for
+from sparsejac.patterns.sparsity import Live, detect
+from sparsejac.patterns.zeros import (
     NONZERO,
     UNKNOWN,
     VOID,
@@ -40,6 +36,10 @@ from sparsejac.zeros import (
     live_partials,
     relevant_inputs,
 )
+from sparsejac.primitives import PRIMITIVES
+from sparsejac.schedules.fusion import schedule as lower
+from sparsejac.schedules.partials import linearized
+from sparsejac.tracing import run
 
 Array = NDArray[np.float64]
 

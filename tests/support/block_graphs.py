@@ -10,7 +10,7 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 
 from sparsejac.elimination.blocks import BlockGraph, LocalJacobian
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 
 Dense = npt.NDArray[np.float64]
 

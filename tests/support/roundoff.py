@@ -13,7 +13,7 @@ from scipy import special
 
 from kernels import Kernel, Launch, Operation, Schedule
 from kernels.kernel import Instruction
-from sparsejac.partials import linearized
+from sparsejac.schedules.partials import linearized
 
 Array = NDArray[np.float64]
 Rounded = tuple[float, float]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels import NumpyExecutor, Schedule, allocate
-from sparsejac.fusion import schedule
-from sparsejac.program import Program
+from sparsejac.programs.program import Program
+from sparsejac.schedules.fusion import schedule
 from sparsejac.tracing.run import Traced, run
 
 Array = NDArray[np.float64]

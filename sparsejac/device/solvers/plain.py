@@ -17,7 +17,7 @@ from sparsejac.inverse.solvers.dense import Dense, DenseTriangular
 from sparsejac.inverse.solvers.diagonal import Diagonal
 from sparsejac.inverse.solvers.form import Factor, Form, Ordering, SingularMatrixError, Square, parity
 from sparsejac.inverse.solvers.sparse import Sparse
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 
 
 class OneByOne(DeviceForm):

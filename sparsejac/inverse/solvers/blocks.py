@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sparsejac.inverse.matching import BlockForm
 from sparsejac.inverse.solvers.form import (
-    _SPARSE,
+    SPARSE,
     Factor,
     Floats,
     Form,
@@ -206,7 +206,7 @@ class SmallBlocks(Form):
         if self.couplings is not None:
             size = self.pattern.size
             coupling = tuple(
-                [_SPARSE.csr_array((entries[e], (i, j)), shape=(rows, size)) for e, i, j, rows in side]
+                [SPARSE.csr_array((entries[e], (i, j)), shape=(rows, size)) for e, i, j, rows in side]
                 for side in self.couplings
             )
         factor = _Substituted(self.ordering, self.batches, tuple(solved), coupling, self.levels, self.level_rows)

@@ -20,8 +20,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 LAPACK = Lazy("scipy.linalg.lapack")
-_LINALG = Lazy("scipy.sparse.linalg")
-_SPARSE = Lazy("scipy.sparse")
+LINALG = Lazy("scipy.sparse.linalg")
+SPARSE = Lazy("scipy.sparse")
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,8 +154,8 @@ def parity(order: Ints | None) -> float:
     if order is None or len(order) < 2:
         return 1.0
     size = len(order)
-    cycles = _SPARSE.csgraph.connected_components(
-        _SPARSE.csr_array((np.ones(size, np.int8), (np.arange(size), order)), shape=(size, size)), directed=False
+    cycles = SPARSE.csgraph.connected_components(
+        SPARSE.csr_array((np.ones(size, np.int8), (np.arange(size), order)), shape=(size, size)), directed=False
     )[0]
     return 1.0 if (size - cycles) % 2 == 0 else -1.0
 
@@ -198,7 +198,7 @@ def estimated_condition(factor: Factor, pattern: Square, entries: Floats) -> flo
     np.maximum.at(by_column, pattern.columns, scaled)
     scaled /= by_column[pattern.columns]
     norm = float(np.bincount(pattern.columns, scaled, minlength=size).max())
-    inverse = _LINALG.LinearOperator(
+    inverse = LINALG.LinearOperator(
         (size, size),
         matvec=lambda v: _scaled(by_column, factor.solve(_scaled(by_row, v))),
         rmatvec=lambda v: _scaled(by_row, factor.solve_transposed(_scaled(by_column, v))),
@@ -209,7 +209,7 @@ def estimated_condition(factor: Factor, pattern: Square, entries: Floats) -> flo
             return norm * float(np.abs(inverse.matmat(np.eye(size))).sum(axis=0).max())
         state = np.random.get_state()  # SciPy's estimate draws from the global generator
         try:
-            return norm * float(_LINALG.onenormest(inverse))
+            return norm * float(LINALG.onenormest(inverse))
         finally:
             np.random.set_state(state)
 

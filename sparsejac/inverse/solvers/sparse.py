@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from sparsejac.inverse.solvers.form import (
-    _LINALG,
-    _SPARSE,
+    LINALG,
+    SPARSE,
     Factor,
     Floats,
     Form,
@@ -77,12 +77,12 @@ class Sparse(Form):
     def factor(self, entries: Floats) -> Factor:
         """See `Form.factor`."""
         size, columns = self.pattern.size, self._columns  # one object: another thread may just have learnt
-        matrix = _SPARSE.csc_array((entries[columns.order], columns.indices, columns.indptr), shape=(size, size))
+        matrix = SPARSE.csc_array((entries[columns.order], columns.indices, columns.indptr), shape=(size, size))
         options: dict[str, Any] = {"permc_spec": "NATURAL" if columns.is_known else "COLAMD"}
         if self.triangular:
             options["diag_pivot_thresh"] = 0.0
         try:
-            lu = _LINALG.splu(matrix, **options)
+            lu = LINALG.splu(matrix, **options)
         except RuntimeError as error:
             if "singular" not in str(error):
                 raise

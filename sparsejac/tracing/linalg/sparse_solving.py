@@ -17,7 +17,7 @@ import scipy.sparse as sp
 
 from kernels.lazy import Lazy, load
 from sparsejac.kept import Kept
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.calls import called, derived
 from sparsejac.tracing.linalg.operators import LIMIT, Array, check_size, is_complex, operand, result

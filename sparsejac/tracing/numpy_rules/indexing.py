@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from kernels.address import Address
 from kernels.lazy import Lazy
-from sparsejac.addressing import (
+from sparsejac.location import called_text, stores_in_compiled_code
+from sparsejac.programs.addressing import (
     ascending,
     broadcast,
     broadcast_box,
@@ -20,7 +21,6 @@ from sparsejac.addressing import (
     reboxed,
     recognised,
 )
-from sparsejac.location import called_text, stores_in_compiled_code
 from sparsejac.tracing.array import TracedArray, adopted, plain_array
 from sparsejac.tracing.base import all_plain, is_traced, plain
 from sparsejac.tracing.casting import LOW, truth_of
@@ -35,7 +35,7 @@ from sparsejac.tracing.storage import Storage
 from sparsejac.tracing.trace import Trace
 
 # Few functions add up what lies anywhere.
-GROUPING = Lazy("sparsejac.grouping")
+GROUPING = Lazy("sparsejac.programs.grouping")
 
 Places = npt.NDArray[np.int64]
 

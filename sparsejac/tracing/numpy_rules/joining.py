@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from kernels.address import Affine
-from sparsejac.addressing import Box, c_strides, contiguous
 from sparsejac.location import user_site
-from sparsejac.program import Piece
+from sparsejac.programs.addressing import Box, c_strides, contiguous
+from sparsejac.programs.program import Piece
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.conversion import as_value, wrap
 from sparsejac.tracing.numpy_rules.structural import structural

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.records import dataclass
-from sparsejac.addressing import composed, recognised
+from sparsejac.programs.addressing import composed, recognised
 from sparsejac.tracing.casting import peek
 from sparsejac.tracing.conversion import as_value
 from sparsejac.tracing.numpy_rules.complex_rules import imag_of, is_complex

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from kernels.address import Address
-from sparsejac.addressing import broadcast, composed, contiguous, permuted, reboxed, recognised
 from sparsejac.primitives.arithmetic import PRODUCTS
+from sparsejac.programs.addressing import broadcast, composed, contiguous, permuted, reboxed, recognised
 from sparsejac.tracing.base import all_plain, is_traced, plain
 from sparsejac.tracing.casting import computed_in
 from sparsejac.tracing.conversion import array_value, as_array, as_value, delivered, wrap

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sparsejac.addressing import composed, contiguous, of_view, permuted, reboxed
-from sparsejac.program import Load
+from sparsejac.programs.addressing import composed, contiguous, of_view, permuted, reboxed
+from sparsejac.programs.program import Load
 from sparsejac.tracing.array import TracedArray
 from sparsejac.tracing.base import given
 from sparsejac.tracing.casting import computed_in, nonzero

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine
-from sparsejac.addressing import composed, contiguous, reboxed, recognised
 from sparsejac.location import user_site
-from sparsejac.pattern import index_dtype
-from sparsejac.program import Node, Piece
+from sparsejac.patterns.pattern import index_dtype
+from sparsejac.programs.addressing import composed, contiguous, reboxed, recognised
+from sparsejac.programs.program import Node, Piece
 from sparsejac.tracing.base import all_plain, given, is_traced, plain
 from sparsejac.tracing.conversion import as_array, as_value, delivered, settled, wrap
 from sparsejac.tracing.reals import NumberKind, Real, Scalar, Value, Vector

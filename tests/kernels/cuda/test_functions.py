@@ -15,9 +15,9 @@ from gpu_sources import check_source
 from kernels import NumbaExecutor, Schedule, allocate
 from kernels.cuda import Evaluation, Module, Recorder, print_module
 from kernels.executor import FloatArray
-from sparsejac.analysis import EngineOptions
-from sparsejac.engine import Engine
-from sparsejac.fusion import lower
+from sparsejac.evaluation.analysis import EngineOptions
+from sparsejac.evaluation.engine import Engine
+from sparsejac.schedules.fusion import lower
 from traced_functions import trace
 
 MANY, FEW = CASES[::5], CASES[::30]

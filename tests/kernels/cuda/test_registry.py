@@ -16,8 +16,8 @@ from kernels.cuda import Module, print_module
 from kernels.cuda.elementary import definitions
 from kernels.elementary.functions import FUNCTIONS, ROUNDINGS
 from primitive_points import regular_points, special_points, tail_points
-from sparsejac.partials import differentiable_loads, linearized
 from sparsejac.primitives import PRIMITIVES
+from sparsejac.schedules.partials import differentiable_loads, linearized
 
 Array = np.ndarray
 EXACT = {"fma", "sqrt", "rint"}

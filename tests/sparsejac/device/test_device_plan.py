@@ -24,7 +24,7 @@ from sparsejac import (
     value_and_jacobian,
 )
 from sparsejac.device.evaluator import evaluator
-from sparsejac.engine import Engine
+from sparsejac.evaluation.engine import Engine
 
 EMULATED = (
     *("smooth_chain", "flipped", "sums", "softmax", "fem_triangles", "brusselator", "padded", "matrix_products"),

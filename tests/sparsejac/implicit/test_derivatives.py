@@ -24,7 +24,7 @@ from sparsejac import (
     sparse_jacobian,
     vjp,
 )
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 from sparsejac.systems.structure import BlockStructure
 
 ALL = pytest.mark.parametrize("name", PROBLEMS)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 from sparsejac.systems import factors
 from sparsejac.systems.factors import DENSE, System, digest_of, system_of
 

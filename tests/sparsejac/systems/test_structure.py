@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparsejac.pattern import Pattern
+from sparsejac.patterns.pattern import Pattern
 from sparsejac.systems.structure import BlockStructure
 
 

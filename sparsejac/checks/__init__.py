@@ -1,0 +1,1 @@
+"""Jacobians against differences of the plain function."""

@@ -1,0 +1,128 @@
+"""A Jacobian compared with slopes of the plain function, and what is wrong with it by row, column and line of f."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import block_array, csr_array, issparse
+
+from sparsejac.checks.check_report import JacobianCheck
+from sparsejac.checks.comparison import Check
+from sparsejac.checks.plain_function import PlainFunction, args_of
+from sparsejac.errors import InputError, WrongJacobianError
+from sparsejac.location import user_location
+from sparsejac.signature import Signature
+from sparsejac.structure import Leaf, flatten, leaves_of
+
+
+def check_jacobian(
+    f: Callable[..., Any],
+    x: npt.ArrayLike,
+    *args: Any,
+    argnums: int | tuple[int, ...] = 0,
+    kwargs: Mapping[str, Any] | None = None,
+    jac: Any = None,
+    directions: int = 4,
+    rtol: float = 1e-6,
+    seed: int = 0,
+    complex_step: bool = True,
+    raises: bool = False,
+) -> JacobianCheck:
+    """Compare a Jacobian with differences of the plain function, and name what is wrong.
+
+    f is called as it is, without tracing, at points beside x along random directions. Its slopes, extrapolated until
+    they settle and with an estimate of their error, have to be the products of the Jacobian with these directions.
+    Where they are not, single columns are compared until the wrong and missing entries are found.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(x, *args)``.
+    x : array_like
+    *args
+        Further arguments of f.
+    argnums, kwargs
+        See `sparse_jacobian`.
+    jac : array_like, sparse matrix or callable, optional
+        The Jacobian to check, or what computes it, called ``jac(x, *args)``. By default that of `sparse_jacobian`.
+        Where x or the result is several arrays: blocks, or one matrix of all outputs by all unknowns.
+    directions : int
+        Each costs about 30 evaluations of f. Half of them move each unknown in proportion to its size, the others
+        move small unknowns as well.
+    rtol : float
+        Difference that is let pass, relative to the size of a row: the sum of the magnitudes of its terms. An entry
+        that is smaller than that beside the others in its row cannot be judged.
+    seed : int
+        Of the directions.
+    complex_step : bool
+        Whether f may also be called with complex x. Slopes from there are used where they agree with differences.
+    raises : bool
+        Raise an error in place of returning a report that is not ok.
+
+    Returns
+    -------
+    JacobianCheck
+
+    Raises
+    ------
+    WrongJacobianError
+        With ``raises=True``, where something was found.
+    InputError
+        Where the Jacobian does not have the shape (size of f's result, size of x).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sparsejac import check_jacobian
+    >>> def f(x):
+    ...     return x[1:] ** 2 * x[:-1]
+    >>> check_jacobian(f, [1.0, 2.0, 3.0]).ok
+    True
+    >>> report = check_jacobian(f, [1.0, 2.0, 3.0], jac=[[4.0, 4.0, 0.0], [0.0, 9.0, 0.0]])
+    >>> [(finding.kind, finding.row, finding.column) for finding in report.findings]
+    [('missing', 1, 2)]
+    """
+    _check_number("directions", directions, 1)
+    _check_number("rtol", rtol, 0.0)
+    signature = Signature("check_jacobian", f, argnums).checked()
+    bound = signature.bind("check_jacobian", (x, *args), kwargs or {}, frozen=True)
+    function = PlainFunction(bound, complex_step=complex_step)
+    given = function.traced_jacobian() if jac is None else jac(*args_of(bound)) if callable(jac) else jac
+    report = Check(function, _as_matrix(given, function), rtol).run(directions, np.random.default_rng(seed))
+    if raises and not report.ok:
+        raise WrongJacobianError(f"check_jacobian: {report}\n  {user_location()}")
+    return report
+
+
+def _as_matrix(given: Any, function: PlainFunction) -> csr_array[Any]:
+    """A Jacobian of any sort as one sparse matrix of the right shape; explicit zeros stay."""
+    rows, columns = len(leaves_of(function.outputs)), len(leaves_of(function.inputs))
+    parts = [given] if rows * columns == 1 or hasattr(given, "shape") else flatten(given, _as_block, "jac")[1]
+    if len(parts) == rows * columns > 1:
+        given = block_array([parts[k * columns : (k + 1) * columns] for k in range(rows)])
+    if not issparse(given):
+        given = np.asarray(given, dtype=np.float64)
+        given = given.reshape(function.shape) if given.size == function.value.size * function.flat.size else given
+    if given.shape != function.shape:
+        raise InputError(
+            f"check_jacobian: the Jacobian has shape {given.shape}, f and x make it {function.shape}\n  "
+            f"{user_location()}\n  Cure: one row for each element of f's result, one column for each element of x."
+        )
+    matrix: csr_array[Any] = csr_array(given, dtype=np.float64)
+    matrix.sum_duplicates()
+    return matrix
+
+
+def _as_block(path: str, value: Any) -> tuple[Leaf, Any]:
+    return Leaf(()), value if issparse(value) else csr_array(np.atleast_2d(value))
+
+
+def _check_number(option: str, given: Any, least: float) -> None:
+    if isinstance(given, bool) or not isinstance(given, int | float | np.number) or not given >= least:
+        raise InputError(
+            f"check_jacobian: {option}={given!r} is no number of {least} or more\n  {user_location()}\n  Cure: leave "
+            "it out, or pass a number."
+        )

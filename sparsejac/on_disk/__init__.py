@@ -1,0 +1,1 @@
+"""What set-up found, kept for the next process."""

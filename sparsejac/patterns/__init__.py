@@ -1,0 +1,1 @@
+"""Which output depends on which unknown, and which entries are zero because constants are."""

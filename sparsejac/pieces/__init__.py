@@ -1,0 +1,1 @@
+"""Vectors put together from pieces, which are read through and stored nowhere."""

@@ -1,0 +1,1 @@
+"""Plans explained: strategies, dependences, decisions, elements by their names."""
