@@ -110,6 +110,9 @@ class Builder:
 
     def on_box(self, load: Load, box: Box) -> Load:
         """The same numbers in the same order over another box, without a table of places where there was none."""
+        marks = self.marks(load)
+        if marks is not None and marks.size:
+            return self._thin(marks.reshape(box))
         address = load.address
         if address.box == box:
             return load
@@ -117,8 +120,19 @@ class Builder:
             load = Load(self.owned(address.box, load), contiguous(address.box))
         return Load(load.node, reboxed(load.address, box))
 
+    def _thin(self, marks: Mask) -> Load:
+        """A mask over a box: one number for all points along a dimension in which it does not change."""
+        box = marks.shape
+        moving = [d for d in range(len(box)) if (marks.any(d) != marks.all(d)).any()]
+        thin = marks[tuple(slice(None) if d in moving else slice(1) for d in range(len(box)))]
+        strides = dict(zip(moving, c_strides(tuple(box[d] for d in moving)), strict=True))
+        return Load(self.mask(thin.ravel()).node, Affine(box, 0, tuple(strides.get(d, 0) for d in range(len(box)))))
+
     def owned(self, box: Box, load: Load) -> Node:
         """A node that holds what is read over a box, in order."""
+        marks = self.marks(load)
+        if marks is not None:
+            return self.mask(marks).node
         if load.node.size == load.address.points and load.address.key == contiguous(box).key:
             return load.node
         return self.graph.map(PRIMITIVES["copy"], box, (load,))

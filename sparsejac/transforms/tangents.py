@@ -118,8 +118,8 @@ class _Pushing:
         known = self.known[load.node.index]
         guard = None if known.guard is None or not self.guarded else Load(known.guard, load.address)
         marks = None if guard is None else self.builder.marks(guard)
-        if marks is not None and marks.all():
-            guard = None
+        if guard is not None and marks is not None:
+            guard = None if marks.all() else self.builder.on_box(guard, load.address.box)
         return _Term(Load(known.node, seeded(load.address, self.seeds)), guard)
 
     def _map(self, node: Node) -> _Tangent | None:

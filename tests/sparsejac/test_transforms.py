@@ -13,7 +13,9 @@ from cases import Case, oracle, tolerance
 from catalogue import CASES
 from sparsejac import vjp
 from sparsejac.errors import UntraceableError
+from sparsejac.programs.program import Graph
 from sparsejac.transforms import check_differentiable_again, gradient_of, linearized, pulled, pushed
+from sparsejac.transforms.builder import Builder
 from traced_functions import program_of, trace
 from transformed import linear_products, pulled_products, pushed_products, run_template
 
@@ -233,6 +235,60 @@ def test_what_is_known_not_to_count_is_not_read() -> None:
     assert np.isnan(y[[1, 3]]).all()
 
 
+@pytest.mark.parametrize(
+    ("marks", "size"),
+    [
+        (np.array([[1, 1], [0, 0], [1, 1]]), 3),
+        (np.array([[1, 0, 1], [1, 0, 1]]), 3),
+        (np.array([[[1, 1], [0, 0]], [[1, 1], [0, 0]], [[1, 1], [0, 0]]]), 2),
+        (np.array([[1, 0], [0, 1]]), 4),
+        (np.ones((2, 3)), 1),
+        (np.zeros((1, 1)), 1),
+        (np.array(1), 1),
+        (np.ones((0, 2)), 0),
+        (np.array([0, 1, 1]), 3),
+    ],
+)
+def test_a_mask_is_stored_once_along_dimensions_in_which_it_does_not_change(marks: Array, size: int) -> None:
+    builder, box = Builder(Graph()), marks.shape
+    load = builder.on_box(builder.mask(marks.astype(np.bool_).ravel()), box)
+    assert load.node.size == size
+    assert load.address.box == box
+    assert builder.graph.constants[load.node.slot][load.address.table()].tolist() == marks.ravel().tolist()
+    owned = builder.owned(box, load)
+    assert owned.kind == "constant"
+    assert builder.graph.constants[owned.slot].tolist() == marks.ravel().tolist()
+
+
+def test_masks_of_points_are_read_once_for_all_their_coordinates() -> None:
+    """Springs between points of which two are held at one place: what pulls them there is infinite, and nobody's."""
+    rest = np.array([[0.0, 0.0], [0.0, 0.0], [1.0, 0.25], [1.5, 1.0], [2.0, -0.5]])
+    free, one, other = np.arange(2, 5), np.array([0, 0, 1, 2, 3, 2]), np.array([1, 2, 3, 3, 4, 4])
+
+    def forces(u: Any, springs: Any) -> Any:
+        place = rest.astype(u.dtype)
+        place[free] += u.reshape(-1, 2)
+        along = place[other[springs]] - place[one[springs]]
+        pull = (1.0 - 1.0 / np.sqrt(np.sum(along**2, axis=1)))[:, None] * along
+        force = np.zeros_like(place)
+        np.add.at(force, one[springs], pull)
+        np.add.at(force, other[springs], -pull)
+        return force[free].ravel()
+
+    u = np.linspace(-0.1, 0.1, 6)
+    steps = [forces(u + 1e-30j * unit, slice(1, None)).imag / 1e-30 for unit in np.eye(6)]  # without that spring
+    with np.errstate(all="ignore"):
+        traced = trace(lambda u: forces(u, slice(None)), u)
+        np.testing.assert_allclose(pushed_products(traced, u, np.eye(6)), np.transpose(steps), rtol=1e-13, atol=1e-13)
+        np.testing.assert_allclose(pulled_products(traced, u, np.eye(6)), steps, rtol=1e-13, atol=1e-13)
+        forward, reverse = linear_products(traced, u, np.eye(6), np.eye(6))
+    np.testing.assert_allclose(forward, np.transpose(steps), rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(reverse, steps, rtol=1e-13, atol=1e-13)
+    for made in (pushed(traced.program), pulled(traced.program)):
+        assert {len(source) for source in made.sources if not isinstance(source, int)} == {1, len(one)}
+        assert "logical_or" not in names_of(made.program)
+
+
 def test_what_only_constants_take_part_in_pulls_nothing() -> None:
     def f(x: Any) -> Any:
         y = np.zeros(5)
@@ -285,6 +341,25 @@ def test_shares_of_tables_are_summed_up_apart_or_together(same: bool) -> None:
     np.add.at(expected, one, w * np.exp(there[other]))
     np.add.at(expected, other + (0 if same else points), w * here[one] * np.exp(there[other]))
     np.testing.assert_allclose(pulled_products(traced, x, w.reshape(-1, 1))[:, 0], expected.ravel(), rtol=1e-13)
+
+
+def test_places_of_a_table_among_boxes_that_overlap() -> None:
+    """What comes back to a vector by a table and by two slices, each of which meets the others."""
+    places, n = np.array([0, 3, 4, 9, 11]), 20
+
+    def f(x: Any) -> Any:
+        y = np.sin(x)
+        return np.concatenate([y[places] ** 2, y[:12] * y[5:17]])
+
+    rng = np.random.default_rng(4)
+    x, w = rng.uniform(0.5, 1.0, n), rng.normal(size=len(places) + 12)
+    y, expected = np.sin(x), np.zeros(n)
+    expected[places] += 2.0 * y[places] * w[: len(places)]
+    expected[:12] += y[5:17] * w[len(places) :]
+    expected[5:17] += y[:12] * w[len(places) :]
+    np.testing.assert_allclose(
+        pulled_products(trace(f, x), x, w[:, None])[:, 0], expected * np.cos(x), rtol=1e-13, atol=1e-15
+    )
 
 
 @pytest.mark.parametrize("inner", ["input", "sine", "join"])
