@@ -91,7 +91,9 @@ def symmetric_graph(pattern: Pattern, call: str) -> AdjacencyGraph:
             f"{call}: got a pattern that is not symmetric: it has an entry at ({row}, {column}) and none at "
             f"({column}, {row}); pass the pattern of A + A.T, or choose a problem for any pattern, as 'column'"
         )
-    return AdjacencyGraph(pattern, *_without_diagonal(pattern))
+    ptr, neighbors = _without_diagonal(pattern)
+    ptr.flags.writeable = neighbors.flags.writeable = False
+    return AdjacencyGraph(pattern, ptr, neighbors)
 
 
 def _without_diagonal(pattern: Pattern) -> tuple[Index, Index]:

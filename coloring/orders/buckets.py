@@ -73,12 +73,12 @@ def draw(
     if lists is not None:
         work = len(lists.neighbors)
         walks = (nothing, nothing, nothing, nothing, nothing)
-        found = (lists.ptr, lists.neighbors)
+        found = (lists.ptr, lists.neighbors, nothing)
     else:
         work = graph.pairs
         ends = net_ends(graph, longest).copy()
         walks = (graph.vertex_ptr, graph.vertex_nets, graph.net_ptr, ends, graph.net_vertices.copy())
-        found = (nothing, np.empty(n + 1, dtype=dtype))
+        found = (nothing, nothing, np.empty(n + 1, dtype=dtype))
         marks = np.full(n, n, dtype=dtype)
         marks[start] = -1
     views = [unsigned(array) for array in (*walks, *found)]
@@ -93,7 +93,8 @@ def _draw(
     net_ends: Ints,
     members: Ints,
     ptr: Ints,
-    neighbors: Ints,
+    listed: Ints,
+    walked: Ints,
     marks: Ints,
     step: int,
     keys: Ints,
@@ -104,8 +105,9 @@ def _draw(
     """Draw the vertices in `result`, in place.
 
     Keys begin at 1. A place of the pool holds a vertex, the key for which it was put there, and the place below it on
-    the same stack; `heads` has the place on top of each. Without lists, each draw fills `neighbors` anew.
+    the same stack; `heads` has the place on top of each. Without lists, each draw fills `walked` anew.
     """
+    neighbors = listed if len(ptr) else walked
     top = 0
     for position in range(len(result)):
         vertex = result[position]
@@ -129,7 +131,7 @@ def _draw(
             begin, end = ptr[vertex], ptr[vertex + 1]
         else:
             begin = 0
-            end = _walk(vertex, position, vertex_ptr, vertex_nets, net_ptr, net_ends, members, marks, neighbors)
+            end = _walk(vertex, position, vertex_ptr, vertex_nets, net_ptr, net_ends, members, marks, walked)
         if 3 * (top + end - begin) >= len(pool):
             top = _clear(top, keys, heads, pool)
         for k in range(begin, end):
