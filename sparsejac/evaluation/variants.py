@@ -77,6 +77,15 @@ class Variant:
         """Whether f was traced with just these numbers, bit by bit: f may tell -0.0 from 0.0."""
         return self.point is not None and all(map(same_bits, self.point, numbers))
 
+    def is_same(self, other: Variant) -> bool:
+        """Whether nothing but the point is another one; a way that reads other numbers is another way."""
+        mine, its = self.traced, other.traced
+        if mine.program.digest != its.program.digest or self.fixed != other.fixed:
+            return False
+        return all(
+            one is given or same_bits(one, given) for one, given in zip(mine.constants, its.constants, strict=True)
+        )
+
     def line(self, error: DecisionError) -> str:
         """The line of f whose decision came out differently."""
         if error.guard is None:
@@ -112,8 +121,8 @@ class Variants:
         self.version = 0
         self.shortest: tuple[Callable[[Any, Any], Any], Callable[[Floats], Any]] | None = None
         self._flips: Counter[str] = Counter()
-        self._start = None if traced is not None or bound.frozen else bound
-        self._follow(bound, traced=traced)
+        first = self._follow(bound, traced=traced)
+        self._start = None if traced is not None or bound.frozen else (bound, first.traced)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -160,9 +169,8 @@ class Variants:
             except DecisionError as error:
                 flipped.add(variant.line(error))
         variant = self._follow(bound, flipped)
-        start = self._start
-        if start is not None and len(self._known) <= MANY and start.fixed == self.first.fixed:
-            PURITY.check_unchanged(start, self.first.traced)
+        if self._start is not None and len(self._known) <= MANY and self._start[0].fixed == self.first.fixed:
+            PURITY.check_unchanged(*self._start)
         return variant, self._run(variant, evaluate, numbers, out, check=False)
 
     def _run(
@@ -190,9 +198,8 @@ class Variants:
         """Add a way, or replace one that is the same; return what to warn of."""
         self.version += 1
         self.shortest = None
-        digest = variant.traced.program.digest
         for k, known in enumerate(self._known):
-            if known.traced.program.digest == digest and known.fixed == variant.fixed:
+            if known.is_same(variant):
                 self._known[k] = variant
                 return None
         self._flips.update(flipped)

@@ -128,12 +128,12 @@ class InversePlan(ProcessBound):
     def _follow_anew(self, bound: Bound) -> _Way:
         """Another way through f, which is remembered."""
         way = self._follow(bound)
-        if len(self._ways) < MANY and self._bound.fixed == self._ways[0].fixed:
-            PURITY.check_unchanged(self._bound, self._ways[0].traced)
         with self._lock:
             self._ways.append(way)
             if len(self._ways) > BOUND:
                 del self._ways[1]
+        if len(self._ways) <= MANY and self._bound.fixed == self._ways[0].fixed:
+            PURITY.check_unchanged(self._bound, self._ways[0].traced)  # last: who makes errors of warnings has the way
         return way
 
     def _usual(self, args: tuple[Any, ...]) -> list[Floats] | None:

@@ -72,8 +72,11 @@ def _difference(first: Traced, second: Traced) -> str | None:
     if first.result != second.result:
         return f"its result has the structure {first.result} and then {second.result}"
     for slot, one, other in zip(first.program.constants, first.constants, second.constants, strict=True):
-        if not (same_bits(one, other) or np.array_equal(one, other, equal_nan=True)):
-            place = int(np.argmax(one != other))
+        if same_bits(one, other):
+            continue
+        changed = (one != other) & ~(np.isnan(one) & np.isnan(other))
+        if changed.any():
+            place = int(np.argmax(changed))
             node = next(n for n in first.program.nodes if n.kind == "constant" and n.slot == slot)
             numbers = f"{one[place]:.6g} and then {other[place]:.6g}"
             return f"a number that it read was {numbers}\n  {_line_of_reader(first.program, node)}"

@@ -296,3 +296,41 @@ def test_many_ways_are_not_checked_without_end() -> None:
             plan(X + k)
     assert plan.num_variants == 21
     assert COUNTER["calls"] == 2 + 2 * 7 + 13
+
+
+def test_the_first_way_stays_what_it_is_when_a_bound_that_f_read_has_changed() -> None:
+    """f then takes the same way where the plan expects another one: it reads other numbers, in another pattern."""
+    bound, weights = np.zeros(1), np.array([1.0, 2.0, 0.0, 0.0])
+    x = np.ones(4)
+    plan = sparsejac.prepare(lambda x: weights * x if x[0] > bound[0] else x**2, x)
+    bound[0], weights[:] = -5.0, [3.0, 4.0, 5.0, 6.0]
+    with pytest.warns(sparsejac.PurityWarning, match="a number that it read was 0 and then -5|was 1 and then 3"):
+        assert plan(-x).toarray().tolist() == np.diag([3.0, 4.0, 5.0, 6.0]).tolist()
+    assert plan.pattern.nnz == 2
+    assert plan.values(x).tolist() == plan(x).data.tolist() == [1.0, 2.0]
+    for out in (None, np.empty(2)):
+        with pytest.raises(sparsejac.InputError, match=r"outside plan.pattern"):
+            plan.values(-x, out=out)
+    assert plan.num_variants == 2
+
+
+def test_who_makes_errors_of_warnings_gets_the_answer_at_the_next_call() -> None:
+    for name in ("prepare", "prepare_inverse"):
+        weights = np.ones(3)
+        plan = getattr(sparsejac, name)(with_two_ways(weights), X)
+        weights[:] = 5.0
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(sparsejac.PurityWarning):
+                plan(-X)
+            found = plan(-X)
+        found = found.diagonal() if name == "prepare" else found.ivjp(np.ones(3))
+        np.testing.assert_allclose(found, 5.0 if name == "prepare" else 0.2)
+
+
+def test_the_number_that_changed_is_named_beside_one_that_is_none() -> None:
+    weights = np.array([np.nan, 1.0, 2.0])
+    plan = sparsejac.prepare(with_two_ways(weights), X)
+    weights[2] = 7.0
+    with pytest.warns(sparsejac.PurityWarning, match="was 2 and then 7"):
+        plan(-X)
