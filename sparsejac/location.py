@@ -9,7 +9,7 @@ import inspect
 import linecache
 import sys
 from functools import lru_cache, partial
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -79,13 +79,6 @@ class CodeLine:
 def is_user_frame(frame: FrameType) -> bool:
     """Whether a frame runs code of neither ours, nor the array libraries, nor the standard library."""
     return is_user_file(frame.f_code.co_filename)
-
-
-def called_by_user() -> bool:
-    """Whether the caller's caller is a call (no item assignment) that stands in the user's code."""
-    frame = sys._getframe(2)
-    instruction = _instruction(frame)
-    return is_user_frame(frame) and not instruction.startswith("STORE")
 
 
 def formats_text() -> bool:
@@ -160,18 +153,18 @@ def at_item_assignment() -> bool:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and not is_user_frame(frame):
         frame = frame.f_back
-    return frame is not None and _instruction(frame) in _ITEM_STORES
+    return frame is not None and instruction_at(frame) in _ITEM_STORES
 
 
 def stores_in_compiled_code() -> bool:
     """Whether the caller's caller, an item assignment, comes from compiled code: from no statement, nor by its name."""
     frame = sys._getframe(3)
-    if _instruction(frame) in _ITEM_STORES:
+    if instruction_at(frame) in _ITEM_STORES:
         return False
     return (_callee(frame.f_code, frame.f_lasti) or ("", ""))[1] not in ("setitem", "__setitem__")
 
 
-def _instruction(frame: FrameType) -> str:
+def instruction_at(frame: FrameType) -> str:
     """The name of the instruction that a frame is at."""
     return dis.opname[frame.f_code.co_code[frame.f_lasti]]
 
@@ -191,7 +184,15 @@ def may_catch(code: CodeType, names: dict[str, Any], error: type[Exception]) -> 
     if not code.co_exceptiontable:
         return False
     named = (names.get(name, getattr(builtins, name, None)) for name in code.co_names)
-    return _CATCHES_ALL in code.co_code or any(_includes(value, error) for value in named)
+    return _CATCHES_ALL in code.co_code or any(_includes(value, error) for value in named) or _catches_unknown(code)
+
+
+@lru_cache(maxsize=4096)
+def _catches_unknown(code: CodeType) -> bool:
+    """Whether a handler is for what a local name holds: an argument, or a name of the function around."""
+    names = [instruction.opname for instruction in dis.get_instructions(code)]
+    local = ("LOAD_FAST", "LOAD_DEREF")
+    return any(match == "CHECK_EXC_MATCH" and load.startswith(local) for load, match in pairwise(names))
 
 
 def _includes(caught: Any, error: type[Exception]) -> bool:
@@ -200,9 +201,15 @@ def _includes(caught: Any, error: type[Exception]) -> bool:
     return isinstance(caught, type) and issubclass(caught, BaseException) and issubclass(error, caught)
 
 
-@lru_cache(maxsize=4096)
 def _callee(code: CodeType, offset: int) -> tuple[str, str] | None:
     """How the function that a call instruction calls was loaded: the kind of load and the name."""
+    chain = call_chain(code, offset)
+    return chain[-1] if chain else None
+
+
+@lru_cache(maxsize=4096)
+def call_chain(code: CodeType, offset: int) -> tuple[tuple[str, str], ...]:
+    """The loads by which the function was found that a call instruction calls, each with its name: np, add, reduce."""
     call = None
     loads = []
     for instruction in dis.get_instructions(code):
@@ -213,12 +220,13 @@ def _callee(code: CodeType, offset: int) -> tuple[str, str] | None:
         if is_load or instruction.opname.startswith("BINARY"):
             loads.append(instruction)
     if call is None or call.positions is None or call.positions.lineno is None:
-        return None
+        return ()
     begin = call.positions[0], call.positions[2]
-    for load in reversed(loads):
-        if load.positions is not None and (load.positions[0], load.positions[2]) == begin:
-            return load.opname, str(load.argval)
-    return None
+    return tuple(
+        (load.opname, str(load.argval))
+        for load in loads
+        if load.positions is not None and (load.positions[0], load.positions[2]) == begin
+    )
 
 
 _NO_NAMES: frozenset[str] = frozenset()

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Affine
-from sparsejac.location import at_item_assignment, called_by_user
+from kernels.lazy import Lazy
 from sparsejac.programs.addressing import contiguous, of_view
 from sparsejac.tracing.base import SAME_AS_FUNCTIONS, plain
 from sparsejac.tracing.casting import kind_of, peek, truth_of
@@ -26,6 +26,8 @@ from sparsejac.tracing.trace import Trace, current_trace
 _FLOAT = np.dtype(np.float64)
 
 _NO_RULE = ("it has no rule for values that depend on x", "use the NumPy function that gives the same numbers")
+# Few f put values into lists that compiled code reads.
+HANDED_OUT = Lazy("sparsejac.tracing.handed_out")
 _OBJECT_LIMIT = 100_000
 """Elements that are followed one by one where NumPy's compiled code makes an object array of a traced one."""
 
@@ -327,9 +329,11 @@ class TracedArray(InPlaceOperators):
         if self.is_plain:
             return np.array(self._lent() if not copy else self.window, dtype=dtype, copy=True if copy else None)
         wanted = np.dtype(object if dtype is None else dtype).kind
-        if self.kind == "b" and wanted in "biuO" and called_by_user() and not at_item_assignment():
-            return self._decided().astype(bool if wanted == "O" else dtype)
-        if wanted == "O" and self.size <= _OBJECT_LIMIT and called_by_user():
+        form = HANDED_OUT.form_for_caller(self, wanted) if self.size <= _OBJECT_LIMIT or self.kind == "b" else None
+        if form == "truths":
+            decided: npt.NDArray[Any] = HANDED_OUT.truths_of(self, dtype)
+            return decided
+        if form == "objects":
             return self._objects()
         raise self._lossy("the conversion of a value that depends on x to an ordinary array")
 
@@ -342,17 +346,10 @@ class TracedArray(InPlaceOperators):
 
     def _objects(self) -> npt.NDArray[Any]:
         """An array of traced scalars, for compiled code that goes on with Python's operators (``A.dot(x)``)."""
-        self.tracer.begin()
-        self.tracer.gave_objects = True
         objects = np.empty(self.shape, dtype=object)
         for index in np.ndindex(self.shape):
             objects[index] = self[index]
         return objects
-
-    def _decided(self) -> npt.NDArray[np.bool_]:
-        """Truth values as an ordinary array, which NumPy counts: Python's operators on single ones do not."""
-        self.tracer.begin()
-        return np.array(self.tracer.decide(self.value.real) != 0.0)
 
     def __bool__(self) -> bool:
         if self.is_plain:

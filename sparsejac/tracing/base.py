@@ -64,6 +64,7 @@ _OF_COMPILED = {
     r"\.(choice|permutation|permuted)$": "draw places and take them: x[generator.choice(len(x), count)]",
     r"\.astype$": "np.array(values.tolist()) makes an ordinary array of one of objects",
     r"^np\.arange$": "start + step * np.arange(count) with a count that is an integer; int(...) makes it a decision",
+    r"^np\.logical_": OF_OBJECTS,
     r"^np\.random\.": "draw with constant parameters, outside f if the numbers shall stay: mean + sigma * noise",
     r"^np\.": _AS_IT_IS,
     r"\.dot$": "use A @ x or np.dot(A, x)",

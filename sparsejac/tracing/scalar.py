@@ -10,14 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.location import (
-    at_item_assignment,
-    called_by_user,
-    formats_text,
-    is_caught_by_callers,
-    is_written_by_user,
-    site_key,
-)
+from kernels.lazy import Lazy
+from sparsejac.location import formats_text, is_caught_by_callers, is_written_by_user, site_key
 from sparsejac.tracing.base import SAME_AS_FUNCTIONS, TracedBase
 from sparsejac.tracing.casting import DTYPES, peek, truth_of
 from sparsejac.tracing.reals import NumberKind, Scalar, Value
@@ -25,6 +19,9 @@ from sparsejac.tracing.registry import HOOKS
 from sparsejac.tracing.shown import ShownText
 from sparsejac.tracing.tape import CODES
 from sparsejac.tracing.trace import Trace
+
+# Few f put values into lists that compiled code reads.
+HANDED_OUT = Lazy("sparsejac.tracing.handed_out")
 
 _ARITHMETIC = ["add", "subtract", "multiply", "divide", "negative", "square", "sqrt", "reciprocal", "absolute"]
 _EXPONENTIAL = ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p"]
@@ -174,6 +171,8 @@ class TracedScalar(TracedBase):
         if self.tracer.awaits_zero_division and method == "__call__":
             _check_division(self.tracer, ufunc, inputs[0], inputs[-1])
         compares = ufunc in _CODES_OF_COMPARISONS
+        if compares and self.tracer.gave_objects and any(type(one) is float and one != one for one in inputs):
+            raise HANDED_OUT.nan_among_objects(self.tracer)
         code = _CODES_OF_COMPARISONS[ufunc] if compares else _CODES_OF_UFUNCS.get(ufunc)
         if code is not None and not kwargs and method == "__call__" and not self.tracer.finished:
             rows = [self._row_of(operand) for operand in inputs]
@@ -236,10 +235,11 @@ class TracedScalar(TracedBase):
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:
         wanted = np.dtype(object if dtype is None else dtype).kind
-        if self.kind == "b" and wanted in "biuO" and called_by_user() and not at_item_assignment():
-            return np.array(bool(self), bool if wanted == "O" else dtype)  # its own operators give no counts
-        if wanted == "O" and called_by_user():
-            self.tracer.gave_objects = True
+        form = HANDED_OUT.form_for_caller(self, wanted)
+        if form == "truths":
+            decided: npt.NDArray[Any] = HANDED_OUT.truths_of(self, dtype)
+            return decided
+        if form == "objects":
             alone = np.empty((), dtype=object)
             alone[()] = self
             return alone
@@ -262,6 +262,8 @@ class TracedScalar(TracedBase):
 
     def __bool__(self) -> bool:
         self.tracer.begin()
+        if self.tracer.gave_objects:
+            HANDED_OUT.check_gives_truths(self)
         return bool(self.tracer.decide(truth_of(self.tracer, self.value)))
 
     def __int__(self) -> int:

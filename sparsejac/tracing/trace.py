@@ -308,7 +308,7 @@ class Trace:
         return view_of(load.address).read(self._values[load.node.index])
 
     def _tape_constants(self, values: Floats) -> tuple[Node, int, int]:
-        """Constants of re-rolled loops: one number if they are all equal."""
-        if len(values) > 1 and not (values == values[0]).all():
+        """Constants of re-rolled loops: one number if they are all equal, bit by bit as 0.0 and -0.0 are not."""
+        if len(values) > 1 and not same_bits(values[1:], values[:-1]):
             return self.constant(values), 0, 1
         return self.constant(values[:1]), 0, 0
