@@ -211,7 +211,7 @@ def lower_sweep(sweep: Sweep) -> LoweredSweep:
     kernel, kinds = sweep.kernel, [place.access.kind for place in places[len(sweep.loads) :]]
     added = {kind for kind, store in zip(kinds, sweep.stores, strict=True) if store.adds}
     still = by_rows and added == {"still"} and _is_apart([store.access for store in sweep.stores if store.adds])
-    ways = (block, by_rows, still, not block and _is_short(sweep, addresses))
+    ways = (block, by_rows, still, not block and _is_short(sweep, addresses, places))
     shape = SweepShape(kernel.digest, len(box), tuple(places), adds, len(leading), bits, *ways, kernel)
     loaded = sum(k < len(sweep.loads) for k in leading)
     table = _written(list(leading.values()), loaded, shape.block if shape.in_blocks else 0, wide=wide)
@@ -240,6 +240,9 @@ _ROOM = 1 << 12
 _LEAST_ROW = 4
 """Points of a row that are worth a vector."""
 
+_MOST_LEADING = 8
+"""Stores with places of their own up to which LLVM tests all pairs of them; it gave up at 17."""
+
 _CACHED = 1 << 15
 """Results of a row that stay in the cache until the row is passed over again."""
 
@@ -264,14 +267,26 @@ def _is_light(kernel: Kernel) -> bool:
     return kernel.weight <= _LIGHT and all(operation.weight <= _DIVISION for operation in operations)
 
 
-def _is_short(sweep: Sweep, addresses: list[Address]) -> bool:
+def _is_short(sweep: Sweep, addresses: list[Address], places: list[PlaceShape]) -> bool:
     """Whether rows are short, quotients or functions are computed at their points, and places lie near each other."""
     is_short = len(sweep.box) > 1 and _LEAST_ROW <= sweep.box[-1] < _BLOCK
     added = [False] * len(sweep.loads) + [store.adds for store in sweep.stores]
     own = (address for address, adds in zip(addresses, added, strict=True) if not adds)
     is_near = all(isinstance(a, Affine) and 0 <= a.strides[-1] <= _NEAR_STORES for a in own)
     slow = (i.operation is not None and i.operation.weight >= _DIVISION for i in sweep.kernel.instructions)
-    return is_short and is_near and any(slow)
+    return is_short and is_near and any(slow) and _is_seen_apart(sweep, places)
+
+
+def _is_seen_apart(sweep: Sweep, places: list[PlaceShape]) -> bool:
+    """Whether LLVM sees, or can test, that what is stored disturbs nothing: where it cannot, it prints that it cannot.
+
+    Places of one leader are apart along the whole row if they differ by no number of steps.
+    """
+    read = {load.buffer for load in sweep.loads}
+    stored = [p for p, store in zip(places[len(sweep.loads) :], sweep.stores, strict=True) if not store.adds]
+    if len({p.leader for p in stored}) > _MOST_LEADING or any(store.access.buffer in read for store in sweep.stores):
+        return False
+    return all(p.step > 0 for p in stored) and len({(p.leader, p.distance % p.step) for p in stored}) == len(stored)
 
 
 def row_room(kernel: Kernel) -> int:

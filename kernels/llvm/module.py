@@ -66,7 +66,10 @@ def print_module(source: Source, width: int) -> Module:
     if way == "vectors":  # as long as those of the functions; asked of the loops, it makes LLVM print where it cannot
         body = body.replace(_ATTRIBUTES, f'{_ATTRIBUTES} "prefer-vector-width"="{64 * width}"', 1)
         texts[-1] = body
-    texts += [_unpacking(symbol, result, parameters), *_loop_marks(module.loops, width)]
+    # Nor is a wish to be told where functions of the C library are called: none of them takes a vector.
+    are_vectors = all(name.startswith("llvm.") for name in module.declarations)
+    marks = _loop_marks([is_wish and are_vectors for is_wish in module.loops], width)
+    texts += [_unpacking(symbol, result, parameters), *marks]
     return Module("\n".join(texts), is_large)
 
 

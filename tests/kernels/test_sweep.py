@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -16,33 +15,17 @@ from kernels.entry import Entry
 from kernels.evaluation import DONE, INFINITE, Evaluation
 from kernels.executor import Executor
 from kernels.kernel import KernelBuilder
-from kernels.llvm import machine, native
 from kernels.module import compile_source
 from kernels.numba_executor import NumbaExecutor
 from kernels.numpy_executor import NumpyExecutor
-from kernels.source import IN_VECTORS
 from kernels.step import Access, Schedule
 from kernels.sweep import Store, Sweep, lower_sweep, row_room
 from kernels.sweep_printer import print_sweep
 from sparsejac.primitives import PRIMITIVES
+from sweeps import heavy_kernel, plain
 
 NOTHING = Schedule((1,), (0,), (), 0)
 EXECUTORS = [NumpyExecutor(NOTHING), NumbaExecutor(NOTHING)]
-
-
-def plain(sweep: Sweep, buffers: list[np.ndarray]) -> None:
-    """Point after point, result after result."""
-    loads = [access.address.table() for access in sweep.loads]
-    stores = [store.access.address.table() for store in sweep.stores]
-    for point in range(sweep.points):
-        values = [float(buffers[a.buffer][table[point]]) for a, table in zip(sweep.loads, loads, strict=True)]
-        for i in sweep.kernel.instructions:
-            values.append(
-                i.literal if i.operation is None else float(i.operation.evaluate(*(values[o] for o in i.operands)))
-            )
-        for store, table, output in zip(sweep.stores, stores, sweep.kernel.outputs, strict=True):
-            buffer, place = buffers[store.access.buffer], table[point]
-            buffer[place] = buffer[place] + values[output] if store.adds else values[output]
 
 
 def kernel_of(outputs: int):
@@ -121,17 +104,6 @@ def test_other_sizes_share_code() -> None:
         loads = (Access(0, Affine((n,), 0, (1,))), Access(0, Affine((n,), 1, (1,))))
         sources.add(print_sweep(lower_sweep(Sweep(kernel_of(2), (n,), loads, stores)).shape).whole)
     assert len(sources) == 1
-
-
-def heavy_kernel(outputs: int):
-    """Loads a, b, c; as many results as asked for, each with divisions of its own, the last one twice."""
-    build = KernelBuilder(3)
-    divide, add, multiply = (PRIMITIVES[name].operation for name in ("divide", "add", "multiply"))
-    results = []
-    for k in range(outputs - 1):
-        result = build.apply(divide, build.apply(add, 0, build.literal(k + 1.5)), build.apply(multiply, 1, 1))
-        results.append(build.apply(divide, result, build.apply(add, 2, build.literal(0.25))))
-    return build.build(*results, results[-1])
 
 
 BLOCK_BOXES = [(64,), (65,), (200,), (3, 70), (2, 3, 129)]
@@ -311,49 +283,3 @@ def test_tables_in_blocks(length: int, count: int, loaded: int, block: int, cach
         expected += [int(t[p]) if p < length else 0 for t in tables[:loaded] for p in points]
         expected += [int(t[p]) if p < length else 0 for p in points for t in tables[loaded:]]
     assert found == expected
-
-
-def short_rows(n: int, m: int, width: int, *, adds: bool) -> Sweep:
-    """The entries of blocks along a diagonal, `width` in a row, and what is added to some of them."""
-    box = (n, m)
-    loads = (Access(0, Affine(box, 1, (1, 0))), Access(0, Affine(box, 45, (0, 1))), Access(0, Affine(box, 60, (m, 1))))
-    stores = [Store(Access(1, Affine(box, k, (width * m, width)))) for k in range(width)]
-    if adds:
-        stores[-1] = Store(Access(1, Affine(box, 0, (width * m, 0))), adds=True)
-    return Sweep(heavy_kernel(width), box, loads, tuple(stores))
-
-
-@pytest.mark.parametrize("executor", EXECUTORS, ids=["numpy", "numba"])
-@pytest.mark.parametrize("adds", [False, True])
-@pytest.mark.parametrize("m", [1, 3, 4, 5, 8, 11, 16, 63])
-def test_short_rows_give_the_bits_of_a_plain_loop(executor: Executor, adds: bool, m: int) -> None:
-    sweep = short_rows(6, m, 3, adds=adds)
-    source = np.random.default_rng(6).uniform(1.0, 2.0, 500)
-    expected, found = ([source, np.full(18 * m, 7.0)] for _ in range(2))
-    plain(sweep, expected)
-    executor.sweep([sweep], found)
-    np.testing.assert_array_equal(expected[1], found[1])
-
-
-def test_vectors_are_wished_for_in_short_rows_to_which_nothing_is_added() -> None:
-    """LLVM takes the wish for leave to add in another order."""
-    wishes = {
-        (m, adds): repr(IN_VECTORS) in print_sweep(lower_sweep(short_rows(6, m, 3, adds=adds)).shape).text
-        for m in (3, 4, 63, 64)
-        for adds in (False, True)
-    }
-    assert {key for key, wished in wishes.items() if wished} == {(4, False), (63, False)}
-
-
-@pytest.mark.skipif(
-    not native.is_available() or "+avx2" not in machine.processor()[1].split(","),
-    reason="the processor has no AVX2",
-)
-def test_rows_of_a_vector_or_two_are_vectorised() -> None:
-    """The loop over a row asks for no more turns than a vector has elements."""
-    text, width = (
-        native.assembly(print_sweep(lower_sweep(short_rows(6, 8, 8, adds=False)).shape)),
-        machine.vector_width(),
-    )
-    assert re.search(rf"vdivpd\s.*%{'z' if width == 8 else 'y'}mm", text)
-    assert re.search(rf"cmpq\s+\$({width - 1}|{width}),", text)
