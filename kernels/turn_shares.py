@@ -117,7 +117,6 @@ class _Order:
         for k, call in enumerate(self._calls):
             for c in range(tasks):
                 first, last = _rows(self._plan, self._turns, k, c)
-                found[k, c] = first
                 if self._plan.undivided[k]:
                     if c == 0:
                         self._note(k, 0, call.arguments[1], _SEVERAL)
