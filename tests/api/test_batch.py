@@ -102,7 +102,7 @@ def test_f_is_followed_once_for_all_points() -> None:
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 def test_points_that_take_another_way(backend: Any) -> None:
-    """Decisions are asked point by point; each way is followed once, and the first once more to see whether f is pure."""
+    """Decisions are asked point by point; each way is followed once, the first once more beside it."""
     points = X * np.where(np.arange(7) % 3 == 1, -1.0, 1.0)[:, None]
     f = Counted(branching)
     plan = sparsejac.prepare(f, X[0], backend=backend)

@@ -309,6 +309,11 @@ def test_threads_that_load_the_same_code_share_one(load: Callable[[], Any], monk
         "out[0] = elementary.gamma(a[0])",
         "out[0] = elementary.exp(a[0], a[0])",
         "part0(n)",
+        "math.exp(a[0])",
+        "n",
+        "out[0] = np.nextafter(a[0], a[1])",
+        "out[0] = math.fmod(a[0])",
+        "out[0] = 1.0 * ~1",
         "a[0] = 1.0",
         "return 1",
     ],
@@ -316,6 +321,14 @@ def test_threads_that_load_the_same_code_share_one(load: Callable[[], Any], monk
 def test_what_is_not_in_the_language_is_left_to_numba(body: str) -> None:
     with pytest.raises(Unsupported):
         printer.print_module(text_of(body, "n, a, out", ADD.signature), 4)
+
+
+def test_several_names_are_bound_at_once() -> None:
+    """By machine code of ours, not by numba: what stands on the right is read before any name is bound."""
+    found = np.zeros(1)
+    body = "b, c = a[0], a[1]\nb, c = c, b\nout[0] = b - 2.0 * c"
+    native.compile_native(text_of(body, "a, out", f"void({VECTOR}, float64[::1])"))(np.array([3.0, 7.0]), found)
+    assert found.tolist() == [1.0]
 
 
 def test_a_short_array_of_ones_own() -> None:

@@ -340,6 +340,31 @@ def test_an_array_of_which_a_part_is_not_stored_stays_whole() -> None:
     assert plan.sizes == []
 
 
+@pytest.mark.parametrize("fixed", [None, 0, 1])
+def test_an_array_of_which_a_text_holds_the_place_stays_whole(fixed: int | None) -> None:
+    """A place that is no number of the call cannot move to the room for one turn."""
+    n = 1000
+    x, flux, out = np.linspace(0.0, 1.0, n), np.zeros(n), np.zeros(n)
+    accesses: list[list[Used]] = [
+        [(x, Affine((n, 1), 0, (1, 1)), "loads"), (flux, Affine((n, 1), 0, (1, 1)), "stores")],
+        [(flux, Affine((n - 1, 1), 1, (1, 1)), "loads"), (out, Affine((n - 1, 1), 0, (1, 1)), "stores")],
+    ]
+    calls = [call(used, align=8, work=used[0][1].box[0]) for used in accesses]
+    if fixed is not None:
+        found = [replace(touch, offset="fixed") for touch in calls[fixed].rows.touches()]  # type: ignore[misc]
+        calls[fixed] = replace(calls[fixed], rows=replace(calls[fixed].rows, touches=lambda: found))
+    evaluation = Evaluation(calls, [x], out)
+    addresses = {c.rows.work: [(a, kind) for _, a, kind in used] for c, used in zip(calls, accesses, strict=True)}
+    run(evaluation, addresses)
+    expected = out.copy()
+    out[:], flux[:] = 0.0, np.nan
+    with mock.patch.multiple(turn_planner, SHARED_BYTES=1024, LOCAL_BYTES=1024):
+        (plan,) = plans_of(evaluation, ())
+    assert (plan.sizes == []) == (fixed is not None)
+    run(in_turns(evaluation, [plan]), addresses)
+    np.testing.assert_array_equal(out, expected)
+
+
 def test_nothing_to_share_is_left_alone() -> None:
     n = 1000
     x, y, out = np.zeros(n), np.zeros(n), np.zeros(2 * n)

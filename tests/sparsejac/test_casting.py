@@ -23,12 +23,14 @@ INTEGERS: dict[str, Callable[[Any], Any]] = {
     "a table by rounded numbers": lambda x: x * TABLE[np.floor(x + 2.0).astype(int)],
     "a place in the table": lambda x: TABLE[np.trunc(x).astype(np.int32)] * x[::-1],
     "arithmetic of integers": lambda x: x * ((np.floor(3.0 * x).astype(int) // 2) % 3),
+    "integers and nothing": lambda x: x * ((x > 0).astype(int) + np.array([0, 1, 0, 2, 3])),
     "division of integers": lambda x: x * (np.ceil(x).astype(int) / 2),
     "masks as integers": lambda x: x * ((x > 0).astype(int) + 1),
     "masks as small integers": lambda x: x * ((x > 0).astype(np.uint8) - 1),
     "division by no mask": lambda x: (
         x * (np.array([4, 5, 6, 7, 8]) // (x > 0)[::-1].astype(int)).sum() if (x > 0).all() else x
     ),
+    "division by nothing": lambda x: x * _quotients(np.array([4, 5, 6, 7, 8]), (x > 0).astype(int)),
     "counts as numbers": lambda x: x * (x > 0).sum() / 2,
     "counts as ends": lambda x: x[: (x > 0).sum()] * 2.0,
     "counts divided": lambda x: x * ((x > 0).sum() // 3),
@@ -49,6 +51,12 @@ INTEGERS: dict[str, Callable[[Any], Any]] = {
     "divmod from the right": lambda x: np.array(divmod(5.0, x[2])),
     "divmod of arrays": lambda x: np.concatenate(divmod(x, 0.45)),
 }
+
+
+def _quotients(a: Any, b: Any) -> Any:
+    """Quotients of integers: none is infinite."""
+    with np.errstate(divide="ignore"):
+        return a // b
 
 
 def _filled(buffer: Any, value: Any, key: Any = slice(None)) -> Any:

@@ -48,6 +48,19 @@ def test_entries_are_the_same_at_every_call(backend: Any, monkeypatch: pytest.Mo
     assert tiles_of(plan) is not None
 
 
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+def test_nothing_is_compiled_for_copies_that_are_not_worth_it(backend: Any) -> None:
+    """NumPy alone never compiles, and nobody looks for what repeats itself before many numbers were copied."""
+    engines.clear()
+    x = np.linspace(0.0, 1.0, 40 * 61)
+    plan = sparsejac.prepare(five_points, x, backend=backend)
+    expected = np.array([five_points(e) for e in np.eye(x.size)]).T
+    for k in range(3):
+        np.testing.assert_array_equal(plan(x + k).toarray(), expected)
+    (kept,) = plan._variants.first.engine.parts._kept
+    assert "tiles" not in vars(kept)
+
+
 def test_what_compiled_code_does_not_take_is_taken_all_the_same() -> None:
     engines.clear()
     x = np.linspace(0.0, 1.0, 40 * 61)

@@ -273,6 +273,16 @@ def test_overlaps_of_maps_against_sets(reader: Affine, store: Affine) -> None:
     assert np.array_equal(marked, both)
 
 
+@pytest.mark.parametrize(
+    ("reader", "part"),
+    [(Affine((3,), 0, (2,)), Affine((3,), 7, (3,))), (Affine((3,), 11, (-2,)), Affine((2,), 1, (3,)))],
+)
+def test_maps_that_are_far_apart_meet_nowhere(reader: Affine, part: Affine) -> None:
+    """Also where their strides divide no axis alike, so that nothing else could be told."""
+    assert np.intersect1d(reader.table(), part.table()).size == 0
+    assert overlap(reader, part) is None
+
+
 views = st.lists(st.integers(1, 4), min_size=1, max_size=3).flatmap(
     lambda grid: st.tuples(*[st.builds(_view, st.just(tuple(grid)), st.randoms(use_true_random=False))] * 2)
 )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kernels.executor import allocate
+from oracles import complex_step
 from sparsejac import SingularError, prepare_inverse
 from sparsejac.inverse.repetition import slots_of, without_repetition
 
@@ -72,6 +73,18 @@ def test_what_a_lump_makes_is_computed_once() -> None:
     names = [call.source.name for call in without_repetition(schedule, given, buffers, slots)]
     assert len(names) == len(given)  # each copy stands for one that is computed no more
     assert names.count("copy") >= 7  # the first map is in pieces, what the last one makes is the result
+
+
+@pytest.mark.parametrize("form", ["i8", "f4", ">f8", "?", "c16", "O", "U3"])
+def test_x_in_other_numbers(form: str) -> None:
+    """Real ones are taken as doubles, all others are refused, as when the plan was made."""
+    plan = prepare_inverse(triangular, np.linspace(0.1, 0.9, 6))
+    x, v = np.array([0.0, 1.0, 1.0, 0.0, 1.0, 0.0]), np.linspace(1.0, 2.0, 6)
+    if form in ("c16", "O", "U3"):
+        with pytest.raises(TypeError, match="InversePlan: x holds"):
+            plan(x.astype(form))
+    else:
+        np.testing.assert_allclose(complex_step(triangular, x) @ plan(x.astype(form)).ivjp(v), v, rtol=1e-12)
 
 
 def test_partial_derivatives_that_are_no_numbers_are_seen() -> None:
