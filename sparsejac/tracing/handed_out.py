@@ -143,6 +143,8 @@ def _called(frame: FrameType) -> _Call:
         # Two plain numbers that are compared, of which one is NaN, show themselves to nobody.
         ufunc = None if owner in _EXTREMES and not is_fold else owner
         return _Call(f"np.{owner.__name__}", ufunc, has_out or not is_fold or owner not in _ALIKE)
+    if found is np.broadcast:  # computes nothing, and gives the numbers one by one
+        return _Call("np.broadcast", np.positive, False)
     name = chain[-1][1] if chain else ""
     is_method = len(chain) > 1 and name in _METHODS
     return _Call(f"a call of {name}" if name else "a call", np.add if is_method else None, not is_method)

@@ -108,7 +108,7 @@ def _moved(trace: Trace, y: Any, slope: Any, points: Any, axis: int) -> Any:
     return derived(trace, y, slope * place)
 
 
-@follows("scipy.interpolate._interpolate", "_PPolyBase.__call__")
+@follows("scipy.interpolate._interpolate", "_PPolyBase.__call__", "PPoly.__call__", "BPoly.__call__")
 def _piecewise(trace: Trace, spline: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
     """PPoly, BPoly and the splines that are such: cubic, Hermite, PCHIP, Akima."""
     chosen = options_of(trace, _NAME, nu=nu, extrapolate=extrapolate)
