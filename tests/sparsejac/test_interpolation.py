@@ -88,6 +88,22 @@ def test_orders_and_extrapolation():
     assert np.isfinite(cut.diagonal()[:3]).all()
 
 
+@pytest.mark.parametrize("kind", [si.PPoly, si.BPoly])
+@pytest.mark.parametrize("extrapolate", [True, False, "periodic"])
+def test_both_bases_in_every_order(kind, extrapolate):
+    """Partial derivatives of a derivative are SciPy's next one; beyond the degree, where BPoly has none, zero."""
+    rng = np.random.default_rng(3)
+    for shape, axis in (((3, len(T) - 1), 0), ((3, len(T) - 1, 2), 0), ((2, 3, len(T) - 1), 1)):
+        spline = kind(rng.normal(size=shape), T, extrapolate=extrapolate, axis=axis)
+        for order in range(4):
+            matrix = sparse_jacobian(lambda x, s=spline, order=order: np.ravel(s(x, order)), INSIDE)
+            expected = spline(INSIDE, order + 1) if order < 3 else 0.0 * spline(INSIDE, order)
+            points = np.indices(expected.shape)[axis].ravel()
+            dense = np.zeros(matrix.shape)
+            dense[np.arange(len(points)), points] = expected.ravel()
+            assert_allclose(matrix.toarray(), dense, rtol=1e-12, atol=1e-12)
+
+
 def test_at_a_knot_the_piece_on_the_right_counts():
     kinked = np.array([0.0, 1.0, 0.0])
     knots = np.array([0.0, 1.0, 2.0])

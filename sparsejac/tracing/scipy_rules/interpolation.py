@@ -121,10 +121,13 @@ def _piecewise(trace: Trace, spline: Any, x: Any, nu: int = 0, extrapolate: Any 
 
 def _pieces(trace: Trace, name: str, kind: Any, how: tuple[Any, int], order: int, x: Any, *data: Any) -> Any:
     """A derivative of a piecewise polynomial; `how`: whether it is extended, and the axis of its points."""
+    rule, axis = how
 
     def run(p: Array, c: Array, knots: Array) -> tuple[Any, Any]:
-        pieces = kind.construct_fast(np.ascontiguousarray(c), np.ascontiguousarray(knots), *how)
-        return pieces(p, order), pieces(p, order + 1)
+        pieces = kind(c, knots, rule)  # construct_fast of SciPy 1.18 makes a PPoly of BPoly's numbers
+        pieces.axis = axis  # the coefficients lie as one that is made with an axis holds them
+        y = pieces(p, order)
+        return y, pieces(p, order + 1) if order < len(c) else 0.0 * y  # SciPy has no higher ones of BPoly
 
     def slope_at(trace: Trace, p: Any, *data: Any) -> Any:
         return _pieces(trace, name, kind, how, order + 1, p, *data)
