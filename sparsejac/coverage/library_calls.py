@@ -85,7 +85,7 @@ REFUSED: dict[str, dict[tuple[str, str], str]] = {
             hessenberg ldl matmul_toeplitz matrix_balance null_space ordqz orth orthogonal_procrustes pinvh polar
             qr_delete qr_insert qr_multiply qr_update qz rq rsf2csf schur signm subspace_angles tanhm tanm""",
     },
-    "scipy.sparse": {NO_RULE: "expand_dims find kronsum permute_dims swapaxes tril triu"},
+    "scipy.sparse": {NO_RULE: "expand_dims find kronsum matrix_transpose permute_dims swapaxes tril triu"},
     "scipy.sparse.linalg": {
         _OPAQUE: "funm_multiply_krylov",
         NO_RULE: "expm inv matrix_power onenormest norm aslinearoperator LinearOperator",
@@ -114,7 +114,7 @@ REFUSED: dict[str, dict[tuple[str, str], str]] = {
             CZT ShortTimeFFT StateSpace TransferFunction ZerosPolesGain ZoomFFT dlti lti czt zoom_fft envelope hilbert2
             chirp gammatone gausspulse gauss_spline sawtooth square sweep_poly lombscargle vectorstrength
             cspline1d_eval cspline2d qspline1d_eval qspline2d sepfir2d spline_filter find_peaks_cwt peak_prominences
-            peak_widths""",
+            peak_widths whittaker_henderson""",
         ("it turns a filter or a system into another form", "compute the coefficients from constants"): """
             abcd_normalize bilinear bilinear_zpk bode cont2discrete dbode dfreqresp dimpulse dstep findfreqs freqresp
             freqs_zpk freqz_sos freqz_zpk invres invresz lfilter_zi lp2bp lp2bp_zpk lp2bs lp2bs_zpk lp2hp lp2hp_zpk

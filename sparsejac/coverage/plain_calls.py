@@ -32,9 +32,9 @@ WITHOUT_VALUES: dict[str, dict[str, str]] = {
     },
     "numpy.ndarray": {
         "protocol of Python or NumPy": """
-            __array__ __array_finalize__ __array_namespace__ __array_wrap__ __class__ __class_getitem__ __delattr__
-            __dir__ __dlpack__ __dlpack_device__ __getattribute__ __getstate__ __init__ __init_subclass__ __new__
-            __reduce_ex__ __setattr__ __setstate__ __sizeof__ __subclasshook__ to_device""",
+            __array__ __array_finalize__ __array_namespace__ __array_wrap__ __buffer__ __class__ __class_getitem__
+            __delattr__ __dir__ __dlpack__ __dlpack_device__ __getattribute__ __getstate__ __init__ __init_subclass__
+            __new__ __reduce_ex__ __setattr__ __setstate__ __sizeof__ __subclasshook__ to_device""",
     },
     "numpy.linalg": {"a type or a test": "LinAlgError test"},
     "numpy.fft": {"makes an array from plain numbers": "fftfreq rfftfreq", "a test": "test"},

@@ -31,6 +31,9 @@ HANDED_OUT = Lazy("sparsejac.tracing.handed_out")
 _OBJECT_LIMIT = 100_000
 """Elements that are followed one by one where NumPy's compiled code makes an object array of a traced one."""
 
+_CHANGING = frozenset(["_set_dtype", "resize"])
+"""Methods that change the array itself: called on the one that is lent, they would be without effect."""
+
 _NEW_SCALAR = object.__new__
 
 
@@ -54,7 +57,7 @@ class TracedArray(InPlaceOperators):
         Where the elements of `window` lie, if that is known already: to ask NumPy takes longer than all the rest.
     """
 
-    __slots__ = ("_address", "_is_flat", "_line", "dtype", "memory", "storages", "window")
+    __slots__ = ("_address", "_dtype", "_is_flat", "_line", "memory", "storages", "window")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(
@@ -70,7 +73,7 @@ class TracedArray(InPlaceOperators):
         self.storages = storages
         self.window = window
         self.memory = memory
-        self.dtype = dtype
+        self._dtype = dtype
         self._address = address
         self._line: tuple[int, int, int, Storage | None] | None = None
         self._is_flat = False
@@ -95,6 +98,22 @@ class TracedArray(InPlaceOperators):
             raise AttributeError("Incompatible shape for in-place modification. Use `.reshape()` to make a copy.")
         self.window = window
         self._address = self._line = None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements, as of an ndarray."""
+        return self._dtype
+
+    @dtype.setter
+    def dtype(self, dtype: Any) -> None:
+        if np.dtype(dtype) != self._dtype:
+            raise self.tracer.refusal(
+                "setting the dtype of an array of f", "it takes the bits for other numbers", "use y.astype(dtype)"
+            )
+
+    def retyped(self, dtype: npt.DTypeLike) -> None:
+        """Note the dtype of an array just made, whose numbers are of that type already."""
+        self._dtype = np.dtype(dtype)
 
     @property
     def ndim(self) -> int:
@@ -321,7 +340,7 @@ class TracedArray(InPlaceOperators):
         follow = METHODS.found(name)
         if follow is not None:
             return partial(follow, self)
-        if self.is_plain:
+        if self.is_plain and name not in _CHANGING:
             return getattr(self._lent(), name)  # y.data, y.base and y.ctypes may be kept
         raise self.tracer.refusal(f"ndarray.{name}", *REFUSALS.get(("numpy.ndarray", name), _NO_RULE))
 

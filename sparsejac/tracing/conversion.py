@@ -133,7 +133,7 @@ def in_dtype(trace: Trace, value: Value, dtype: np.dtype[Any], *, scalar: bool =
         return numbers[()] if scalar and not numbers.ndim else plain_array(trace, numbers)
     result = wrap(trace, cast(trace, value, dtype), scalar=scalar)
     if type(result) is TracedArray:
-        result.dtype = dtype
+        result.retyped(dtype)
     return result
 
 

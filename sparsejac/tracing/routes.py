@@ -91,7 +91,8 @@ def error_state(original: Function) -> Function:
     @wraps(original)
     def route(*args: Any, **kwargs: Any) -> Any:
         trace = current_trace()
-        if trace is not None and not {"raise", "call"}.isdisjoint(map(str, (*args, *kwargs.values()))):
+        waits = not {"raise", "call"}.isdisjoint(map(str, (*args, *kwargs.values())))
+        if waits and trace is not None and is_user_frame(sys._getframe(1)):  # libraries do so with plain numbers
             raise trace.refusal(
                 f"np.{original.__name__} with 'raise' or 'call'",
                 "values are not computed while f is followed, so that nothing would be raised",

@@ -241,3 +241,45 @@ def test_a_shape_that_is_set() -> None:
     check(f, X)
     with pytest.raises(UntraceableError, match="memory order"):
         sparse_jacobian(lambda x: setattr(x.reshape(2, 3).T * 1.0, "shape", (6,)), X)
+
+
+@pytest.mark.skipif(not hasattr(np.ndarray, "_set_shape"), reason="came with NumPy 2.5")
+def test_a_shape_that_is_set_by_the_method() -> None:
+    def f(x: Any, y: Any) -> Any:
+        y._set_shape((3, 2))
+        y[0] += x[0]
+        return y.T
+
+    check(lambda x: f(x, x * 2.0), X)
+    check(lambda x: f(x, np.ones(6)), X)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda y: setattr(y, "dtype", np.int64),
+        lambda y: y.resize((2, 3), refcheck=False),
+        *([lambda y: y._set_dtype(np.int64)] if hasattr(np.ndarray, "_set_dtype") else []),
+    ],
+)
+@pytest.mark.parametrize("make", [np.ones_like, lambda x: x * 2.0])
+def test_an_array_is_not_made_another_one(make: Callable[[Any], Any], change: Callable[[Any], None]) -> None:
+    """Nor is the change forgotten where nothing depends on x yet."""
+
+    def f(x: Any) -> Any:
+        y = make(x)
+        change(y)
+        y[0] += x[0]
+        return y
+
+    with pytest.raises(UntraceableError, match="Cure: "):
+        sparse_jacobian(f, X)
+
+
+def test_a_dtype_that_is_set_to_what_it_is() -> None:
+    def f(x: Any) -> Any:
+        y = np.ones(6)
+        y.dtype = np.float64
+        return y * x
+
+    check(f, X)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from sparsejac import InputError, InputTypeError, UntraceableError, WrongJacobia
 from sparsejac.checks.differences import slope_along
 from sparsejac.evaluation import engines as engines_module
 from sparsejac.primitives import PRIMITIVES
+from sparsejac.schedules import partials as partials_module
 
 X = np.array([0.3, 1.2, -2.1, 0.7, 1.9])
 
@@ -114,28 +117,34 @@ def test_an_entry_that_nothing_leads_to_is_said_to_be_unread() -> None:
     assert finding.why.reason == "unread"
 
 
-def test_a_wrong_partial_of_the_tracer_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rule of the sine loses its sign: every entry behind it is wrong, and its line is named."""
-    wrong = replace(PRIMITIVES["sin"], partials=(lambda y, x: -x.call("cos"),))
-    engines_module.clear()
-    monkeypatch.setitem(PRIMITIVES, "sin", wrong)
-    try:
-        report = check_jacobian(model, X)
-    finally:
+@contextmanager
+def planted(**changes: Any) -> Iterator[None]:
+    """Another rule of the sine; nothing that is kept was made by the other one, before or afterwards."""
+
+    def forget() -> None:
         engines_module.clear()
+        partials_module._linearized.cache_clear()
+
+    forget()
+    try:
+        with patch.dict(PRIMITIVES, sin=replace(PRIMITIVES["sin"], **changes)):
+            yield
+    finally:
+        forget()
+
+
+def test_a_wrong_partial_of_the_tracer_is_found() -> None:
+    """The rule of the sine loses its sign: every entry behind it is wrong, and its line is named."""
+    with planted(partials=(lambda y, x: -x.call("cos"),)):
+        report = check_jacobian(model, X)
     assert places(report) == [("wrong", row, row + 1) for row in range(4)]
     assert all(f.why is not None and f.why.lines[0].number == line_with(model, "# sine") for f in report.findings)
-    monkeypatch.undo()
     assert check_jacobian(model, X).ok
 
 
-def test_a_partial_declared_zero_is_a_missing_entry(monkeypatch: pytest.MonkeyPatch) -> None:
-    engines_module.clear()
-    monkeypatch.setitem(PRIMITIVES, "sin", replace(PRIMITIVES["sin"], partials=(None,)))
-    try:
+def test_a_partial_declared_zero_is_a_missing_entry() -> None:
+    with planted(partials=(None,)):
         report = check_jacobian(model, X)
-    finally:
-        engines_module.clear()
     assert places(report) == [("missing", row, row + 1) for row in range(4)]
     for finding in report.findings:
         assert finding.why is not None

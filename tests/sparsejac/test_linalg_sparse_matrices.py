@@ -59,7 +59,7 @@ CASES = {
     "star of old matrices": lambda x: csr_matrix((x, (ROWS, COLUMNS)), shape=(4, 6)) * x,
     "star from the left": lambda x: x[:4] * csr_matrix((x, (ROWS, COLUMNS)), shape=(4, 6)),
     "kron": lambda x: (
-        sp.kron(sp.diags_array(x[:2]), C[:2, :3]).toarray() + sp.kron(np.eye(2), x.reshape(2, 3)).toarray()
+        sp.kron(sp.diags_array(x[:2]), C[:2, :3]).toarray() + sp.kron(sp.eye(2), x.reshape(2, 3)).toarray()
     ),
     "blocks": lambda x: sp.bmat([[sp.diags(x), None], [C, coo(x) * 2]]).toarray(),
     "stacks": lambda x: sp.hstack([coo(x), sp.vstack([sp.diags_array(x[:2]), np.ones((2, 2))])]).toarray(),
@@ -97,10 +97,46 @@ def test_the_pattern_is_that_of_the_entries():
 
 def test_systems_that_do_not_hang_together_have_a_sparse_inverse():
     def f(x):
-        matrix = sp.block_diag([x[:4].reshape(2, 2), x[4:].reshape(1, 2).T @ np.ones((1, 2)) + np.diag([3.0, 4.0])])
+        matrix = sp.block_diag(
+            [csr_matrix(x[:4].reshape(2, 2)), x[4:].reshape(1, 2).T @ np.ones((1, 2)) + np.diag([3.0, 4.0])]
+        )
         return solvers.spsolve(matrix.tocsc(), np.ones(4))
 
     check(f, [1.0, 2.0, 3.0, 5.0, 0.5, 0.7], nnz=2 * 4 + 2 * 2)
+
+
+@pytest.mark.filterwarnings("ignore:`:DeprecationWarning")
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x: sp.kron(x[:2, None], np.ones((1, 2))),
+        lambda x: sp.kron(x[:2, None], sp.eye(2)),
+        lambda x: sp.kron(x[:2, None], sp.eye_array(2)),
+        lambda x: sp.block_diag([x[:2, None], np.ones((1, 2))]),
+        lambda x: sp.block_diag([x[:2, None], sp.eye(2)]),
+        lambda x: sp.block_diag([x[:2, None], sp.eye_array(2)]),
+        lambda x: sp.bmat([[sp.diags(x), None], [None, np.ones((1, 2))]]),
+        lambda x: sp.block_array([[sp.diags(x), None], [None, np.ones((1, 2))]]),
+        lambda x: sp.block_array([[sp.diags_array(x), None], [None, np.ones((1, 2))]]),
+        lambda x: sp.block_array([[sp.diags(x).tocsr()], [sp.eye(6).tocsr()]]),
+        lambda x: sp.block_array([[sp.diags(x).tocsr(), sp.eye(6).tocsr()]], format="csr"),
+        lambda x: sp.bmat([[sp.diags(x).tocsr()], [sp.eye_array(6).tocsr()]]),
+        lambda x: sp.hstack([sp.diags(x), sp.eye(6)]),
+        lambda x: sp.hstack([sp.diags(x).tocsc(), sp.eye(6).tocsc()], format="csc"),
+        lambda x: sp.vstack([sp.diags_array(x), sp.eye(6)]),
+    ],
+)
+def test_old_matrices_or_new_arrays_as_of_scipy(build):
+    seen = []
+
+    def f(x):
+        matrix = build(x)
+        seen.append(isinstance(matrix, sp.sparray))
+        return matrix.toarray()
+
+    f(x)
+    sparse_jacobian(f, x)
+    assert len(set(seen)) == 1
 
 
 def test_they_look_like_those_of_scipy():
@@ -228,7 +264,7 @@ def test_traced_numbers_are_not_written_into_constant_matrices(kind):
     [
         lambda x, dtype: sp.diags(x, dtype=dtype),
         lambda x, dtype: sp.diags_array(x, dtype=dtype),
-        lambda x, dtype: sp.block_diag([x[:, None]], dtype=dtype),
+        lambda x, dtype: sp.block_diag([sp.coo_array(x[:, None])], dtype=dtype),
         lambda x, dtype: sp.hstack([sp.diags(x)], dtype=dtype),
     ],
 )

@@ -439,6 +439,7 @@ __rsub__: 1.0 - x
 __rtruediv__: 1.0 / x
 __rxor__: (MASK ^ (x < 0.8)) * x
 __setitem__: b = np.zeros(6); b[[0, 3]] = x[:2]; b
+_set_shape: b = x.copy(); b._set_shape((2, 3)); b.T
 __sub__: x - y
 __truediv__: x / y
 __xor__: ((x < 0.3) ^ (x > 0.8)) * x

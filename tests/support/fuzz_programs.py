@@ -193,6 +193,7 @@ def runs(text: str, names: dict[str, Any]) -> bool:
     """Whether plain Python and NumPy run the text without error or warning."""
     with warnings.catch_warnings(), np.errstate(all="raise", under="ignore"):
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "numpy.fix is deprecated")
         try:
             exec(text, names)
         except Exception:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -135,15 +135,35 @@ def _cholesky(
     return cholesky_derived(trace, "scipy.linalg.cholesky", found, a, below)
 
 
-@follows("scipy.linalg", "cho_factor", convention="the triangle that is not used holds the numbers of the matrix")
+@follows(
+    "scipy.linalg",
+    "cho_factor",
+    convention="the triangle that is not used as SciPy leaves it, with overwrite_a that of a contiguous matrix",
+)
 def _cho_factor(
     trace: Trace, a: Any, lower: Any = False, overwrite_a: Any = False, check_finite: Any = True
 ) -> tuple[Any, bool]:
     a, below = operand(trace, a), bool(plain(lower))
-    call, again = (lambda m: scipy_linalg.cho_factor(m, below)[0]), (lambda trace, a: _cho_factor(trace, a, below)[0])
-    found = result(trace, "scipy.linalg.cho_factor", call, a, key=(below,), again=again)
-    factor = cholesky_derived(trace, "scipy.linalg.cho_factor", triangle(found, below), a, below)
-    return derived(trace, found, triangle(factor, below) + triangle(a, not below, strict=True)), below
+    over = bool(plain(overwrite_a))
+
+    def call(m: Array) -> Any:
+        return scipy_linalg.cho_factor(m.copy() if over else m, below, over)[0]
+
+    def again(trace: Trace, a: Any) -> Any:
+        return _cho_factor(trace, a, below, over)[0]
+
+    found = result(trace, "scipy.linalg.cho_factor", call, a, key=(below, over), again=again)
+    factor = triangle(cholesky_derived(trace, "scipy.linalg.cho_factor", triangle(found, below), a, below), below)
+    if _keeps_other_triangle(over, a.ndim > 2):
+        factor = factor + triangle(a, not below, strict=True)
+    return derived(trace, found, factor), below
+
+
+@cache
+def _keeps_other_triangle(over: bool, stacked: bool) -> bool:
+    """Whether cho_factor leaves the matrix in the triangle that is not used: SciPy 1.18 only where it overwrites."""
+    matrix = np.array([[4.0, 1.0], [1.0, 4.0]])
+    return bool(scipy_linalg.cho_factor(matrix[None] if stacked else matrix, False, over)[0][..., 1, 0].any())
 
 
 @follows("scipy.linalg", "cho_solve")

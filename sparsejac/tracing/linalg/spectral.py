@@ -8,6 +8,7 @@ Giles: Collected matrix derivative results for forward and reverse mode algorith
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -107,23 +108,29 @@ def inverse_gaps(values: Array) -> Array:
 @traces(np.linalg.eig, convention="in the norms and phases of LAPACK; NaN where eigenvalues coincide")
 def _eig(trace: Trace, a: Any) -> Any:
     a = operand(trace, a)
-    return _EIG(*eig_derived(trace, "np.linalg.eig", a))
+    return _EIG(*eig_derived(trace, "np.linalg.eig", a, always=_always_complex()))
 
 
 @traces(np.linalg.eigvals, convention="NaN where eigenvalues coincide")
 def _eigvals(trace: Trace, a: Any) -> Any:
     a = operand(trace, a)
-    return eig_derived(trace, "np.linalg.eigvals", a, only_values=np.linalg.eigvals)[0]
+    return eig_derived(trace, "np.linalg.eigvals", a, only_values=np.linalg.eigvals, always=_always_complex())[0]
+
+
+@cache
+def _always_complex() -> bool:
+    """Whether NumPy gives complex eigenvalues where all are real: since 2.5."""
+    return np.linalg.eigvals(np.eye(1)).dtype.kind == "c"
 
 
 def eig_derived(
-    trace: Trace, name: str, a: Any, function: Any = np.linalg.eig, only_values: Any = None
+    trace: Trace, name: str, a: Any, function: Any = np.linalg.eig, only_values: Any = None, always: bool = False
 ) -> tuple[Any, Any]:
-    """Eigenvalues and right eigenvectors of general matrices; whether they are complex is a decision.
+    """Eigenvalues and right eigenvectors of general matrices, complex if they are `always`, else by a decision.
 
     `function` computes both. The values are those of the function `only_values`, if it is given.
     """
-    turns = bool(decided(trace, result(trace, "complex eigenvalues", _has_complex, a)))
+    turns = always or bool(decided(trace, result(trace, "complex eigenvalues", _has_complex, a)))
     key = (turns, only_values is not None)
     return _eig_parts(trace, name, lambda m: _eig_of(m, turns, function, only_values), key, a)[:2]
 
@@ -160,7 +167,8 @@ def _pivots(trace: Trace, vectors: Any) -> Any:
 
 
 def _has_complex(a: Array) -> Array:
-    return np.asarray(np.linalg.eigvals(a).dtype.kind == "c")
+    # Not by their type: NumPy 2.5 gives complex numbers anyhow.
+    return np.asarray(a.dtype.kind == "c" or bool(np.any(np.linalg.eigvals(a).imag)))
 
 
 def _eig_of(a: Array, turns: bool, function: Any, only_values: Any) -> tuple[Array, ...]:

@@ -53,6 +53,13 @@ def _check_order(array: TracedArray, order: Any) -> None:
         )
 
 
+if hasattr(np.ndarray, "_set_shape"):  # since NumPy 2.5, which deprecates setting the attribute
+
+    @method("_set_shape")
+    def _set_shape(array: TracedArray, shape: Any) -> None:
+        array.shape = shape
+
+
 @method("ravel")
 def _ravel(array: TracedArray, order: Any = "C") -> Any:
     """A view of memory without gaps, otherwise a copy, also where a reshape would be a view."""
@@ -121,7 +128,7 @@ def _copy(array: TracedArray, order: Any = "C") -> TracedArray:
     fortran = is_fortran(order)
     value = as_value(array.tracer, array.T) if fortran else array.value
     copied: TracedArray = wrap(array.tracer, value, scalar=False)
-    copied.dtype = array.dtype
+    copied.retyped(array.dtype)
     if order in ("K", "A"):
         loosened(copied, array)
     return copied.T if fortran else copied
@@ -219,7 +226,7 @@ hook("flat")(_Flat)
 _BITS = ("it reads the bits of the numbers, which would lose the derivative", "use the array itself, or x.copy()")
 _FIXED = ("other arrays of f may share its memory", "make a new array by np.resize, np.pad or np.concatenate")
 
-for _name in ("byteswap", "dump", "dumps", "getfield", "setfield", "tobytes", "tofile"):
+for _name in ("_set_dtype", "byteswap", "dump", "dumps", "getfield", "setfield", "tobytes", "tofile"):
     REFUSALS["numpy.ndarray", _name] = _BITS
 REFUSALS["numpy.ndarray", "strides"] = (
     "where numbers lie in memory is known to NumPy alone",

@@ -158,9 +158,11 @@ def _iscomplex(trace: Trace, x: Any) -> Any:
     return np.not_equal(np.imag(as_array(trace, x)), 0)
 
 
-@traces(np.fix)
-def _fix(trace: Trace, x: Any, out: Any = None) -> Any:
-    return delivered(trace, np.trunc(_numbers(trace, x)), out, "np.fix")
+if hasattr(np, "fix"):  # deprecated since NumPy 2.5
+
+    @traces(np.fix)
+    def _fix(trace: Trace, x: Any, out: Any = None) -> Any:
+        return delivered(trace, np.trunc(_numbers(trace, x)), out, "np.fix")
 
 
 def _several(ufunc: Any, convention: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -202,7 +204,7 @@ def _frexp(trace: Trace, x: Any) -> tuple[Any, Any]:
     number = _real_operand(trace, x, "frexp")
     kept, exponent, _ = _frexp_parts(trace, number)
     whole: Any = wrap(trace, Value(exponent.value.real, None, "i"), scalar=False)
-    whole.dtype = np.dtype(np.intc)
+    whole.retyped(np.intc)
     return (kept, whole) if np.ndim(x) else (kept[()], whole[()])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from sparsejac.tracing.base import all_plain
 from sparsejac.tracing.conversion import as_array, settled
+from sparsejac.tracing.linalg.spectral import eig_derived
 from sparsejac.tracing.registry import DOUBLE, original, refuses, traces
 from sparsejac.tracing.trace import Trace
 
@@ -224,4 +225,6 @@ def _roots(trace: Trace, p: Any) -> Any:
     if len(p) < 2:
         return at_zero
     companion = np.concatenate([(-p[1:] / p[0])[None], np.eye(len(p) - 2, len(p) - 1)])
-    return np.concatenate([np.linalg.eigvals(companion), at_zero])
+    # Real where all are, also where those of np.linalg.eigvals are not.
+    found = eig_derived(trace, "np.roots", companion, only_values=np.linalg.eigvals)[0]
+    return np.concatenate([found, at_zero])

@@ -96,7 +96,7 @@ def _sum(
     value = _masked(trace, computed_in(trace, as_value(trace, a), dtype), where, 0.0)
     result = wrap(trace, sum_value(trace, value, axis, _keeps(keepdims)))
     if value.kind == "b" and type(result) is TracedArray:
-        result.dtype = np.dtype(np.int_)
+        result.retyped(np.int_)
     return delivered(trace, result + initial if given(initial) else result, out, "np.sum")
 
 

@@ -205,7 +205,7 @@ def matrices(size: int, rng: np.random.Generator) -> Iterator[Any]:
     off = [rng.random(size - 1) + 0.1, rng.random(size) + 1.5, rng.random(size - 1) + 0.1]
     T = sp.diags_array(off, offsets=[-1, 0, 1]).tocsr()
     yield from (T, T.T, P @ T, P @ T @ P.T, T @ T, sp.tril(T), sp.triu(T), P @ sp.tril(T).tocsr() @ Q)
-    blocks = sp.block_diag([rng.standard_normal((2, 2)) for _ in range(size // 2)]).tolil()
+    blocks = sp.block_diag([sp.coo_array(rng.standard_normal((2, 2))) for _ in range(size // 2)]).tolil()
     blocks[blocks.shape[0] - 1, 0] = 1.5
     rest = size - blocks.shape[0]
     whole = sp.block_diag([blocks, rng.random((rest, rest)) + 1.0]).tocsr() if rest else blocks.tocsr()
