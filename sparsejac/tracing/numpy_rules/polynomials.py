@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from kernels.lazy import Lazy
 from sparsejac.tracing.base import all_plain
 from sparsejac.tracing.conversion import as_array, settled
-from sparsejac.tracing.linalg.spectral import eig_derived
 from sparsejac.tracing.registry import DOUBLE, original, refuses, traces
 from sparsejac.tracing.trace import Trace
+
+SPECTRAL = Lazy("sparsejac.tracing.linalg.spectral")  # eigenvalues stand above the rules of NumPy's functions
 
 _SHORT = 24
 """Up to that many elements the shorter operand is slid over the longer one in slices of the whole array."""
@@ -226,5 +228,5 @@ def _roots(trace: Trace, p: Any) -> Any:
         return at_zero
     companion = np.concatenate([(-p[1:] / p[0])[None], np.eye(len(p) - 2, len(p) - 1)])
     # Real where all are, also where those of np.linalg.eigvals are not.
-    found = eig_derived(trace, "np.roots", companion, only_values=np.linalg.eigvals)[0]
+    found = SPECTRAL.eig_derived(trace, "np.roots", companion, only_values=np.linalg.eigvals)[0]
     return np.concatenate([found, at_zero])
