@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 
 import numpy as np
 import pytest
 
-from kernels.garbage import rare_collections
+from kernels.garbage import age_all, rare_collections
 from sparsejac import UntraceableError, sparse_jacobian
 
 
@@ -140,3 +141,64 @@ def test_cycles_of_f_do_not_pile_up() -> None:
 
     sparse_jacobian(f, np.ones(2))
     assert alive == 60_000
+
+
+def test_nothing_searches_what_the_import_made() -> None:
+    """Whatever is looked at in a collection of the young ones was made since."""
+    found = _in_a_new_process(
+        """
+import gc, numpy, scipy.sparse
+looks = []
+def note(phase, info):
+    if phase == "start" and info["generation"] < 2:
+        looks.append(sum(len(gc.get_objects(generation=of)) for of in range(info["generation"] + 1)))
+gc.callbacks.append(note)
+import sparsejac
+kept = [[] for _ in range(1000)]
+print(max(looks, default=0), gc.get_freeze_count())
+"""
+    )
+    looked_at, frozen = found.split()
+    assert int(looked_at) < 5000
+    assert frozen == "0"
+
+
+def test_frozen_objects_stay_frozen() -> None:
+    assert _in_a_new_process(
+        """
+import gc, numpy, scipy.sparse
+gc.freeze()
+before = gc.get_freeze_count()
+import sparsejac
+print(before > 1000, gc.get_freeze_count() >= before - 100)
+"""
+    ).split() == ["True", "True"]
+
+
+def test_nothing_is_aged_where_garbage_is_not_collected() -> None:
+    gc.disable()
+    try:
+        young = [[] for _ in range(10)]
+        age_all()
+        assert any(one is young[0] for one in gc.get_objects(generation=0))
+    finally:
+        gc.enable()
+
+
+def test_garbage_is_still_found_when_all_are_old() -> None:
+    class Node:
+        pass
+
+    node = Node()
+    node.itself = node  # type: ignore[attr-defined]
+    gone = weakref.ref(node)
+    age_all()
+    del node
+    gc.collect(1)
+    assert gone() is not None
+    gc.collect()
+    assert gone() is None
+
+
+def _in_a_new_process(program: str) -> str:
+    return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
