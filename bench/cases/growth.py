@@ -40,15 +40,22 @@ def _measured(settings: Settings, family: str, entries: int) -> dict[str, Any] |
 
 
 def _figures(family: str, found: list[dict[str, Any] | str]) -> list[Figure]:
-    names = f"{family}: evaluation over the limit, most / least", f"{family}: set-up over f, most / least"
+    evaluation, setup = f"{family}: evaluation over the limit", f"{family}: set-up over f"
+    names = f"{evaluation}, most / least", f"{setup}, most / least", f"{setup}, most that it rises"
     wrong = [one for one in found if isinstance(one, str)]
     if wrong:
         return [failed(name, wrong[0], BAR) for name in names]
-    return [_spread(name, ratios) for name, ratios in zip(names, zip(*map(_ratios, found), strict=True), strict=True)]
+    over, setups = zip(*map(_ratios, found), strict=True)
+    values = max(over) / min(over), max(setups) / min(setups), rise(setups)
+    return [
+        Figure(name, value, "", BAR, "<=", ", ".join(f"{ratio:.3g}" for ratio in ratios))
+        for name, value, ratios in zip(names, values, (over, setups, setups), strict=True)
+    ]
 
 
-def _spread(name: str, ratios: tuple[float, ...]) -> Figure:
-    return Figure(name, max(ratios) / min(ratios), "", BAR, "<=", ", ".join(f"{ratio:.3g}" for ratio in ratios))
+def rise(ratios: tuple[float, ...]) -> float:
+    """How many times a ratio of some size is that of a smaller one, at most; 1 if they only fall."""
+    return max(later / before for at, before in enumerate(ratios) for later in ratios[at:])
 
 
 def _ratios(found: Any) -> tuple[float, float]:

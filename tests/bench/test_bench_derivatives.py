@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.cases.case import Settings
-from bench.cases.growth import over_copies
+from bench.cases.growth import over_copies, rise
 from bench.cases.inverse import grown
 from bench.cases.registry import CASES
 from bench.check import nearby
@@ -55,6 +55,11 @@ def test_growth_is_over_that_of_a_copy() -> None:
         "B an unknown: 8, 9",
     ]
     assert over_copies("push", [small, "too large"], "push", "n", "an unknown").value is None
+
+
+def test_a_rise_is_from_a_size_to_a_larger_one() -> None:
+    assert rise((8.0, 4.0, 2.0)) == 1
+    assert rise((8.0, 2.0, 6.0, 5.0)) == 3
 
 
 def test_products_with_inverses_are_checked_as_they_grow() -> None:
