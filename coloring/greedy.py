@@ -10,10 +10,11 @@ import numpy.typing as npt
 from coloring import parallel
 from coloring.adjacency import AdjacencyGraph
 from coloring.algorithms import ALGORITHMS, star_bicoloring
+from coloring.algorithms.apart import extend_apart
 from coloring.algorithms.star_bicoloring import CoverName
 from coloring.bipartite import BipartiteGraph
 from coloring.bounds import Bound, bound_colors, bound_later
-from coloring.demand import EVERYTHING, Colors, Demand
+from coloring.demand import EVERYTHING, Colors, Demand, given_colors
 from coloring.graphs import Graph
 from coloring.neighborhoods import Degrees
 from coloring.orders import OrderName, neighborhood, sequence
@@ -39,7 +40,16 @@ def greedy(
     ordered = sequence(problem, graph, order, seed, degrees)
     if cover is not None and isinstance(graph, AdjacencyGraph):
         return star_bicoloring.first_fit(graph, ordered, demand, cover)
-    return ALGORITHMS[problem.name](graph, ordered, demand)
+    if demand.fixed is None or demand.whole or not isinstance(graph, AdjacencyGraph):
+        return ALGORITHMS[problem.name](graph, ordered, demand)
+    given_colors(demand, graph.num_vertices, problem.vertex)  # refuses what are no colors at all
+    try:
+        return ALGORITHMS[problem.name](graph, ordered, demand)
+    except ValueError:  # the given colors break the rule, and may do all the same for what is wanted
+        colors = extend_apart(problem, graph, ordered, demand)
+        if colors is None:
+            raise
+        return colors
 
 
 def finished(
