@@ -132,7 +132,7 @@ def demanded_part(
 
 def _as_flat(given: Any) -> npt.NDArray[Any] | None:
     """The array of marks, if that is what is given."""
-    if isinstance(given, tuple | Pattern) or hasattr(given, "indptr") or hasattr(given, "tocsr"):
+    if isinstance(given, tuple | Pattern) or any(hasattr(given, name) for name in ("indptr", "tocsr", "adjacency")):
         return None
     array: npt.NDArray[Any] = np.asarray(given)
     return array if array.ndim == 1 else None

@@ -11,8 +11,10 @@ import numpy.typing as npt
 
 from coloring.algorithms.star_bicoloring import CoverName
 from coloring.bounds import Bound, bound_colors
+from coloring.bounds.bound import witnessed
 from coloring.checker import as_list, check
 from coloring.demand import EVERYTHING, Colors, Demand, wanted_entries
+from coloring.distinct import distinct
 from coloring.effort import is_small, searched
 from coloring.graphs import build_graph
 from coloring.greedy import bounded_later, finished, greedy
@@ -72,16 +74,18 @@ def color(
     wanted : array of bool, shape (nnz,), or pattern, optional
         The entries that are to come back, by default all: a value for each entry in the order of the rows, or a pattern
         of the same shape that holds them. The others may fall together, and vertices may stay without color (-1). Of a
-        symmetric matrix, either of an entry and its mirror image may be named.
+        symmetric matrix, either of an entry and its mirror image may be named. Colorings of graphs alone ("distance_1",
+        "distance_2") bring no entries back, and take neither this nor `rows` and `columns`.
     rows, columns : array of int or bool, optional
         The rows and columns of which entries are wanted, by default all: their numbers, or a value for each.
     diagonal : bool
-        Whether the diagonal is wanted, in symmetric problems.
+        Whether the diagonal is wanted, in star and acyclic colorings; no other one asks.
     known : array of bool, shape (nnz,), or pattern, optional
         Entries that are known already, as constants: they are left out, and what they bring has to be subtracted from
-        the products before decompression.
+        the products before decompression. Of a symmetric matrix, both of an entry and its mirror image.
     fixed : array of int, shape (num_vertices,), optional
-        Colors that are given, which stay as they are up to numbering; -1 for the vertices that are to be colored.
+        Colors that are given, which stay as they are up to numbering; -1 for the vertices that are to be colored. They
+        are refused if no coloring of the rest makes them valid.
     budget : float, optional
         Work for improvements, relative to the greedy pass; by default 1.0, on small patterns as much as takes a few
         milliseconds, and on symmetric and two-sided problems of up to 64 rows or columns some hundred. 0 allows none.
@@ -102,7 +106,8 @@ def color(
     Raises
     ------
     ValueError
-        For an unknown option, arrays that describe no matrix, and a symmetric problem of a pattern that is not.
+        For an unknown option, arrays that describe no matrix, a symmetric problem of a pattern that is not, and given
+        colors that collide.
 
     Examples
     --------
@@ -121,10 +126,16 @@ def color(
         raise ValueError(f"color: got degrees {degrees!r} without an order; name the order that goes by them")
     if cover is not None:
         _check_cover(chosen, order, cover)
+    diagonal = as_flag(diagonal, "color") or not chosen.symmetric or chosen.decompression is None
     matrix, marks, _ = demanded_part(as_pattern(pattern, "color"), wanted, rows, columns, known, "color")
+    if marks is not None and chosen.decompression is None:
+        raise ValueError(
+            f"color: got wanted, rows or columns for a {problem} coloring, which brings no entries back; color a part "
+            "of the graph by its pattern"
+        )
     demand = EVERYTHING
-    if marks is not None or diagonal is not True or fixed is not None:
-        demand = Demand(marks, as_flag(diagonal, "color"), _as_colors(fixed))
+    if marks is not None or not diagonal or fixed is not None:
+        demand = Demand(marks, diagonal, _as_colors(fixed))
     if not demand.whole or demand.fixed is not None:
         return _partial(chosen, matrix, demand, order, number, degrees, cover)
     if order is not None:
@@ -243,19 +254,18 @@ def _partial(
 
 def _bound_part(problem: Problem, matrix: Pattern, demand: Demand) -> Bound:
     """Bound by the line with most wanted entries, which must all differ; bounds of the whole need not hold."""
-    marks = wanted_entries(matrix, problem, demand)
-    nothing = np.zeros(0, dtype=np.int32)
+    marks, from_rows = wanted_entries(matrix, problem, demand), matrix.rows()
+    if not marks.any():
+        return Bound(0, "nothing is wanted", np.zeros(0, dtype=np.int32))
     if problem.vertices not in ("columns", "rows"):
-        return Bound(min(1, int(np.count_nonzero(marks))), "part of the entries is wanted", nothing)
-    from_rows = matrix.rows()
+        first, before = int(np.argmax(marks)), matrix.shape[0] if problem.two_sided else 0
+        ends = np.array([from_rows[first], before + matrix.indices[first]])
+        return witnessed(1, "an entry is wanted", distinct(ends))
     nets, vertices = (from_rows, matrix.indices) if problem.vertices == "columns" else (matrix.indices, from_rows)
     counts = np.bincount(nets[marks])
-    if not counts.size:
-        return Bound(0, "nothing is wanted", nothing)
     at = int(np.argmax(counts))
-    return Bound(
-        int(counts[at]), f"{problem.net} {at} has most wanted entries", vertices[marks & (nets == at)].astype(np.int32)
-    )
+    reason = f"{problem.net} {at} has most wanted entries"
+    return witnessed(int(counts[at]), reason, vertices[marks & (nets == at)].astype(np.int32))
 
 
 def _as_colors(fixed: npt.ArrayLike | None) -> Colors | None:

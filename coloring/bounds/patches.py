@@ -6,6 +6,7 @@ Whatever stands around a patch, a coloring of the whole colors the patch too.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,13 +43,17 @@ def raise_by_search(
     patches = _patches(instance, start)
     patch = next(patches, None)
     while patch is not None and visits > 0 and bound.value < enough:
-        refuted, spent = _refuted(instance.induced(patch), bound.value, visits, splits)
-        visits -= spent + len(patch)
-        if refuted is None:
+        tried = _try(instance.induced(patch), bound.value, visits, splits)
+        visits -= tried.visits + len(patch)
+        if tried.refuted is None:
             break
-        if refuted:
+        if tried.refuted:
             reason = f"a search tried all colorings of {len(patch)} {problem.vertices} with {bound.value} colors"
-            bound = witnessed(bound.value + 1, reason, patch if names is None else names[patch])
+            witness = patch if names is None else names[patch]
+            if tried.counted:  # the patch alone may be colored so, but then the rest is not
+                reason += " for which a count of all entries leaves room"
+                witness = np.flatnonzero(np.diff(instance.ptr))
+            bound = witnessed(bound.value + 1, reason, witness)
         else:
             patch = next(patches, None)
     return bound
@@ -85,22 +90,32 @@ def among(graph: BipartiteGraph, vertices: Ints64) -> Instance:
     return Instance(ptr, neighbors, -1, PROPER)
 
 
-def _refuted(instance: Instance, k: int, visits: int, splits: Splits | None) -> tuple[bool | None, int]:
-    """Whether k colors are not enough, None if the visits ran out, and the visits spent."""
+class _Trial(NamedTuple):
+    """Whether k colors are not enough, None if the visits ran out; visits spent; whether counts left ways out."""
+
+    refuted: bool | None
+    visits: int
+    counted: bool = False
+
+
+def _try(instance: Instance, k: int, visits: int, splits: Splits | None) -> _Trial:
+    """Look for a coloring with k colors, in each split that a count of the whole does not rule out."""
     if instance.num_vertices <= k:
-        return False, 0
+        return _Trial(False, 0)
     if not instance.two_sided:
         decision = decide(instance, k, visits=visits)
-        return (decision.refuted if decision.refuted or decision.colors is not None else None), decision.visits
-    spent = 0
+        known = decision.refuted or decision.colors is not None
+        return _Trial(decision.refuted if known else None, decision.visits)
+    spent, counted = 0, False
     for row_colors in range(k + 1):
         if splits is not None and splits.refuted(row_colors, k - row_colors):
+            counted = True
             continue
         decision = decide(instance, row_colors, k - row_colors, visits=visits - spent)
         spent += decision.visits
         if not decision.refuted:
-            return (None if decision.colors is None else False), spent
-    return True, spent
+            return _Trial(None if decision.colors is None else False, spent)
+    return _Trial(True, spent, counted)
 
 
 def _patches(instance: Instance, start: int) -> Iterator[np.ndarray]:

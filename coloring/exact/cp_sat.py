@@ -19,6 +19,8 @@ from coloring.search import ACYCLIC, PROPER, STAR, Instance
 
 # Visits are counted in the solver's own deterministic time, of which a unit is about a second.
 VISITS_PER_UNIT = 100_000_000
+# To make a clause takes Python about as long as so many visits.
+VISITS_PER_CLAUSE = 1000
 
 
 def require(call: str) -> None:
@@ -96,6 +98,7 @@ class Model:
                 for fourth in instance.lists[third]:
                     if first not in (third, fourth) and fourth != second:
                         self.model.add_bool_or([~self._same(first, third), ~self._same(second, fourth)])
+                        budget.spent += VISITS_PER_CLAUSE
             if budget.over:
                 return False
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import math
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +88,17 @@ def test_bounds_of_matrices_are_sound(problem: Any, dense: Bools, effort: float)
     assert_sound(dense, problem, lower_bound(dense, problem, effort=effort))
 
 
+def test_where_counts_of_the_whole_leave_ways_out_the_patch_is_no_witness_by_itself() -> None:
+    """Eight lines have two row colors among them, which do not do for all entries together."""
+    places = [(0, 1), (0, 3), (1, 5), (2, 0), (3, 5), (4, 0), (4, 1), (4, 4), (5, 2), (5, 3), (5, 5)]
+    dense = np.zeros((6, 6), dtype=bool)
+    dense[tuple(np.transpose(places))] = True
+    bound = lower_bound(dense, "star_bicoloring")
+    assert bound.value == 3
+    assert "a count of all entries" in bound.reason
+    assert_sound(dense, "star_bicoloring", bound)
+
+
 # Rows of the facts, of 126 or 78, in which the bound is at least the one proven with a SAT solver. They may only rise.
 REACHED = {
     "column": 121,
@@ -164,6 +176,22 @@ def test_the_room_for_edges_is_what_enumeration_finds() -> None:
         assert room_for_forests(k, np.array([n])).tolist() == [forests]
         free = np.full(n, n - 1)  # degrees that rule nothing out
         assert room_for_stars(k, np.array([n]), free)[0] >= stars
+
+
+def test_the_room_for_stars_is_the_best_of_all_numbers_of_classes() -> None:
+    """So many vertices alone in their classes, and so many classes of two or more, each number of them tried."""
+    random = np.random.default_rng(0)
+    for _ in range(2000):
+        n = int(random.integers(1, 13))
+        k = int(random.integers(1, n + 1))
+        largest = np.sort(random.integers(0, random.integers(1, n + 1), n))[::-1]
+        found = 0
+        for alone in range(k):
+            rest = n - alone
+            touching = min(sum(largest[:alone].tolist()), alone * rest + math.comb(alone, 2))
+            many = range(1, min(k - alone, rest // 2) + 1)
+            found = max(found, touching + max(((c - 1) * rest - c * (c - 1) for c in many), default=0))
+        assert room_for_stars(k, np.array([n]), largest).tolist() == [found]
 
 
 def compositions(n: int, k: int) -> list[tuple[int, ...]]:

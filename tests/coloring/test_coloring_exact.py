@@ -227,3 +227,16 @@ def test_cp_sat_agrees(problem: Any) -> None:
         colors = solve_cases(cases.of(best), cases.size, Budget(60.0)).colors
         assert colors is not None
         assert check(dense, colors, problem) is None
+
+
+def test_a_budget_of_visits_ends_the_making_of_clauses_too() -> None:
+    """Each two edges of a clique of 30 that have no end in common make clauses."""
+    pytest.importorskip("ortools")
+    from coloring.exact.budget import Budget
+    from coloring.exact.cases import Cases
+    from coloring.exact.cp_sat import Model
+
+    graph = build_graph(PROBLEMS["star"], as_pattern(np.ones((30, 30), dtype=bool)), "test")
+    (case,) = Cases(PROBLEMS["star"], graph).of(29)
+    assert Model(case, Budget(60.0)).complete
+    assert not Model(case, Budget(60.0, visits=10_000)).complete
