@@ -41,13 +41,13 @@ class BipartiteGraph:
     threads : int
         How many of them transpose a large pattern whose rows are scattered.
     room : float
-        Neighbours that orders may list beside the graph, for each entry, vertex and net; by default 17 bytes.
+        Neighbours that orders may list beside the graph, for each entry, vertex and net; by default 16 bytes.
     """
 
     pattern: Pattern
     vertices_are_columns: bool
     threads: int = 1
-    room: float = 4.25
+    room: float = 4.05
 
     @property
     def degrees_kind(self) -> Degrees:
@@ -99,9 +99,9 @@ class BipartiteGraph:
         """The vertices of each net, sorted."""
         return self.pattern.indices if self.vertices_are_columns else self._transposed[1]
 
-    @cached_property
+    @property
     def net_sizes(self) -> Index:
-        """Number of vertices of each net."""
+        """Number of vertices of each net; not kept, for beside the lists of neighbours there is no room for it."""
         return cast("Index", np.diff(self.net_ptr))
 
     @cached_property

@@ -40,7 +40,9 @@ def order(graph: Neighborhood, seed: int) -> Index:
         left = run(_peel, graph.entries, *nets, graph.free, sizes, alive, result)
     if left == 0:
         return result
-    rest = result[:left] if alive is None else np.flatnonzero(alive).astype(dtype)
+    rest = result[:left]
+    if alive is not None:
+        rest[:] = np.flatnonzero(alive)
     if too_long(graph, sizes):
         result[:left] = rest[np.argsort(-bound_neighbors(graph, sizes)[rest], kind="stable")]
         return result
