@@ -100,6 +100,9 @@ def pays(kernel: Callable[..., Any], work: int, small: int, arguments: Sequence[
     arguments : sequence
         What it will be called with: each combination of types is compiled by itself.
     """
+    for value in arguments:  # vertices without entries are visited, too
+        if isinstance(value, np.ndarray) and len(value) > work:
+            work = len(value)
     if work <= WARM and work <= small:
         return False
     key = (kernel, tuple([_type(value) for value in arguments]) if arguments else ())
@@ -111,6 +114,11 @@ def pays(kernel: Callable[..., Any], work: int, small: int, arguments: Sequence[
         return True
     _visits[kernel] = visits
     return False
+
+
+def python_pays(kernel: Callable[..., Any], work: int) -> bool:
+    """Whether Python answers sooner, so that a text of its own for it is worth calling instead of `run`."""
+    return not pays(kernel, work, SMALL)
 
 
 def _type(value: Any) -> Any:

@@ -11,12 +11,14 @@ Gebremedhin, Manne and Pothen: What color is your Jacobian? Graph coloring for c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from coloring.compiled import Ints, run
+from coloring.compiled import Ints, python_pays, run
 from coloring.demand import NEUTRAL, Colors
 from coloring.result import numbered
-from coloring.two_sided import TwoSided
+from coloring.two_sided import Around, TwoSided
 
 
 def drop_needless_colors(problem: TwoSided, colors: Colors) -> Colors:
@@ -44,8 +46,13 @@ def drop_needless_colors(problem: TwoSided, colors: Colors) -> Colors:
     members = np.argsort(place[joint], kind="stable")[: int(sizes.sum())].astype(graph.ptr.dtype)
     once, twice = (np.full(count, -1, dtype=np.int64) for _ in range(2))
     ends = np.cumsum(sizes[rarest])
-    structure = (graph.ptr, graph.neighbors, problem.free)
-    run(_drop, problem.work, *structure, members, ends, problem.fixed, once, twice, joint)
+    if not len(problem.free) and not len(problem.fixed) and python_pays(_drop, problem.work):
+        listed = joint.tolist()
+        _drop_listed(problem.around, members.tolist(), ends.tolist(), listed)
+        joint[:] = listed
+    else:
+        structure = (graph.ptr, graph.neighbors, problem.free)
+        run(_drop, problem.work, *structure, members, ends, problem.fixed, once, twice, joint)
     result: Colors = np.where(joint == NEUTRAL, np.int32(NEUTRAL), colors)
     return result
 
@@ -99,3 +106,23 @@ def _drop(
             for place in range(begin, end if whole and single == 0 else begin):
                 colors[order[place]] = NEUTRAL
             begin = end
+
+
+def _drop_listed(around: Sequence[Around], order: list[int], ends: list[int], colors: list[int]) -> None:
+    """Do as `_drop`, in plain Python, where all entries are wanted and no color is fixed."""
+
+    def needless(line: int) -> bool:
+        near, colors_of = around[line]
+        across = set(colors_of(colors))
+        return len(across) == len(near) and NEUTRAL not in across
+
+    begin = 0
+    for end in ends:
+        members = order[begin:end]
+        if all(map(needless, members)):
+            for line in members:
+                colors[line] = NEUTRAL
+        begin = end
+    for line in order:
+        if colors[line] != NEUTRAL and needless(line):
+            colors[line] = NEUTRAL

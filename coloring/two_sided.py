@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from itertools import pairwise
+from operator import itemgetter
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from coloring.pattern import Index
 
     Flags = npt.NDArray[np.uint8]
+
+# The neighbours of a line, and a function that picks their values from a list of one for each line.
+Around: TypeAlias = tuple[list[int], Callable[[list[int]], Sequence[int]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,11 +86,24 @@ class TwoSided:
         np.cumsum(1 - self.free, dtype=np.int64, out=sums[1:])
         return cast("Index", np.diff(sums[self.graph.ptr]))
 
+    @cached_property
+    def around(self) -> list[Around]:
+        """The neighbours of each line, for Python."""
+        ends, neighbors = self.graph.ptr.tolist(), self.graph.neighbors.tolist()
+        lists = [neighbors[begin:end] for begin, end in pairwise(ends)]
+        # A slice lets a single value come as a list, too.
+        return [(near, itemgetter(*near) if len(near) > 1 else itemgetter(_span(near))) for near in lists]
+
     @property
     def work(self) -> int:
-        """Estimate of what a walk over all entries from both sides costs, in steps of Python."""
-        return 4 * self.graph.entries
+        """Estimate of what a walk over all lines and entries from both sides costs, in steps of Python."""
+        return 4 * self.graph.entries + self.graph.num_vertices
 
     def lines(self, side: int) -> slice:
         """Rows (side 0) or columns (side 1) among the vertices."""
         return slice(0, self.graph.num_rows) if side == 0 else slice(self.graph.num_rows, self.graph.num_vertices)
+
+
+def _span(near: list[int]) -> slice:
+    """Reach from the only neighbour to itself; nowhere if there is none."""
+    return slice(near[0], near[0] + 1) if near else slice(0)

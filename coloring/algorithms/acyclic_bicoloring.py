@@ -1,7 +1,7 @@
 """Greedy acyclic bicoloring: row and column colors, of which any two make a forest, so that substitution works.
 
-Substitution wants most lines colored, so the cover of all lines is tried in several orders beside those of the star
-bicoloring, whose result is acyclic too and is kept where nothing better is found.
+Substitution wants most lines colored, so the cover of all lines is tried in several orders, and the covers of the star
+bicoloring after it. A star bicoloring is acyclic too, and kept where nothing better is found.
 
 References
 ----------
@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
+from typing import cast
 
 import numpy as np
 
 from coloring.adjacency import AdjacencyGraph
-from coloring.algorithms import star_bicoloring
+from coloring.algorithms import acyclic_bicoloring_sets, star_bicoloring
 from coloring.algorithms.acyclic_bicoloring_kernels import CYCLE, fill
 from coloring.algorithms.star_bicoloring import (
     Trial,
@@ -30,10 +32,17 @@ from coloring.algorithms.star_bicoloring import (
 )
 from coloring.algorithms.star_bicoloring_kernels import WAITING
 from coloring.algorithms.vertex_cover import everything
-from coloring.compiled import run
+from coloring.compiled import python_pays, run
 from coloring.demand import EVERYTHING, Colors, Demand
 from coloring.pattern import Index
 from coloring.two_sided import TwoSided
+
+# Colors that all lines may take at first. Where they take more, as where rows and columns all cross, time and memory
+# grow with the colors, and a star bicoloring tells how many are worth a trial.
+FEW_COLORS = 60
+# Rows or columns up to which the star bicoloring comes first in any case: a long search starts from what is found, and
+# gets further from there.
+FEW_LINES = 64
 
 
 def first_fit(graph: AdjacencyGraph, order: Index, demand: Demand = EVERYTHING) -> Colors:
@@ -55,20 +64,27 @@ def first_fit(graph: AdjacencyGraph, order: Index, demand: Demand = EVERYTHING) 
     """
     problem = TwoSided(graph, demand)
     order = in_dtype_of(graph, order)
-    direct: Colors | None = fewest(problem, direct_trials(problem, order), star_bicoloring.color_cover)
+    if not len(problem.fixed) and min(graph.pattern.shape) > FEW_LINES:
+        whole = fewest(problem, _whole(problem, order), color_cover, most=FEW_COLORS)
+        if whole is not None:
+            best = fewest(problem, direct_trials(problem, order), color_cover, whole)
+            if best is not whole:  # neutral lines pay here, and a star bicoloring may do with fewer colors yet
+                best = fewest(problem, direct_trials(problem, order), star_bicoloring.color_cover, best)
+            return cast("Colors", best)
+    direct = fewest(problem, direct_trials(problem, order), star_bicoloring.color_cover)
     if direct is not None and len(problem.fixed) and mixed_entry(problem, direct) is not None:
         direct = None  # but by substitution the fixed colors may do
-    return problem.outward(fewest(problem, _trials(problem, order), color_cover, direct))
+    trials = chain(_whole(problem, order), direct_trials(problem, order))
+    return problem.outward(cast("Colors", fewest(problem, trials, color_cover, direct)))
 
 
-def _trials(problem: TwoSided, order: Index) -> Iterator[Trial]:
-    """Give the cover of all lines with wanted entries in several orders, and the covers of star bicolorings."""
+def _whole(problem: TwoSided, order: Index) -> Iterator[Trial]:
+    """Give the cover of all lines with wanted entries in several orders."""
     cover = partial(everything, problem)
     for way in (longest_first(problem, order), order):
         for side in (1, 0):
             yield Trial(0, cover, partial(side_first, problem, way, side))
     yield Trial(0, cover, lambda: order)
-    yield from direct_trials(problem, order)
 
 
 def color_cover(
@@ -80,10 +96,15 @@ def color_cover(
     """
     graph, fixed = problem.graph, problem.fixed
     colors = cover
+    limit = 2 * graph.num_vertices if limit is None else limit
+    if not len(problem.free) and not len(fixed) and python_pays(fill, 2 * problem.work):
+        listed = colors.tolist()
+        enough = acyclic_bicoloring_sets.fill(problem.around, order.tolist(), graph.num_rows, limit, listed)
+        colors[:] = listed
+        return colors if enough else None
     if len(fixed):
         order = np.concatenate([order[fixed[order] >= 0], order[fixed[order] < 0]])
         colors[fixed >= 0] = WAITING
-    limit = 2 * graph.num_vertices if limit is None else limit
     dtype = graph.ptr.dtype
     most = min(max(limit, int(fixed.max(initial=0))), graph.num_vertices) + 2
     once, twice, forbidden, slot_of = (np.full(most, -1, dtype=dtype) for _ in range(4))

@@ -75,10 +75,14 @@ def _estimates(problem: TwoSided, side: int) -> list[tuple[int, int]]:
 def _most_beyond(start: int, stop: int, ptr: Ints, neighbors: Ints, passed: Ints, counts: Ints, most: Ints) -> None:
     """Find for each number of rungs the most neighbours of a vertex that have passed as many; `counts` is all zero."""
     for vertex in range(start, stop):
+        highest = 0
         for k in range(ptr[vertex], ptr[vertex + 1]):
-            counts[passed[neighbors[k]]] += 1
+            rung = passed[neighbors[k]]
+            counts[rung] += 1
+            if rung > highest:
+                highest = rung
         total = 0
-        for rung in range(len(most) - 1, -1, -1):
+        for rung in range(highest, -1, -1):
             if counts[rung]:
                 total += counts[rung]
                 counts[rung] = 0

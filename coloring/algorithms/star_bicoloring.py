@@ -25,6 +25,7 @@ from typing import Literal, TypeAlias, cast
 import numpy as np
 
 from coloring.adjacency import AdjacencyGraph, columns_of
+from coloring.algorithms import star_bicoloring_sets
 from coloring.algorithms.long_lines import by_length, promising_lengths
 from coloring.algorithms.star_bicoloring_kernels import (
     ABSENT,
@@ -37,7 +38,7 @@ from coloring.algorithms.star_bicoloring_kernels import (
 )
 from coloring.algorithms.vertex_cover import by_classes, in_order, minimal, one_sided
 from coloring.bipartite import BipartiteGraph
-from coloring.compiled import run
+from coloring.compiled import python_pays, run
 from coloring.demand import EVERYTHING, Colors, Demand
 from coloring.distinct import distinct
 from coloring.orders import smallest_last
@@ -89,7 +90,7 @@ def first_fit(graph: AdjacencyGraph, order: Index, demand: Demand = EVERYTHING, 
     problem = TwoSided(graph, demand)
     order = in_dtype_of(graph, order)
     if cover == "best":
-        colors = fewest(problem, direct_trials(problem, order), color_cover)
+        colors = cast("Colors", fewest(problem, direct_trials(problem, order), color_cover))
     else:
         colors = drop_needless_colors(
             problem, cast("Colors", color_cover(problem, order, _COVERS[cover](problem, order)))
@@ -125,6 +126,12 @@ def color_cover(
     if len(fixed):
         order = np.concatenate([order[fixed[order] >= 0], order[fixed[order] < 0]])
     limit = 2 * graph.num_vertices if limit is None else limit
+    if not len(free) and not len(fixed) and python_pays(fill_bank, problem.work):
+        listed = colors.tolist()
+        enough = star_bicoloring_sets.fill(problem.around, order.tolist(), graph.num_rows, ahead, limit, listed)
+        if enough is not None:
+            colors[:] = listed
+            return colors if enough else None
     used, places = np.zeros(2, dtype=np.int64), np.array(PLACES, dtype=np.int64)
     state = np.empty(4 * graph.num_vertices, dtype=np.int32)
     bank, waiting = 0, 1
@@ -201,7 +208,13 @@ class Trial:
     ahead: bool = False
 
 
-def fewest(problem: TwoSided, trials: Iterable[Trial], painter: Painter, best: Colors | None = None) -> Colors:
+def fewest(
+    problem: TwoSided,
+    trials: Iterable[Trial],
+    painter: Painter,
+    best: Colors | None = None,
+    most: int | None = None,
+) -> Colors | None:
     """Try covers as long as they can bring fewer colors.
 
     Parameters
@@ -212,8 +225,17 @@ def fewest(problem: TwoSided, trials: Iterable[Trial], painter: Painter, best: C
         Colors the waiting lines of a cover, in an order and with a limit, as `color_cover` does.
     best : array of int32, optional
         A coloring to beat.
+    most : int, optional
+        Colors that are worth a trial where there is none; by default any number.
+
+    Returns
+    -------
+    array of int32 or None
+        The argument `best` if no trial has fewer colors.
     """
-    count = 2 * problem.graph.num_vertices + 1 if best is None else num_colors(problem, best)
+    count = (2 * problem.graph.num_vertices if most is None else most) + 1
+    if best is not None:
+        count = num_colors(problem, best)
     for trial in trials:
         if trial.bound < count:
             colors = painter(problem, trial.order(), trial.cover(), count - 1, trial.ahead)
@@ -221,7 +243,6 @@ def fewest(problem: TwoSided, trials: Iterable[Trial], painter: Painter, best: C
                 best = drop_needless_colors(problem, colors)
                 count = num_colors(problem, best)
             del colors  # no memory for it during the next trial
-    assert best is not None
     return best
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coloring.compiled import Ints, run, unsigned
+from coloring.compiled import Ints, python_pays, run, unsigned
 from coloring.neighbor_lists import net_ends
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ def draw(
         others = np.ones(n, dtype=bool)
         others[start] = False
         keys[others] = GONE
+    if lists is not None and python_pays(_draw, len(lists.neighbors) + n):
+        start[:] = _draw_from_stacks(lists, start.tolist(), keys.tolist(), step, highest)
+        return start
     places = ROOM * len(start) + 1
     numbers = dtype if places < 2**31 else np.dtype(np.int64)
     heads, pool = np.full(highest + 2, -1, dtype=numbers), np.empty(3 * places, dtype=numbers)
@@ -84,6 +87,32 @@ def draw(
     views = [unsigned(array) for array in (*walks, *found)]
     run(_draw, work, *views, marks, step, keys, heads, pool, start)
     return start
+
+
+def _draw_from_stacks(lists: NeighborLists, start: list[int], keys: list[int], step: int, highest: int) -> list[int]:
+    """Draw as `_draw` does, in plain Python, where each stack is a list of its own."""
+    ends, neighbors = lists.ptr.tolist(), lists.neighbors.tolist()
+    stacks: list[list[int]] = [[] for _ in range(highest + 2)]
+    for vertex in start:
+        stacks[keys[vertex]].append(vertex)
+    smallest, result = 1, []
+    for _ in start:
+        vertex = -1
+        while vertex < 0:
+            while not stacks[smallest]:
+                smallest += 1
+            vertex = stacks[smallest].pop()
+            if keys[vertex] != smallest:
+                vertex = -1
+        keys[vertex] = GONE
+        result.append(vertex)
+        for neighbor in neighbors[ends[vertex] : ends[vertex + 1]]:
+            key = keys[neighbor] = keys[neighbor] + step
+            if key > 0:
+                stacks[key].append(neighbor)
+        if step < 0 and smallest > 1:
+            smallest -= 1
+    return result
 
 
 def _draw(

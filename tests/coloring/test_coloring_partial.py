@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coloring import as_pattern, check, compiled
+from coloring import as_pattern, check, color, compiled
 from coloring.adjacency import symmetric_graph
 from coloring.algorithms import distance_1, distance_2, partial_distance_2
 from coloring.bipartite import BipartiteGraph
 from coloring.demand import Demand, given_colors, wanted_entries, without_known
-from coloring.problems import PROBLEMS
+from coloring.problems import PROBLEMS, ProblemName
 
 Dense = npt.NDArray[np.bool_]
 BOTH = pytest.mark.parametrize("small", [50_000, -1], ids=["integers", "words"])
@@ -128,6 +128,23 @@ def test_graphs_are_extended_as_defined(seed: int, n: int) -> None:
         assert found.tolist() == first_fit_by_definition(near, order, fixed, blank == 0)
         problem: Any = name
         assert check(dense, found, problem) is None
+
+
+@pytest.mark.parametrize("problem", ["star_bicoloring", "acyclic_bicoloring"])
+@pytest.mark.parametrize("seed", range(40))
+def test_parts_of_bicolorings_are_extended(problem: ProblemName, seed: int) -> None:
+    """What has an extension is not refused, and lines that were given one color, or two, have them in the end."""
+    random = np.random.default_rng(seed)
+    m, n = random.integers(0, 8, 2)
+    dense = random.random((m, n)) < random.choice([0.3, 0.5, 0.7, 0.9])
+    drawn = (np.r_[random.integers(0, m, m), m + random.integers(0, n, n)] for _ in range(20))
+    whole = next((colors for colors in drawn if check(dense, colors, problem) is None), np.arange(m + n))
+    assert check(dense, whole, problem) is None
+    given = random.random(m + n) < random.choice([0.2, 0.5, 0.9])
+    found = color(dense, problem, fixed=np.where(given, 2 * whole, -1))
+    assert check(dense, found) is None
+    a, b = whole[given], found.colors[given]
+    assert ((a[:, None] == a) == (b[:, None] == b)).all()
 
 
 PATH = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1], [0, 0, 1, 1]], dtype=bool)

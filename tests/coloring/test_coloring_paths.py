@@ -14,7 +14,17 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from coloring import ORDERS, Pattern, ProblemName, as_pattern, check, compiled
+from coloring import (
+    ORDERS,
+    Pattern,
+    ProblemName,
+    as_pattern,
+    check,
+    color,
+    compiled,
+    decompression_plan,
+    from_coordinates,
+)
 from coloring.algorithms import ALGORITHMS, partial_distance_2
 from coloring.algorithms.partial_distance_2 import first_fit
 from coloring.bipartite import BipartiteGraph
@@ -250,6 +260,33 @@ def test_many_small_calls_pay_as_a_large_one_does(monkeypatch: pytest.MonkeyPatc
     ]
     assert [compiled.pays(often, 5000, 5000) for _ in range(12)] == [False] * 10 + [True] * 2
     assert compiled.pays(once, 0, -1)
+
+
+def test_vertices_without_entries_count_as_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three entries in a million columns: a loop over the columns is long all the same."""
+
+    def nothing(target: Any) -> None:
+        target[0] += 1
+
+    monkeypatch.setattr(compiled, "_ready", set())
+    monkeypatch.setattr(compiled, "_visits", {})
+    monkeypatch.setattr(compiled, "_on_disk", lambda kernel: False)
+    columns = [np.zeros(size, dtype=np.int32) for size in (3, 5000, 5001)]
+    assert [compiled.pays(nothing, 3, 5000, [7, array]) for array in columns] == [False, False, True]
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_wide_patterns_of_few_entries(problem: ProblemName) -> None:
+    """Empty lines, far more than entries, change no number of colors."""
+    few = np.array([[1, 1, 0], [1, 0, 1], [0, 1, 1]], dtype=bool)
+    size, places = 200_000, np.array([5, 100_000, 199_999])
+    rows, columns = np.nonzero(few)
+    wide = from_coordinates(places[rows], places[columns], (size, size))
+    for order in (None, "natural", "smallest_last"):
+        found, expected = color(wide, problem, order), color(few, problem, order)
+        assert found.num_colors == expected.num_colors
+        if PROBLEMS[problem].decompression:
+            assert decompression_plan(wide, found).pattern.nnz == 6
 
 
 def test_machine_code_on_disk_is_used_sooner(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from coloring.algorithms import ALGORITHMS, acyclic_bicoloring, star_bicoloring
 from coloring.algorithms.long_lines import by_length, promising_lengths
 from coloring.algorithms.star_bicoloring import CoverName, mixed_entry
 from coloring.algorithms.star_bicoloring_kernels import WAITING
-from coloring.algorithms.vertex_cover import everything, in_order, minimal
+from coloring.algorithms.vertex_cover import by_classes, everything, in_order, minimal
 from coloring.demand import NEUTRAL, Demand
 from coloring.orders import sequence
 from coloring.postprocessing_two_sided import drop_needless_colors
@@ -245,6 +245,20 @@ def test_any_pattern_in_any_order_with_any_entries_wanted(problem: ProblemName, 
     assert check(pattern, numbered(partial, graph.num_rows), problem, wanted=wanted) is None
     if not wanted.any():
         assert (partial == NEUTRAL).all()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_covers_by_classes_are_those_of_the_definition(seed: int) -> None:
+    """The lines of the first classes wait, and across those with entries in the other lines."""
+    random = np.random.default_rng(seed)
+    matrix = random.random(random.integers(0, 7, 2)) < 0.4
+    problem = TwoSided(two_sided_graph(as_pattern(matrix)))
+    for side, dense in enumerate((matrix, matrix.T)):
+        classes = random.integers(-1, 4, len(dense)).astype(np.int32)
+        chosen = (classes >= 0) & (classes < 2)
+        across = dense[~chosen].any(axis=0)
+        cover = by_classes(problem, side, classes, 2) == WAITING
+        assert cover.tolist() == (np.r_[across, chosen] if side else np.r_[chosen, across]).tolist()
 
 
 @pytest.mark.parametrize("painter", [star_bicoloring, acyclic_bicoloring])

@@ -1,0 +1,147 @@
+"""What small patterns get in plain Python, against the kernels, whose colors and orders it has to give."""
+
+from __future__ import annotations
+
+import tracemalloc
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from coloring import PROBLEMS, as_pattern, check
+from coloring.adjacency import two_sided_graph
+from coloring.algorithms import acyclic_bicoloring, star_bicoloring
+from coloring.algorithms.star_bicoloring import in_dtype_of, num_colors
+from coloring.algorithms.star_bicoloring_kernels import BANK
+from coloring.algorithms.vertex_cover import everything, in_order, minimal, one_sided
+from coloring.demand import Colors
+from coloring.graphs import build_graph
+from coloring.orders import ORDERS, OrderName, sequence
+from coloring.postprocessing_two_sided import drop_needless_colors
+from coloring.result import numbered
+from coloring.two_sided import TwoSided
+
+COVERS = (
+    lambda problem, order: everything(problem),
+    in_order,
+    minimal,
+    lambda problem, order: one_sided(problem, 0),
+    lambda problem, order: one_sided(problem, 1),
+)
+
+
+def patterns(families: ModuleType) -> list[Any]:
+    """List small patterns of many shapes, among them none, single lines, empty ones and some with long lines."""
+    shapes = [(0, 0), (0, 3), (1, 1), (1, 6), (5, 1), (4, 9), (12, 12), (30, 8), (40, 40)]
+    return [
+        *(families.random_rectangle(m, n, m * n // 3 + min(m, n), seed) for seed, (m, n) in enumerate(shapes)),
+        *(families.random_rectangle(50, 60, 150 + 60 * seed, seed) for seed in range(4)),
+        families.kkt(60, 20, 3, 1, dense_rows=1),
+        families.power_law(60, 3, 2),
+        families.arrowhead(40, 2),
+        families.dense(9, 7),
+        families.random_rectangle(6, 300, 900, 1),  # lines whose colors are guarded whole
+        families.blocks(5, 2, 3, 1, 2),
+    ]
+
+
+def in_both_ways(monkeypatch: pytest.MonkeyPatch, call: Any) -> tuple[Any, Any]:
+    """Call with plain Python allowed, and without it."""
+    found = []
+    for allowed in (True, False):
+        for module in ("algorithms.acyclic_bicoloring", "algorithms.star_bicoloring", "postprocessing_two_sided"):
+            monkeypatch.setattr(f"coloring.{module}.python_pays", lambda kernel, work, allowed=allowed: allowed)
+        monkeypatch.setattr("coloring.orders.buckets.python_pays", lambda kernel, work, allowed=allowed: allowed)
+        found.append(call())
+    return found[0], found[1]
+
+
+def listed(colors: Colors | None) -> list[int] | None:
+    return None if colors is None else colors.tolist()
+
+
+@pytest.mark.parametrize("name", ["star_bicoloring", "acyclic_bicoloring"])
+@pytest.mark.parametrize("cover", COVERS)
+@pytest.mark.parametrize("ahead", [False, True])
+def test_bicolorings_are_those_of_the_kernels(
+    name: Any, cover: Any, ahead: bool, families: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painter = {"star_bicoloring": star_bicoloring, "acyclic_bicoloring": acyclic_bicoloring}[name]
+    for seed, triple in enumerate(patterns(families)):
+        pattern = as_pattern(triple)
+        graph = two_sided_graph(pattern)
+        problem = TwoSided(graph)
+        order = in_dtype_of(graph, np.argsort(families.uniform(graph.num_vertices, 70 + seed)))
+
+        def paint(limit: int | None = None, problem: Any = problem, order: Any = order) -> list[int] | None:
+            return listed(painter.color_cover(problem, order, cover(problem, order), limit, ahead))
+
+        plain, kernel = in_both_ways(monkeypatch, paint)
+        assert plain == kernel
+        colors = np.array(plain, dtype=np.int32)
+        assert check(pattern, numbered(colors, pattern.shape[0]), name) is None
+        count = num_colors(problem, colors)
+        for limit in {max(count - 1, 0), count}:
+            plain, kernel = in_both_ways(monkeypatch, lambda limit=limit, paint=paint: paint(limit))
+            assert plain == kernel
+            assert (plain is None) == (limit < count)
+        plain, kernel = in_both_ways(
+            monkeypatch, lambda problem=problem, colors=colors: listed(drop_needless_colors(problem, colors))
+        )
+        assert plain == kernel
+
+
+def test_more_colors_than_a_bank_holds_are_left_to_the_kernel(
+    families: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = TwoSided(two_sided_graph(as_pattern(families.dense(3, BANK + 5))))
+    order = np.arange(problem.graph.num_vertices, dtype=np.int32)
+    monkeypatch.setattr("coloring.algorithms.star_bicoloring.python_pays", lambda kernel, work: True)
+    colors = star_bicoloring.color_cover(problem, order, one_sided(problem, 1))
+    assert colors is not None
+    assert colors[3:].tolist() == list(range(BANK + 5))
+
+
+@pytest.mark.parametrize("order", ["smallest_last", "incidence_degree", "dynamic_largest_first"])
+def test_orders_are_those_of_the_kernel(
+    order: OrderName, families: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert order in ORDERS
+    for triple in patterns(families):
+        for name in ("column", "row", "acyclic_bicoloring"):
+            graph = build_graph(PROBLEMS[name], as_pattern(triple), "test")
+            for degrees in ("distance_2",) if name != "acyclic_bicoloring" else ("distance_1", "distance_2"):
+                plain, kernel = in_both_ways(
+                    monkeypatch,
+                    lambda name=name, graph=graph, degrees=degrees: sequence(
+                        PROBLEMS[name], graph, order, 0, degrees
+                    ).tolist(),
+                )
+                assert plain == kernel
+
+
+def test_star_bicolorings_do_not_take_fewer_colors(families: ModuleType) -> None:
+    """They are tried beside the covers of all lines wherever neutral lines pay, as in the last of these."""
+    for triple in (*patterns(families), families.kkt(24, 5, 5, 76, dense_rows=1), families.blocks(40, 4, 4, 2, 2)):
+        graph = two_sided_graph(as_pattern(triple))
+        order = in_dtype_of(graph, np.arange(graph.num_vertices))
+        star, acyclic = (
+            num_colors(TwoSided(graph), painter.first_fit(graph, order))
+            for painter in (star_bicoloring, acyclic_bicoloring)
+        )
+        assert acyclic <= star
+
+
+@pytest.mark.usefixtures("always_compiled")
+@pytest.mark.parametrize("problem", ["column", "row"])
+def test_lists_of_neighbors_fit_into_24_bytes(problem: Any, families: ModuleType) -> None:
+    """Here they are about as long as they may be, beside all that the order needs."""
+    pattern = as_pattern(families.random_rectangle(80_000, 80_000, 480_000, 1))
+    graph = build_graph(PROBLEMS[problem], pattern, "test")
+    sequence(PROBLEMS[problem], graph, "smallest_last", 0)  # compiles what is to be compiled
+    tracemalloc.start()
+    sequence(PROBLEMS[problem], build_graph(PROBLEMS[problem], pattern, "test"), "smallest_last", 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak <= 24 * (pattern.nnz + sum(pattern.shape)) + 50_000
