@@ -19,15 +19,17 @@ NEUTRAL = -1
 
 
 def is_valid(problem: str, triple: Triple, colors: npt.NDArray[np.integer]) -> bool:
-    """Check the colors of rows before columns in star_bicoloring, of one side otherwise."""
+    """Check the colors of rows before columns in bicolorings, of one side otherwise."""
     indptr, indices, (m, n) = triple
     rows, columns = np.repeat(np.arange(m), np.diff(indptr)), indices.astype(np.int64)
     given = colors.astype(np.int64)
-    expected = {"column": n, "row": m, "star_bicoloring": m + n}.get(problem, m)
+    expected = {"column": n, "row": m, "star_bicoloring": m + n, "acyclic_bicoloring": m + n}.get(problem, m)
     if len(given) != expected:
         return False
     if problem == "acyclic":
         return _is_acyclic(rows, columns, given)
+    if problem == "acyclic_bicoloring":
+        return _is_acyclic_from_both_sides(rows, columns + m, given)
     nothing = np.full(max(m, n), NEUTRAL, dtype=np.int64)
     if problem == "star_bicoloring":
         return bool(np.all(_alone(rows, given[m:][columns]) | _alone(columns, given[:m][rows])))
@@ -59,11 +61,25 @@ def _alone(lines: Ints, colors: Ints) -> Bools:
 
 
 def _is_acyclic(rows: Ints, columns: Ints, colors: Ints) -> bool:
-    """Count over all pairs of colors: a graph is a forest if its edges and components add up to its vertices."""
+    """Whether neighbours differ, and every two colors induce a forest."""
     upper = rows < columns
     one, other = rows[upper], columns[upper]
     if np.any(colors < 0) or np.any(colors[one] == colors[other]):
         return False
+    return _are_forests(one, other, colors)
+
+
+def _is_acyclic_from_both_sides(rows: Ints, columns: Ints, colors: Ints) -> bool:
+    """Whether all differ across a line without color, and every row color and column color induce a forest."""
+    of_rows, of_columns = colors[rows], colors[columns]
+    no_row, no_column = of_rows == NEUTRAL, of_columns == NEUTRAL
+    differ = (~no_row | _alone(rows, of_columns)) & (~no_column | _alone(columns, of_rows))
+    both = ~no_row & ~no_column
+    return bool(np.all(differ)) and _are_forests(rows[both], columns[both], colors)
+
+
+def _are_forests(one: Ints, other: Ints, colors: Ints) -> bool:
+    """Count over all pairs of colors: a graph is a forest if its edges and components add up to its vertices."""
     number = int(colors.max(initial=0)) + 1
     # A vertex stands once for each color that its neighbours have.
     ends = np.concatenate([one * number + colors[other], other * number + colors[one]])

@@ -63,8 +63,6 @@ class Schedule:
         Position from which each is subtracted, or -1.
     entries : array of int
         Position of the unknown of each entry that comes back.
-    most_terms : int
-        Most unknowns subtracted from one.
     error_growth : float
         See `DecompressionPlan`.
     """
@@ -73,7 +71,6 @@ class Schedule:
     ends: Index
     consumers: Index
     entries: Index
-    most_terms: int
     error_growth: float
 
     @property
@@ -154,7 +151,7 @@ def schedule(peeling: Peeling, wanted: Mask) -> tuple[Index, Schedule]:
     kept, consumers = kept[moved], _renumbered(consumers[moved], moved, len(moved))
     entries = np.full(len(wanted), -1, dtype=kept.dtype)
     entries[peeling.unknowns[kept]] = np.arange(len(kept))
-    return kept, Schedule(cast("Index", starts), ends, consumers, entries, int(terms.max(initial=0)), growth)
+    return kept, Schedule(cast("Index", starts), ends, consumers, entries, growth)
 
 
 def _renumbered(consumers: Index, kept: Index, number: int) -> Index:

@@ -40,6 +40,11 @@ RECTANGLE = as_triple(np.array([[1, 1, 0, 0, 1], [0, 1, 1, 0, 0], [0, 0, 1, 1, 1
         ("acyclic", [0, 1, 1, 0], False),
         ("star_bicoloring", [-1, -1, -1, -1, 0, 1, 2, 0], True),
         ("star_bicoloring", [-1, -1, -1, -1, 0, 1, 0, 1], False),
+        ("acyclic_bicoloring", [0, 0, 0, 0, 0, 1, 0, 1], True),
+        ("acyclic_bicoloring", [0, 0, 0, 0, 0, 0, 1, 1], False),  # two rows and two columns make a cycle
+        ("acyclic_bicoloring", [-1, -1, -1, -1, 0, 1, 2, 0], True),
+        ("acyclic_bicoloring", [-1, -1, -1, -1, 0, 1, 0, 1], False),  # across the second row
+        ("acyclic_bicoloring", [-1, 0, 0, 0, -1, 0, 0, 0], False),  # the first entry is in no product
         ("column", [0, 1, 2], False),
     ],
 )
@@ -54,7 +59,7 @@ def test_cycle_of_two_colors_is_not_acyclic() -> None:
     assert is_valid("acyclic", five, np.array([0, 1, 0, 1, 2]))
 
 
-@pytest.mark.parametrize("problem", ["column", "row", "star", "acyclic", "star_bicoloring"])
+@pytest.mark.parametrize("problem", ["column", "row", "star", "acyclic", "star_bicoloring", "acyclic_bicoloring"])
 def test_check_agrees_with_the_checker(problem: Any) -> None:
     rng = np.random.default_rng(5)
     verdicts = set()
@@ -63,7 +68,7 @@ def test_check_agrees_with_the_checker(problem: Any) -> None:
             dense = rng.random((size, size)) < 0.4
             dense = dense | dense.T | np.eye(size, dtype=bool) if problem in ("star", "acyclic") else dense
             triple = as_triple(dense.astype(np.int8))
-            sides = 2 if problem == "star_bicoloring" else 1
+            sides = 2 if problem.endswith("bicoloring") else 1
             colors = rng.integers(-1 if sides == 2 else 0, 4, sides * size)
             expected = check(dense, colors, problem) is None
             assert is_valid(problem, triple, colors) is expected
