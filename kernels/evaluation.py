@@ -41,6 +41,8 @@ class RowRange:
     meets : callable, optional
         For a sweep that adds: which rows of a piece that begins at a place of the range meet earlier ones; None where
         it must not be cut there.
+    deferred : callable, optional
+        For a sweep that adds: calls that do the same, and can be cut anywhere; None where they would need much memory.
     touches : callable, optional
         What they touch.
     """
@@ -49,6 +51,7 @@ class RowRange:
     align: int = 1
     is_sweep: bool = False
     meets: Callable[[int], SharedRows | None] | None = None
+    deferred: Callable[[], list[Invocation] | None] | None = None
     touches: Callable[[], list[Touch]] | None = None
 
 

@@ -62,6 +62,24 @@ def slot_sums(start: int, stop: int, indptr: Any, slots: Any, source: Any, out: 
         out[t] = total
 
 
+def add_sums(start: int, stop: int, positions: Any, indptr: Any, slots: Any, source: Any, out: Any) -> None:
+    """``out[positions[t]] += source[slots[q]]`` over the range t of `indptr`, one after the other."""
+    for t in range(np.uint64(start), np.uint64(stop)):
+        total = out[positions[t]]
+        for q in range(np.uint64(indptr[t]), np.uint64(indptr[t + ONE])):
+            total += source[slots[q]]
+        out[positions[t]] = total
+
+
+def subtract_sums(start: int, stop: int, positions: Any, indptr: Any, slots: Any, out: Any) -> None:
+    """``out[positions[t]] -= out[slots[q]]`` over the range t of `indptr`, one after the other."""
+    for t in range(np.uint64(start), np.uint64(stop)):
+        total = out[positions[t]]
+        for q in range(np.uint64(indptr[t]), np.uint64(indptr[t + ONE])):
+            total -= out[slots[q]]
+        out[positions[t]] = total
+
+
 def pair_sums(
     start: int, stop: int, indptr: Any, left_slots: Any, right_slots: Any, left: Any, right: Any, out: Any
 ) -> None:

@@ -18,7 +18,7 @@ from kernels.lazy import Lazy
 from kernels.llvm.value import parse_signature
 from kernels.products import place_invocation
 from kernels.records import dataclass, replace
-from kernels.threads import num_threads, run_tasks, split
+from kernels.threads import are_worth, num_threads, run_tasks, split
 
 if TYPE_CHECKING:
     from kernels.turn_planner import Plan
@@ -139,14 +139,22 @@ def phases_of(evaluation: Evaluation[Invocation]) -> list[list[Part]]:
     """Calls that may run at the same time, in the order in which they run."""
     phases: list[list[Part]] = []
     finer = FINER if TEAM.is_possible(len(evaluation.inputs)) else 1
-    for invocation in evaluation.invocations:
-        part = cut(invocation, finer)
+    for part in (part for invocation in evaluation.invocations for part in _parts(invocation, finer)):
         if not phases or any(_waits(part, other, evaluation) for other in phases[-1]):
             phases.append([])
         phases[-1].append(part)
         if part.fixup:
             phases.append([Part(part.whole, [part.fixup], [])])
     return phases
+
+
+def _parts(invocation: Invocation, finer: int) -> list[Part]:
+    """A call as threads make it; where it must not be cut, but calls in its place may be, these."""
+    whole, rows = cut(invocation, finer), invocation.rows
+    if whole.is_cut or rows.deferred is None or not are_worth(rows.work):
+        return [whole]
+    calls = rows.deferred()
+    return [whole] if calls is None else [cut(call, finer) for call in calls]
 
 
 def _work(whole: Invocation, share: Sequence[Invocation]) -> float:

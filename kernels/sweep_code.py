@@ -15,16 +15,18 @@ from kernels.evaluation import Invocation, RowRange, SharedRows, Touch, TouchKin
 from kernels.kernel import Kernel
 from kernels.lazy import Lazy
 from kernels.module import compile_source
+from kernels.products import add_sums_invocation, subtract_sums_invocation
 from kernels.shape import numbers_of, pad
 from kernels.source import Source
 from kernels.sweep import Sweep, lower_sweep
 from kernels.sweep_printer import print_sweep
 
 if TYPE_CHECKING:
+    from kernels.deferred import Deferred, Sums
     from kernels.meetings import Meeting
 
 # Few sweeps are cut.
-MEETINGS = Lazy("kernels.meetings")
+MEETINGS, DEFERRED = Lazy("kernels.meetings"), Lazy("kernels.deferred")
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -50,6 +52,7 @@ class SweepCode:
         # As for launches; blocks, whose tables lie together, stay whole.
         self.align = shape.block if shape.in_blocks else 64 if shape.dims == 1 else 1
         self._meetings: dict[int, Meeting | None] = {}
+        self._later: dict[tuple[int, ...], tuple[Deferred, SweepCode] | None] = {}
         key = replace(shape, kernel=_NO_KERNEL)
         if key not in printed:
             printed[key] = print_sweep(shape)
@@ -63,11 +66,18 @@ class SweepCode:
     def invocation(self, buffers: Sequence[FloatArray], checked: int | None, flag: FloatArray | None) -> Invocation:
         """The call that runs all of it; see `NumbaExecutor.sweep_invocations`."""
         arguments = (0, self.lowered.length, *self.arguments(buffers))
-        source, meets = self.source, partial(self._meets, buffers) if self.sweep.adds else None
-        if flag is not None and any(store.access.buffer == checked for store in self.sweep.stores):
+        source = self.source
+        if not any(store.access.buffer == checked for store in self.sweep.stores):
+            flag = None
+        if flag is not None:
             source, arguments = print_sweep(self.lowered.shape, checked=True), (*arguments, flag)
-        touches = None if self._is_one_row else partial(self._touches, buffers)
-        rows = RowRange(self.sweep.work, self.align, is_sweep=True, meets=meets, touches=touches)
+        rows = RowRange(self.sweep.work, self.align, is_sweep=True)
+        if self.sweep.adds:
+            meets = partial(self._meets, buffers)
+            deferred = None if self._is_one_row else partial(self._deferred, buffers, checked, flag)
+            rows = replace(rows, meets=meets, deferred=deferred)
+        if not self._is_one_row:
+            rows = replace(rows, touches=partial(self._touches, buffers))
         return Invocation(source, arguments, rows)
 
     @property
@@ -101,6 +111,29 @@ class SweepCode:
         private, shared = ([(buffers[b], places) for b, places in part.items()] for part in parts)
         return SharedRows(found.stop, private, shared)
 
+    def _deferred(
+        self, buffers: Sequence[FloatArray], checked: int | None, flag: FloatArray | None
+    ) -> list[Invocation] | None:
+        """Calls that store all results, and add them when this is done."""
+        sizes = tuple(len(buffer) for buffer in buffers)
+        if sizes not in self._later:
+            found = DEFERRED.defer(self.sweep, sizes)
+            self._later[sizes] = None if found is None else (found, SweepCode(found.sweep, {}))
+        later = self._later[sizes]
+        if later is None:
+            return None
+        found, code = later
+        room = np.empty(found.room)
+        stored = code.invocation([*buffers, room], len(buffers) if found.room else checked, flag)
+        return [stored, *(_sums_invocation(sums, room, buffers[sums.buffer]) for sums in found.sums)]
+
     def arguments(self, buffers: Sequence[FloatArray]) -> tuple[Any, ...]:
         """What the function takes after the range."""
         return (self.lowered.geometry, *[buffers[b] for b in self.lowered.slots], self.lowered.table)
+
+
+def _sums_invocation(sums: Sums, terms: FloatArray, out: FloatArray) -> Invocation:
+    """The call that adds what a sweep left out."""
+    if sums.is_own:
+        return subtract_sums_invocation(sums.places, sums.indptr, sums.slots, out)
+    return add_sums_invocation(sums.places, sums.indptr, sums.slots, terms, out)

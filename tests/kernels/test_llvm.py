@@ -177,7 +177,7 @@ def test_loops_over_slots_are_those_that_python_runs(loop: Callable[..., None]) 
     for dtype in (np.uint32, np.uint64):
         tables = [rng.permutation(12).astype(dtype) for _ in kinds]
         if "indptr" in kinds:
-            tables[0] = np.array([0, 3, 3, 8, 12], dtype=dtype)
+            tables[kinds.index("indptr")] = np.array([0, 3, 3, 8, 12], dtype=dtype)
         if "pieces" in kinds:
             tables[0] = np.array([0, 4, 3, 5, 0, 4, 2, 7, 5, 9, 4, 0], dtype=dtype)
         length = 4 if {"indptr", "pieces"} & set(kinds) else 12

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernels import allocate, products, threads
+from kernels import allocate, products, threads, turn_planner
 from kernels.address import Address, Affine, Table
 from kernels.entry import Entry
 from kernels.evaluation import DONE, FLIPPED, INFINITE, OVERLAP, Evaluation, Invocation
@@ -115,14 +116,14 @@ def neighbours(rows: int = LENGTH) -> Sweep:
     return Sweep(kernel_of(2), box, (Access(0, Affine(box, 0, (1,))), Access(0, Affine(box, 1, (1,)))), stores)
 
 
-def test_a_sweep_whose_rows_meet_their_neighbours_is_cut_and_one_whose_rows_meet_all_others_is_not() -> None:
+def test_rows_that_meet_their_neighbours_are_run_twice_and_those_that_meet_all_others_add_later() -> None:
     threads.set_num_threads(2)
     whole = Table((LENGTH,), np.random.default_rng(0).integers(0, LENGTH, LENGTH))
-    loads = neighbours().loads
-    everywhere = Sweep(kernel_of(1), (LENGTH,), loads, (Store(Access(1, whole), adds=True),))
-    for sweep, shares, fixup in ((neighbours(), 2, 3), (everywhere, 1, 0)):
-        part = phases_of(evaluation_of(sweep))[1][0]
-        assert (len(part.shares), len(part.fixup)) == (shares, fixup)
+    everywhere = Sweep(kernel_of(1), (LENGTH,), neighbours().loads, (Store(Access(1, whole), adds=True),))
+    phases = [phase[0] for phase in phases_of(evaluation_of(neighbours()))[1:]]
+    assert [(len(part.shares), len(part.fixup)) for part in phases] == [(2, 3), (1, 0)]
+    (_, stored), (summed,) = phases_of(evaluation_of(everywhere))  # what is stored apart needs no zeros
+    assert [(len(part.shares) > 1, part.fixup) for part in (stored, summed)] == [(True, [])] * 2
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -167,6 +168,30 @@ def test_calls_wait_for_what_they_read_and_no_longer() -> None:
     result, given = np.empty(LENGTH), np.random.default_rng(2).normal(size=LENGTH)
     assert by_threads(2, evaluation, result, given) == DONE
     np.testing.assert_array_equal(result, given * given)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_turns_are_handed_out_to_all_threads(number: int) -> None:
+    """Of two sweeps in turns, each task writes some of the rows, about as many as any other, and no two the same."""
+    length = 12_000
+    x, middle, out = np.empty(length), np.empty(length), np.empty(length)
+    loads, store = (Access(0, Affine((length,), 0, (1,))),) * 2, Affine((length,), 0, (1,))
+    first = Sweep(kernel_of(1), (length,), loads, (Store(Access(1, store)),))
+    second = Sweep(kernel_of(1), (length,), (Access(1, store), Access(0, store)), (Store(Access(2, store)),))
+    evaluation = Evaluation(EXECUTOR.sweep_invocations([first, second], [x, middle, out]), [x], out)
+    with mock.patch.multiple(turn_planner, SHARED_BYTES=1024, LOCAL_BYTES=1024):
+        plans = turn_planner.plans_of(evaluation, ())
+    threads.set_num_threads(number)
+    (tasks,) = SharedEvaluation(evaluation, plans).phases  # in turns, nothing waits for the end of the first sweep
+    x, written = np.linspace(1.0, 2.0, length), []
+    for entry, table in tasks:
+        result = np.full(length, np.nan)
+        assert entry.function(result, x, table.numbers) == DONE
+        written.append(np.flatnonzero(~np.isnan(result)))
+        np.testing.assert_array_equal(result[written[-1]], (x * x * x)[written[-1]])
+    assert len(tasks) >= number
+    assert max(map(len, written)) <= 2 * length / len(tasks)
+    assert np.concatenate(written).tolist() == list(range(length))
 
 
 @pytest.mark.parametrize("name", ["elementwise-131", "grid", "cube", "tables-32", "reduced-1", "ragged-32", "chain"])
