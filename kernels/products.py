@@ -6,9 +6,7 @@ test no index. `out` may not overlap the other arrays.
 
 from __future__ import annotations
 
-import inspect
 import sys
-import textwrap
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -20,7 +18,7 @@ from kernels import product_loops
 from kernels.address import Index, identity
 from kernels.evaluation import Invocation, RowRange, Touch
 from kernels.lazy import load
-from kernels.source import Source, read_only
+from kernels.source import Source, read_only, text_of
 from kernels.threads import run_pieces, split
 
 FloatArray = npt.NDArray[np.float64]
@@ -280,6 +278,21 @@ def slot_sums_invocation(indptr: Index, slots: Index, source: FloatArray, out: F
     return _invocation(product_loops.slot_sums, (indptr, slots), (source,), out, 2 * len(slots) + len(out))
 
 
+def add_sums_invocation(places: Index, indptr: Index, slots: Index, source: FloatArray, out: FloatArray) -> Invocation:
+    """``out[places[t]] += source[slots[q]]`` over the range t of `indptr`, one after the other, to be run by an entry.
+
+    No place comes twice.
+    """
+    work = 2 * (len(slots) + len(places))
+    return _invocation(product_loops.add_sums, (places, indptr, slots), (source,), out, work, len(places))
+
+
+def subtract_sums_invocation(places: Index, indptr: Index, slots: Index, out: FloatArray) -> Invocation:
+    """``out[places[t]] -= out[slots[q]]`` in the same way; no place is a slot."""
+    work = 2 * (len(slots) + len(places))
+    return _invocation(product_loops.subtract_sums, (places, indptr, slots), (), out, work, len(places))
+
+
 def pair_sums_invocation(
     indptr: Index, left_slots: Index, right_slots: Index, left: FloatArray, right: FloatArray, out: FloatArray
 ) -> Invocation:
@@ -314,6 +327,6 @@ def _signature(itemsizes: tuple[Any, ...], sources: int) -> str:
 
 
 def _source(loop: Callable[..., None], signature: str) -> Source:
-    text = textwrap.dedent(inspect.getsource(loop))
+    text = text_of(loop)
     header = "from typing import Any\n\nimport numpy as np\n\nONE = np.uint64(1)\n\n\n"
     return Source(loop.__name__, header + text, signature)

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import cache
+from types import CodeType, FunctionType
+from typing import Any, cast
+
 from kernels.records import dataclass
 
 IN_VECTORS = "in vectors"
@@ -53,3 +59,39 @@ def read_only(number: str) -> str:
     "Array(uint32, 1, 'C', True)"
     """
     return f"Array({number}, 1, 'C', True)"
+
+
+@cache
+def text_of(function: Callable[..., Any]) -> str:
+    """The text of a function of ours, to be compiled.
+
+    Raises
+    ------
+    RuntimeError
+        If its file was changed since it was loaded: what stands in the same lines may be another function by now.
+    """
+    own = cast("FunctionType", function).__code__
+    try:
+        whole, codes = _read(own.co_filename)
+    except (OSError, SyntaxError, ValueError):
+        whole, codes = "", []
+    places = [code.co_firstlineno for code in codes if _compared(code) == _compared(own)]
+    if not places:
+        raise RuntimeError(
+            f"{function.__module__} was changed on the disk since this process loaded it, so that {function.__name__} "
+            "cannot be compiled. Cure: start Python anew."
+        )
+    return "".join(inspect.getblock(whole.splitlines(keepends=True)[places[0] - 1 :]))
+
+
+def _read(file: str) -> tuple[str, list[CodeType]]:
+    """The text of a module as it is now, and its functions: what names stand for decides how these are compiled."""
+    with open(file, encoding="utf-8") as opened:
+        whole = opened.read()
+    code = compile(whole, file, "exec", dont_inherit=True)
+    return whole, [held for held in code.co_consts if isinstance(held, CodeType)]
+
+
+def _compared(code: CodeType) -> tuple[object, ...]:
+    """All of a function but its place."""
+    return code.co_name, code.co_code, repr(code.co_consts), code.co_names, code.co_varnames

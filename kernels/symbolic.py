@@ -9,7 +9,6 @@ Gustavson, Two fast algorithms for sparse matrices: multiplication and permuted 
 from __future__ import annotations
 
 import inspect
-import textwrap
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -19,7 +18,7 @@ import numpy.typing as npt
 
 from kernels import symbolic_loops
 from kernels.lazy import load
-from kernels.source import Source, read_only
+from kernels.source import Source, read_only, text_of
 
 Index = npt.NDArray[Any]  # int32 or int64, all those of a pool alike
 Ints = npt.NDArray[np.int64]
@@ -326,4 +325,4 @@ def _sort(narrow: str) -> Source:
 
 
 def _text(loop: Callable[..., None]) -> str:
-    return _HEADER + textwrap.dedent(inspect.getsource(loop))
+    return _HEADER + text_of(loop)

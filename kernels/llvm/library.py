@@ -9,6 +9,8 @@ from functools import cache
 
 import numpy as np
 
+from kernels.source import text_of
+
 LOG_2 = math.log(2.0)
 LOG2_E = 1.0 / math.log(2.0)
 
@@ -102,4 +104,4 @@ CONSTANTS = {
 def written(name: str) -> tuple[str, int]:
     """The text of a function in the language, and the number of its arguments."""
     function = WRITTEN[name]
-    return inspect.getsource(function), len(inspect.signature(function).parameters)
+    return text_of(function), len(inspect.signature(function).parameters)
