@@ -16,6 +16,8 @@ Examples
 
 from __future__ import annotations
 
+from time import time_ns as _time_ns
+
 from coloring.bounds import Bound as Bound
 from coloring.bounds import lower_bound as lower_bound
 from coloring.checker import Conflict as Conflict
@@ -48,3 +50,5 @@ from coloring.problems import ProblemName as ProblemName
 from coloring.result import Coloring as Coloring
 from coloring.storage import load as load
 from coloring.storage import save as save
+
+_loaded = _time_ns()  # for whoever keeps colorings: what changes on the disk later may not be what runs

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import time
 from functools import cache
 from typing import Any
+
+LOADED = time.time_ns()
+"""When this package was loaded, before all else in it: what changes on the disk later may not be what runs."""
 
 
 @cache

@@ -30,7 +30,7 @@ def digest_of_sources(notes: Path, started: int) -> str | None:
     notes : Path
         The folder in which the digest is kept.
     started : int
-        When this process was started, in nanoseconds: if a module changed since then, its text may not be what runs.
+        When this process loaded the first module, in nanoseconds: if one changed since, its text may not be what runs.
     """
     try:
         modules = _modules()
@@ -52,7 +52,7 @@ def digest_of_sources(notes: Path, started: int) -> str | None:
 
 
 def are_unchanged(started: int) -> bool:
-    """Whether all modules are there and as they were when this process was started."""
+    """Whether all modules are there and as they were when this process loaded the first one."""
     try:
         return _are_old(_stamps(_modules()), started)
     except OSError:

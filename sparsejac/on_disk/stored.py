@@ -12,7 +12,8 @@ changed afterwards: it is written in the background.
 
 Why it is never stale: a file's name has a digest of its kind and key and of the versions of the tools, and one of the
 text of all our modules (`sources`), which are read once a file of that kind and key is there, or is to be written. If
-a module changed since this process was started, its text may not be what runs: nothing is read or written then.
+a module changed since this process loaded the first one, its text may not be what runs: nothing is read or written
+then.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ import numpy as np
 import scipy
 
 from kernels.cache import cache_directory
-from kernels.lazy import Lazy
+from kernels.lazy import LOADED, Lazy
 from sparsejac.on_disk.digests import digest_of
 
 if TYPE_CHECKING:
@@ -65,7 +66,15 @@ counts: Counter[str] = Counter()
 Several threads count. Each addition is one step of the interpreter, and no lock is held that a forked child would lack.
 """
 
-_STARTED = time.time_ns() - 2 * 10**9  # clocks of file systems run in steps: `sources.TICK`, which is loaded later
+
+def _first_loaded() -> int:
+    """When the first of our packages was loaded: `coloring` may have been long before the others."""
+    return min(LOADED, getattr(sys.modules.get("coloring"), "_loaded", LOADED))
+
+
+_TICK = 2 * 10**9  # clocks of file systems run in steps: `sources.TICK`, which is loaded later
+_STARTED = _first_loaded() - _TICK
+_CLOCKS = time.time_ns() - time.monotonic_ns()
 _ABANDONED = 24 * 3600
 _writers: set[threading.Thread] = set()
 _writing = threading.Lock()
@@ -164,7 +173,7 @@ def _write_later(kind: str, folder: Path, name: str, flat: FlatValue) -> None:
         try:
             AHEAD.give_way()
             with _writing:
-                path = _path(folder, name) if are_unchanged(_STARTED) else None
+                path = _path(folder, name) if are_unchanged(_started()) else None
                 if path is not None and FLAT_FILES.write(path, path.stem, flat):
                     counts.update(("written", f"written {kind}"))
                     _make_room(folder)
@@ -210,10 +219,15 @@ def _tools() -> tuple[str, ...]:
     return (sys.version, sys.byteorder, np.__version__, scipy.__version__, np.dtype(np.intp).str)
 
 
+def _started() -> int:
+    """When this process was started; 0 if the clock was set back since, by which files are dated."""
+    return _STARTED if time.time_ns() - time.monotonic_ns() > _CLOCKS - _TICK else 0
+
+
 @cache
 def _sources(folder: Path) -> str | None:
     """Digest of the text of all modules, asked for once in a process."""
-    digest: str | None = SOURCES.digest_of_sources(folder, _STARTED)
+    digest: str | None = SOURCES.digest_of_sources(folder, _started())
     return digest
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from kernels.numba_printer import HEADER
 from kernels.source import Source, read_only
 
 ROOT = Path(__file__).parents[2]
+LATER = time.time_ns() + 10**12
 RARE = {"sin", "cos", "tan"}
 VECTOR = re.compile(r"\sv\w+pd\s.*%[yz]mm")
 MULTIPLY_ADD = re.compile(r"\svfn?m(?:add|sub)\w*pd\s.*%[yz]mm")
@@ -147,10 +149,24 @@ def test_the_digest_is_that_of_all_sources(monkeypatch: pytest.MonkeyPatch, tmp_
     for file in folder.glob("*.py"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
     monkeypatch.setattr(digest, "files", lambda _package: tmp_path)
+    monkeypatch.setattr(digest, "LOADED", LATER)
     assert digest.digest.__wrapped__() == digest.digest()
     changed = tmp_path / "power.py"
     changed.write_text(changed.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert digest.digest.__wrapped__() != digest.digest()
+
+
+def test_sources_that_changed_since_they_were_loaded_are_shared_with_nobody(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What runs is the text before: its machine code is not that of the text that lies there."""
+    (tmp_path / "power.py").write_text("", encoding="utf-8")
+    monkeypatch.setattr(digest, "files", lambda _package: tmp_path)
+    monkeypatch.setattr(digest, "LOADED", LATER)
+    alone = digest.digest.__wrapped__()
+    assert digest.digest.__wrapped__() == alone
+    monkeypatch.setattr(digest, "LOADED", (tmp_path / "power.py").stat().st_mtime_ns - 1)
+    assert len({alone, *(digest.digest.__wrapped__() for _ in range(3))}) == 4
 
 
 @needs_vectors

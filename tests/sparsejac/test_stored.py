@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -21,6 +22,7 @@ from sparsejac.on_disk import sources
 from sparsejac.on_disk import stored as module
 from sparsejac.on_disk.stored import stored, wait
 
+ROOT = Path(__file__).parents[2]
 WORK = 10**9
 
 
@@ -168,6 +170,31 @@ def test_a_module_changed_while_the_process_runs_turns_the_disk_off(
         squares()
     assert module.counts["made squares"] == 2
     assert not files(cache)
+
+
+@pytest.mark.parametrize("name", ["coloring", "kernels"])
+def test_the_start_is_that_of_whichever_package_was_first(name: str) -> None:
+    """Between the two imports its modules may change."""
+    script = f"import time, {name}; before = time.time_ns(); time.sleep(0.2)"
+    script += "; from sparsejac.on_disk.stored import _STARTED as started; print(before - started - 2 * 10**9)"
+    found = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(found.stdout) >= 0
+
+
+def test_a_clock_that_is_set_back_turns_the_disk_off(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changes may then bear a date before the start."""
+    squares()
+    now = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: now() + 10**11)
+    module._sources.cache_clear()
+    squares()
+    assert module.counts["read squares"] == 1
+    monkeypatch.setattr(time, "time_ns", lambda: now() - 10**11)
+    module._sources.cache_clear()
+    squares()
+    squares(5)
+    assert module.counts["made squares"] == 3
+    assert len(files(cache)) == 1
 
 
 def test_a_module_changed_after_its_digest_was_taken_keeps_the_result_from_the_disk(
