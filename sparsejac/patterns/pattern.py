@@ -44,7 +44,7 @@ class Pattern:
     indices : array of int, shape (nnz,)
         Columns, ascending and without repetition in each row.
 
-    Both arrays are made read-only, and int32 while shape and nnz fit into it (otherwise int64).
+    Both arrays are copied, read-only, and int32 while shape and nnz fit into it (otherwise int64).
 
     Raises
     ------
@@ -66,12 +66,12 @@ class Pattern:
     indices: IndexArray
 
     def __post_init__(self) -> None:
-        """Bring both arrays to the common type and make them read-only."""
+        """Take both arrays over as read-only copies of the common type."""
         shape = (int(self.shape[0]), int(self.shape[1]))
         dtype = index_dtype(*shape, len(self.indices))
         object.__setattr__(self, "shape", shape)
-        object.__setattr__(self, "indptr", _freeze(self.indptr, dtype))
-        object.__setattr__(self, "indices", _freeze(self.indices, dtype))
+        object.__setattr__(self, "indptr", _freeze(np.array(self.indptr, dtype=dtype), dtype))
+        object.__setattr__(self, "indices", _freeze(np.array(self.indices, dtype=dtype), dtype))
         reason = _find_fault(shape, self.indptr, self.indices)
         if reason:
             raise ValueError(f"Pattern: {reason}. Pattern.from_coo or Pattern.from_scipy sort and merge entries.")
@@ -257,9 +257,8 @@ def part_of(pattern: Pattern, kept: npt.NDArray[np.bool_]) -> Pattern:
 
 
 def _freeze(array: Any, dtype: type[np.int32] | type[np.int64]) -> IndexArray:
-    frozen: IndexArray = np.ascontiguousarray(array, dtype=dtype)[:]  # a view: that of the caller stays writeable
-    frozen.flags.writeable = False
-    return frozen
+    """An array that cannot be written to, also by way of its base; the given one stays writeable."""
+    return np.asarray(np.ascontiguousarray(array, dtype=dtype).data.toreadonly())
 
 
 def _find_fault(shape: tuple[int, int], indptr: IndexArray, indices: IndexArray) -> str | None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.sparse import coo_array, csc_array, csr_array
 
+from sparsejac import prepare
 from sparsejac.patterns.pattern import Pattern, index_dtype
 
 MATRIX = np.array([[0, 1, 0, 2], [0, 0, 0, 0], [3, 0, 0, 4]])
@@ -42,6 +43,25 @@ def test_arrays_are_read_only_and_the_given_ones_stay_writeable() -> None:
     assert not pattern.indptr.flags.writeable
     assert indices.flags.writeable
     assert pattern.to_scipy().indices.flags.writeable
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_what_the_given_arrays_become_is_no_matter_of_the_pattern(dtype: type) -> None:
+    indptr, indices = np.array([0, 1, 2], dtype=dtype), np.array([0, 1], dtype=dtype)
+    pattern = Pattern((2, 3), indptr, indices)
+    indptr[1], indices[1] = 2, 2
+    assert (pattern.indptr.tolist(), pattern.indices.tolist()) == ([0, 1, 2], [0, 1])
+
+
+@pytest.mark.parametrize("columns", [[], [2, 1]])
+def test_its_arrays_cannot_be_made_writeable_again(columns: list[int]) -> None:
+    """Matrices of a plan share them, and what NumPy's error leads users to is `setflags`."""
+    made = [Pattern.from_coo(range(len(columns)), columns, (2, 3)), prepare(lambda x: x[columns], np.ones(3)).pattern]
+    for array in (array for pattern in made for array in (pattern.indptr, pattern.indices)):
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            array.setflags(write=True)
+        with pytest.raises((TypeError, ValueError), match="read-only"):
+            array.base[:1] = array.base[:1]
 
 
 def test_index_type_follows_the_largest_number() -> None:
