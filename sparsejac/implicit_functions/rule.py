@@ -16,9 +16,9 @@ import numpy.typing as npt
 from kernels.address import Affine
 from kernels.lazy import Lazy
 from sparsejac.implicit_functions.ways import Way
+from sparsejac.on_disk.digests import digest_of
 from sparsejac.programs.addressing import contiguous, recognised
 from sparsejac.programs.program import Decision, Load, Node, Program, Routine
-from sparsejac.systems.factors import digest_of
 from sparsejac.systems.rule import SparseSolve
 from sparsejac.systems.written_out import written_out
 from sparsejac.transforms.builder import Builder, copied

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ from scipy.sparse import csc_array, csr_array
 
 from kernels.lazy import Lazy
 from sparsejac.kept import Kept
+from sparsejac.on_disk.digests import digest_of
 from sparsejac.patterns.pattern import Pattern
 from sparsejac.systems.structure import BlockStructure
 
@@ -88,14 +88,6 @@ class System:
 def system_of(pattern: Pattern) -> System:
     """The systems of a pattern: factorizations are shared by all that solve with it."""
     return _SYSTEMS.get(digest_of(pattern), lambda: System(pattern))
-
-
-def digest_of(pattern: Pattern) -> str:
-    """What tells a pattern from others."""
-    state = blake2b(repr(pattern.shape).encode(), digest_size=16)
-    for part in (pattern.indptr, pattern.indices):
-        state.update(np.ascontiguousarray(part, dtype=np.int64).tobytes())
-    return state.hexdigest()
 
 
 def _factored(matrix: csr_array) -> Factors:

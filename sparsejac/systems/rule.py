@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsejac.on_disk.digests import digest_of
 from sparsejac.patterns.pattern import Pattern
 from sparsejac.programs.addressing import composed, contiguous, recognised
 from sparsejac.programs.program import Load, Node, Program, Routine
-from sparsejac.systems.factors import digest_of, system_of
+from sparsejac.systems.factors import system_of
 from sparsejac.systems.points import Points, points_of
 from sparsejac.systems.structure import BlockStructure
 from sparsejac.systems.written_out import written_out
