@@ -183,10 +183,11 @@ class DeviceNLP:
         asked = self._plan._point(point, (), None, False)
         if derivatives:
             found = self._plan._ways.evaluate(asked, "both", [None, None], "sync")
-            self._nlp._check(found.variant)
             data, value = found.outs
         else:
-            (value,), data = self._plan._ways.evaluate(asked, "value", [None], "sync").outs, None
+            found = self._plan._ways.evaluate(asked, "value", [None], "sync")
+            (value,), data = found.outs, None
+        self._nlp._check(found.variant, derivatives=derivatives)
         self._last = _Evaluation(point.copy(), stream, value, data)
         return self._last
 

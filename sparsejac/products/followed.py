@@ -86,7 +86,7 @@ class Followed:
         if self.result == Leaf(()):
             return self
         raise InputError(
-            f"{self.call}: f returned {_described(self.result)}, and a gradient is that of one number\n  "
+            f"{self.call}: f returned {described(self.result)}, and a gradient is that of one number\n  "
             f"{definition_of(self.f)}\n  Cure: return a number, such as np.sum(y) or y[0]; for all outputs ask vjp, "
             "jacrev or sparse_jacobian."
         )
@@ -117,5 +117,6 @@ def followed(
     return Followed(call, f, program, constants, bound.x, bound.inputs, traced.result, traced.rebuild, backend)
 
 
-def _described(result: Structure) -> str:
+def described(result: Structure) -> str:
+    """What f returned, in words."""
     return f"an array of shape {result}" if isinstance(result, Leaf) else f"several arrays, {result}"

@@ -16,9 +16,9 @@ from sparsejac.location import user_location
 from sparsejac.options import HessianStrategyName, check_option
 from sparsejac.pieces.pieces import in_pieces
 from sparsejac.products.evaluation import gradient_once, kept_template
-from sparsejac.products.followed import Followed
+from sparsejac.products.followed import Followed, described
 from sparsejac.programs.program import Program
-from sparsejac.structure import Leaf, Structure
+from sparsejac.structure import Branch, Leaf, Structure
 from sparsejac.tracing import Traced
 from sparsejac.transforms import Template, check_differentiable_again, gradient_of, weighted_gradient_of
 from sparsejac.transforms.symmetric import HessianOf, Triangle
@@ -80,13 +80,18 @@ def curved(call: str, triangle: Triangle, traced: Traced, inputs: Structure, wei
     Raises
     ------
     InputError
-        Where no weights are given, if the result is more than one number.
+        Where no weights are given, if the result is more than one number; else if there is no weight for each.
     """
     program = traced.program
     if weights is None and traced.result != Leaf(()):
         raise InputError(
             f"{call}: f returned more than one number\n  {user_location()}\n  Cure: return a number, such as "
             "np.sum(y); for a Lagrangian use lagrangian_hessian or prepare_nlp."
+        )
+    if weights is not None and program.input_sizes[weights : weights + 1] not in ((), (program.output.size,)):
+        raise InputError(
+            f"{call}: f or g took another way at this x, and its results have other shapes\n  {user_location()}\n  "
+            "Cure: write the decision as np.where, np.maximum or np.clip, whose pattern holds for all x."
         )
     check_differentiable_again(program, call)
 
@@ -100,6 +105,25 @@ def curved(call: str, triangle: Triangle, traced: Traced, inputs: Structure, wei
     hessian = _hessian_of(program, template, triangle, weights)
     constants = template.constants(traced.constants)
     return replace(traced, program=template.program, constants=constants, result=inputs, hessian=hessian)
+
+
+def check_objective(call: str, both: Structure) -> None:
+    """Refuse an objective that is not one number; what follows its first number would count among the constraints.
+
+    Parameters
+    ----------
+    call : str
+        For messages.
+    both : Branch
+        The objective, and the constraints behind it.
+    """
+    assert isinstance(both, Branch)
+    if both.children[0] == Leaf(()):
+        return
+    raise InputError(
+        f"{call}: f returned {described(both.children[0])}, and an objective is one number\n  {user_location()}\n  "
+        "Cure: return a number, such as np.sum(y)."
+    )
 
 
 def deriving(call: str, triangle: Triangle, weights: int | None = None) -> Any:

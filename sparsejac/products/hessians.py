@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.arguments import as_number, as_point
+from sparsejac.arguments import as_number, as_point, check_function
 from sparsejac.blocks import Blocks
 from sparsejac.errors import InputError
 from sparsejac.evaluation.engine import Engine
@@ -18,10 +18,10 @@ from sparsejac.plan import Plan
 from sparsejac.products.api import gradient_function
 from sparsejac.products.dense import blocks_of, jacfwd
 from sparsejac.products.followed import Followed, followed
-from sparsejac.products.hessian_programs import deriving, hessian_engine
+from sparsejac.products.hessian_programs import check_objective, deriving, hessian_engine
 from sparsejac.residence import reaches_device
 from sparsejac.signature import Signature
-from sparsejac.structure import Leaf, leaves_of, offsets_of
+from sparsejac.structure import offsets_of
 from sparsejac.tracing.trace import current_trace
 from sparsejac.transforms.symmetric import Triangle
 
@@ -279,6 +279,8 @@ def lagrangian_hessian(
     call = "lagrangian_hessian"
     check_option(call, "format", format, Format)
     check_option(call, "triangle", triangle, Triangle)
+    check_function(call, f)
+    check_function(call, g, "g")
 
     def both(x: Any, *args: Any, **kwargs: Any) -> Any:
         return {"objective": f(x, *args, **kwargs), "constraints": g(x, *args, **kwargs)}
@@ -291,12 +293,7 @@ def lagrangian_hessian(
 
 def _multipliers(point: Followed, lam: Any) -> Floats:
     """The multipliers, one for each constraint."""
-    objective, *_ = leaves_of(point.result)
-    if objective != Leaf(()):
-        raise InputError(
-            f"{point.call}: f returned an array of shape {objective}, and an objective is one number\n  "
-            f"{user_location()}\n  Cure: return a number, such as np.sum(y)."
-        )
+    check_objective(point.call, point.result)
     given = as_point(point.call, lam, "lam")
     size = offsets_of(point.result)[-1] - 1
     if given.size != size:

@@ -20,12 +20,11 @@ from sparsejac.options import BackendName, HessianStrategyName, StrategyName, ch
 from sparsejac.patterns.pattern import IndexArray, Pattern
 from sparsejac.plan import Plan, kept_arguments
 from sparsejac.process_bound import ProcessBound
-from sparsejac.products.hessian_programs import curved, deriving
+from sparsejac.products.hessian_programs import check_objective, curved, deriving
 from sparsejac.reports.explanation import Explanation
 from sparsejac.reports.purity import check_purity
 from sparsejac.residence import reaches_device
 from sparsejac.signature import Bound, Signature, check_kwargs
-from sparsejac.structure import Leaf, leaves_of
 from sparsejac.transforms.symmetric import mirrored
 
 Floats = npt.NDArray[np.float64]
@@ -129,12 +128,7 @@ class NLP(ProcessBound):
         bound = self._bound(self._start)
         self._variants = Variants(bound, options)
         check_purity(bound, self._variants.first.traced)
-        objective, *_ = leaves_of(self._variants.first.traced.result)
-        if objective != Leaf(()):
-            raise InputError(
-                f"prepare_nlp: f returned an array of shape {objective}, and an objective is one number\n  "
-                f"{user_location()}\n  Cure: return a number, such as np.sum(y)."
-            )
+        check_objective("prepare_nlp", self._variants.first.traced.result)
         self._last: _Evaluation | None = None
 
     @property
@@ -250,22 +244,27 @@ class NLP(ProcessBound):
             return last
         if derivatives:
             variant, (value, data) = self._variants.evaluate(self._bound(point), Engine.value_and_data)
-            self._check(variant)
+            self._check(variant, derivatives=True)
             found = _Evaluation(point, value, data)
         else:
-            _, value = self._variants.evaluate(self._bound(point), _value)
+            variant, value = self._variants.evaluate(self._bound(point), _value)
+            self._check(variant, derivatives=False)
             found = _Evaluation(point, value, None)
         self._last = found  # which another thread may replace before this one returns
         return found
 
-    def _check(self, variant: Variant) -> None:
+    def _check(self, variant: Variant, *, derivatives: bool) -> None:
         """Refuse another structure than the solver knows."""
-        if variant.engine.pattern != self._pattern:
-            raise InputError(
-                f"NLP: f or g took another way at this x, and its derivatives have another pattern\n  "
-                f"{user_location()}\n  Cure: write the decision as np.where, np.maximum or np.clip, whose pattern "
-                "holds for all x."
-            )
+        if variant.traced.result != self._variants.first.traced.result:
+            what = "its results have other shapes"
+        elif derivatives and variant.engine.pattern != self._pattern:
+            what = "its derivatives have another pattern"
+        else:
+            return
+        raise InputError(
+            f"NLP: f or g took another way at this x, and {what}\n  {user_location()}\n  Cure: write the decision as "
+            "np.where, np.maximum or np.clip, whose pattern holds for all x."
+        )
 
     def _point(self, x: Any) -> Floats:
         if type(x) is not np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import scipy.interpolate as si
 import scipy.sparse as sp
 import scipy.special
 from hypothesis import given
@@ -19,7 +20,16 @@ from cases import Case
 from catalogue import CASES
 from hessian_functions import arrow, blocks, collocation, log_sum_exp, rosenbrock, separable
 from oracles import complex_step, differences
-from sparsejac import Pattern, gradient, hessian, hessian_sparsity, lagrangian_hessian, sparse_hessian
+from sparsejac import (
+    Pattern,
+    gradient,
+    hessian,
+    hessian_sparsity,
+    lagrangian_hessian,
+    prepare_hessian,
+    prepare_nlp,
+    sparse_hessian,
+)
 from sparsejac.transforms.symmetric import mirrored
 
 Array = NDArray[np.float64]
@@ -218,6 +228,17 @@ def test_lagrangians_of_few_parts() -> None:
     assert single.toarray()[0, 0] == 30.0
 
 
+def test_objectives_and_constraints_of_a_lagrangian() -> None:
+    """The second number of an objective is no constraint."""
+    several: Any
+    for several in (lambda x: {"a": x[0] ** 2, "b": x[1] ** 2}, lambda x: {"a": x[0]}, lambda x: (x[0], x[1:2])):
+        with pytest.raises(sparsejac.InputError, match=r"returned several arrays, .*, and an objective is one number"):
+            lagrangian_hessian(several, constraints, X, np.ones(5))
+    for f, g, name in ((None, constraints, "f"), (objective, "text", "g")):
+        with pytest.raises(sparsejac.InputTypeError, match=f"lagrangian_hessian: {name} is not callable"):
+            lagrangian_hessian(f, g, X, np.ones(4))  # type: ignore[arg-type]
+
+
 def test_bad_multipliers() -> None:
     with pytest.raises(sparsejac.InputError, match=r"lagrangian_hessian: lam has shape \(3,\), and g returned 4"):
         lagrangian_hessian(objective, constraints, X, np.ones(3))
@@ -281,6 +302,33 @@ def test_what_is_held_and_moves_is_refused_behind_another_call() -> None:
     held = lambda x: np.sum(np.fft.fft(scipy.special.elliprf(x * x, 1.0, 2.0)).real ** 2)  # noqa: E731
     with pytest.raises(sparsejac.UntraceableError, match=r"cannot differentiate scipy\.special\.elliprf twice"):
         sparse_hessian(held, FILTERED[0])
+
+
+@pytest.mark.parametrize("name", ["hessian", "sparse_hessian", "prepare_hessian", "lagrangian_hessian", "prepare_nlp"])
+def test_what_is_held_and_moves_is_refused_by_every_call(name: str) -> None:
+    """The slopes of a surface are held, and nothing says how they move: they must not pass for constants."""
+    knots = np.linspace(-3.0, 3.0, 7)
+    surface = si.RectBivariateSpline(knots, knots, np.outer(np.sin(knots), np.cos(knots)))
+    f = lambda x: np.sum(surface.ev(x, x[::-1]) ** 2)  # noqa: E731
+    g = lambda x: surface.ev(x, x[::-1]) ** 2  # noqa: E731
+    h = lambda x: np.sum(x**2)  # noqa: E731
+    calls: dict[str, list[Any]] = {
+        "hessian": [lambda: hessian(f, X)],
+        "sparse_hessian": [lambda: sparse_hessian(f, X)],
+        "prepare_hessian": [lambda: prepare_hessian(f, X)(X)],
+        "lagrangian_hessian": [
+            lambda: lagrangian_hessian(f, h, X, 1.0),
+            lambda: lagrangian_hessian(h, g, X, np.ones(5)),
+        ],
+        "prepare_nlp": [
+            lambda: prepare_nlp(f, g, X).hessian(X, np.ones(5), 1.0),
+            lambda: prepare_nlp(h, g, X).hessian(X, np.ones(5), 1.0),
+        ],
+    }
+    np.testing.assert_allclose(gradient(f, X), differences(lambda z: np.atleast_1d(f(z)), X).jacobian[0], rtol=1e-6)
+    for call in calls[name]:
+        with pytest.raises(sparsejac.UntraceableError, match=r"cannot differentiate .*RectBivariateSpline twice"):
+            call()
 
 
 def test_what_is_held_moves_behind_another_call() -> None:

@@ -144,7 +144,25 @@ def test_another_way_through_f() -> None:
         other.jacobian(-np.ones(2))
 
 
+@pytest.mark.parametrize("grows", [True, False])
+@pytest.mark.parametrize("call", ["objective", "constraints", "gradient", "jacobian", "hessian"])
+def test_a_way_with_other_shapes_is_refused(grows: bool, call: str) -> None:
+    """By values alone, too, and by the Hessian, whose multipliers are as many as there were constraints."""
+
+    def g(x: Array) -> Any:
+        return x**2 if (x[0] < 0) == grows else x[:1] ** 2
+
+    nlp = prepare_nlp(lambda x: np.sum(x**2), g, np.ones(3))
+    further = (np.ones(nlp.shape[0]),) if call == "hessian" else ()
+    with pytest.raises(sparsejac.InputError, match=r"NLP.*: f or g took another way at this x, and its"):
+        getattr(nlp, call)(-np.ones(3), *further)
+
+
 def test_bad_input() -> None:
+    several: Any
+    for several in (lambda x: {"a": x[0] ** 2, "b": x[1] ** 2}, lambda x: (x[0], x[:1])):
+        with pytest.raises(sparsejac.InputError, match="f returned several arrays"):
+            prepare_nlp(several, constraints, X)
     with pytest.raises(sparsejac.InputError, match="f returned an array of shape"):
         prepare_nlp(constraints, constraints, X)
     with pytest.raises(sparsejac.InputTypeError, match="g is not callable, it is a float"):
