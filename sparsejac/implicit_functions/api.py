@@ -18,6 +18,7 @@ from sparsejac.location import definition_of, user_location
 from sparsejac.residence import holds_device_array
 from sparsejac.structure import Leaf, flatten, unflatten
 from sparsejac.tracing.base import all_plain, plain
+from sparsejac.tracing.conversion import as_array
 from sparsejac.tracing.trace import current_trace, untraced
 
 
@@ -127,7 +128,14 @@ def fixed_point(
 def _difference(g: Callable[..., Any], x: Any, *args: Any, **kwargs: Any) -> Any:
     """X - g(x, ...), leaf by leaf."""
     structure, left = flatten(x, _leaf, "x")
-    other, right = flatten(g(x, *args, **kwargs), _leaf, "g(x)")
+    image = g(x, *args, **kwargs)
+    try:
+        other, right = flatten(image, _leaf, "g(x)")
+    except ValueError as error:
+        raise InputError(
+            f"fixed_point: g returned a ragged list ({error})\n  {definition_of(g)}\n  Cure: return what takes the "
+            "place of x, with its structure and its shapes."
+        ) from None
     if structure != other:
         raise InputError(
             f"fixed_point: g returned {other} for a guess of {structure}\n  {definition_of(g)}\n  Cure: return what "
@@ -137,7 +145,8 @@ def _difference(g: Callable[..., Any], x: Any, *args: Any, **kwargs: Any) -> Any
 
 
 def _leaf(path: str, value: Any) -> tuple[Leaf, Any]:
-    array = np.asarray(value) if isinstance(value, list | tuple) else value
+    trace = current_trace()
+    array = as_array(trace, list(value)) if isinstance(value, list | tuple) and trace is not None else value
     return Leaf(np.shape(array)), array
 
 
@@ -161,7 +170,7 @@ class ImplicitFunction:
     def __init__(
         self, call: str, f: Callable[..., Any], given: Any, solver: Callable[..., Any] | None, options: Options
     ) -> None:
-        check_function(call, given)
+        check_function(call, given, "f" if given is f else "g")
         if solver is not None and not callable(solver):
             raise InputTypeError(
                 f"{call}: solver is a {type(solver).__name__}\n  {user_location()}\n  Cure: pass a function "

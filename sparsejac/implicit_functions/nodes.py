@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from types import FunctionType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +67,10 @@ def traced_solution(
     p = _beside(trace, call, [args[k] for k in chosen])
     is_active = any(trace.is_active(part) for part in as_value(trace, p).parts)
     ways = Ways(size, (), bound)
-    state = _followed(equations, trace, ways, unknowns, bound.x[:size], bound.x[size:], is_active)
+    try:
+        state = _followed(equations, trace, ways, unknowns, bound.x[:size], bound.x[size:], is_active)
+    except _RaisedByEquationsError as found:
+        _raise_once(trace, equations, found.error, start, p)
     leaves = _nodes(equations, trace, ways.frozen(), unknowns, start, p, state, is_active)
     numbers_or_arrays = (
         leaf[()] if known.is_number else leaf for leaf, known in zip(leaves, leaves_of(unknowns), strict=True)
@@ -93,8 +96,34 @@ def _followed(
         raise
     except (InputError, InputTypeError):
         raise
-    except Exception:  # what a solver of the user's raises, too
+    except Exception as error:  # what a solver of the user's raises, too
+        if ways.failed:
+            raise _RaisedByEquationsError(error) from None
         return None
+
+
+class _RaisedByEquationsError(Exception):
+    """The equations raised an error of their own while they were followed."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _raise_once(trace: Trace, equations: Equations, error: Exception, *operands: Any) -> NoReturn:
+    """Raise an error of the equations, here and now: an f that catches it is followed anew wherever x moves.
+
+    Where else they raise is not known without following them.
+    """
+    left = [error]
+
+    def once(*_: Floats) -> tuple[Floats, ...]:
+        if left:
+            raise left.pop()
+        return ()
+
+    called(trace, f"the solution of {equations.name}", once, *operands)
+    raise AssertionError("the call raises")
 
 
 def _nodes(

@@ -137,11 +137,13 @@ def _given(equations: Equations, residual: Residual, guess: Floats) -> Floats:
     if residual.failed is not None:
         raise residual.failed
     try:
-        array = np.array(found, dtype=np.float64)
-    except (TypeError, ValueError):
+        array = np.asarray(found)
+        array = np.array(array, dtype=np.float64) if array.dtype.kind in "biuf" else np.empty(0)
+    except ValueError:  # a ragged list
         array = np.empty(0)
     if array.size != guess.size or not np.isfinite(array).all():
-        what = f"an array of shape {array.shape}" if isinstance(found, np.ndarray) else f"a {type(found).__name__}"
+        is_array = isinstance(found, np.ndarray)
+        what = f"an array of shape {found.shape} and dtype {found.dtype}" if is_array else f"a {type(found).__name__}"
         raise InputError(
             f"{equations.call}: solver= returned {what}, not {guess.size} finite numbers\n  {user_location()}\n  Cure: "
             "return the root alone, as a flat array: root(fun, x0).x, newton_krylov(fun, x0)."

@@ -115,12 +115,18 @@ class Ways:
     known : sequence of Way
     bound : Bound, optional
         How f is called: further ways are followed with it. Without it they are refused.
+
+    Attributes
+    ----------
+    failed : bool
+        Whether f raised when it was followed.
     """
 
     def __init__(self, size: int, known: Sequence[Way] = (), bound: Bound | None = None) -> None:
         self.size = size
         self.known = list(known)
         self.bound = bound
+        self.failed = False
 
     def frozen(self) -> Ways:
         """The same ways, and no others."""
@@ -160,7 +166,11 @@ class Ways:
                 f"{definition_of(self.bound.signature.f)}\n  Cure: write its decisions as np.where, np.maximum or "
                 "np.clip, which hold for all x."
             )
-        traced = self.bound.at(np.concatenate([x, p])).trace()
+        try:
+            traced = self.bound.at(np.concatenate([x, p])).trace()
+        except Exception:
+            self.failed = True
+            raise
         check_result(self.bound, traced, self.size)
         way = Way(traced.program, self.size, tuple(traced.constants))
         self.known.append(way)

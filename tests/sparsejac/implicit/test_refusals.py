@@ -148,9 +148,14 @@ def test_wrong_shape_of_an_image(g: Any) -> None:
         fixed_point(g)(np.zeros(3), P)
 
 
-@pytest.mark.parametrize("call", [implicit, fixed_point])
-def test_bad_arguments(call: Any) -> None:
-    with pytest.raises(InputTypeError, match="f is not callable"):
+def test_a_ragged_image() -> None:
+    with pytest.raises(InputError, match=r"(?s)fixed_point: g returned a ragged list .*test_refusals.*Cure"):
+        fixed_point(lambda x, p: [[x[0]], [x[1], p[0]]])(np.zeros(3), P)
+
+
+@pytest.mark.parametrize(("call", "name"), [(implicit, "f"), (fixed_point, "g")])
+def test_bad_arguments(call: Any, name: str) -> None:
+    with pytest.raises(InputTypeError, match=f"{call.__name__}: {name} is not callable"):
         call(3.0)
     with pytest.raises(InputTypeError, match="solver is a str"):
         call(cubic, solver="hybr")
@@ -199,6 +204,50 @@ def test_what_f_cannot_follow_is_sticky() -> None:
 
     with pytest.raises(UntraceableError):
         sparse_jacobian(g, P)
+
+
+class TableError(Exception):
+    """What equations raise on their own account."""
+
+
+def within_a_table(x: Any, p: Any) -> Any:
+    if p[0] > 1.5:
+        raise TableError("outside")
+    return x**3 + x - p
+
+
+def test_what_equations_raise_is_raised() -> None:
+    for solver in (None, lambda fun, x0: x0 - 0.1 * fun(x0)):
+        with pytest.raises(TableError, match="outside"):
+            sparse_jacobian(lambda p, s=solver: implicit(within_a_table, solver=s)(np.ones(3), p), P + 1.0)
+
+    def late(x: Any, p: Any) -> Any:
+        if x[0] > 1.2:
+            raise TableError("late")
+        return x**3 + x - p
+
+    with pytest.raises(TableError, match="late"):
+        sparse_jacobian(lambda p: fixed_point(lambda x, p: x - late(x, p))(np.ones(3), p), P + 5.0)
+
+
+@pytest.mark.parametrize("start", [0.0, 1.0])
+def test_what_equations_raise_may_be_caught(start: float) -> None:
+    """That it was raised is a decision, of which a plan knows nothing elsewhere."""
+
+    def f(p: Any) -> Any:
+        try:
+            return implicit(within_a_table)(np.ones(3), p)
+        except TableError:
+            return 2.0 * p
+
+    plan = prepare(f, P + start)
+    for shift in (0.0, 1.0, 0.1, 2.0, 1.0, 0.0):
+        p = P + shift
+        x = implicit(lambda x, p: x**3 + x - p)(np.ones(3), p)
+        expected = 1.0 / (3.0 * x**2 + 1.0) if p[0] <= 1.5 else np.full(3, 2.0)
+        np.testing.assert_allclose(plan(p).toarray(), np.diag(expected), rtol=1e-12)
+        np.testing.assert_allclose(sparse_jacobian(f, p).toarray(), np.diag(expected), rtol=1e-12)
+    assert plan.num_variants == 2
 
 
 def test_rules_of_first_derivatives_in_equations() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import namedtuple
 from dataclasses import dataclass
 from functools import partial
@@ -295,7 +296,14 @@ def test_what_is_no_root_is_refused(solver: Any) -> None:
 
 @pytest.mark.parametrize(
     ("result", "what"),
-    [(np.ones(4), "an array of shape"), (None, "a NoneType"), (np.full(3, np.nan), "an array"), ("no", "a str")],
+    [
+        (np.ones(4), "an array of shape"),
+        (None, "a NoneType"),
+        (np.full(3, np.nan), "an array"),
+        ("no", "a str"),
+        ([[1.0], [1.0, 2.0]], "a list"),
+        (np.ones(3) + 1j, "an array of shape .* and dtype complex128"),
+    ],
 )
 def test_what_is_no_array_of_numbers_is_refused(result: Any, what: str) -> None:
     with pytest.raises(InputError, match=f"solver= returned {what}.*not 3 finite numbers"):
@@ -317,6 +325,18 @@ def test_fixed_points() -> None:
     np.testing.assert_allclose(found.toarray(), differences(by_iteration, P).jacobian, atol=1e-9)
     expected = [[1, 0, 1], [0, 1, 0], [1, 0, 1]]  # the first and the last hang on each other
     np.testing.assert_array_equal(found.toarray() != 0.0, np.array(expected, dtype=bool))
+
+
+def test_fixed_points_of_lists_of_numbers() -> None:
+    """A list or tuple of numbers is an array, as in the results of other functions."""
+    g: Any
+    for g in (lambda x, p: [math.cos(p * x[1]), 0.5 * x[0]], lambda x, p: (np.cos(p * x[1]), 0.5 * x[0])):
+        a, b = fixed_point(g)([0.0, 0.0], 1.5)
+        assert (a, b) == pytest.approx((np.cos(1.5 * b), 0.5 * a))
+        slope = -b * np.sin(1.5 * b) / (1.0 + 0.75 * np.sin(1.5 * b))
+        assert jacfwd(lambda p, g=g: fixed_point(g)([0.0, 0.0], p), 1.5) == pytest.approx(np.array([slope, slope / 2]))
+    found = fixed_point(lambda x: {"a": [0.5 * x["a"][1], 1.0]})({"a": np.zeros(2)})
+    assert found["a"].tolist() == [0.5, 1.0]
 
 
 def test_fixed_points_by_iteration() -> None:
