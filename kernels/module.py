@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from types import BuiltinFunctionType
 from typing import Any, Literal
 
+from kernels.forks import COMPILING
 from kernels.lazy import load
 from kernels.source import Source
 
@@ -18,7 +18,6 @@ fallbacks = 0
 """How many functions were left to numba."""
 
 _functions: dict[str, Callable[..., Any]] = {}
-_lock = threading.RLock()
 
 
 def compile_source(source: Source) -> Callable[..., Any]:
@@ -26,7 +25,7 @@ def compile_source(source: Source) -> Callable[..., Any]:
 
     It raises TypeError for arguments of other types than those of the signature.
     """
-    with _lock:
+    with COMPILING:
         function = _functions.get(source.whole)
         if function is None:
             function = _functions[source.whole] = _compile(source)

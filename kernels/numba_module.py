@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import pickle
 import sys
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 from kernels import generated
 from kernels.cache import read_bundle, write_bundle
 from kernels.elementary.digest import digest
+from kernels.forks import COMPILING
 from kernels.lazy import load
 from kernels.source import Source
 
@@ -36,12 +36,11 @@ _OPTIONS: dict[str, Any] = {
 }
 _functions: dict[str, Callable[..., None]] = {}
 _parts: dict[str, Any] = {}
-_lock = threading.RLock()
 
 
 def compile_by_numba(source: Source) -> Callable[..., None]:
     """The compiled function: from this process, from the disk cache, or compiled now."""
-    with _lock:
+    with COMPILING:
         function = _functions.get(source.whole)
         if function is None:
             function = _functions[source.whole] = _load_or_compile(source)
@@ -150,7 +149,7 @@ def _key(source: Source) -> str:
     parts = [FORMAT, source.whole, sorted(_OPTIONS.items()), sys.version, sys.byteorder]
     parts += [numba.__version__, load("llvmlite").__version__, np.__version__, target.codegen().magic_tuple()]
     parts += [config.OPT, config.LOOP_VECTORIZE, config.SLP_VECTORIZE, config.DEBUGINFO_DEFAULT, config.USING_SVML]
-    parts += [digest()]
+    parts += [digest(), digest("kernels")]  # what `memory` adds to the text is ours
     return hashlib.blake2b(repr(parts).encode(), digest_size=20).hexdigest()
 
 

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from functools import cache, partial
 from inspect import get_annotations
 from operator import attrgetter
-from threading import RLock
 from typing import TYPE_CHECKING, Any
+
+from kernels.forks import process_lock
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
@@ -86,7 +87,7 @@ else:
 _STANDARD = ("__dataclass_fields__", "__dataclass_params__", "__match_args__")
 """What the standard library knows a dataclass by."""
 
-_LOCK = RLock()
+_LOCK = process_lock()
 _MISSING: Any = dataclasses.MISSING
 _MANY = 60
 """Objects of a class from which it has a constructor of its own: to compile one takes as long as to make these."""

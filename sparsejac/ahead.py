@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from kernels.forks import call_before_forks
 from kernels.threads import move_away, num_threads
 
 _running: set[threading.Thread] = set()
@@ -107,4 +108,5 @@ def _run(task: Callable[[], object], apart: bool) -> None:
 
 
 if hasattr(os, "register_at_fork"):  # a child has none of the threads, but all of the locks that they hold
-    os.register_at_fork(before=wait, after_in_child=_running.clear)
+    call_before_forks(wait)
+    os.register_at_fork(after_in_child=_running.clear)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
+
+from kernels.forks import process_lock
 
 T = TypeVar("T")
 
@@ -25,7 +26,7 @@ class Kept(Generic[T]):
         self._limit = limit
         self._size = size
         self._made: OrderedDict[Hashable, T] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = process_lock()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """Give what is known by this key, or what `make` gives; threads that both make it end up with one of them."""

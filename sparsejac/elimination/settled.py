@@ -7,13 +7,13 @@ anything depends on x, and gathered for each point. A kernel written by hand has
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
 
 from kernels.address import Address, Affine
 from kernels.executor import Executor
+from kernels.forks import process_lock
 from kernels.kernel import Kernel, KernelBuilder, lean
 from kernels.numpy_executor import NumpyExecutor
 from kernels.records import dataclass, replace
@@ -194,7 +194,7 @@ class Keeper:
         read = {load.buffer for sweep in settled.sweeps for load in sweep.loads}
         self._operands = tuple(k for k, buffer in enumerate(schedule.inputs) if buffer in read)
         self._buffers = [schedule.inputs[k] for k in self._operands]
-        self._lock = Lock()
+        self._lock = process_lock()
         self._kept: tuple[list[FloatArray], FloatArray] | None = None
 
     def of(self, inputs: Sequence[FloatArray]) -> tuple[FloatArray, ...]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from operator import itemgetter
-from threading import RLock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from kernels.forks import process_lock
 from kernels.lazy import Lazy
 from kernels.records import dataclass, replace
 from kernels.step import Schedule
@@ -121,8 +121,8 @@ class Analysis:
         self._given_pattern = options.pattern
         self.pattern_checked = options.pattern is None
         self._made: dict[str, Any] = {}
-        self._lock = RLock()
-        self._locks: defaultdict[str, Any] = defaultdict(RLock)
+        self._lock = process_lock()
+        self._locks: defaultdict[str, Any] = defaultdict(process_lock)
 
     @property
     def sparsity(self) -> Sparsity:

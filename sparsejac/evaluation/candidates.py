@@ -48,7 +48,7 @@ MOST_LAUNCHES = 64
 """Programs of more launches are deep: to write their terms down takes longer than the other strategies do."""
 
 FEW = 32
-"""Unknowns of a Hessian through calls for which elimination is not tried."""
+"""Unknowns up to which a Hessian through calls is taken to be one of matrices, whose elimination is not tried."""
 
 PRODUCTS = 4
 """Points of a launch for each number of the largest array, from which on it is one of matrices."""
@@ -242,7 +242,7 @@ class Candidates(Analysis):
     def _is_too_deep(self, name: str) -> bool:
         if name != "elimination":
             return False
-        # The Hessian through matrices is a few products; to outline its elimination, path by path, takes minutes.
+        # The Hessian through matrices is a few products; to outline its elimination, path by path, may take minutes.
         through_calls = self.hessian is not None and bool(self.schedule.calls)
         through_matrices = through_calls and (self.pattern.shape[1] <= FEW or self._has_products())
         return through_matrices or len(self.schedule.launches) > MOST_LAUNCHES

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from kernels.forks import process_lock
 from kernels.lazy import Lazy
 from kernels.records import dataclass
 from kernels.step import Schedule
@@ -55,7 +55,7 @@ class _Structure:
     shaping: tuple[int, ...]
 
 
-_LOCK = Lock()
+_LOCK = process_lock()
 _ENGINES: OrderedDict[tuple[object, ...], Engine] = OrderedDict()
 _STRUCTURES: OrderedDict[tuple[object, ...], _Structure] = OrderedDict()
 _noted: tuple[object, int] | None = None

@@ -6,12 +6,12 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from kernels.forks import process_lock
 from kernels.lazy import Lazy
 from kernels.records import dataclass
 from sparsejac.bits import same_bits
@@ -116,7 +116,7 @@ class Variants:
 
     def __init__(self, bound: Bound, options: Mapping[str, Any], traced: Traced | None = None) -> None:
         self._options = options
-        self._lock = Lock()
+        self._lock = process_lock()
         self._known: list[Variant] = []
         self.version = 0
         self.shortest: tuple[Callable[[Any, Any], Any], Callable[[Floats], Any]] | None = None

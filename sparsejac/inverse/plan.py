@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kernels.forks import process_lock
 from kernels.lazy import Lazy, load
+from sparsejac.bits import same_bits
 from sparsejac.errors import InputError
 from sparsejac.evaluation.decisions import DecisionError
 from sparsejac.evaluation.variants import MANY
@@ -39,12 +40,29 @@ BOUND = 32
 
 @dataclass(frozen=True, eq=False)
 class _Way:
-    """One way through f, and the arguments beside x under which it holds."""
+    """One way through f, the arguments beside x under which it holds, and, if f decided, where it was followed.
+
+    See Also
+    --------
+    sparsejac.evaluation.variants.Variant
+    """
 
     traced: Traced
     inverter: Inverter
     fixed: Any
     teller: Teller
+    point: list[Floats] | None
+
+    def was_traced_at(self, numbers: list[Floats]) -> bool:
+        """Whether f was followed with just these numbers: its decisions hold, even where a kernel rounds otherwise."""
+        return self.point is not None and all(map(same_bits, self.point, numbers))
+
+    def is_same(self, other: _Way) -> bool:
+        """Whether nothing but the point is another one."""
+        mine, its = self.traced, other.traced
+        if mine.program.digest != its.program.digest or self.fixed != other.fixed:
+            return False
+        return all(map(same_bits, mine.constants, its.constants))
 
 
 class InversePlan(ProcessBound):
@@ -71,7 +89,7 @@ class InversePlan(ProcessBound):
     def __init__(self, bound: Bound, backend: BackendName, lumps: LumpsName) -> None:
         self._bound = replace(bound, args=kept_arguments(bound.args), kwargs=kept_arguments(bound.kwargs))
         self._backend, self._lumps = backend, lumps
-        self._lock = Lock()
+        self._lock = process_lock()
         self._ways = [self._follow(bound)]
         self._operands = numbers_of(bound)[1:]
 
@@ -116,19 +134,27 @@ class InversePlan(ProcessBound):
         numbers = usual if bound is None else numbers_of(bound)
         assert numbers is not None
         fixed = self._ways[0].fixed if bound is None else bound.fixed
-        for way in tuple(self._ways):
-            if way.fixed == fixed and tuple(map(len, numbers)) == way.traced.program.input_sizes:
-                try:
-                    return self._at(way, numbers, check=True)
-                except DecisionError:
-                    continue
+        sizes = tuple(map(len, numbers))
+        ways = [way for way in tuple(self._ways) if way.fixed == fixed and way.traced.program.input_sizes == sizes]
+        for way in ways:
+            if way.was_traced_at(numbers):
+                return self._at(way, numbers, check=False)
+        for way in ways:
+            try:
+                return self._at(way, numbers, check=True)
+            except DecisionError:
+                continue
         way = self._follow_anew(self._bind(args, kwargs) if bound is None else bound)
         return self._at(way, numbers, check=False)
 
     def _follow_anew(self, bound: Bound) -> _Way:
-        """Another way through f, which is remembered."""
+        """The way through f, which is remembered; one that was known already, with its new point."""
         way = self._follow(bound)
         with self._lock:
+            for k, known in enumerate(self._ways):
+                if known.is_same(way):
+                    self._ways[k] = way
+                    return way
             self._ways.append(way)
             if len(self._ways) > BOUND:
                 del self._ways[1]
@@ -161,7 +187,8 @@ class InversePlan(ProcessBound):
         traced = bound.trace()
         teller = Teller(bound.signature.call, bound.signature.f, bound.inputs, traced.result, traced.program.sites)
         inverter = set_up(teller, traced.program, traced.constants, len(bound.x), self._backend, self._lumps)
-        return _Way(traced, inverter, bound.fixed, teller)
+        point = numbers_of(bound) if traced.program.decisions else None
+        return _Way(traced, inverter, bound.fixed, teller, point)
 
     def _at(self, way: _Way, numbers: list[Floats], *, check: bool) -> Evaluated:
         return evaluated(way.teller, way.inverter, numbers, way.traced.constants, check=check)

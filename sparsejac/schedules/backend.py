@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
 from kernels.address import Table
 from kernels.executor import Executor
+from kernels.forks import process_lock
 from kernels.kernel import Kernel
 from kernels.lazy import load
 from kernels.numpy_executor import NumpyExecutor
@@ -51,7 +51,7 @@ class Backend:
         self.name = name
         self.compile_seconds = 0.0
         self._spent = 0.0
-        self._lock = Lock()
+        self._lock = process_lock()
         self._interpreter: NumpyExecutor | None = None
         self._compiled: NumbaExecutor | None = None
         self._ready: set[Task] = set()

@@ -13,11 +13,11 @@ import platform
 import sys
 from dataclasses import asdict, fields
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 
 from kernels.cache import cache_directory, read_bundle, write_bundle
+from kernels.forks import process_lock
 from kernels.records import dataclass
 
 FORMAT = 1
@@ -97,7 +97,7 @@ class Rates:
 
 SHIPPED = Rates()
 
-_lock = Lock()
+_lock = process_lock()
 _current: Rates | None = None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from threading import Lock
 from typing import Literal
 from weakref import WeakKeyDictionary
 
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from kernels.forks import process_lock
 from sparsejac.patterns.pattern import Pattern, entry_numbers
 from sparsejac.programs.program import Program
 
@@ -53,7 +53,7 @@ class Mirrored:
     sources: npt.NDArray[np.int64]
 
 
-_LOCK = Lock()
+_LOCK = process_lock()
 _KNOWN: WeakKeyDictionary[Pattern, dict[Triangle, Mirrored]] = WeakKeyDictionary()
 
 

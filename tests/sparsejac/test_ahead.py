@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import coloring
+from kernels.forks import COMPILING
 from oracles import complex_step
 from sparsejac import Plan, ahead, prepare
 from sparsejac.evaluation import engine, engines
@@ -138,6 +140,30 @@ def test_a_child_waits_for_no_thread_of_its_parent() -> None:
         assert os.waitpid(child, 0)[1] == 0
     finally:
         ahead._running.discard(threading.current_thread())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore:os.fork\\(\\) was called:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_fork_waits_for_what_compiles_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited for before the lock is taken that it needs."""
+    forks = threading.Event()
+    done: list[bool] = []
+
+    def compile_something() -> None:
+        forks.wait(60.0)
+        time.sleep(0.1)
+        with COMPILING:
+            done.append(True)
+
+    monkeypatch.setenv("SPARSEJAC_NUM_THREADS", "2")
+    ahead.begin(compile_something)
+    forks.set()
+    child = os.fork()
+    if child == 0:
+        os._exit(not done)
+    assert os.waitpid(child, 0)[1] == 0
+    assert done == [True]
 
 
 def test_what_fails_ahead_fails_where_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -249,6 +249,47 @@ def test_plans_follow_decisions() -> None:
         np.testing.assert_allclose(plan(np.array(x)).ivjp(v), np.linalg.solve(J, v), rtol=1e-13)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_tie_that_code_rounds_otherwise_is_decided_once(backend: Any) -> None:
+    """NumPy and a kernel add in another order: what f decided where it was followed holds there, without end."""
+    points = (np.random.default_rng(seed).uniform(0, 1, 1000) for seed in range(50))
+    x = next(x for x in points if sum(x.tolist()) < np.sum(x))
+    total, followed = float(np.sum(x)), []
+
+    def f(x: Any) -> Any:
+        followed.append(1)
+        return x * 2.0 if np.sum(x) >= total else x * 4.0
+
+    plan = prepare_inverse(f, x, backend=backend)
+    other = x.copy()
+    other[0] -= 1e-3
+    v = np.ones(1000)
+    for _ in range(3):
+        assert (plan(x).ivjp(v) == 0.5).all()
+        assert (plan(other).ivjp(v) == 0.25).all()
+    again = len(followed)
+    plan(x), plan(other)
+    assert len(followed) == again == 3  # once for each way, and once to see whether f still does the same
+
+
+def test_points_of_one_way_do_not_make_many() -> None:
+    """A decision that comes out otherwise in a kernel at each new x is followed there, and the way kept once."""
+
+    def f(x: Any) -> Any:
+        one_by_one = 0.0
+        for number in x:
+            one_by_one = one_by_one + number
+        return x * 2.0 if np.sum(x) > one_by_one else x * 4.0
+
+    points = np.random.default_rng(0).uniform(0, 1, (80, 100))
+    upper = [x for x in points if f(x)[0] == 2.0 * x[0]]
+    assert len(upper) > 8
+    plan = prepare_inverse(f, upper[0], backend="numba")
+    for x in upper:
+        assert plan(x).ivjp(np.ones(100))[0] == 0.5
+    assert len(plan._ways) == 1
+
+
 def test_captured_numbers_are_read_at_every_call_and_their_zeros_are_seen() -> None:
     weights = np.array([[2.0, 0.0], [1.0, 3.0]])
     f, v = (lambda x: weights @ x), np.array([1.0, 1.0])
