@@ -56,11 +56,10 @@ def as_point(call: str, x: Any, name: str = "x") -> Floats:
         ) from None
     if array.dtype.kind not in "biuf":
         what = _SORTS.get(array.dtype.kind, "values") + f" (dtype {array.dtype}, from a {type(x).__name__})"
-        cure = (
-            "pass real and imaginary parts as one real x, and put x[:n] + 1j * x[n:] together inside f"
-            if array.dtype.kind == "c"
-            else "pass an array or a list of floats"
-        )
+        is_x, cure = name.startswith(("x", "argument")), "pass an array or a list of floats"
+        if array.dtype.kind == "c":
+            one = "pass real and imaginary parts as one real x, and put x[:n] + 1j * x[n:] together inside f"
+            cure = one if is_x else f"pass {name}.real and {name}.imag apart"
         raise InputTypeError(f"{call}: {name} holds {what}, not real numbers\n  {user_location()}\n  Cure: {cure}.")
     return np.array(array, dtype=np.float64, order="C")
 

@@ -113,9 +113,10 @@ class LocalProducts:
         )
 
     def _shaped(self, product: Any, shape: tuple[int, ...]) -> Floats:
-        if product is None or np.shape(product) != shape:
-            what = "None" if product is None else f"a derivative of shape {np.shape(product)}"
-            raise self.made.wrong(f"the rule gave {what}, expected shape {shape}")
+        found = np.asarray(product)
+        if found.shape != shape or found.dtype.kind not in "biuf":
+            what = "None" if product is None else f"a derivative of shape {found.shape} and dtype {found.dtype}"
+            raise self.made.wrong(f"the rule gave {what}, expected real numbers of shape {shape}")
         return np.asarray(product, dtype=np.float64).reshape(-1)
 
     def _difference(self, k: int, seed: Floats) -> Floats:

@@ -18,7 +18,7 @@ from sparsejac.evaluation.engine import Engine
 from sparsejac.evaluation.variants import Variants
 from sparsejac.foreign import computes_otherwise
 from sparsejac.location import user_location
-from sparsejac.options import Format
+from sparsejac.options import Format, check_flags
 from sparsejac.patterns.pattern import Pattern, entry_numbers
 from sparsejac.process_bound import ProcessBound
 from sparsejac.programs.grouping import following_twice
@@ -323,6 +323,7 @@ class Plan(ProcessBound):
 
     def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None, batch: bool) -> list[Bound]:
         """The calls that were asked for: one, or one for each point of a batch."""
+        check_flags("plan", batch=batch)
         defaults, needed = self._defaults, max(self._signature.positions) + 1
         args = args + defaults.args[len(args) :] if len(args) >= needed else args
         kwargs = defaults.kwargs if kwargs is None else kwargs

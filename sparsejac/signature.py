@@ -22,7 +22,7 @@ from sparsejac.arguments import (
     with_operands,
 )
 from sparsejac.errors import InputError, InputTypeError
-from sparsejac.location import user_location
+from sparsejac.location import definition_of, user_location
 from sparsejac.structure import (
     Leaf,
     Structure,
@@ -209,7 +209,7 @@ class Bound:
         if signature.out_argument is not None:
             return _write_in_place(signature, args, kwargs)
         result = seen_by_f(signature.f)(*args, **kwargs)
-        return pair_of(result) if signature.has_aux else result
+        return pair_of(result, signature.f) if signature.has_aux else result
 
 
 def _write_in_place(signature: Signature, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -225,8 +225,8 @@ def _write_in_place(signature: Signature, args: list[Any], kwargs: dict[str, Any
     if returned is not None and returned is not buffer and not isinstance(returned, int):
         raise InputTypeError(
             f"sparsejac: f returned a {returned.__class__.__name__} beside what it wrote into its argument "
-            f"{where!r}. Cure: leave out_argument= out if the result is what f returns; pass has_aux=True if both are "
-            "wanted."
+            f"{where!r}\n  {definition_of(signature.f)}\n  Cure: leave out_argument= out if the result is what f "
+            "returns; pass has_aux=True if both are wanted."
         )
     return buffer
 
@@ -241,11 +241,14 @@ def _buffers(out_like: Any) -> Any:
     return unflatten(structure, (plain_array(trace, array) for array in arrays))
 
 
-def pair_of(result: Any) -> tuple[Any, Any]:
+def pair_of(result: Any, f: Callable[..., Any]) -> tuple[Any, Any]:
     """What f returned, and what it returned beside that."""
     if not isinstance(result, tuple) or len(result) != 2:
         what = f"tuple of {len(result)}" if isinstance(result, tuple) else result.__class__.__name__
-        raise InputTypeError(f"sparsejac: f returned a {what} with has_aux=True. Cure: return a pair, (outputs, aux).")
+        raise InputTypeError(
+            f"sparsejac: f returned a {what} with has_aux=True\n  {definition_of(f)}\n  Cure: return a pair, "
+            "(outputs, aux)."
+        )
     return result
 
 

@@ -12,8 +12,9 @@ from scipy.sparse import block_array, csr_array, issparse
 from sparsejac.checks.check_report import JacobianCheck
 from sparsejac.checks.comparison import Check
 from sparsejac.checks.plain_function import PlainFunction, args_of
-from sparsejac.errors import InputError, WrongJacobianError
+from sparsejac.errors import InputError, InputTypeError, WrongJacobianError
 from sparsejac.location import user_location
+from sparsejac.options import check_flags
 from sparsejac.signature import Signature
 from sparsejac.structure import Leaf, flatten, leaves_of
 
@@ -85,8 +86,10 @@ def check_jacobian(
     >>> [(finding.kind, finding.row, finding.column) for finding in report.findings]
     [('missing', 1, 2)]
     """
-    _check_number("directions", directions, 1)
+    check_flags("check_jacobian", complex_step=complex_step, raises=raises)
+    _check_number("directions", directions, 1, whole=True)
     _check_number("rtol", rtol, 0.0)
+    _check_number("seed", seed, 0, whole=True)
     signature = Signature("check_jacobian", f, argnums).checked()
     bound = signature.bind("check_jacobian", (x, *args), kwargs or {}, frozen=True)
     function = PlainFunction(bound, complex_step=complex_step)
@@ -104,8 +107,12 @@ def _as_matrix(given: Any, function: PlainFunction) -> csr_array[Any]:
     if len(parts) == rows * columns > 1:
         given = block_array([parts[k * columns : (k + 1) * columns] for k in range(rows)])
     if not issparse(given):
-        given = np.asarray(given, dtype=np.float64)
-        given = given.reshape(function.shape) if given.size == function.value.size * function.flat.size else given
+        given = _as_dense(given, function)
+    if given.dtype.kind not in "biuf":
+        raise InputTypeError(
+            f"check_jacobian: the Jacobian holds {given.dtype} values, not real numbers\n  {user_location()}\n  Cure: "
+            "pass an array, a sparse matrix, or a function that gives one; of an operator, operator @ np.eye(n)."
+        )
     if given.shape != function.shape:
         raise InputError(
             f"check_jacobian: the Jacobian has shape {given.shape}, f and x make it {function.shape}\n  "
@@ -116,13 +123,30 @@ def _as_matrix(given: Any, function: PlainFunction) -> csr_array[Any]:
     return matrix
 
 
+def _as_dense(given: Any, function: PlainFunction) -> npt.NDArray[Any]:
+    """A Jacobian that is not sparse; one with the axes of the result and those of x, or a gradient, as a matrix."""
+    try:
+        array = np.asarray(given)
+    except ValueError as error:
+        raise InputError(
+            f"check_jacobian: the Jacobian is not an array of numbers ({error})\n  {user_location()}\n  Cure: pass an "
+            "array, a sparse matrix, or a function that gives one."
+        ) from None
+    axes = [leaf.shape for one in (function.outputs, function.inputs) for leaf in leaves_of(one)]
+    is_whole = len(axes) == 2 and array.shape == axes[0] + axes[1]
+    is_line = array.ndim < 2 and 1 in function.shape and array.size == max(function.shape)
+    return array.reshape(function.shape) if is_whole or is_line else array
+
+
 def _as_block(path: str, value: Any) -> tuple[Leaf, Any]:
     return Leaf(()), value if issparse(value) else csr_array(np.atleast_2d(value))
 
 
-def _check_number(option: str, given: Any, least: float) -> None:
-    if isinstance(given, bool) or not isinstance(given, int | float | np.number) or not given >= least:
+def _check_number(option: str, given: Any, least: float, *, whole: bool = False) -> None:
+    kinds = int | np.integer if whole else int | float | np.number
+    if isinstance(given, bool) or not isinstance(given, kinds) or not given >= least:
+        what = "whole number" if whole else "number"
         raise InputError(
-            f"check_jacobian: {option}={given!r} is no number of {least} or more\n  {user_location()}\n  Cure: leave "
-            "it out, or pass a number."
+            f"check_jacobian: {option}={given!r} is no {what} of {least} or more\n  {user_location()}\n  Cure: leave "
+            "it out, or pass one."
         )

@@ -82,7 +82,7 @@ class Inner:
         with _deeper(), _moving(trace.graph, self.source):
             returned = signature.f(*placed, **kwargs)
             if signature.has_aux:
-                returned, self.aux = pair_of(returned)
+                returned, self.aux = pair_of(returned, signature.f)
             self.output, self.result = outputs(trace, returned)
 
     @property

@@ -202,6 +202,7 @@ def test_another_result_beside_the_buffer_is_refused(returned: Any) -> None:
     with pytest.raises(sparsejac.InputTypeError, match="beside what it wrote into its argument 'out'") as caught:
         sparsejac.sparse_jacobian(returned, U, out_argument="out", out_like=2)
     assert "Cure" in str(caught.value)
+    assert f'File "{__file__}", line ' in str(caught.value)
 
 
 def test_none_without_a_buffer_names_the_cure() -> None:
@@ -311,10 +312,15 @@ def test_aux_of_a_function_that_writes_in_place_is_all_that_it_returns() -> None
     assert (float(total), text) == (3.0, "done")
 
 
+def followed_within(f: Any, x: Any, **options: Any) -> Any:
+    return sparsejac.jacfwd(lambda x: sparsejac.jvp(f, x, x, **options)[1], x)
+
+
+@pytest.mark.parametrize("call", [sparsejac.sparse_jacobian, followed_within])
 @pytest.mark.parametrize("f", [lambda x: x, lambda x: (x, 1, 2), lambda x: [x, 1], lambda x: None])
-def test_aux_needs_a_pair(f: Any) -> None:
-    with pytest.raises(sparsejac.InputTypeError, match="Cure: return a pair"):
-        sparsejac.sparse_jacobian(f, U, has_aux=True)
+def test_aux_needs_a_pair(f: Any, call: Any) -> None:
+    with pytest.raises(sparsejac.InputTypeError, match=r"test_signatures.*\n(.*\n)?  Cure: return a pair"):
+        call(f, U, has_aux=True)
 
 
 # Arguments by name, operands in dicts

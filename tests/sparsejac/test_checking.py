@@ -371,6 +371,22 @@ def test_shapes_of_x(x: Any) -> None:
     assert wrong.ok == (np.size(x) == 0)
 
 
+def test_a_transposed_jacobian_is_no_jacobian() -> None:
+    """As many numbers in other places; with the axes of the result and those of x, they are in the right ones."""
+
+    def f(x: Any) -> Any:
+        return x[:, 0] * x[0, 1]
+
+    x = np.arange(1.0, 7.0).reshape(2, 3)
+    jac = sparsejac.jacfwd(f, x)
+    assert jac.shape == (2, 2, 3)
+    assert check_jacobian(f, x, jac=jac).ok
+    assert check_jacobian(f, x, jac=jac.reshape(2, 6)).ok
+    for wrong in (jac.reshape(2, 6).T, np.moveaxis(jac, 0, 2), jac.reshape(3, 4), jac.ravel()):
+        with pytest.raises(InputError, match=r"the Jacobian has shape .*, f and x make it \(2, 6\)"):
+            check_jacobian(f, x, jac=wrong)
+
+
 def test_results_without_elements() -> None:
     assert check_jacobian(lambda x: x[:0], X).ok
     assert check_jacobian(lambda x: np.sum(x), np.zeros(0)).shape == (1, 0)
@@ -396,6 +412,15 @@ def test_f_sees_copies() -> None:
         ({"jac": np.ones((4, 5))}, InputError),
         ({"directions": 0}, InputError),
         ({"directions": "4"}, InputError),
+        ({"directions": 2.5}, InputError),
+        ({"seed": "zero"}, InputError),
+        ({"seed": -1}, InputError),
+        ({"raises": "yes"}, InputTypeError),
+        ({"jac": 1j * np.ones((5, 5))}, InputTypeError),
+        ({"jac": "text"}, InputTypeError),
+        ({"jac": lambda x: None}, InputTypeError),
+        ({"jac": sparsejac.jacobian_sparsity(np.sin, np.ones(5))}, InputTypeError),
+        ({"jac": [[1.0], [1.0, 2.0]]}, InputError),
         ({"rtol": -1.0}, InputError),
         ({"rtol": True}, InputError),
         ({"argnums": 3}, InputError),

@@ -211,6 +211,13 @@ def test_a_tie_that_code_rounds_otherwise_is_decided_once(backend: Any) -> None:
     assert f.calls == 2
 
 
+@pytest.mark.parametrize("call", ["__call__", "values", "value_and_jacobian"])
+def test_a_batch_is_asked_for_by_true(call: str) -> None:
+    plan = sparsejac.prepare(lambda x: x * x, np.ones(2))
+    with pytest.raises(sparsejac.InputTypeError, match="plan: batch='no' is neither True nor False"):
+        getattr(plan, call)(np.ones((3, 2)), batch="no")
+
+
 def test_a_path_is_remembered_with_its_arguments() -> None:
     """An operand may decide as well; its values are looked at, not its identity."""
     f = Counted(lambda x, c: x * c if c > 1.0 else x[::-1] * c)
