@@ -56,6 +56,7 @@ WITHOUT_VALUES: dict[str, dict[str, str]] = {
             kaiser_atten kaiser_beta kaiserord max_len_seq minimum_phase remez savgol_coeffs unit_impulse
             correlation_lags choose_conv_method check_COLA check_NOLA closest_STFT_dual_window czt_points
             band_stop_obj""",
+        "makes a wavelet from plain numbers": "cascade daub morlet morlet2 qmf ricker",
     },
     "scipy.fft": {
         "settings and plain numbers": """
@@ -73,7 +74,7 @@ REFUSED: dict[str, dict[tuple[str, str], str]] = {
             mathieu_modsem2 mathieu_sem modfresnelm modfresnelp nbdtrik nbdtrin ncfdtr ncfdtri ncfdtridfd ncfdtridfn
             ncfdtrinc nctdtr nctdtridf nctdtrinc nctdtrit obl_ang1 obl_ang1_cv obl_cv obl_rad1 obl_rad1_cv obl_rad2
             obl_rad2_cv pdtrik pro_ang1 pro_ang1_cv pro_cv pro_rad1 pro_rad1_cv pro_rad2 pro_rad2_cv smirnov smirnovi
-            stdtridf zetac""",
+            stdtridf zetac btdtr btdtri sph_harm""",
         ("it makes a polynomial object", "use the eval_ function of the same family"): """
             assoc_laguerre chebyc chebys chebyt chebyu gegenbauer genlaguerre hermite hermitenorm jacobi laguerre
             legendre sh_chebyt sh_chebyu sh_jacobi sh_legendre""",
@@ -114,7 +115,7 @@ REFUSED: dict[str, dict[tuple[str, str], str]] = {
             CZT ShortTimeFFT StateSpace TransferFunction ZerosPolesGain ZoomFFT dlti lti czt zoom_fft envelope hilbert2
             chirp gammatone gausspulse gauss_spline sawtooth square sweep_poly lombscargle vectorstrength
             cspline1d_eval cspline2d qspline1d_eval qspline2d sepfir2d spline_filter find_peaks_cwt peak_prominences
-            peak_widths whittaker_henderson""",
+            peak_widths whittaker_henderson cmplx_sort cwt""",
         ("it turns a filter or a system into another form", "compute the coefficients from constants"): """
             abcd_normalize bilinear bilinear_zpk bode cont2discrete dbode dfreqresp dimpulse dstep findfreqs freqresp
             freqs_zpk freqz_sos freqz_zpk invres invresz lfilter_zi lp2bp lp2bp_zpk lp2bs lp2bs_zpk lp2hp lp2hp_zpk

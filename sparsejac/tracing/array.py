@@ -28,8 +28,6 @@ _FLOAT = np.dtype(np.float64)
 _NO_RULE = ("it has no rule for values that depend on x", "use the NumPy function that gives the same numbers")
 # Few f put values into lists that compiled code reads.
 HANDED_OUT = Lazy("sparsejac.tracing.handed_out")
-_OBJECT_LIMIT = 100_000
-"""Elements that are followed one by one where NumPy's compiled code makes an object array of a traced one."""
 
 _CHANGING = frozenset(["_set_dtype", "resize"])
 """Methods that change the array itself: called on the one that is lent, they would be without effect."""
@@ -110,6 +108,22 @@ class TracedArray(InPlaceOperators):
             raise self.tracer.refusal(
                 "setting the dtype of an array of f", "it takes the bits for other numbers", "use y.astype(dtype)"
             )
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Bytes between elements, of arrays that do not depend on x."""
+        return self._attribute("strides")  # type: ignore[no-any-return]
+
+    @strides.setter
+    def strides(self, strides: Any) -> None:
+        raise self.tracer.refusal("setting the strides of an array of f", *REFUSALS["numpy.ndarray", "strides"])
+
+    @property
+    def flags(self) -> Any:
+        """Order and writability, as of an ndarray."""
+        if self.is_loose and self.ndim > 1:
+            raise self.tracer.refusal("ndarray.flags", *REFUSALS["numpy.ndarray", "strides"])
+        return self.window.flags
 
     def retyped(self, dtype: npt.DTypeLike) -> None:
         """Note the dtype of an array just made, whose numbers are of that type already."""
@@ -337,6 +351,10 @@ class TracedArray(InPlaceOperators):
             raise AttributeError(name)
         if not hasattr(np.ndarray, name):
             raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
+        return self._attribute(name)
+
+    def _attribute(self, name: str) -> Any:
+        """A rarer attribute of ndarray's, whose rule is loaded late if there is one."""
         follow = METHODS.found(name)
         if follow is not None:
             return partial(follow, self)
@@ -348,10 +366,9 @@ class TracedArray(InPlaceOperators):
         if self.is_plain:
             return np.array(self._lent() if not copy else self.window, dtype=dtype, copy=True if copy else None)
         wanted = np.dtype(object if dtype is None else dtype).kind
-        form = HANDED_OUT.form_for_caller(self, wanted) if self.size <= _OBJECT_LIMIT or self.kind == "b" else None
-        if form == "truths":
-            decided: npt.NDArray[Any] = HANDED_OUT.truths_of(self, dtype)
-            return decided
+        form = HANDED_OUT.form_for_caller(self, wanted)
+        if form == "decided":
+            return HANDED_OUT.decided(self, dtype)  # type: ignore[no-any-return]
         if form == "objects":
             return self._objects()
         raise self._lossy("the conversion of a value that depends on x to an ordinary array")

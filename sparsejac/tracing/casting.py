@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.tracing.base import given, is_traced
+from sparsejac.tracing.base import all_plain, given, is_traced
 from sparsejac.tracing.reals import NumberKind, Real, Value
 from sparsejac.tracing.registry import UFUNCS
 from sparsejac.tracing.trace import Trace
@@ -143,6 +143,15 @@ def promoted(trace: Trace, ufunc: Any, operands: Any, values: list[Value], resul
         by_zero = trace.apply("equal", values[1].real, 0.0)
         return Value(trace.apply("select", by_zero, 0.0, result.real), None, "i")
     return Value(result.real, None, "i")
+
+
+def dtype_of_integers(*operands: Any) -> np.dtype[Any] | None:
+    """The dtype that NumPy gives integers that are chosen among operands; None where they are no integers."""
+    if not all(is_traced(operand) or all_plain(operand) for operand in operands):
+        return None
+    kinds = (operand if type(operand) in _WEAK else _dtype_of(operand) for operand in operands)
+    dtype = np.result_type(*kinds)
+    return dtype if dtype.kind in "iu" else None
 
 
 def _dtype_of(operand: Any) -> Any:

@@ -13,7 +13,7 @@ from sparsejac.programs.addressing import contiguous, covers
 from sparsejac.programs.program import Node
 from sparsejac.tracing.array import TracedArray, plain_array
 from sparsejac.tracing.base import FOLLOWED, OF_OBJECTS, SEQUENCES, all_plain, is_traced, plain
-from sparsejac.tracing.casting import DTYPES, cast, check_same_kind, counts, whole
+from sparsejac.tracing.casting import DTYPES, cast, check_same_kind, counts, dtype_of_integers, whole
 from sparsejac.tracing.reals import NumberKind, Real, Scalar, Value, Vector
 from sparsejac.tracing.registry import HOOKS, hook
 from sparsejac.tracing.scalar import TracedScalar, scalar_of
@@ -135,6 +135,17 @@ def in_dtype(trace: Trace, value: Value, dtype: np.dtype[Any], *, scalar: bool =
     if type(result) is TracedArray:
         result.retyped(dtype)
     return result
+
+
+def kept_whole(trace: Trace, result: Any, *operands: Any) -> Any:
+    """A result as integers where all operands are: what was just computed of them, without a rounding."""
+    dtype = dtype_of_integers(*operands) if is_traced(result) and result.kind == "f" else None
+    if dtype is None:
+        return result
+    whole = wrap(trace, Value(result.value.real, None, "i"), scalar=type(result) is TracedScalar)
+    if type(whole) is TracedArray:
+        whole.retyped(dtype)
+    return whole
 
 
 def stored(trace: Trace, array: TracedArray, obj: Any) -> Any:

@@ -8,10 +8,11 @@ float() of a traced value is refused. `type` is put in place there as well: what
 
 from __future__ import annotations
 
+import builtins
 import dis
 import sys
 from functools import lru_cache
-from types import CodeType, FrameType, FunctionType, new_class
+from types import CodeType, FrameType, FunctionType, ModuleType, new_class
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,18 @@ _evaluate.original = eval  # type: ignore[attr-defined]
 
 CONVERTERS: dict[str, Any] = {"float": _Float, "complex": _Complex, "eval": _evaluate, "type": _Type}
 """Names of builtins -> what stands in for them."""
+
+
+class _Builtins(ModuleType):
+    """The module builtins; the other stand-ins would not be told from Python's own where code compares these."""
+
+    type = _Type
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(builtins, name)
+
+
+BUILTINS = _Builtins("builtins")
 
 COMPARED = frozenset(["float", "complex", "eval"])
 """Those that must not be in place where code compares them by ``is``."""

@@ -10,7 +10,7 @@ from sparsejac.errors import UntraceableError
 from sparsejac.tracing.array import TracedArray, adopted, plain_result
 from sparsejac.tracing.base import TracedBase, all_plain, given, is_traced, items_of, plain
 from sparsejac.tracing.casting import DTYPES, LOW, adapted, computed_in, promoted, rounded
-from sparsejac.tracing.conversion import as_value, delivered, wrap
+from sparsejac.tracing.conversion import as_value, delivered, kept_whole, wrap
 from sparsejac.tracing.memory_order import is_fortran, loosened
 from sparsejac.tracing.reals import Value
 from sparsejac.tracing.registry import DOUBLE, FUNCTIONS, HOOKS, REFUSALS, UFUNC_METHODS, UFUNCS, hook
@@ -24,6 +24,14 @@ _NO_RULE = (
 )
 _OF_ANY_ORDER = frozenset([np.einsum, np.tensordot, np.cross, np.kron, np.vander, np.apply_along_axis, np.inner])
 """Functions whose result may lie in any order, also for operands in C order."""
+
+_OF_INTEGERS = frozenset(
+    [
+        *(np.concatenate, np.insert, np.clip, np.dot, np.inner, np.vdot, np.outer, np.tensordot, np.einsum, np.kron),
+        *(np.cross, np.convolve, np.correlate, np.nansum, np.linalg.matrix_power),
+    ]
+)
+"""Functions that give integers of integers; the elementwise ones, and what they are made of, do so anyway."""
 
 _NO_ORDER = np.empty((2, 2)).T
 _ORDINARY = frozenset([TracedArray, TracedScalar, np.ndarray, np.float64, float, int])
@@ -44,6 +52,9 @@ def follow_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: 
     result = follow(trace, *args, **kwargs)
     if function not in DOUBLE:
         result = _narrowed(trace, (args, kwargs), result)
+    if function in _OF_INTEGERS and not (given(kwargs.get("out")) or given(kwargs.get("dtype"))):
+        lists = (arg for arg in args if type(arg) is list and {int}.issuperset(map(type, arg)))
+        result = kept_whole(trace, result, *_operands((args, kwargs)), *lists)
     return _loosened(result, args, kwargs, function in _OF_ANY_ORDER)
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from sparsejac.location import Leads, is_called_directly, is_user_frame
 from sparsejac.tracing.array import TracedArray, adopted, plain_array
-from sparsejac.tracing.base import SEQUENCES, all_plain, is_traced, owner, plain
+from sparsejac.tracing.base import SEQUENCES, all_plain, is_traced, items_of, owner, plain
 from sparsejac.tracing.conversion import as_array, as_value, in_dtype, list_value
 from sparsejac.tracing.dispatch import follow_function
 from sparsejac.tracing.memory_order import unordered
@@ -61,7 +61,10 @@ def constructor(original: Function, from_traced: Function | None = None) -> Func
 
 
 def spaced(original: Function) -> Function:
-    """np.arange and np.linspace: memory of the tracer's where they give floats; whole numbers are mostly indices."""
+    """np.arange and np.linspace: memory of the tracer's where they give floats; whole numbers are mostly indices.
+
+    In a run where all arrays of f are ours (`work`), these are, too.
+    """
     lists = of_lists(original)
 
     @wraps(original)
@@ -72,7 +75,8 @@ def spaced(original: Function) -> Function:
         if not all_plain((args, kwargs)):
             return lists(*args, **kwargs)
         array = original(*plain(args), **plain(kwargs))
-        return _buffer(trace, array) if isinstance(array, np.ndarray) and array.dtype.kind in "fc" else array
+        kinds = "fc" if trace.argument_stand_in is None else "biufc"
+        return _buffer(trace, array) if isinstance(array, np.ndarray) and array.dtype.kind in kinds else array
 
     LEADS.add(original, route)
     return route
@@ -227,7 +231,8 @@ class Concatenation:
         trace = current_trace()
         items = key if isinstance(key, tuple) else (key,)
         if trace is None or all_plain(items):
-            return self._original[tuple(plain(item) for item in items) if isinstance(key, tuple) else plain(key)]
+            found = self._original[tuple(plain(item) for item in items) if isinstance(key, tuple) else plain(key)]
+            return found if trace is None or trace.argument_stand_in is None else adopted(trace, found)
         trace.begin()
         if any(isinstance(item, str) for item in items):
             raise trace.refusal("np.r_ with a directive string", "there is no rule for it", "use np.concatenate")
@@ -288,12 +293,31 @@ def of_lists(original: Function) -> Function:
                 if trace is not None:
                     return follow_function(trace, original, args, kwargs)
                 break
-        return original(*args, **kwargs)
+        result = original(*args, **kwargs)
+        running = current_trace()
+        if running is None or running.argument_stand_in is None or not is_user_frame(sys._getframe(1)):
+            return result
+        return _ours(running, result, [args, kwargs])
 
     # As `wraps` does it, which takes longer: there are hundreds.
     route.__module__, route.__name__, route.__qualname__ = original.__module__, original.__name__, original.__qualname__
     route.__doc__, route.__wrapped__ = original.__doc__, original  # type: ignore[attr-defined]
     return route
+
+
+def _ours(trace: Trace, result: Any, arguments: Any) -> Any:
+    """What NumPy made of ordinary arguments as arrays of ours; parts of these stay as they are."""
+    if type(result) in (list, tuple):
+        return type(result)(_ours(trace, part, arguments) for part in result)
+    if type(result) is not np.ndarray or result.dtype.kind not in "fc" or _shares(result, arguments):
+        return result
+    return plain_array(trace, result)
+
+
+def _shares(array: npt.NDArray[Any], obj: Any) -> bool:
+    if type(obj) is np.ndarray:
+        return np.may_share_memory(array, obj)
+    return not is_traced(obj) and any(_shares(array, item) for item in items_of(obj))
 
 
 def of_library(follow: Function) -> Callable[[Function], Function]:

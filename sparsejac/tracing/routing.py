@@ -10,8 +10,8 @@ from __future__ import annotations
 import builtins
 import cmath
 import math
+import os
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import field
@@ -23,23 +23,31 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from kernels.forks import lock_at_forks
+from kernels.lazy import Lazy
 from kernels.records import dataclass
 from sparsejac.location import is_user_file
 from sparsejac.tracing import routes
 from sparsejac.tracing.compiled import stand_in
-from sparsejac.tracing.converters import COMPARED, CONVERTERS, awaits_zero_division, converters_in
+from sparsejac.tracing.converters import BUILTINS, COMPARED, CONVERTERS, awaits_zero_division, converters_in
 from sparsejac.tracing.families import load_rules
 from sparsejac.tracing.math_routes import CMATH, MATH
 from sparsejac.tracing.reachable import Place, Search
 from sparsejac.tracing.registry import LIBRARY, MAKERS, MODULES, ORIGINALS, STAND_INS
 from sparsejac.tracing.trace import ACTIVE, Trace, current_trace
 
-_LOCK = threading.RLock()
+PACKING = Lazy("sparsejac.tracing.packing")  # few f give lists to ufuncs
+_LOCK = lock_at_forks()
 _DEPTH = 0
 _PLACED: list[tuple[Place, Any]] = []
 _MADE: dict[int, Any] = {}
 _ABSENT = object()
 _DISPATCHED = type(np.sum)
+_FRESH = frozenset(
+    ["tri", "bartlett", "blackman", "hamming", "hanning", "kaiser", "fromfunction", "fftfreq", "rfftfreq"]
+)
+"""Functions that NumPy does not dispatch, whose results are new arrays."""
+
 _AS_THEY_ARE = frozenset([FunctionType, ModuleType, type])
 """What f mostly reaches, and nothing stands for if it has no route."""
 
@@ -71,6 +79,19 @@ def routed(trace: Trace, *used: Any) -> Iterator[list[dict[str, Any]]]:
         stack.pop()
         with _LOCK:
             _leave()
+
+
+def _leave_others() -> None:
+    """In a forked child, which has none of the other threads that follow functions."""
+    global _DEPTH
+    others = _DEPTH - sum(trace is not None for trace in ACTIVE.__dict__.get("stack", ()))
+    if others:
+        _DEPTH -= others - 1
+        _leave()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_others)
 
 
 def _leave() -> None:
@@ -147,7 +168,7 @@ def _count_rules() -> int:
 
 
 def _prepare_routes() -> None:
-    """Find what is to be replaced; this is done again if another module was imported, or a name bound anew."""
+    """Find what is to be replaced; done again after imports but those of ours without rules, and for new bindings."""
     _KNOWN.modules, _KNOWN.names, _KNOWN.attributes = _MODULES, {}, []
     _KNOWN.seen, _KNOWN.rules = set(sys.modules), _count_rules()
     seen: set[tuple[int, str]] = set()
@@ -201,7 +222,7 @@ def _list_routes() -> tuple[tuple[Any, str, Callable[[Any], Any]], ...]:
         (module, name, routes.of_lists)
         for module in (np, np.linalg, np.fft)
         for name, function in vars(module).items()
-        if type(function) is _DISPATCHED and name not in NUMPY_ROUTES
+        if (type(function) is _DISPATCHED or name in _FRESH) and name not in NUMPY_ROUTES
     )
 
 
@@ -235,7 +256,7 @@ def _route_bound_names(trace: Trace, *used: Any) -> list[dict[str, Any]]:
     attributes: list[dict[str, Any]] = []
     search.on_object = attributes.append
     for place in search.places(*used):
-        route = _replacement(place.value)
+        route = _replacement(place.value, trace)
         if type(place.value) is MethodType and type(place.value.__func__) is not FunctionType:
             routes.LEADS.beside_compiled = True
         if route is not None:
@@ -271,30 +292,32 @@ def _put_converters(functions: list[FunctionType]) -> None:
                 _put(Place(names, name, _ABSENT), CONVERTERS[name])
 
 
-def _replacement(value: Any) -> Any:
+def _replacement(value: Any, trace: Trace | None) -> Any:
     """What stands for a value while f runs; None for the value itself."""
     route = _MADE.get(id(value))
+    if route is None and trace is not None and trace.packs_lists:
+        route = PACKING.packing(value)
     if route is not None:
         return route
     kind = type(value)
     if kind in _AS_THEY_ARE:
-        return CONVERTERS["type"] if value is type else None
+        return CONVERTERS["type"] if value is type else BUILTINS if value is builtins else None
     if kind is partial:
         parts = [value.func, *value.args, *value.keywords.values()]
-        items = [_replacement(part) for part in parts]
+        items = [_replacement(part, trace) for part in parts]
         if all(item is None for item in items):
             return None
         inner, *rest = (old if new is None else new for old, new in zip(parts, items, strict=True))
         args, named = rest[: len(value.args)], rest[len(value.args) :]
         return partial(inner, *args, **dict(zip(value.keywords, named, strict=True)))
     if kind is staticmethod:
-        inner = _replacement(value.__func__)
+        inner = _replacement(value.__func__, trace)
         return None if inner is None else staticmethod(inner)
     if kind is MethodType:
         inner = _MADE.get(id(value.__func__))
         return None if inner is None else MethodType(inner, value.__self__)
     if isinstance(value, tuple) and (kind is tuple or _is_named(value)) and len(value) < 100:
-        items = [_replacement(item) for item in value]
+        items = [_replacement(item, trace) for item in value]
         if any(item is not None for item in items):
             return tuple.__new__(kind, (old if new is None else new for old, new in zip(value, items, strict=True)))
     if kind is BuiltinMethodType:
@@ -313,7 +336,7 @@ def seen_by_f(argument: Any) -> Any:
     trace = current_trace()
     if trace is not None and trace.argument_stand_in is not None:
         argument = trace.argument_stand_in(argument)
-    route = _replacement(argument)
+    route = _replacement(argument, trace)
     return argument if route is None else route
 
 

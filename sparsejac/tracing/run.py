@@ -44,12 +44,6 @@ _MET_BY_COMPILED_CODE = (
 )
 """What the messages of compiled code hold when it got one of ours where it wants an ordinary array."""
 
-_MET_BY_UFUNCS = (
-    *("loop of ufunc does not support", "not supported for the input types"),
-    *("'float' object has no attribute", "'int' object has no attribute"),
-)
-"""What the messages of ufuncs hold that got lists of our numbers and of Python's."""
-
 
 @dataclass(frozen=True, eq=False)
 class Traced:
@@ -120,9 +114,9 @@ def run(
             return following.anyhow()  # f itself imported a library, whose names have rules from now on
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Following:
-    """How f is called: see `run`."""
+    """How f is called, see `run`, and whether it last wrote into arrays that are not its own."""
 
     f: Callable[..., Any]
     call: Callable[..., Any] | None
@@ -131,33 +125,36 @@ class _Following:
     operands: Sequence[int]
     has_aux: bool
     used: Sequence[Any]
+    wrote_outside: bool = False
 
     def anyhow(self) -> Traced:
         """One run of f, or several, where it writes into arrays that are not its own."""
-        trace = Trace()
         try:
-            return self.once(trace)
+            return self.once()
         except Exception:
-            if not trace.wrote_outside:
+            if not self.wrote_outside:
                 raise
             traced = self.with_work_arrays()
             if traced is None:
                 raise
             return traced
 
-    def once(self, trace: Trace, work: WorkArrays | None = None) -> Traced:
-        """One run of f, or two: where a function of the math module raises, a second one raises in its place."""
-        try:
-            return self._observed(trace, work)
-        except _MathError:
-            trace = Trace(strict=True)
-            return self._observed(trace, work)
+    def once(self, work: WorkArrays | None = None) -> Traced:
+        """One run of f, or another one in its place where that has to look at more: see `Trace`."""
+        trace = Trace()
+        while True:
+            try:
+                return self._observed(trace, work)
+            except _AgainError as again:
+                trace = Trace(strict=again.strict, packs_lists=again.packs_lists)
+            finally:
+                self.wrote_outside = trace.wrote_outside
 
     def with_work_arrays(self) -> Traced | None:
         """Runs of f with arrays of ours in the places of arrays that it captured; None if that is of no use."""
         work: WorkArrays = WORK.WorkArrays.of(self.f, *self.used)
         with suppress(Exception):
-            traced = self.once(Trace(), work)
+            traced = self.once(work)
             if not work.written:
                 return traced
         if not work.written:
@@ -165,11 +162,10 @@ class _Following:
         work.watched = work.written.copy()
         for only_watched in (True, False):
             work.only_watched = only_watched
-            trace = Trace()
             try:
-                return self.once(trace, work)
+                return self.once(work)
             except UntraceableError:
-                if not only_watched or not trace.wrote_outside:
+                if not only_watched or not self.wrote_outside:
                     raise
             except Exception:
                 return None
@@ -199,22 +195,37 @@ class _Following:
         try:
             result = (self.call or seen_by_f(self.f))(*placed)
         except Exception as error:
-            if not trace.strict and trace.math_errors():
-                raise _MathError from None
+            again = _AgainError.of(trace)
+            if again is not None:
+                raise again from None
             told = _told(trace, error)
             if told is error:
                 raise
             raise told from error
         trace.graph.site = NOWHERE
+        again = _AgainError.of(trace)
+        if again is not None:
+            raise again
         if trace.first_refusal is not None:
             raise trace.first_refusal
-        if trace.math_errors():
-            raise _MathError
         return result if self.has_aux else (result, None)
 
 
-class _MathError(Exception):
-    """Somewhere in f a function of the math module raises."""
+class _AgainError(Exception):
+    """Another run of f has to look at more than this one: see `Trace`."""
+
+    def __init__(self, *, strict: bool, packs_lists: bool) -> None:
+        super().__init__()
+        self.strict = strict
+        self.packs_lists = packs_lists
+
+    @staticmethod
+    def of(trace: Trace) -> _AgainError | None:
+        """What has to be looked at after a run; None if nothing has."""
+        raises = not trace.strict and trace.math_errors()
+        if not raises and not trace.met_lists:
+            return None
+        return _AgainError(strict=trace.strict or raises, packs_lists=trace.packs_lists or trace.met_lists)
 
 
 def _leave_numbers(trace: Trace, attributes: list[dict[str, Any]]) -> None:
@@ -268,9 +279,9 @@ def _told(trace: Trace, error: Exception) -> Exception:
         return trace.first_refusal
     if isinstance(error, SparsejacError):
         return error
-    if trace.gave_objects and any(sign in str(error) for sign in _MET_BY_UFUNCS):
+    if trace.gave_objects and isinstance(error, ArithmeticError | AttributeError | TypeError):
         return UntraceableError(
-            f"sparsejac cannot follow a ufunc of a list in which some numbers depend on x ({error})\n  "
+            f"sparsejac cannot follow an operation of a list in which some numbers depend on x ({error})\n  "
             f"{location_of(error)}\n  Cure: make an array of the list first: np.exp(np.array([x[0], 1.0]))."
         )
     if isinstance(error, TypeError | ValueError) and any(sign in str(error) for sign in _MET_BY_COMPILED_CODE):

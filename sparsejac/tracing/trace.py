@@ -88,20 +88,25 @@ class Trace:
     strict : bool
         Whether functions of the math module look at once if Python would raise. Otherwise their results are rows of
         the tape in `unchecked`.
+    packs_lists : bool
+        Whether ufuncs make arrays of lists of traced numbers. Otherwise `met_lists` says that one should have.
     """
 
-    def __init__(self, *, strict: bool = False) -> None:
+    def __init__(self, *, strict: bool = False, packs_lists: bool = False) -> None:
         self.graph = Graph()
         self.tape = ScalarTape(self.graph, self.node_values, self._tape_constants)
         self.decisions: list[Decision] = []
         self.first_refusal: UntraceableError | None = None
         self.finished = False
         self.strict = strict
+        self.packs_lists = packs_lists
+        self.met_lists = False
         self.wrote_outside = False
         # Whether NumPy asked for ordinary arrays of what it found in a list, and got arrays of objects.
         self.gave_objects = False
         # Whether f may wait for the error of divisions by zero: numbers of Python raise it, and those of NumPy do not.
         self.awaits_zero_division = False
+        # What stands for arrays among the arguments of f, in a run where all arrays of f are ours.
         self.argument_stand_in: Callable[[Any], Any] | None = None
         self.function: object = None
         self.texts: set[str] = set()

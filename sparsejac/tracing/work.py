@@ -8,7 +8,7 @@ What a work array held before the call must not be read where f writes: see `wat
 
 from __future__ import annotations
 
-import threading
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import field
@@ -18,13 +18,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kernels.forks import is_held_here, process_lock
 from kernels.records import dataclass
 from sparsejac.tracing.array import TracedArray, plain_array
 from sparsejac.tracing.reachable import Place, Search
 from sparsejac.tracing.trace import Trace
 from sparsejac.tracing.watched import WatchedStorage, WorkGuard
 
-_LOCK = threading.RLock()
+_LOCK = process_lock()
+_PUT: list[Place] = []
+"""Where stand-ins are, by whoever holds the lock."""
+
 _PATIENCE = 60.0
 """Seconds to wait for another thread that runs with other arrays in the same places."""
 
@@ -62,21 +66,20 @@ class WorkArrays:
         """Stand-ins in all places."""
         if not _LOCK.acquire(timeout=_PATIENCE):
             raise trace.refusal("a work array", "another thread works with it all the time", "make it inside f")
-        put: list[Place] = []
+        before = len(_PUT)
         try:
             stand_ins = self._stand_ins(trace)
             trace.argument_stand_in = partial(_argument_stand_in, trace, {})
             for place in self.places:
                 if id(place.value) in stand_ins:
+                    _PUT.append(place)
                     place.put(stand_ins[id(place.value)])
-                    put.append(place)
             try:
                 yield
             finally:
                 self.written |= {key for key, array in stand_ins.items() if not array.is_plain}
         finally:
-            for place in reversed(put):
-                place.put(place.value)
+            _put_back(before)
             _LOCK.release()
 
     def _stand_ins(self, trace: Trace) -> dict[int, TracedArray]:
@@ -94,6 +97,23 @@ class WorkArrays:
                 roots[id(root)] = _copied(trace, root, names[key] if id(root) in watched else None)
             found[key] = _view_like(array, root, roots[id(root)])
         return found
+
+
+def _put_back(before: int = 0) -> None:
+    """Bind the arrays again in whose places stand-ins were put, but for the first ones."""
+    while len(_PUT) > before:
+        place = _PUT.pop()
+        place.put(place.value)
+
+
+def _leave_others() -> None:
+    """In a forked child: nobody else runs f there."""
+    if not is_held_here(_LOCK):
+        _put_back()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_others)
 
 
 def _argument_stand_in(trace: Trace, made: dict[int, TracedArray], argument: Any) -> Any:

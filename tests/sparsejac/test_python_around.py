@@ -118,6 +118,7 @@ def _matched(x: Any) -> Any:
 
 
 LISTS: dict[str, Callable[[Any], Any]] = {
+    "ufuncs of mixed lists": lambda x: np.exp([x[0], 1.0]),
     "array of rows": lambda x: np.array([[x[0], 1.0], [2, x[1]]]) @ x[:2],
     "array of arrays": lambda x: np.array([x, np.ones(4), x[::-1] * 2.0]),
     "block": lambda x: np.block([[x[:2].reshape(1, 2), np.ones((1, 1))], [np.zeros((1, 3))]]),
@@ -300,7 +301,6 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "nditer with a buffer": (lambda x: next(iter(np.nditer(x, flags=["external_loop"]))), "nditer"),
     "nditer that allocates": (lambda x: np.nditer([x, None]).operands[1], "nditer"),
     "objects as floats": (lambda x: np.array([x[0], x[1]], dtype=object).astype(float) * x[0], "float"),
-    "mixed lists": (lambda x: np.exp([x[0], 1.0]), "ordinary arrays only"),
     "a method as f": (np.eye(3, 4).dot, r"ndarray.dot as f: (.|\n)*test_python_around.py(.|\n)*lambda x: A.dot\(x\)"),
     "a type as f": (np.float64, r"numpy.float64 as f"),
     "text in a list": (lambda x: np.array([x[0], "a"]), "text"),

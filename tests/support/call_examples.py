@@ -170,6 +170,7 @@ ediff1d(x)
 gradient(x, 0.5)
 gradient(m)
 trapezoid(x, dx=0.3)
+trapz(x, dx=0.3)
 corrcoef(m)
 cov(m)
 count_nonzero: np.count_nonzero(x > 0.5) * x
@@ -358,6 +359,7 @@ cumsum: x.cumsum()
 diagonal: q.diagonal()
 dot: m.dot(q)
 fill: b = x.copy(); b.fill(x[1]); b
+setflags: b = x.copy(); b.setflags(write=False); b * x[0]
 flatten: m.flatten()
 item: x.item(2)
 max: x.max()

@@ -94,9 +94,40 @@ divmod({r}, {k})[0] * {a} | {r}.conjugate() | {r}.imag + {a} | {r} ** 2 // 0.3 *
 {m}[np.unravel_index({m}.argmax(), {m}.shape)] * {a} | {m}[tuple(np.argwhere({m} == {m}.min())[0])] * {a}
 {m}[np.lexsort({m}.T[::-1])] | {v}[np.lexsort(({w}, np.floor({v})))]
 np.take_along_axis({m}, {m}.argmin(axis=0)[None], 0) | np.argsort(np.argsort({v})) * {v}
+np.maximum([{r}, {k}], {k2}) | np.hypot([{r}, {k}], [{k2}, {r2}]) | np.exp([{r}, 0.3]) | np.add.reduce([{r}, 1, {r2}])
+np.minimum.reduce([{v}, {w}, np.full({v}.size, {k})]) if {v}.size == {w}.size else {v} | np.sin(({r}, 2)) * {r}
+np.multiply.outer([{r}, 2.0], [{k}, {r2}]) | {v}[np.where({v} > {k}, 0, 1)] | {v}[{v}.size - 1 - ({v} > {k})]
+{m}[np.arange({m}.shape[0]), np.where({m}[:, 0] > {k}, 1, 0)] | np.arange({v}.size)[({v} > {k}).cumsum() - 1] * {v}
+np.where({v} > {k}, 3, 2) // 2 * {v} | np.where({a} > {k}, 3, 2) % 0 + {a}
+{a} * np.clip(np.where({a} > {k}, 2, 0), 0, 1) | {a} ** np.where({a} > {k}, 1, 2)
+np.bincount(np.where({v} > {k}, 1, 0), {v}, 3) | {v}[(({v}[:2] > {k}) @ [1, 2]) % 3] * {v}
+{v}[np.concatenate([[0], np.where({v} > {k}, 1, 2)])] | np.where({a} > {k}, 1, 2) / 2 * {a}
 """
 
 _BLOCKS = r"""
+{y} = np.arange({v}.size) * 0.5
+{y}[1:] = {v}[1:]
+--
+{y} = np.concatenate([[0.1], np.arange(3.0)])
+{y}[0] += {r}
+--
+{y} = np.exp(-np.arange(-1, 2) ** 2)
+{y}[-1] = {r}
+{y} = {y}[::-1] * {k}
+--
+{y} = {v} * 1.0
+{y}_w = {y}[1:]
+{y}.setflags(write=False)
+try:
+    {y}[0] = {r}
+except ValueError:
+    {y}_w *= {k}
+--
+{y} = np.zeros(3, dtype=int)
+for {y}_t in {v}[:3]:
+    {y}[int({y}_t > {k})] += 1
+{y} = {y} / 2 * {v}[:3]
+--
 {y} = np.zeros((3, 3))
 np.einsum('ii->i', {y})[:] = {v}[:3]
 {y}[1:, 1:].T[0] -= {r}

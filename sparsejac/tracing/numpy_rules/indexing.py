@@ -218,11 +218,11 @@ _accumulate_at(np.subtract, -1.0)
 
 @traces(np.bincount)
 def _bincount(trace: Trace, x: Any, weights: Any = None, minlength: int = 0) -> Any:
-    if not all_plain(x):
+    if is_traced(x) and x.kind == "f":
         raise trace.refusal(
-            "np.bincount of indices that depend on x", "indices have no derivative", "use constant indices"
+            "np.bincount of floats that depend on x", "indices have no derivative", "use constant indices"
         )
-    bins = np.asarray(plain(x))
+    bins = np.asarray(settled(trace, x))
     value = as_value(trace, weights)
     if value.kind == "c":
         raise TypeError(

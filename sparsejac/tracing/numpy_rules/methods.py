@@ -176,6 +176,19 @@ def _fill(array: TracedArray, value: Any) -> None:
     array[...] = value
 
 
+@method("setflags")
+def _setflags(
+    array: TracedArray, write: bool | None = None, align: bool | None = None, uic: bool | None = None
+) -> None:
+    """Writes may be forbidden, as NumPy does it: views that were made before still take them."""
+    if write is not None and not write:
+        array.window.setflags(write=False)
+    elif write and not array.window.flags.writeable:
+        raise array.tracer.refusal(
+            "ndarray.setflags(write=True)", "it may be a view of what is read-only", "write into y.copy()"
+        )
+
+
 @method("item")
 def _item(array: TracedArray, *args: Any) -> Any:
     """One element; it stays traced."""
@@ -224,13 +237,14 @@ class _Flat:
 hook("flat")(_Flat)
 
 _BITS = ("it reads the bits of the numbers, which would lose the derivative", "use the array itself, or x.copy()")
-_FIXED = ("other arrays of f may share its memory", "make a new array by np.resize, np.pad or np.concatenate")
 
-for _name in ("_set_dtype", "byteswap", "dump", "dumps", "getfield", "setfield", "tobytes", "tofile"):
+for _name in ("_set_dtype", "byteswap", "dump", "dumps", "getfield", "setfield", "tobytes", "tofile", "tostring"):
     REFUSALS["numpy.ndarray", _name] = _BITS
 REFUSALS["numpy.ndarray", "strides"] = (
     "where numbers lie in memory is known to NumPy alone",
     "np.lib.stride_tricks.sliding_window_view(x, width), or a table of places: x[places]",
 )
-for _name in ("resize", "setflags"):
-    REFUSALS["numpy.ndarray", _name] = _FIXED
+REFUSALS["numpy.ndarray", "resize"] = (
+    "other arrays of f may share its memory",
+    "make a new array by np.resize, np.pad or np.concatenate",
+)

@@ -126,11 +126,12 @@ def _real_if_close(trace: Trace, a: Any, tol: Any = 100) -> Any:
     return array.real if bool(np.all(np.absolute(array.imag) < limit)) else array
 
 
-if hasattr(np, "astype"):  # came with NumPy 2.1, as unstack did
+@traces(np.astype)
+def _astype(trace: Trace, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    return as_array(trace, x).astype(dtype, copy=copy)
 
-    @traces(np.astype)
-    def _astype(trace: Trace, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
-        return as_array(trace, x).astype(dtype, copy=copy)
+
+if hasattr(np, "unstack"):  # since NumPy 2.1
 
     @traces(np.unstack)
     def _unstack(trace: Trace, x: Any, /, *, axis: int = 0) -> Any:

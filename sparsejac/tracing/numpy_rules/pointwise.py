@@ -10,7 +10,7 @@ import numpy as np
 from sparsejac.tracing.base import given
 from sparsejac.tracing.calls import derived
 from sparsejac.tracing.casting import truth_of
-from sparsejac.tracing.conversion import as_value, delivered, wrap
+from sparsejac.tracing.conversion import as_value, delivered, kept_whole, wrap
 from sparsejac.tracing.numpy_rules.complex_rules import imag_of, is_complex
 from sparsejac.tracing.reals import NumberKind, Real, Value
 from sparsejac.tracing.registry import UFUNC_METHODS, UFUNCS, traces
@@ -30,7 +30,8 @@ def _where(trace: Trace, condition: Any, chosen: Any = None, other: Any = None) 
     if chosen is None and other is None:
         return np.nonzero(condition)
     where = truth_of(trace, as_value(trace, condition))
-    return wrap(trace, choose(trace, where, as_value(trace, chosen), as_value(trace, other)), scalar=False)
+    value = choose(trace, where, as_value(trace, chosen), as_value(trace, other))
+    return kept_whole(trace, wrap(trace, value, scalar=False), chosen, other)
 
 
 @traces(np.clip)

@@ -17,7 +17,7 @@ from sparsejac.primitives.arithmetic import PRODUCTS
 from sparsejac.programs.addressing import broadcast, composed, contiguous, permuted, reboxed, recognised
 from sparsejac.tracing.base import all_plain, is_traced, plain
 from sparsejac.tracing.casting import computed_in
-from sparsejac.tracing.conversion import array_value, as_array, as_value, delivered, wrap
+from sparsejac.tracing.conversion import array_value, as_array, as_value, delivered, kept_whole, wrap
 from sparsejac.tracing.reals import Real, Value, Vector
 from sparsejac.tracing.registry import UFUNCS, traces
 from sparsejac.tracing.trace import Trace
@@ -238,7 +238,8 @@ def matmul(trace: Trace, a: Any, b: Any, dtype: Any = None) -> Any:
     if left.shape[-1] != right.shape[-2 if len(right.shape) > 1 else 0]:
         raise ValueError(f"matmul: dimension mismatch of {left.shape} and {right.shape}")
     result = batch + "a" * (len(left.shape) > 1) + "b" * (len(right.shape) > 1)
-    return wrap(trace, contract(trace, [label_a, label_b], result, [left, right]))
+    product = wrap(trace, contract(trace, [label_a, label_b], result, [left, right]))
+    return kept_whole(trace, product, a, b) if dtype is None and {left.kind, right.kind} & {"b", "i"} else product
 
 
 @traces(np.dot)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sparsejac.tracing.casting import peek
 from sparsejac.tracing.conversion import as_value, wrap
 from sparsejac.tracing.numpy_rules.orders import Lanes, by_first_equal, gathered, in_vectors, lanes_of
-from sparsejac.tracing.registry import traces
+from sparsejac.tracing.registry import refuses, traces
 from sparsejac.tracing.trace import Trace
 
 Array = npt.NDArray[Any]
@@ -115,3 +115,7 @@ def _isin(
     values, tested = (wrap(trace, as_value(trace, a), scalar=False) for a in (element, test_elements))
     found = np.any(values[..., None] == np.ravel(tested), axis=-1)
     return np.logical_not(found) if invert else found
+
+
+_OLDER_NAMES = [function for name in ("in1d",) if (function := vars(np).get(name)) is not None]
+refuses(*_OLDER_NAMES, why="newer versions of NumPy do not have it", cure="use np.isin")

@@ -205,7 +205,7 @@ _UNFOLLOWED = [
     "factorial2", "factorialk", "stirling2", "lmbda", "riccati_jn", "riccati_yn", "legendre_p", "legendre_p_all",
     "assoc_legendre_p", "assoc_legendre_p_all", "sph_legendre_p", "sph_legendre_p_all", "sph_harm_y", "sph_harm_y_all",
     "ellip_harm", "ellip_harm_2", "ellip_normal", "pbdv_seq", "pbvv_seq", "pbdn_seq", "lqn", "lqmn", "pro_cv_seq",
-    "obl_cv_seq", "mathieu_even_coef", "mathieu_odd_coef",
+    "obl_cv_seq", "mathieu_even_coef", "mathieu_odd_coef", "clpmn", "lpmn", "lpn",
 ]  # fmt: skip
 
 unfollowed("scipy.special", *_UNFOLLOWED, why="there is no rule for its derivative", cure=_CURE)
