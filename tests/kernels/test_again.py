@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 
 from kernels.entry import Entry
 from kernels.evaluation import Evaluation
+from kernels.llvm import again as again_code
+from kernels.llvm import call
 from kernels.llvm.again import KEPT, KEPT_BYTES
 from kernels.products import gather_invocation
 
@@ -28,6 +30,16 @@ Floats = npt.NDArray[np.float64]
 SIZE, LENGTH = 5, 7
 PLACES = np.array([4, 0, 3, 3, 1, 2, 0])
 X = np.array([0.5, -1.5, 2.5, 3.25, -4.0])
+
+
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython" or hasattr(sys, "gettotalrefcount") or "t" in getattr(sys, "abiflags", ""),
+    reason="objects of this Python have other fields",
+)
+def test_the_usual_python_has_its_fields_where_they_are_read() -> None:
+    """Without that all is slower, and the tests below are skipped."""
+    assert call.layout_is_known()
+    assert again_code.layout_is_known()
 
 
 def gathering(places: Any = PLACES, size: int = SIZE, *, unlocks: bool = False) -> Callable[[Any, Any], Any]:

@@ -377,8 +377,12 @@ def test_nothing_to_share_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("n", [700, 5000])
-def test_compiled(n: int) -> None:
-    """Sweeps in turns by one entry, the second one with neighbours of what the first one stores."""
+@pytest.mark.parametrize("alone", [0, 1, 2])
+def test_compiled(n: int, alone: int) -> None:
+    """Sweeps in turns by one entry, the second one with neighbours of what the first one stores.
+
+    Two loads of one array share a number for their place, before or after the load of the other array.
+    """
     builder = KernelBuilder(1)
     square = builder.build(builder.apply(PRIMITIVES["multiply"].operation, 0, 0), builder.literal(2.0))
     first = Sweep(
@@ -388,8 +392,11 @@ def test_compiled(n: int) -> None:
         tuple(Store(Access(b, Affine((n,), 0, (1,)))) for b in (2, 3)),
     )
     builder = KernelBuilder(3)
-    total = builder.apply(PRIMITIVES["add"].operation, builder.apply(PRIMITIVES["multiply"].operation, 0, 1), 2)
-    loads = [Access(2, Affine((n - 3,), k, (1,))) for k in (0, 3)] + [Access(3, Affine((n - 3,), 1, (1,)))]
+    one, other = (k for k in range(3) if k != alone)
+    product = builder.apply(PRIMITIVES["multiply"].operation, one, other)
+    total = builder.apply(PRIMITIVES["add"].operation, product, alone)
+    loads = [Access(2, Affine((n - 3,), k, (1,))) for k in (0, 3)]
+    loads.insert(alone, Access(3, Affine((n - 3,), 1, (1,))))
     second = Sweep(builder.build(total), (n - 3,), tuple(loads), (Store(Access(1, Affine((n - 3,), 2, (1,)))),))
     schedule = Schedule((n,), (0,), (), 0)
     executor = NumbaExecutor(schedule)

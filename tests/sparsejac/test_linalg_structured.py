@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 import scipy.linalg as linalg
@@ -112,6 +114,8 @@ CASES = {
     "fiedler": (lambda x: linalg.fiedler(x[:4]), x9, y9),
     "kr": (lambda x: linalg.khatri_rao(x[:4].reshape(2, 2), x[:6].reshape(3, 2)), x9, y9),
 }
+if "assume_a" not in inspect.signature(linalg.inv).parameters:  # an older SciPy, which takes no stacks either
+    del CASES["inv pos"], CASES["solve st"]
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -528,3 +528,12 @@ def test_einsum_path_looks_at_shapes_alone() -> None:
         return np.einsum("ij,jk,kl->il", x, TABLE.T, x, optimize=path) * len(text)
 
     check(f, TABLE)
+
+
+@pytest.mark.parametrize("options", [{}, {"nan": 5.0, "posinf": 3.0, "neginf": -4.0}, {"neginf": 7.0}, {"posinf": 7.0}])
+def test_what_is_no_number_becomes_one(options: dict[str, float]) -> None:
+    """The numbers put in are constants: nothing moves them."""
+    x = np.array([1.5, np.inf, -np.inf, np.nan, -2.0])
+    y, jacobian = value_and_jacobian(lambda x: np.nan_to_num(x, **options), x)
+    np.testing.assert_array_equal(y, np.nan_to_num(x, **options))
+    np.testing.assert_array_equal(jacobian.toarray(), np.diag([1.0, 0.0, 0.0, 0.0, 1.0]))

@@ -35,6 +35,7 @@ from sparsejac import (
     vjp,
 )
 from sparsejac.products import evaluation
+from sparsejac.products.linearization import Linearization
 
 Array = NDArray[np.float64]
 X = np.array([0.5, 1.5, -1.0, 2.0])
@@ -303,6 +304,15 @@ def test_operators_multiply_from_all_sides() -> None:
         operator @ (1j * v)
 
 
+def test_complex_vectors_are_told_what_to_do() -> None:
+    """What a complex x asks for is no cure for a vector."""
+    for name, call in (("v", lambda v: sparsejac.jvp(model, X, v)), ("w", sparsejac.vjp(model, X)[1])):
+        with pytest.raises(sparsejac.InputTypeError, match=rf"Cure: pass {name}\.real and {name}\.imag apart"):
+            call(np.ones(7) * 1j)
+    with pytest.raises(sparsejac.InputTypeError, match="Cure: pass real and imaginary parts as one real x"):
+        sparsejac.jvp(model, X * 1j, X)
+
+
 def test_operators_in_solvers() -> None:
     def residual(x: Array) -> Any:
         return np.concatenate([10.0 * (x[1:] - x[:-1] ** 2), 1.0 - x[:-1]])
@@ -393,8 +403,9 @@ def test_bad_cotangents_and_structures() -> None:
         jvp(f, x, {"u": np.ones((4, 2)), "p": np.ones(3)})
     with pytest.raises(sparsejac.InputError, match="loss_hessian has shape"):
         linearize(model, X).jtj(np.ones(4), np.ones(5))
-    with pytest.raises(sparsejac.InputError, match="argnums"):
-        jvp(lambda a, b: a * b, X, X, argnums=(0, 1))
+    for several in (X, X[:2], 1.0):  # an array is one argument, also where its numbers are as many as are asked for
+        with pytest.raises(sparsejac.InputError, match="argnums"):
+            jvp(lambda a, b: a * b, several, several, argnums=(0, 1))
 
 
 @pytest.mark.parametrize(
@@ -442,6 +453,20 @@ def test_masked_numbers_are_no_numbers() -> None:
 def test_only_one_number_has_a_gradient(name: str, f: Any) -> None:
     with pytest.raises(sparsejac.InputError, match=f"{name}: f returned .*a gradient is that of one number"):
         getattr(sparsejac, name)(f, X)
+
+
+def test_dense_jacobians_go_the_way_of_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    ways = []
+    for way in ("push", "pull"):
+        original = getattr(Linearization, way)
+        monkeypatch.setattr(Linearization, way, lambda *a, way=way, original=original: ways.append(way) or original(*a))
+    for call, way in ((jacfwd, "push"), (jacrev, "pull")):
+        for f, x in ((energy, X), (lambda x: x * np.ones(3), np.array([2.0]))):  # wide and tall
+            np.testing.assert_allclose(
+                call(f, x).reshape(-1, len(x)), complex_step(lambda z, f=f: np.atleast_1d(f(z)), x)
+            )
+            assert set(ways) == {way}
+            ways.clear()
 
 
 @pytest.mark.parametrize(

@@ -380,3 +380,39 @@ def test_errors_inside() -> None:
         sparse_jacobian(lambda x: linearize(model, x).jtj(np.ones((4, 2)), lambda a: a.T), X)
     with pytest.raises(sparsejac.UntraceableError, match="complex"):
         sparse_jacobian(lambda x: gradient(energy, x * 1j), X)
+
+
+def test_numbers_that_a_product_gives_are_no_arrays() -> None:
+    """What ``+=`` does to a name leaves other names of a number alone, as outside of a traced function."""
+
+    def f(x: Array) -> Any:
+        slope = gradient(lambda t: t**3, x[0])
+        value, tangent = jvp(lambda t: t**2, x[1], 1.0)
+        numbers = []
+        for first in (slope, value, tangent):
+            second = first
+            second += x[0]
+            numbers += [first, second]
+        return np.stack(numbers)
+
+    x = np.array([0.5, 2.0])
+    a, b = x
+    np.testing.assert_allclose(f(x), [3 * a**2, 3 * a**2 + a, b**2, b**2 + a, 2 * b, 2 * b + a])
+    expected = [[6 * a, 0], [6 * a + 1, 0], [0, 2 * b], [1, 2 * b], [0, 2], [1, 2]]
+    np.testing.assert_allclose(sparse_jacobian(f, x).toarray(), expected)
+
+
+def test_functions_inside_others_leave_nothing_behind() -> None:
+    """A gradient at numbers asks for first derivatives only, also after deeper ones and failed ones."""
+    first = lambda z: np.sum(special.elliprf(z * z, 1.0, 2.0))  # noqa: E731
+    at_numbers = lambda x: x * np.sum(gradient(first, X))  # noqa: E731
+    expected = np.sum(differences(lambda z: np.atleast_1d(first(z)), X).jacobian) * np.eye(4)
+
+    def fails(z: Array) -> Any:
+        raise RuntimeError("inside")
+
+    sparse_jacobian(lambda x: x * gradient(lambda z: np.sum(gradient(energy, z)), x), X)
+    np.testing.assert_allclose(sparse_jacobian(at_numbers, X).toarray(), expected, rtol=1e-6)
+    with pytest.raises(RuntimeError, match="inside"):
+        sparse_jacobian(lambda x: gradient(lambda z: np.sum(gradient(fails, z)), x), X)
+    np.testing.assert_allclose(sparse_jacobian(at_numbers, X).toarray(), expected, rtol=1e-6)

@@ -443,6 +443,31 @@ def test_new_constants_need_nothing_new() -> None:
         np.testing.assert_allclose(jacobian(f)(x).toarray(), stepped(f, x), rtol=1e-11)
 
 
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+def test_values_and_constant_entries_that_are_not_finite(bad: float) -> None:
+    """All entries are constant, and are found one by one; the value comes from the loop."""
+    x, factors = at(150), np.linspace(0.5, 0.9, 150)
+    factors[-3] = bad
+
+    def f(x: Any) -> Any:
+        y = [x[0]]
+        for k in range(1, len(x)):
+            y.append(factors[k] * y[-1] + x[k])
+        return np.stack(y)
+
+    dense = np.eye(len(x))
+    for k in range(1, len(x)):
+        dense[k, :k] = factors[k] * dense[k - 1, :k]
+    plan = prepare(f, x)
+    engine = plan._variants.first.engine
+    assert engine.schedule.has_loops
+    assert engine.linear
+    for _ in range(2):
+        y, jacobian = plan.value_and_jacobian(x)
+        np.testing.assert_array_equal(y, f(x))
+        np.testing.assert_allclose(jacobian.toarray(), dense, rtol=1e-12)
+
+
 def test_devices_get_straight_lines() -> None:
     """Loops run on the host only: what devices are given has none, and what records it refuses them."""
     x = at(100)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
-from time import perf_counter
+from functools import partial
 
 import numpy as np
 import pytest
@@ -161,7 +164,32 @@ def test_expand() -> None:
     assert expand(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))[1].tolist() == []
 
 
-def test_a_million_points_take_moments() -> None:
-    start = perf_counter()
-    assert detect(stencil(1000, 1000)).pattern.nnz == 5 * 998 * 998
-    assert perf_counter() - start < 1.5
+def calls_of(work: Callable[[], object]) -> int:
+    """How many functions are called meanwhile, of Python's and compiled ones."""
+    count, before = 0, sys.getprofile()
+
+    def note(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def test_a_million_points_take_moments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is done point by point, and room is taken for a few numbers an entry."""
+    monkeypatch.setenv("SPARSEJAC_NUM_THREADS", "1")  # calls are counted in this thread
+    nnz = 5 * 998 * 998
+    assert detect(stencil(1000, 1000)).pattern.nnz == nnz  # and what is loaded once is loaded
+    small, large = (calls_of(partial(detect, stencil(n, n))) for n in (100, 1000))
+    assert large < 2 * small < 2000
+    tracemalloc.start()
+    try:
+        detect(stencil(1000, 1000))
+        assert tracemalloc.get_traced_memory()[1] < 32 * nnz
+    finally:
+        tracemalloc.stop()

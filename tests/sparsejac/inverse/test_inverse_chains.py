@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from sparsejac import SingularError, linearize_inverse
 from sparsejac.inverse.flows import Bottleneck, Levels, Network, levels_of
 from sparsejac.inverse.matching import BlockForm, Unmatched, block_form
 from sparsejac.inverse.rolled import turns
+from sparsejac.inverse.signatures import _digest
 from sparsejac.inverse.solvers.choice import choices
 from sparsejac.inverse.solvers.form import SingularMatrixError, Square
 
@@ -273,3 +274,10 @@ def test_turns_cover_a_sequence_and_are_alike() -> None:
         assert found[-1][1] == len(sequence)
     assert turns([]) == []
     assert turns([1, 2] * 20) == [(2 * k, 2 * k + 2) for k in range(20)]
+
+
+def test_places_have_one_name_only_if_they_are_the_same() -> None:
+    """Lumps of one signature share what is known of one: places that differ in their middle must not."""
+    places = [np.array(p, dtype=np.int64) for size in range(6) for p in product(range(3), repeat=size)]
+    assert len({_digest(p) for p in places}) == len(places)
+    assert all(_digest(p) == _digest(p.copy()) for p in places)
