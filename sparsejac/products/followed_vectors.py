@@ -13,8 +13,7 @@ from sparsejac.programs.program import Load, Node, Piece
 from sparsejac.structure import Leaf, Structure, leaves_of, offsets_of
 from sparsejac.tracing.base import owner
 from sparsejac.tracing.conversion import as_value, wrap
-from sparsejac.tracing.reals import Scalar, Value, Vector
-from sparsejac.tracing.scalar import TracedScalar
+from sparsejac.tracing.reals import Value, Vector
 from sparsejac.tracing.trace import Trace, current_trace
 from sparsejac.transforms.builder import part
 
@@ -61,11 +60,8 @@ def arrays_of(trace: Trace, node: Node, structure: Structure, count: int | None)
     tail = () if count is None else (count,)
     for leaf, start in begins(structure):
         shape = (*leaf.shape, *tail)
-        if shape:
-            offset = start * (1 if count is None else count)
-            yield wrap(trace, Value(Vector(node, Affine(shape, offset, c_strides(shape)))))
-        else:
-            yield TracedScalar(trace, Value(Scalar(trace.tape.element(node.index, start))))
+        offset = start * (1 if count is None else count)
+        yield wrap(trace, Value(Vector(node, Affine(shape, offset, c_strides(shape)))))
 
 
 def begins(structure: Structure) -> Iterator[tuple[Leaf, int]]:
