@@ -51,9 +51,17 @@ MOST_RANGES = 64
 MOST_ROOM = 1 << 28
 """Slots for rows that are set aside before it is known how many there are."""
 
+LONG_ROWS = 64
+"""Entries of the longest row that a launch loads, from which on rows that a union names twice are looked for."""
+
+MANY_ENTRIES = 1 << 24
+"""Rows that a launch loads, times the entries of the longest: from here on it is worth while to look."""
+
 LOOPS = Lazy("sparsejac.rolling.patterns")
 # Small problems have few instances of anything.
 INSTANCES = Lazy("sparsejac.patterns.instances")
+# Few problems have rows that fill the memory.
+ROOM = Lazy("sparsejac.patterns.room")
 
 _INT32_MAX = np.iinfo(np.int32).max
 
@@ -501,6 +509,10 @@ def _multiply(selected: csr_array, buffer: int, running: RunningRows) -> csr_arr
         starts, lengths = starts[needed], lengths[needed]
         inverse = inverse.astype(selected.indptr.dtype)
         selected = csr_array((selected.data, inverse, selected.indptr), shape=(selected.shape[0], len(needed)))
+    longest = int(lengths.max(initial=0))
+    if longest > LONG_ROWS and selected.nnz * longest > MANY_ENTRIES:
+        selected.sum_duplicates()  # a mean that all points of a sum load is one row of it
+        ROOM.check_room(selected, lengths, running.size)
     indptr, slots = expand(starts, lengths)
     ones = np.ones(len(slots), dtype=np.bool_)
     # Truth values add as "or": no count of paths can overflow to zero and lose an entry.

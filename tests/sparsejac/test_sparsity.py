@@ -7,15 +7,19 @@ import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from scipy.sparse import csr_array
 
 from kernels import Access, Affine, Launch, Schedule, Table
 from kernels.symbolic import RowPool
 from schedules import chain_kernels, dense, schedules, stencil
-from sparsejac.patterns import instances, sparsity
+from sparsejac import InputError, gradient, jvp, sparse_hessian, sparse_jacobian
+from sparsejac.patterns import instances, room, sparsity
 from sparsejac.patterns.pattern import Pattern
 from sparsejac.patterns.sparsity import detect, expand
 
@@ -193,3 +197,63 @@ def test_a_million_points_take_moments(monkeypatch: pytest.MonkeyPatch) -> None:
         assert tracemalloc.get_traced_memory()[1] < 32 * nnz
     finally:
         tracemalloc.stop()
+
+
+def test_rows_that_a_union_names_often_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All points of a sum load the mean: its row is united once, not as often as there are unknowns."""
+    n, unite = 20_000, sparsity._multiply
+    made: list[csr_array] = []
+
+    def noted(selected: csr_array, *rest: Any) -> csr_array:
+        made.append(selected)
+        return unite(selected, *rest)
+
+    monkeypatch.setattr(sparsity, "_multiply", noted)
+    x = np.linspace(1.0, 2.0, n)
+    for f in (lambda x: np.sum((x - np.mean(x)) ** 2 * x), lambda x: np.sum(x * np.sum(x))):
+        found = sparse_jacobian(f, x)
+        np.testing.assert_allclose(found.toarray()[0], gradient(f, x), rtol=1e-10)
+    assert made
+    assert all(selected.nnz <= 2 for selected in made)
+
+
+@settings(max_examples=100, deadline=None)
+@given(schedules())
+def test_looking_for_rows_named_twice_changes_nothing(schedule: Schedule) -> None:
+    with patch.multiple(sparsity, LONG_ROWS=0, MANY_ENTRIES=0):
+        found = detect(schedule)
+    assert np.array_equal(found.pattern.to_scipy().toarray(), dense(schedule, sample(schedule))[2])
+
+
+def test_what_no_memory_holds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it is made, by the number of its entries; products need no matrix."""
+    n = 1_000_000
+    made: list[int] = []
+
+    def noted(starts: Any, lengths: Any) -> Any:
+        made.append(int(lengths.sum()))
+        return expand(starts, lengths)
+
+    monkeypatch.setattr(sparsity, "expand", noted)
+    monkeypatch.setattr(room, "memory", lambda: 24 << 30)
+    x = np.ones(n)
+    f = lambda x: np.sum(x) * x  # noqa: E731
+    with pytest.raises(InputError, match=r"1\.0e\+12 entries or more, which take 7451 GiB; this machine has 24\n.*\n"):
+        sparse_jacobian(f, x)
+    with pytest.raises(InputError, match="hvp"):
+        sparse_hessian(lambda x: np.sum(x) ** 2, x)
+    assert max(made, default=0) <= n
+    assert jvp(f, x, x)[1][0] == 2.0 * n
+
+
+def test_room_is_that_of_the_longest_row_of_each_union(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "memory", lambda: 4 * 80)
+    selected = csr_array(np.array([[1, 1, 0], [0, 0, 0], [0, 1, 1]], dtype=bool))
+    room.check_room(selected, np.array([30, 40, 30]), 100)  # 40 + 0 + 40 columns at the least, 80 * 8 bytes
+    with pytest.raises(InputError, match=r"derivatives of 3 .* by 100 unknowns have 8\.1e\+01 entries or more"):
+        room.check_room(selected, np.array([41, 40, 30]), 100)
+    room.check_room(csr_array((3, 3), dtype=bool), np.array([90, 90, 90]), 100)
+    monkeypatch.undo()
+    assert room.memory() >= 1 << 30
+    monkeypatch.delattr("os.sysconf")
+    assert room.memory() == room.UNKNOWN
