@@ -20,7 +20,7 @@ from weakref import WeakSet
 _opened: WeakSet[Any] = WeakSet()
 _waited_for: list[Any] = []
 _before: list[Callable[[], object]] = []
-_taken: tuple[Any, ...] = ()
+_here = threading.local()
 _OURS = ("kernels.", "sparsejac.", "coloring.")
 
 
@@ -66,20 +66,26 @@ COMPILING = lock_at_forks()
 """For whoever compiles: LLVM and llvmlite have locks of their own."""
 
 
+def _taken() -> list[list[Any]]:
+    """What this thread took for each of its forks: a signal may come just before one, and its handler fork, too."""
+    found: list[list[Any]] = _here.__dict__.setdefault("taken", [])
+    return found
+
+
 def _take() -> None:
-    global _taken
-    for wait in _before:
-        wait()
-    taken = tuple(_waited_for)
-    for lock in taken:
-        lock.acquire()
-    _taken = taken
+    taken: list[Any] = []
+    try:
+        for wait in _before:
+            wait()
+        for lock in tuple(_waited_for):
+            lock.acquire()
+            taken.append(lock)
+    finally:  # the fork follows whatever happens here
+        _taken().append(taken)
 
 
 def _release() -> None:
-    global _taken
-    taken, _taken = _taken, ()
-    for lock in reversed(taken):
+    for lock in reversed(_taken().pop()):
         lock.release()
 
 

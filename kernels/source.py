@@ -70,26 +70,32 @@ def text_of(function: Callable[..., Any]) -> str:
     RuntimeError
         If its file was changed since it was loaded: what stands in the same lines may be another function by now.
     """
-    own = cast("FunctionType", function).__code__
+    known = cast("FunctionType", function)
     try:
-        whole, codes = _read(own.co_filename)
-    except (OSError, SyntaxError, ValueError):
+        whole = _text_of_module(known.__globals__)
+        codes = _functions(whole)
+    except (ImportError, OSError, SyntaxError, ValueError):
         whole, codes = "", []
-    places = [code.co_firstlineno for code in codes if _compared(code) == _compared(own)]
+    places = [code.co_firstlineno for code in codes if _compared(code) == _compared(known.__code__)]
     if not places:
         raise RuntimeError(
-            f"{function.__module__} was changed on the disk since this process loaded it, so that {function.__name__} "
-            "cannot be compiled. Cure: start Python anew."
+            f"{function.__module__} is not on the disk as this process loaded it, so that {function.__name__} cannot "
+            "be compiled. Cure: start Python anew; where there are no .py files, install them."
         )
     return "".join(inspect.getblock(whole.splitlines(keepends=True)[places[0] - 1 :]))
 
 
-def _read(file: str) -> tuple[str, list[CodeType]]:
-    """The text of a module as it is now, and its functions: what names stand for decides how these are compiled."""
-    with open(file, encoding="utf-8") as opened:
-        whole = opened.read()
-    code = compile(whole, file, "exec", dont_inherit=True)
-    return whole, [held for held in code.co_consts if isinstance(held, CodeType)]
+def _text_of_module(module: dict[str, Any]) -> str:
+    """The text of a module as it is now, also in a zip file; empty where there is none."""
+    text: str | None = module["__loader__"].get_source(module["__name__"])
+    return text or ""
+
+
+@cache
+def _functions(whole: str) -> list[CodeType]:
+    """The functions of a module: what names stand for decides how these are compiled."""
+    code = compile(whole, "<text>", "exec", dont_inherit=True)
+    return [held for held in code.co_consts if isinstance(held, CodeType)]
 
 
 def _compared(code: CodeType) -> tuple[object, ...]:

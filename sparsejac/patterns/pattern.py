@@ -80,7 +80,7 @@ class Pattern:
     def in_order(
         cls, shape: tuple[int, int], indptr: IndexArray, indices: IndexArray, repeated: Repeated | None = None
     ) -> Pattern:
-        """Take rows that are known to be as they have to be, in arrays of the common type: nothing is looked at.
+        """Take rows that are known to be as they have to be, in arrays that stay as they are: nothing is looked at.
 
         With them comes what they were found from; see `repeated`.
 
@@ -122,7 +122,7 @@ class Pattern:
         row, column = np.asarray(rows, dtype=np.int64).ravel(), np.asarray(columns, dtype=np.int64).ravel()
         matrix = coo_array((np.ones(len(row), dtype=np.bool_), (row, column)), shape=shape).tocsr()
         matrix.sum_duplicates()
-        return cls((int(shape[0]), int(shape[1])), matrix.indptr, matrix.indices)
+        return cls.in_order((int(shape[0]), int(shape[1])), matrix.indptr, matrix.indices)
 
     @property
     def nnz(self) -> int:
@@ -151,7 +151,7 @@ class Pattern:
     @cached_property
     def _transposed(self) -> Pattern:
         by_columns = self.to_scipy().tocsc()
-        return Pattern((self.shape[1], self.shape[0]), by_columns.indptr, by_columns.indices)
+        return Pattern.in_order((self.shape[1], self.shape[0]), by_columns.indptr, by_columns.indices)
 
     @property
     def T(self) -> Pattern:
@@ -253,7 +253,7 @@ def part_of(pattern: Pattern, kept: npt.NDArray[np.bool_]) -> Pattern:
     """
     counts = np.zeros(len(kept) + 1, dtype=np.int64)
     np.cumsum(kept, out=counts[1:])
-    return Pattern(pattern.shape, counts[pattern.indptr], pattern.indices[kept])
+    return Pattern.in_order(pattern.shape, counts[pattern.indptr], pattern.indices[kept])
 
 
 def _freeze(array: Any, dtype: type[np.int32] | type[np.int64]) -> IndexArray:

@@ -136,3 +136,11 @@ def test_cached_properties_are_found_in_a_child() -> None:
     assert isinstance(found, cached_property)
     with held_elsewhere(found.lock):  # type: ignore[attr-defined]
         assert in_child(lambda: Schedule((1,), (0,), (), 0).steps == ())
+
+
+def test_a_fork_in_a_signal_handler_just_before_another_one() -> None:
+    forks._take()
+    assert in_child(lambda: forks.is_held_here(forks.COMPILING))
+    assert forks.is_held_here(forks.COMPILING)
+    forks._release()
+    assert not forks.is_held_here(forks.COMPILING)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import sys
 import textwrap
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +55,27 @@ def test_all_loops_of_ours_are_found() -> None:
     assert len(ours) > 10
     for function in [*ours, *WRITTEN.values()]:
         assert textwrap.dedent(text_of(function)).startswith("def ")
+
+
+def test_a_module_in_a_zip_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = tmp_path / "packed.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("packed_loops.py", f"import math\n\n\n{TEXT}")
+    monkeypatch.syspath_prepend(archive)
+    assert text_of(importlib.import_module("packed_loops").double) == TEXT
+    monkeypatch.delitem(sys.modules, "packed_loops")
+
+
+def test_a_function_that_stands_in_other_lines_is_found(loaded: Any) -> None:
+    function, file = loaded
+    file.write_text(f"def other():\n    pass\n\n\n{TEXT}")
+    text_of.cache_clear()
+    assert text_of(function) == TEXT
+
+
+def test_where_there_is_no_text_the_cure_is_told(loaded: Any) -> None:
+    function, file = loaded
+    file.unlink()
+    text_of.cache_clear()
+    with pytest.raises(RuntimeError, match="install them"):
+        text_of(function)
