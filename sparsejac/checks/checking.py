@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,8 @@ def check_jacobian(
     signature = Signature("check_jacobian", f, argnums).checked()
     bound = signature.bind("check_jacobian", (x, *args), kwargs or {}, frozen=True)
     function = PlainFunction(bound, complex_step=complex_step)
-    given = function.traced_jacobian() if jac is None else jac(*args_of(bound)) if callable(jac) else jac
+    is_function = callable(jac) and not hasattr(jac, "matvec")  # an operator can be called as well: it multiplies
+    given = function.traced_jacobian() if jac is None else jac(*args_of(bound)) if is_function else jac
     report = Check(function, _as_matrix(given, function), rtol).run(directions, np.random.default_rng(seed))
     if raises and not report.ok:
         raise WrongJacobianError(f"check_jacobian: {report}\n  {user_location()}")
@@ -102,28 +104,38 @@ def check_jacobian(
 
 def _as_matrix(given: Any, function: PlainFunction) -> csr_array[Any]:
     """A Jacobian of any sort as one sparse matrix of the right shape; explicit zeros stay."""
-    rows, columns = len(leaves_of(function.outputs)), len(leaves_of(function.inputs))
-    parts = [given] if rows * columns == 1 or hasattr(given, "shape") else flatten(given, _as_block, "jac")[1]
-    if len(parts) == rows * columns > 1:
-        given = block_array([parts[k * columns : (k + 1) * columns] for k in range(rows)])
+    outputs, inputs = leaves_of(function.outputs), leaves_of(function.inputs)
+    pairs = [(output, unknowns) for output in outputs for unknowns in inputs]
+    parts = [given] if len(pairs) == 1 or hasattr(given, "shape") else flatten(given, _as_block, "jac")[1]
+    if len(parts) == len(pairs) > 1:
+        blocks = [
+            _as_real(part, (o.size, u.size), o.shape + u.shape) for part, (o, u) in zip(parts, pairs, strict=True)
+        ]
+        given = block_array([blocks[k : k + len(inputs)] for k in range(0, len(blocks), len(inputs))])
+    axes = pairs[0][0].shape + pairs[0][1].shape if len(pairs) == 1 else function.shape
+    matrix = _as_real(given, function.shape, axes)
+    matrix.sum_duplicates()
+    return matrix
+
+
+def _as_real(given: Any, shape: tuple[int, int], axes: tuple[int, ...]) -> csr_array[Any]:
+    """A Jacobian, or a block of one, that holds real numbers and has this shape; `axes` may be those of an array."""
     if not issparse(given):
-        given = _as_dense(given, function)
+        given = _as_dense(given, shape, axes)
     if given.dtype.kind not in "biuf":
         raise InputTypeError(
             f"check_jacobian: the Jacobian holds {given.dtype} values, not real numbers\n  {user_location()}\n  Cure: "
             "pass an array, a sparse matrix, or a function that gives one; of an operator, operator @ np.eye(n)."
         )
-    if given.shape != function.shape:
+    if given.shape != shape:
         raise InputError(
-            f"check_jacobian: the Jacobian has shape {given.shape}, f and x make it {function.shape}\n  "
+            f"check_jacobian: the Jacobian has shape {given.shape}, f and x make it {shape}\n  "
             f"{user_location()}\n  Cure: one row for each element of f's result, one column for each element of x."
         )
-    matrix: csr_array[Any] = csr_array(given, dtype=np.float64)
-    matrix.sum_duplicates()
-    return matrix
+    return csr_array(given, dtype=np.float64)
 
 
-def _as_dense(given: Any, function: PlainFunction) -> npt.NDArray[Any]:
+def _as_dense(given: Any, shape: tuple[int, int], axes: tuple[int, ...]) -> npt.NDArray[Any]:
     """A Jacobian that is not sparse; one with the axes of the result and those of x, or a gradient, as a matrix."""
     try:
         array = np.asarray(given)
@@ -132,14 +144,15 @@ def _as_dense(given: Any, function: PlainFunction) -> npt.NDArray[Any]:
             f"check_jacobian: the Jacobian is not an array of numbers ({error})\n  {user_location()}\n  Cure: pass an "
             "array, a sparse matrix, or a function that gives one."
         ) from None
-    axes = [leaf.shape for one in (function.outputs, function.inputs) for leaf in leaves_of(one)]
-    is_whole = len(axes) == 2 and array.shape == axes[0] + axes[1]
-    is_line = array.ndim < 2 and 1 in function.shape and array.size == max(function.shape)
-    return array.reshape(function.shape) if is_whole or is_line else array
+    if array.dtype == object and None not in array.ravel().tolist():  # code generators put numbers into such arrays
+        with suppress(TypeError, ValueError):
+            array = array.astype(np.float64)
+    is_line = array.ndim < 2 and 1 in shape and array.size == max(shape)
+    return array.reshape(shape) if array.shape == axes or is_line else array
 
 
 def _as_block(path: str, value: Any) -> tuple[Leaf, Any]:
-    return Leaf(()), value if issparse(value) else csr_array(np.atleast_2d(value))
+    return Leaf(()), value
 
 
 def _check_number(option: str, given: Any, least: float, *, whole: bool = False) -> None:

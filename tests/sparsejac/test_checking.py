@@ -387,6 +387,31 @@ def test_a_transposed_jacobian_is_no_jacobian() -> None:
             check_jacobian(f, x, jac=wrong)
 
 
+def test_blocks_are_arrays_as_jacfwd_gives_them() -> None:
+    """Numbers among the unknowns or the results leave fewer axes, matrices more."""
+    x: Any = {"a": np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), "b": 3.0}
+    f: Any
+    for f in (lambda x: x["a"] * x["b"], lambda x: {"u": x["a"][0], "v": x["b"] ** 2}, lambda x: x["b"] * x["a"][0, 0]):
+        jac: Any = sparsejac.jacfwd(f, x)
+        assert check_jacobian(f, x, jac=jac).ok
+        assert check_jacobian(f, x, jac=lambda x, f=f: sparsejac.jacfwd(f, x)).ok
+        assert check_jacobian(f, x, jac=sparsejac.sparse_jacobian(f, x)).ok
+    jac["a"] = jac["a"] + 1.0
+    assert not check_jacobian(f, x, jac=jac).ok
+    with pytest.raises(InputError, match=r"the Jacobian has shape \(3, 2\), f and x make it \(1, 6\)"):
+        check_jacobian(f, x, jac={"a": jac["a"].T, "b": jac["b"]})
+
+
+def test_numbers_in_arrays_of_objects_and_operators() -> None:
+    """What code generators give; an operator of one by one would be taken for a function that gives the number."""
+    assert check_jacobian(lambda x: x**2, X, jac=np.diag(2.0 * X).astype(object)).ok
+    assert check_jacobian(lambda x: x * 2.0, X, jac=2.0 * np.eye(5, dtype=np.float16)).ok
+    for f, x in ((lambda x: x**2, X), (lambda x: x**2, X[:1])):
+        for operator in (sparsejac.jacobian_operator(f, x), lambda x, f=f: sparsejac.jacobian_operator(f, x)):
+            with pytest.raises(InputTypeError, match=r"holds object values(.|\n)*operator @ np.eye"):
+                check_jacobian(f, x, jac=operator)
+
+
 def test_results_without_elements() -> None:
     assert check_jacobian(lambda x: x[:0], X).ok
     assert check_jacobian(lambda x: np.sum(x), np.zeros(0)).shape == (1, 0)
