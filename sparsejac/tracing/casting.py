@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsejac.tracing.base import all_plain, given, is_traced
+from sparsejac.tracing.base import all_plain, given, is_traced, plain
 from sparsejac.tracing.reals import NumberKind, Real, Value
 from sparsejac.tracing.registry import UFUNCS
 from sparsejac.tracing.trace import Trace
@@ -139,10 +139,18 @@ def promoted(trace: Trace, ufunc: Any, operands: Any, values: list[Value], resul
             f"NumPy would compute it as {dtype}",
             "write mask.astype(float)",
         )
+    if ufunc is np.power and _some_are_negative(trace, operands[1], values[1]):
+        raise ValueError("Integers to negative integer powers are not allowed.")
     if ufunc in (np.floor_divide, np.remainder):  # NumPy's integers know no infinity
         by_zero = trace.apply("equal", values[1].real, 0.0)
         return Value(trace.apply("select", by_zero, 0.0, result.real), None, "i")
     return Value(result.real, None, "i")
+
+
+def _some_are_negative(trace: Trace, operand: Any, value: Value) -> bool:
+    if all_plain(operand):
+        return bool(np.any(np.asarray(plain(operand)) < 0))
+    return bool(np.any(trace.decide(trace.apply("less", value.real, 0.0))))
 
 
 def dtype_of_integers(*operands: Any) -> np.dtype[Any] | None:

@@ -137,11 +137,17 @@ def in_dtype(trace: Trace, value: Value, dtype: np.dtype[Any], *, scalar: bool =
     return result
 
 
-def kept_whole(trace: Trace, result: Any, *operands: Any) -> Any:
-    """A result as integers where all operands are: what was just computed of them, without a rounding."""
+def kept_whole(trace: Trace, result: Any, *operands: Any, computed: str | None = None) -> Any:
+    """A result as integers where all operands are: what was moved, or just `computed` of them, without a rounding."""
     dtype = dtype_of_integers(*operands) if is_traced(result) and result.kind == "f" else None
     if dtype is None:
         return result
+    if computed is not None and dtype.itemsize < 4:
+        raise trace.refusal(
+            f"{computed} of narrow integers that depend on x",
+            f"NumPy would compute it as {dtype}, and its numbers may be too large for that",
+            "write i.astype(int)",
+        )
     whole = wrap(trace, Value(result.value.real, None, "i"), scalar=type(result) is TracedScalar)
     if type(whole) is TracedArray:
         whole.retyped(dtype)

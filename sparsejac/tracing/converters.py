@@ -105,7 +105,7 @@ class _TypeOf(_StandIn):
     """The type of what stands in for `type`."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and is_traced(args[0]):
+        if len(args) == 1 and (is_traced(args[0]) or isinstance(args[0], np.ufunc)):
             return args[0].__class__  # the one that isinstance takes it for: type(x) is np.ndarray
         found = type.__call__(type, *args, **kwargs)
         return _as_the_caller_knows(found, sys._getframe(1)) if len(args) == 1 else found

@@ -25,12 +25,13 @@ _NO_RULE = (
 _OF_ANY_ORDER = frozenset([np.einsum, np.tensordot, np.cross, np.kron, np.vander, np.apply_along_axis, np.inner])
 """Functions whose result may lie in any order, also for operands in C order."""
 
-_OF_INTEGERS = frozenset(
-    [
-        *(np.concatenate, np.insert, np.clip, np.dot, np.inner, np.vdot, np.outer, np.tensordot, np.einsum, np.kron),
-        *(np.cross, np.convolve, np.correlate, np.nansum, np.linalg.matrix_power),
-    ]
+_MOVING_INTEGERS = frozenset(
+    [np.concatenate, np.stack, np.hstack, np.vstack, np.dstack, np.column_stack, np.append, np.insert, np.clip]
 )
+_PRODUCTS = frozenset(
+    [np.dot, np.inner, np.vdot, np.outer, np.tensordot, np.einsum, np.kron, np.cross, np.convolve, np.correlate]
+)
+_OF_INTEGERS = _MOVING_INTEGERS | _PRODUCTS
 """Functions that give integers of integers; the elementwise ones, and what they are made of, do so anyway."""
 
 _NO_ORDER = np.empty((2, 2)).T
@@ -53,8 +54,10 @@ def follow_function(trace: Trace, function: Any, args: tuple[Any, ...], kwargs: 
     if function not in DOUBLE:
         result = _narrowed(trace, (args, kwargs), result)
     if function in _OF_INTEGERS and not (given(kwargs.get("out")) or given(kwargs.get("dtype"))):
-        lists = (arg for arg in args if type(arg) is list and {int}.issuperset(map(type, arg)))
-        result = kept_whole(trace, result, *_operands((args, kwargs)), *lists)
+        given_numbers = args[:1] if function is np.insert else (args, kwargs)
+        computed = f"np.{function.__name__}" if function in _PRODUCTS else None
+        numbers = [*_operands(given_numbers), *_lists_of_integers(given_numbers)]
+        result = kept_whole(trace, result, *numbers, computed=computed)
     return _loosened(result, args, kwargs, function in _OF_ANY_ORDER)
 
 
@@ -190,6 +193,13 @@ def _operands(obj: Any) -> list[Any]:
     for item in items_of(obj):
         found += _operands(item)
     return found
+
+
+def _lists_of_integers(obj: Any) -> list[Any]:
+    """The lists of Python's integers inside arguments as arrays: unlike a number alone, they are int64."""
+    if type(obj) is list and {int}.issuperset(map(type, obj)):
+        return [np.asarray(obj)]  # of no numbers, floats
+    return [] if is_traced(obj) else [found for item in items_of(obj) for found in _lists_of_integers(item)]
 
 
 def _name(ufunc: Any) -> str:

@@ -7,6 +7,7 @@ numbers, of traced ones it makes one of objects, which is computed with otherwis
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from types import BuiltinMethodType, ModuleType
 from typing import Any
 
@@ -16,18 +17,24 @@ from sparsejac.tracing.base import SEQUENCES, owner
 from sparsejac.tracing.conversion import as_array
 
 _MODULES = frozenset(["numpy", "scipy", "scipy.special"])
+_KEPT = 4096
+"""Stand-ins are made once, as f may compare by ``is``; whoever makes more ufuncs than this does not."""
 
 
 def packing(value: Any) -> Any:
     """What stands for a ufunc, one of its methods, or a module of ufuncs; None for everything else."""
     kind = type(value)
-    if kind is np.ufunc:
-        return _Packing(value)
-    if kind is ModuleType and value.__name__ in _MODULES:
-        return _Module(value)
-    if kind is BuiltinMethodType and type(value.__self__) is np.ufunc:
-        return _packed_before(value)
+    is_method = kind is BuiltinMethodType and type(value.__self__) is np.ufunc
+    if is_method or kind is np.ufunc or (kind is ModuleType and value.__name__ in _MODULES):
+        return _stand_in(value)
     return None
+
+
+@lru_cache(_KEPT)
+def _stand_in(value: Any) -> Any:
+    if type(value) is np.ufunc:
+        return _Packing(value)
+    return _Module(value) if type(value) is ModuleType else _packed_before(value)
 
 
 class _Packing:
@@ -46,7 +53,7 @@ class _Packing:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._ufunc, name)
-        return _packed_before(found) if type(found) is BuiltinMethodType else found
+        return _stand_in(found) if type(found) is BuiltinMethodType else found
 
     def __eq__(self, other: object) -> bool:
         return other is self._ufunc or (type(other) is _Packing and other._ufunc is self._ufunc)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
 from itertools import islice
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,9 @@ from sparsejac.tracing.shown import check_text
 from sparsejac.tracing.trace import Trace, current_trace
 
 Function = Callable[..., Any]
+
+_WITHOUT_MEMORY = (int, float, complex, str, bytes, NoneType, slice, range, type, np.generic, np.dtype)
+"""Types of arguments of which NumPy makes new arrays."""
 
 LEADS = Leads()
 """The names that lead to the routes of functions that compiled code calls as well."""
@@ -232,7 +236,9 @@ class Concatenation:
         items = key if isinstance(key, tuple) else (key,)
         if trace is None or all_plain(items):
             found = self._original[tuple(plain(item) for item in items) if isinstance(key, tuple) else plain(key)]
-            return found if trace is None or trace.argument_stand_in is None else adopted(trace, found)
+            if trace is None or trace.argument_stand_in is None or type(found) is not np.ndarray:
+                return found
+            return adopted(trace, found)
         trace.begin()
         if any(isinstance(item, str) for item in items):
             raise trace.refusal("np.r_ with a directive string", "there is no rule for it", "use np.concatenate")
@@ -306,18 +312,24 @@ def of_lists(original: Function) -> Function:
 
 
 def _ours(trace: Trace, result: Any, arguments: Any) -> Any:
-    """What NumPy made of ordinary arguments as arrays of ours; parts of these stay as they are."""
+    """What NumPy made of ordinary arguments as arrays of ours; what may be a part of these stays as it is."""
     if type(result) in (list, tuple):
         return type(result)(_ours(trace, part, arguments) for part in result)
-    if type(result) is not np.ndarray or result.dtype.kind not in "fc" or _shares(result, arguments):
+    if type(result) is not np.ndarray or result.dtype.kind not in "fc":
+        return result
+    is_spread = 0 in result.strides  # np.meshgrid(copy=False) has one number in many places, and warns of its flags
+    if is_spread or not result.flags.writeable or _shares(result, arguments):
         return result
     return plain_array(trace, result)
 
 
 def _shares(array: npt.NDArray[Any], obj: Any) -> bool:
-    if type(obj) is np.ndarray:
+    """Whether an array may be a part of an argument, or of what a function or an object among these holds."""
+    if isinstance(obj, np.ndarray):
         return np.may_share_memory(array, obj)
-    return not is_traced(obj) and any(_shares(array, item) for item in items_of(obj))
+    if isinstance(obj, (*SEQUENCES, dict)):
+        return any(_shares(array, item) for item in items_of(obj))
+    return not (is_traced(obj) or isinstance(obj, _WITHOUT_MEMORY))
 
 
 def of_library(follow: Function) -> Callable[[Function], Function]:

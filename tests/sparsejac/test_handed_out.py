@@ -23,6 +23,7 @@ CHOSEN = {"and": np.logical_and, "exp": np.exp}
 LARGEST = functools.partial(np.maximum.reduce)
 WHOLE = np.array([1, 2])
 UNSEEN = frozenset([np.exp])
+ADDING = [np.add.reduce]
 larger = np.maximum
 
 Programs = dict[str, Callable[[Any], Any]]
@@ -51,6 +52,10 @@ def in_a_handler(compute: Callable[[Any], Any]) -> Callable[[Any], Any]:
             return 0.5 * x
 
     return f
+
+
+def chosen_by_identity(function: Any, x: Any) -> Any:
+    return function([x[0], 2.0]) * (3.0 if function is np.exp and larger is np.maximum else 1.0)
 
 
 def suppressing(x: Any) -> Any:
@@ -112,6 +117,9 @@ FOLLOWED: Programs = {
     "running sums": lambda x: np.add.accumulate([x[0], 2, x[1]]) - np.add.reduceat([x[0], 2, x[1]], [0, 1, 2]),
     "a number of no axis": lambda x: np.add([x[0]], x[1]) * np.negative([[x[2], True]]).ravel(),
     "a function by its type": lambda x: np.exp([x[0], 1.0]) if isinstance(np.exp, np.ufunc) else x[:2],
+    "ufuncs compared by is": lambda x: chosen_by_identity(np.exp, x) + chosen_by_identity(CHOSEN["exp"], x),
+    "the type of a ufunc": lambda x: np.exp([x[0], 1.0]) if type(np.exp) is np.ufunc else x[:2],
+    "methods that are compared": lambda x: np.exp([x[0], 1.0]) if np.add.reduce == ADDING[0] else x[:2],
     "an argument that is a ufunc": lambda x: functools.reduce(np.logaddexp, [[x[0], 1.0], [x[1], 2.0], C[:2]]),
 }
 

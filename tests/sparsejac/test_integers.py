@@ -16,6 +16,7 @@ Y = np.array([0.25, 2.2, 0.1, 1.4])
 TABLE = np.array([1.0, 4.0, 9.0, 16.0, 25.0, 36.0])
 PLACES = np.arange(4)
 NARROW = PLACES.astype(np.int32)
+BYTES = np.array([100, 50, 7, 3], dtype=np.int8)
 
 Programs = dict[str, Callable[[Any], Any]]
 
@@ -61,6 +62,9 @@ INDICES: Programs = {
     "joined": lambda x: TABLE[np.concatenate([[0], np.cumsum(x > 1.0)])],
     "codes of cases": lambda x: TABLE[(x.reshape(2, 2) > 1.0) @ [1, 2]] * x[:2] + x[np.dot([2, 1], x[:2] > 1.0)],
     "codes of more cases": lambda x: TABLE[np.einsum("ij,j->i", x.reshape(2, 2) > 1.0, [1, 2])] * x[:2],
+    "side by side": lambda x: TABLE[np.hstack([np.where(x > 1.0, 1, 2), [0]])],
+    "above each other": lambda x: TABLE[np.stack([np.append(x > 1.0, [2]), np.arange(5)])],
+    "counts of codes": lambda x: np.bincount(np.where(x > 1.0, 1, 3)) * x[0],
     "rows of lists": lambda x: TABLE[[np.where(x > 1.0, 1, 2), (x > 0.3) * 1]] * x,
 }
 COMPUTED: Programs = {
@@ -70,6 +74,12 @@ COMPUTED: Programs = {
     "power": lambda x: x ** np.where(x > 1.0, 3, 2) + np.where(x > 1.0, 3, 2) ** 2,
     "signs": lambda x: np.where(x > 1.0, 1, -1) * x + np.sign(np.where(x > 1.0, 5, -5)) * x,
     "mean": lambda x: np.where(x > 1.0, 1, 2).mean() * x + np.exp(np.where(x > 1.0, 1, 2)),
+    "an inverse": lambda x: (
+        np.linalg.matrix_power(np.where(x.reshape(2, 2) > 1.0, 1, 2) * [[1, 2], [3, 1]], -1) // 0.3 @ x[:2]
+    ),
+    "sums of narrow ones": lambda x: (
+        np.nansum(np.where(x > 1.0, BYTES, BYTES)) * x + np.nanprod(np.where(x > 1.0, 2, 3))
+    ),
     "a float among them": lambda x: np.where(x > 1.0, 1, 0.5) // 0.3 * x,
     "x among them": lambda x: np.where(x > 1.0, x, 1) // 0.3 + np.where(x > 1.0, 2, x),
     "a list": lambda x: np.where(x > 1.0, [1, 2, 3, 4], 0) @ x,
@@ -120,6 +130,12 @@ TYPES: dict[str, Callable[[Any], Any]] = {
     "between bounds": lambda x: np.clip(np.where(x > 1.0, 3, 0), 1, 2),
     "between bounds that are floats": lambda x: np.clip(np.where(x > 1.0, 3, 0), a_min=0, a_max=2.5),
     "joined": lambda x: np.concatenate([np.where(x > 1.0, 3, 0), [1]]),
+    "joined with a list": lambda x: np.concatenate([np.where(x > 1.0, NARROW, NARROW + 1), [1]]),
+    "joined with nothing": lambda x: np.concatenate([np.where(x > 1.0, 3, 0), []]),
+    "above each other": lambda x: np.vstack([np.where(x > 1.0, NARROW, NARROW + 1), NARROW]),
+    "a power of matrices": lambda x: np.linalg.matrix_power(np.outer(x > 1.0, PLACES), 3),
+    "an inverse": lambda x: np.linalg.matrix_power(np.where(x[:1, None] > 1.0, 1, 2), -1),
+    "a sum of narrow ones": lambda x: np.nansum(np.where(x > 1.0, BYTES, BYTES)),
     "joined with floats": lambda x: np.concatenate([np.where(x > 1.0, 3, 0), [1.0]]),
     "products": lambda x: np.outer(x > 1.0, PLACES) @ PLACES,
     "products with floats": lambda x: np.where(x > 1.0, 3, 0) @ TABLE[:4],
@@ -147,3 +163,41 @@ def test_floats_are_no_indices() -> None:
         sparsejac.sparse_jacobian(lambda x: x[np.where(x > 1.0, 1.0, 2.0)], X)
     with pytest.raises(sparsejac.UntraceableError, match=r"(?s)np\.bincount of floats.*test_integers.*Cure: "):
         sparsejac.sparse_jacobian(lambda x: np.bincount(x), X)
+
+
+NARROW_PRODUCTS: Programs = {
+    "dot": lambda i: np.dot(i, BYTES),
+    "matmul": lambda i: i @ BYTES,
+    "einsum": lambda i: np.einsum("i,i", i, BYTES),
+    "outer": lambda i: np.outer(BYTES, i)[0],
+    "convolve": lambda i: np.convolve(i, BYTES)[:4],
+}
+
+
+@pytest.mark.parametrize("name", NARROW_PRODUCTS)
+def test_products_of_narrow_integers(name: str) -> None:
+    """NumPy's overflow: 100 * 100 as int8 is 16."""
+    with pytest.raises(sparsejac.UntraceableError, match=r"(?s)int8.*test_integers.*Cure: "):
+        sparsejac.sparse_jacobian(lambda x: NARROW_PRODUCTS[name](np.where(x > 1.0, BYTES, BYTES)) * x, X)
+
+
+@pytest.mark.parametrize("value", [2.7, [2.7]])
+def test_floats_put_between_integers(value: Any) -> None:
+    with pytest.raises(sparsejac.UntraceableError, match=r"(?s)np\.insert.*int64.*test_integers.*Cure: "):
+        sparsejac.sparse_jacobian(lambda x: np.insert(np.where(x > 1.0, 1, 2), 1, value)[:4] * x, X)
+
+
+NEGATIVE_POWERS: Programs = {
+    "a number": lambda x: np.where(x > 1.0, 1, 2) ** -1,
+    "some": lambda x: np.power(np.where(x > 1.0, 1, 2), [1, 1, 1, -1]),
+    "some of x": lambda x: 2 ** np.where(x > 1.0, 1, -1),
+}
+
+
+@pytest.mark.parametrize("name", NEGATIVE_POWERS)
+def test_negative_powers(name: str) -> None:
+    f = NEGATIVE_POWERS[name]
+    with pytest.raises(ValueError, match="negative integer powers"):
+        f(X)
+    with pytest.raises(ValueError, match="negative integer powers"):
+        sparsejac.sparse_jacobian(lambda x: f(x) * x, X)

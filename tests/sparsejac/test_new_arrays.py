@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 from collections.abc import Callable
 from typing import Any
 
@@ -61,5 +62,90 @@ def test_views_of_arrays_of_a_library(name: str) -> None:
         OF_LIBRARIES[name](a)[0] = x[0]
         return a * x[0]
 
+    with pytest.raises(sparsejac.UntraceableError, match=r"(?s)test_new_arrays.*Cure: "):
+        sparsejac.sparse_jacobian(f, np.array([0.7, -0.3]))
+
+
+class Holder:
+    """An object that NumPy takes for the array that it holds."""
+
+    def __init__(self, held: Array) -> None:
+        self.held = held
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        return self.held
+
+
+def of_matrix(values: Array) -> tuple[Any, Callable[[Any], Any]]:
+    return values.view(np.matrix), np.ravel
+
+
+def of_memory(values: Array) -> tuple[Any, Callable[[Any], Any]]:
+    return memoryview(values), lambda held: np.reshape(held, (2, 2))[0]
+
+
+def of_python(values: Array) -> tuple[Any, Callable[[Any], Any]]:
+    return array.array("d", values.tolist()), np.atleast_1d
+
+
+def of_object(values: Array) -> tuple[Any, Callable[[Any], Any]]:
+    return Holder(values.astype(np.float32)), np.ravel
+
+
+def of_function(values: Array) -> tuple[Any, Callable[[Any], Any]]:
+    narrow = values.astype(np.float32)
+    return narrow, lambda held: np.fromfunction(lambda i: held, (4,))
+
+
+HELD = {make.__name__: make for make in (of_matrix, of_memory, of_python, of_object, of_function)}
+WORK = np.zeros(2)
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_memory_of_others(name: str) -> None:
+    """NumPy writes into it; neither that nor values that depend on x may get lost, and nothing is damaged."""
+    held, part = HELD[name](np.array([1.0, 2.0, 3.0, 4.0]))
+
+    def f(x: Array) -> Any:
+        WORK[:] = x
+        y = part(held)
+        y[0] = x[0]
+        return np.ravel(part(held))[0] * WORK
+
+    with pytest.raises(sparsejac.UntraceableError, match=r"(?s)test_new_arrays.*Cure: "):
+        sparsejac.sparse_jacobian(f, np.array([0.7, -0.3]))
+    np.testing.assert_array_equal(np.ravel(np.asarray(part(held)))[:2], [1.0, 2.0])
+
+
+READ_ONLY: dict[str, Callable[[], Any]] = {
+    "broadcast_to": lambda: np.broadcast_to([1.0, 2.0], (2, 2))[0],
+    "broadcast_to of a number": lambda: np.broadcast_to(1.0, 2),
+    "diagonal": lambda: np.diagonal([[1.0, 2.0], [3.0, 4.0]]),
+}
+
+
+@pytest.mark.parametrize("name", READ_ONLY)
+def test_what_is_read_only(name: str) -> None:
+    def f(x: Array) -> Any:
+        WORK[:] = x
+        y = READ_ONLY[name]()
+        try:
+            y[0] = x[0]
+        except ValueError:
+            return y * x * 5.0
+        return y * WORK
+
+    x = np.array([0.7, -0.3])
+    np.testing.assert_allclose(sparsejac.sparse_jacobian(f, x).toarray(), differences(f, x).jacobian, atol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:Numpy has detected", "ignore:future versions")
+def test_one_number_in_many_places() -> None:
+    def f(x: Array) -> Any:
+        y = np.meshgrid([1.0, 2.0], [1.0, 3.0], copy=False)[0]
+        y[0, 0] = x[0]
+        return y[1] * x
+
+    np.testing.assert_array_equal(f(np.array([0.7, -0.3])), [0.7 * 0.7, -0.6])
     with pytest.raises(sparsejac.UntraceableError, match=r"(?s)test_new_arrays.*Cure: "):
         sparsejac.sparse_jacobian(f, np.array([0.7, -0.3]))

@@ -223,6 +223,8 @@ def _bincount(trace: Trace, x: Any, weights: Any = None, minlength: int = 0) -> 
             "np.bincount of floats that depend on x", "indices have no derivative", "use constant indices"
         )
     bins = np.asarray(settled(trace, x))
+    if weights is None:
+        return plain_array(trace, np.bincount(bins, None, minlength))
     value = as_value(trace, weights)
     if value.kind == "c":
         raise TypeError(

@@ -25,7 +25,7 @@ def _replacing(function: Any, base: Any, number: float) -> None:
     def follow(trace: Trace, a: Any, *args: Any, **kwargs: Any) -> Any:
         value = as_value(trace, a)
         array = wrap(trace, value, scalar=False)
-        return base(array if value.kind == "b" else np.where(np.isnan(array), number, array), *args, **kwargs)
+        return base(array if value.kind in "bi" else np.where(np.isnan(array), number, array), *args, **kwargs)
 
     traces(function, convention=_LEFT_OUT)(follow)
 

@@ -239,7 +239,8 @@ def matmul(trace: Trace, a: Any, b: Any, dtype: Any = None) -> Any:
         raise ValueError(f"matmul: dimension mismatch of {left.shape} and {right.shape}")
     result = batch + "a" * (len(left.shape) > 1) + "b" * (len(right.shape) > 1)
     product = wrap(trace, contract(trace, [label_a, label_b], result, [left, right]))
-    return kept_whole(trace, product, a, b) if dtype is None and {left.kind, right.kind} & {"b", "i"} else product
+    whole = dtype is None and {left.kind, right.kind} & {"b", "i"}
+    return kept_whole(trace, product, a, b, computed="np.matmul") if whole else product
 
 
 @traces(np.dot)

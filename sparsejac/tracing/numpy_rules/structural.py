@@ -249,7 +249,18 @@ _insert_floats = FUNCTIONS[np.insert]
 @traces(np.insert)
 def _insert(trace: Trace, arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     _check_takes_floats(trace, arr, values, "np.insert")
+    kind = np.asarray(plain(values)).dtype.kind if all_plain(values) else as_value(trace, values).kind
+    if is_traced(arr) and (arr.kind, kind) in _CUT:
+        raise trace.refusal(
+            f"np.insert into an array of dtype {arr.dtype} that depends on x",
+            "NumPy would cut the numbers to that type",
+            "convert the array to float before",
+        )
     return _insert_floats(trace, arr, obj, values, axis)
+
+
+_CUT = frozenset([*(("i", kind) for kind in "fc"), *(("b", kind) for kind in "iufc")])
+"""Kinds of arrays, and of numbers that would be others there."""
 
 
 def _check_takes_floats(trace: Trace, array: Any, values: Any, operation: str) -> None:
