@@ -98,7 +98,7 @@ np.maximum([{r}, {k}], {k2}) | np.hypot([{r}, {k}], [{k2}, {r2}]) | np.exp([{r},
 np.minimum.reduce([{v}, {w}, np.full({v}.size, {k})]) if {v}.size == {w}.size else {v} | np.sin(({r}, 2)) * {r}
 np.multiply.outer([{r}, 2.0], [{k}, {r2}]) | {v}[np.where({v} > {k}, 0, 1)] | {v}[{v}.size - 1 - ({v} > {k})]
 {m}[np.arange({m}.shape[0]), np.where({m}[:, 0] > {k}, 1, 0)] | np.arange({v}.size)[({v} > {k}).cumsum() - 1] * {v}
-np.where({v} > {k}, 3, 2) // 2 * {v} | np.where({a} > {k}, 3, 2) % 0 + {a}
+np.where({v} > {k}, 3, 2) // 2 * {v} | np.where({a} > {k}, 3, 2) % 2 + {a}
 {a} * np.clip(np.where({a} > {k}, 2, 0), 0, 1) | {a} ** np.where({a} > {k}, 1, 2)
 np.bincount(np.where({v} > {k}, 1, 0), {v}, 3) | {v}[(({v}[:2] > {k}) @ [1, 2]) % 3] * {v}
 {v}[np.concatenate([[0], np.where({v} > {k}, 1, 2)])] | np.where({a} > {k}, 1, 2) / 2 * {a}
