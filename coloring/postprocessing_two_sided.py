@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from coloring.compiled import Ints, python_pays, run
+from coloring.compiled import Ints, run
 from coloring.demand import NEUTRAL, Colors
 from coloring.result import numbered
 from coloring.two_sided import Around, TwoSided
@@ -46,7 +46,7 @@ def drop_needless_colors(problem: TwoSided, colors: Colors) -> Colors:
     members = np.argsort(place[joint], kind="stable")[: int(sizes.sum())].astype(graph.ptr.dtype)
     once, twice = (np.full(count, -1, dtype=np.int64) for _ in range(2))
     ends = np.cumsum(sizes[rarest])
-    if not len(problem.free) and not len(problem.fixed) and python_pays(_drop, problem.work):
+    if problem.suits_python(_drop, problem.work):
         listed = joint.tolist()
         _drop_listed(problem.around, members.tolist(), ends.tolist(), listed)
         joint[:] = listed

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import numpy as np
 
 from coloring.adjacency import AdjacencyGraph
+from coloring.compiled import python_pays
 from coloring.demand import EVERYTHING, Colors, Demand, given_colors, wanted_entries
 from coloring.distinct import distinct
 from coloring.problems import PROBLEMS
@@ -98,6 +99,10 @@ class TwoSided:
     def work(self) -> int:
         """Estimate of what a walk over all lines and entries from both sides costs, in steps of Python."""
         return 4 * self.graph.entries + self.graph.num_vertices
+
+    def suits_python(self, kernel: Callable[..., object], work: int) -> bool:
+        """Whether nothing is free or fixed, and a text of its own for Python answers sooner than a kernel."""
+        return not len(self.free) and not len(self.fixed) and python_pays(kernel, work)
 
     def lines(self, side: int) -> slice:
         """Rows (side 0) or columns (side 1) among the vertices."""

@@ -10,6 +10,9 @@ from typing import Any
 LOADED = time.time_ns()
 """When this package was loaded, before all else in it: what changes on the disk later may not be what runs."""
 
+TICK = 2 * 10**9
+"""Nanoseconds by which the date of a file may be too early: clocks of file systems run in steps."""
+
 
 @cache
 def load(name: str) -> Any:

@@ -76,7 +76,8 @@ def text_of(function: Callable[..., Any]) -> str:
         codes = _functions(whole)
     except (ImportError, OSError, SyntaxError, ValueError):
         whole, codes = "", []
-    places = [code.co_firstlineno for code in codes if _compared(code) == _compared(known.__code__)]
+    running = _compared(known.__code__)
+    places = [code.co_firstlineno for code in codes if _compared(code) == running]
     if not places:
         raise RuntimeError(
             f"{function.__module__} is not on the disk as this process loaded it, so that {function.__name__} cannot "

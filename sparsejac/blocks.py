@@ -76,6 +76,7 @@ def _cut(pattern: Pattern, outputs: Structure, inputs: Structure) -> list[list[t
             indptr = np.zeros(bottom - top + 1, dtype=np.int64)
             np.cumsum(np.bincount(row_of_entry[mine], minlength=bottom - top), out=indptr[1:])
             shape = (bottom - top, columns[k + 1] - columns[k])
-            line.append((Pattern(shape, indptr, pattern.indices[first + mine] - columns[k]), first + mine))
+            columns_of_block = pattern.indices[first + mine] - columns[k]
+            line.append((Pattern.of_ours(shape, indptr, columns_of_block), first + mine))
         made.append(line)
     return made

@@ -32,7 +32,7 @@ from coloring.algorithms.star_bicoloring import (
 )
 from coloring.algorithms.star_bicoloring_kernels import WAITING
 from coloring.algorithms.vertex_cover import everything
-from coloring.compiled import python_pays, run
+from coloring.compiled import run
 from coloring.demand import EVERYTHING, Colors, Demand
 from coloring.pattern import Index
 from coloring.two_sided import TwoSided
@@ -97,7 +97,7 @@ def color_cover(
     graph, fixed = problem.graph, problem.fixed
     colors = cover
     limit = 2 * graph.num_vertices if limit is None else limit
-    if not len(problem.free) and not len(fixed) and python_pays(fill, 2 * problem.work):
+    if problem.suits_python(fill, 2 * problem.work):
         listed = colors.tolist()
         enough = acyclic_bicoloring_sets.fill(problem.around, order.tolist(), graph.num_rows, limit, listed)
         colors[:] = listed

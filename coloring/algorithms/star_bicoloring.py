@@ -38,7 +38,7 @@ from coloring.algorithms.star_bicoloring_kernels import (
 )
 from coloring.algorithms.vertex_cover import by_classes, in_order, minimal, one_sided
 from coloring.bipartite import BipartiteGraph
-from coloring.compiled import python_pays, run
+from coloring.compiled import run
 from coloring.demand import EVERYTHING, Colors, Demand
 from coloring.distinct import distinct
 from coloring.orders import smallest_last
@@ -126,7 +126,7 @@ def color_cover(
     if len(fixed):
         order = np.concatenate([order[fixed[order] >= 0], order[fixed[order] < 0]])
     limit = 2 * graph.num_vertices if limit is None else limit
-    if not len(free) and not len(fixed) and python_pays(fill_bank, problem.work):
+    if problem.suits_python(fill_bank, problem.work):
         listed = colors.tolist()
         enough = star_bicoloring_sets.fill(problem.around, order.tolist(), graph.num_rows, ahead, limit, listed)
         if enough is not None:

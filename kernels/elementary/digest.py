@@ -8,10 +8,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from kernels.lazy import LOADED
-
-_TICK = 2 * 10**9
-"""Nanoseconds: clocks of file systems run in steps."""
+from kernels.lazy import LOADED, TICK
 
 
 @cache
@@ -25,7 +22,7 @@ def digest(package: str = __package__) -> str:
         if file.name.endswith(".py"):
             content = file.read_bytes()
             found.update(f"{file.name} {len(content)}\0".encode() + content)
-            if isinstance(file, Path) and _last_change(file) > LOADED - _TICK:
+            if isinstance(file, Path) and _last_change(file) > LOADED - TICK:
                 found.update(os.urandom(16))
     return found.hexdigest()
 

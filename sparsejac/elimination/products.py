@@ -282,7 +282,7 @@ def _bounds(merged: Merged, pattern: Pattern, known_zeros: bool) -> tuple[IndexA
     """Indptr of the terms of each entry of a pattern, None for one each; and which terms are kept, None for all."""
     if np.array_equal(merged.indptr, pattern.indptr) and np.array_equal(merged.indices, pattern.indices):
         return merged.sums, None
-    found, wanted = entry_numbers(Pattern(pattern.shape, merged.indptr, merged.indices)), entry_numbers(pattern)
+    found, wanted = entry_numbers(Pattern.of_ours(pattern.shape, merged.indptr, merged.indices)), entry_numbers(pattern)
     met = np.isin(found, wanted, assume_unique=True)
     if not (met.all() or known_zeros):
         row, column = divmod(int(found[~met][0]), pattern.shape[1])

@@ -39,7 +39,7 @@ class Remainder:
         """The rows of a pattern, and the numbers of their entries."""
         lengths = np.diff(pattern.indptr)[self.rows]
         indptr, numbers = expand(pattern.indptr[self.rows].astype(np.int64), lengths.astype(np.int64))
-        return Pattern((len(self.rows), pattern.shape[1]), indptr, pattern.indices[numbers]), numbers
+        return Pattern.of_ours((len(self.rows), pattern.shape[1]), indptr, pattern.indices[numbers]), numbers
 
 
 def remainder(

@@ -41,8 +41,33 @@ _NAMED = 3
 """Lines that a warning names."""
 
 
+class WayThrough:
+    """What is asked of a way through f, whatever its Program is evaluated for."""
+
+    traced: Traced
+    fixed: Any
+    point: list[Floats] | None
+
+    def fits(self, fixed: Any, numbers: list[Floats]) -> bool:
+        """Whether the way may be taken with these arguments, decisions aside."""
+        return bool(self.fixed == fixed) and tuple(map(len, numbers)) == self.traced.program.input_sizes
+
+    def was_traced_at(self, numbers: list[Floats]) -> bool:
+        """Whether f was traced with just these numbers, bit by bit: f may tell -0.0 from 0.0."""
+        return self.point is not None and all(map(same_bits, self.point, numbers))
+
+    def is_same(self, other: WayThrough) -> bool:
+        """Whether nothing but the point is another one; a way that reads other numbers is another way."""
+        mine, its = self.traced, other.traced
+        if mine.program.digest != its.program.digest or self.fixed != other.fixed:
+            return False
+        return all(
+            one is given or same_bits(one, given) for one, given in zip(mine.constants, its.constants, strict=True)
+        )
+
+
 @dataclass(frozen=True, eq=False)
-class Variant:
+class Variant(WayThrough):
     """One way through f: the decisions, and the arguments that are no operands, under which it holds.
 
     Parameters
@@ -68,23 +93,6 @@ class Variant:
     def blocks(self) -> Blocks:
         """How the Jacobian is cut into matrices."""
         return Blocks(self.engine.pattern, self.traced.result, self.inputs)
-
-    def fits(self, fixed: Any, numbers: list[Floats]) -> bool:
-        """Whether the way may be taken with these arguments, decisions aside."""
-        return bool(self.fixed == fixed) and tuple(map(len, numbers)) == self.traced.program.input_sizes
-
-    def was_traced_at(self, numbers: list[Floats]) -> bool:
-        """Whether f was traced with just these numbers, bit by bit: f may tell -0.0 from 0.0."""
-        return self.point is not None and all(map(same_bits, self.point, numbers))
-
-    def is_same(self, other: Variant) -> bool:
-        """Whether nothing but the point is another one; a way that reads other numbers is another way."""
-        mine, its = self.traced, other.traced
-        if mine.program.digest != its.program.digest or self.fixed != other.fixed:
-            return False
-        return all(
-            one is given or same_bits(one, given) for one, given in zip(mine.constants, its.constants, strict=True)
-        )
 
     def line(self, error: DecisionError) -> str:
         """The line of f whose decision came out differently."""

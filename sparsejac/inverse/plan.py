@@ -11,10 +11,9 @@ import numpy.typing as npt
 
 from kernels.forks import process_lock
 from kernels.lazy import Lazy, load
-from sparsejac.bits import same_bits
 from sparsejac.errors import InputError
 from sparsejac.evaluation.decisions import DecisionError
-from sparsejac.evaluation.variants import MANY
+from sparsejac.evaluation.variants import MANY, WayThrough
 from sparsejac.inverse.inverter import Inverter
 from sparsejac.inverse.linearization import Evaluated, InverseLinearization, evaluated, is_undamped
 from sparsejac.inverse.messages import Teller
@@ -39,30 +38,14 @@ BOUND = 32
 
 
 @dataclass(frozen=True, eq=False)
-class _Way:
-    """One way through f, the arguments beside x under which it holds, and, if f decided, where it was followed.
-
-    See Also
-    --------
-    sparsejac.evaluation.variants.Variant
-    """
+class _Way(WayThrough):
+    """One way through f, the arguments beside x under which it holds, and, if f decided, where it was followed."""
 
     traced: Traced
     inverter: Inverter
     fixed: Any
     teller: Teller
     point: list[Floats] | None
-
-    def was_traced_at(self, numbers: list[Floats]) -> bool:
-        """Whether f was followed with just these numbers: its decisions hold, even where a kernel rounds otherwise."""
-        return self.point is not None and all(map(same_bits, self.point, numbers))
-
-    def is_same(self, other: _Way) -> bool:
-        """Whether nothing but the point is another one."""
-        mine, its = self.traced, other.traced
-        if mine.program.digest != its.program.digest or self.fixed != other.fixed:
-            return False
-        return all(map(same_bits, mine.constants, its.constants))
 
 
 class InversePlan(ProcessBound):
@@ -134,8 +117,7 @@ class InversePlan(ProcessBound):
         numbers = usual if bound is None else numbers_of(bound)
         assert numbers is not None
         fixed = self._ways[0].fixed if bound is None else bound.fixed
-        sizes = tuple(map(len, numbers))
-        ways = [way for way in tuple(self._ways) if way.fixed == fixed and way.traced.program.input_sizes == sizes]
+        ways = [way for way in tuple(self._ways) if way.fits(fixed, numbers)]
         for way in ways:
             if way.was_traced_at(numbers):
                 return self._at(way, numbers, check=False)

@@ -86,7 +86,7 @@ def inverse_pattern(stages: Stages) -> Pattern | None:
         if found.nnz > most:
             return None
     found.sum_duplicates()
-    return Pattern((size, size), found.indptr, found.indices) if found.nnz <= most else None
+    return Pattern.of_ours((size, size), found.indptr, found.indices) if found.nnz <= most else None
 
 
 def _inverse_of(stage: Stage, size: int, most: float) -> Any:

@@ -11,11 +11,9 @@ import os
 import time
 from pathlib import Path
 
+from kernels.lazy import TICK
 from sparsejac.on_disk.digests import digest_of
 from sparsejac.on_disk.flat_files import put
-
-TICK = 2 * 10**9
-"""Nanoseconds: clocks of file systems run in steps."""
 
 _folders = [Path(__file__).resolve().parents[2] / name for name in ("sparsejac", "kernels", "coloring")]
 

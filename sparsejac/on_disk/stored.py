@@ -33,7 +33,7 @@ import numpy as np
 import scipy
 
 from kernels.cache import cache_directory
-from kernels.lazy import LOADED, Lazy
+from kernels.lazy import LOADED, TICK, Lazy
 from sparsejac.on_disk.digests import digest_of
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ def _first_loaded() -> int:
     return min(LOADED, getattr(sys.modules.get("coloring"), "_loaded", LOADED))
 
 
-_TICK = 2 * 10**9  # clocks of file systems run in steps: `sources.TICK`, which is loaded later
-_STARTED = _first_loaded() - _TICK
+_STARTED = _first_loaded() - TICK
 _CLOCKS = time.time_ns() - time.monotonic_ns()
 _ABANDONED = 24 * 3600
 _writers: set[threading.Thread] = set()
@@ -221,7 +220,7 @@ def _tools() -> tuple[str, ...]:
 
 def _started() -> int:
     """When this process was started; 0 if the clock was set back since, by which files are dated."""
-    return _STARTED if time.time_ns() - time.monotonic_ns() > _CLOCKS - _TICK else 0
+    return _STARTED if time.time_ns() - time.monotonic_ns() > _CLOCKS - TICK else 0
 
 
 @cache

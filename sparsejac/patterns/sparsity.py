@@ -339,11 +339,11 @@ def detect(schedule: Schedule, live: Live | None = None) -> Sparsity:
         rows = _detect_rows(launch, schedule, running, mask)
         stored += 0 if simple else rows.nnz
         if number == last:
-            return Sparsity(Pattern(rows.shape, rows.indptr, rows.indices), products, stored)
+            return Sparsity(Pattern.of_ours(rows.shape, rows.indptr, rows.indices), products, stored)
         running.append(launch.store, rows.indptr, rows.indices)
     indptr, slots = running.slots(schedule.output)
     shape = (schedule.sizes[schedule.output], running.size)
-    return Sparsity(Pattern(shape, indptr, running.columns[slots]), products, stored)
+    return Sparsity(Pattern.of_ours(shape, indptr, running.columns[slots]), products, stored)
 
 
 def count_partials(schedule: Schedule) -> int:

@@ -303,7 +303,7 @@ class _Symbolic:
         running = self.running
         indptr, slots = running.slots(self.schedule.output)
         merged = merge(indptr, running.columns[slots], running.size)
-        found = Pattern((len(indptr) - 1, running.size), merged.indptr, merged.indices)
+        found = Pattern.of_ours((len(indptr) - 1, running.size), merged.indptr, merged.indices)
         slots = merged.permute(slots)
         if found != pattern:
             return self._collect_other(pattern, found, merged.sums, slots)

@@ -91,11 +91,11 @@ def _made(pattern: Pattern, triangle: Triangle) -> Mirrored:
     rows, columns = pattern.rows(), pattern.indices
     sources = np.where(rows >= columns, np.arange(pattern.nnz), mirror)
     if triangle == "full":
-        return Mirrored(Pattern(pattern.shape, pattern.indptr, pattern.indices), sources)
+        return Mirrored(Pattern.of_ours(pattern.shape, pattern.indptr, pattern.indices), sources)
     kept = np.flatnonzero(rows >= columns if triangle == "lower" else rows <= columns)
     indptr = np.zeros_like(pattern.indptr)
     np.cumsum(np.bincount(rows[kept], minlength=pattern.shape[0]), out=indptr[1:])
-    return Mirrored(Pattern(pattern.shape, indptr, columns[kept]), sources[kept])
+    return Mirrored(Pattern.of_ours(pattern.shape, indptr, columns[kept]), sources[kept])
 
 
 def _mirror(pattern: Pattern) -> npt.NDArray[np.int64] | None:

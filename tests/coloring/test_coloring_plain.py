@@ -50,9 +50,8 @@ def in_both_ways(monkeypatch: pytest.MonkeyPatch, call: Any) -> tuple[Any, Any]:
     """Call with plain Python allowed, and without it."""
     found = []
     for allowed in (True, False):
-        for module in ("algorithms.acyclic_bicoloring", "algorithms.star_bicoloring", "postprocessing_two_sided"):
+        for module in ("two_sided", "orders.buckets"):
             monkeypatch.setattr(f"coloring.{module}.python_pays", lambda kernel, work, allowed=allowed: allowed)
-        monkeypatch.setattr("coloring.orders.buckets.python_pays", lambda kernel, work, allowed=allowed: allowed)
         found.append(call())
     return found[0], found[1]
 
@@ -114,7 +113,7 @@ def test_more_colors_than_a_bank_holds_are_left_to_the_kernel(
 ) -> None:
     problem = TwoSided(two_sided_graph(as_pattern(families.dense(3, BANK + 5))))
     order = np.arange(problem.graph.num_vertices, dtype=np.int32)
-    monkeypatch.setattr("coloring.algorithms.star_bicoloring.python_pays", lambda kernel, work: True)
+    monkeypatch.setattr("coloring.two_sided.python_pays", lambda kernel, work: True)
     colors = star_bicoloring.color_cover(problem, order, one_sided(problem, 1))
     assert colors is not None
     assert colors[3:].tolist() == list(range(BANK + 5))
