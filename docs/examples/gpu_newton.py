@@ -1,6 +1,6 @@
 """Newton's method on a GPU, everything resident: Bratu's equation by products, the power flow by a direct solver.
 
-Run it from the repository's root, with CuPy installed (``pip install sparsejac[cuda12]``, or ``[cuda13]``)::
+Run it from the repository's root, with CuPy installed (``pip install ".[cuda12]"`` there, or ``[cuda13]``)::
 
     python docs/examples/gpu_newton.py
     python docs/examples/gpu_newton.py --side 2000 --case case9241pegase

@@ -14,8 +14,7 @@ _CURES = (
     (
         "cudaErrorInsufficientDriver",
         "the NVIDIA driver is missing, or older than CuPy's CUDA",
-        "update the driver, or install CuPy for the CUDA version that `nvidia-smi` shows: sparsejac[cuda12] or "
-        "sparsejac[cuda13]",
+        "update the driver, or install CuPy for the CUDA version that `nvidia-smi` shows: cupy-cuda12x or cupy-cuda13x",
     ),
     ("cudaErrorNoDevice", "there is no CUDA device", "check that `nvidia-smi` lists one, and CUDA_VISIBLE_DEVICES"),
     (
@@ -65,7 +64,7 @@ def cupy() -> Any:
         raise told(error, "CuPy cannot be imported", _INSTALL) from error
 
 
-_INSTALL = "pip install sparsejac[cuda12] (or [cuda13]), in the environment that runs this"
+_INSTALL = 'pip install "cupy-cuda12x[ctk]" (or "cupy-cuda13x[ctk]"), in the environment that runs this'
 
 
 def here() -> tuple[int, int]:

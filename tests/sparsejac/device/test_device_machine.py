@@ -228,7 +228,7 @@ def test_without_cupy(pretended: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cupy", None)
     machine.load.cache_clear()
     assert count_devices() == 0
-    with pytest.raises(DeviceError, match=r"CuPy cannot be imported(.|\n)*sparsejac\[cuda12\]"):
+    with pytest.raises(DeviceError, match=r"CuPy cannot be imported(.|\n)*pip install .cupy-cuda12x"):
         prepare(f, x)
     machine.load.cache_clear()
 
