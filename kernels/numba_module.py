@@ -110,7 +110,9 @@ def _compile_part(dispatcher: Any, signature: str) -> None:
     dispatcher.compile(signature)
     dispatcher.disable_compile()
     (compiled,) = dispatcher.overloads.values()
-    compiled.library._final_module.get_function(compiled.fndesc.llvm_func_name).add_function_attribute("noinline")
+    if tuple(map(int, load("llvmlite").__version__.split(".")[:2])) >= (0, 48):  # before, it went to the value returned
+        function = compiled.library._final_module.get_function(compiled.fndesc.llvm_func_name)
+        function.add_function_attribute("noinline")
 
 
 def _restore(dispatcher: Any, source: Source, bundle: dict[str, bytes] | None) -> bool:
