@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("sparsejac", "coloring", "kernels")
+SOURCES = {".py", ".cu", ".cuh", ".cpp", ".h"}  # CUDA is compiled where it runs
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +35,10 @@ def test_wheel_holds_the_three_packages_and_nothing_else(names: set[str]) -> Non
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_wheel_holds_every_module_and_the_types(names: set[str], package: str) -> None:
-    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / package).rglob("*.py")}
+def test_wheel_holds_every_source_and_the_types(names: set[str], package: str) -> None:
+    files = (path for path in (ROOT / package).rglob("*") if path.suffix in SOURCES)
+    sources = {path.relative_to(ROOT).as_posix() for path in files}
+    assert {Path(name).suffix for name in names if name.startswith(f"{package}/")} <= {*SOURCES, ".typed"}
     assert sources | {f"{package}/py.typed"} <= names
 
 
