@@ -77,16 +77,16 @@ def calls() -> tuple[Call, ...]:
 
 def _calls_of(module: str) -> Iterator[Call]:
     names = public_names(module)
-    for name in names:
-        function = getattr(_owner(module), name)
+    functions = {name: getattr(_owner(module), name) for name in names}
+    for name, function in functions.items():
         status, remark = _status(module, name, function)
-        yield Call(module, name, status, remark, "" if module in _OWN else _first_name(module, name, names))
+        yield Call(module, name, status, remark, "" if module in _OWN else _first_name(name, functions))
 
 
-def _first_name(module: str, name: str, names: list[str]) -> str:
+def _first_name(name: str, functions: dict[str, Any]) -> str:
     """Under which other name a function is counted; empty for the one that counts: its own, or the first."""
-    function = getattr(_owner(module), name)
-    others = [other for other in names if getattr(_owner(module), other) is function]
+    function = functions[name]
+    others = [other for other, its in functions.items() if its is function]
     own = getattr(function, "__name__", name)
     first = own if own in others else others[0]
     return "" if first == name else first
