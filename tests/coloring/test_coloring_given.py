@@ -38,7 +38,7 @@ def draw_case(problem: ProblemName, seed: int) -> tuple[npt.NDArray[np.bool_], d
 
 
 @pytest.mark.parametrize("problem", get_args(ProblemName))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10**6), order=st.sampled_from([None, *ORDERS]))
 def test_given_colors_are_refused_only_where_nothing_extends_them(problem: ProblemName, seed: int, order: Any) -> None:
     """A vertex with a color of its own disturbs no other one: if even that does not do, nothing does."""

@@ -69,7 +69,7 @@ def as_dense(pattern: Pattern) -> Dense:
 @example(dense=RUNS_OVER, wide=False)
 @example(dense=RUNS_OVER[:2, :2], wide=True)
 @example(dense=RUNS_OUT, wide=False)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_rows_match_if_and_only_if_the_pattern_is_symmetric(dense: Dense, wide: bool) -> None:
     n, small = len(dense), as_pattern(dense)
     if wide:
@@ -98,7 +98,7 @@ def test_patterns_that_are_not_looked_at(dense: Dense) -> None:
 @given(dense=nearly_symmetric(), trusted=st.booleans())
 @example(dense=RUNS_OVER, trusted=True)
 @example(dense=RUNS_OUT, trusted=True)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=32, deadline=None)
 def test_colors_of_nearly_symmetric_patterns(dense: Dense, trusted: bool) -> None:
     """Whether the sample tells or not; `trusted` lets every pattern pass it."""
     expected = plain(dense)

@@ -214,7 +214,7 @@ def test_each_vertex_is_extreme_when_its_turn_comes(name: str, order: OrderName,
 
 
 @given(n=st.integers(0, 12), seed=st.integers(0, 2**32), density=st.sampled_from([0.1, 0.3, 0.6]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_definitions_hold_on_random_patterns(n: int, seed: int, density: float) -> None:
     random = np.random.default_rng(seed)
     dense = random.random((n, n + 2)) < density

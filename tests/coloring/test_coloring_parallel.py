@@ -102,7 +102,7 @@ def test_a_row_that_reaches_back_stops_the_columns_it_has(families: ModuleType) 
         np.testing.assert_array_equal(found, greedy)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=24, deadline=None)
 @given(st.data())
 def test_near_diagonal_patterns(data: st.DataObject) -> None:
     m, n = data.draw(st.integers(1, 150)), data.draw(st.integers(32, 200))

@@ -59,7 +59,7 @@ def seen(pattern: Pattern, groups: int) -> bool:
 
 
 @given(dense=nearly_symmetric(), wide=st.booleans(), groups=st.integers(1, 5))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_entries_match_if_and_only_if_the_pattern_is_symmetric(dense: Dense, wide: bool, groups: int) -> None:
     small = as_pattern(dense)
     if wide:
@@ -89,7 +89,7 @@ def test_every_pattern_of_three_rows_and_four_with_checks_of_bounds() -> None:
 
 
 @given(dense=nearly_symmetric(), trusted=st.booleans())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_colors_are_those_of_the_greedy_algorithm(dense: Dense, trusted: bool) -> None:
     order = np.arange(len(dense), dtype=np.int32)
     expected = partial_distance_2.first_fit(BipartiteGraph(as_pattern(dense.T), vertices_are_columns=False), order)

@@ -88,7 +88,7 @@ def test_given_colors_stay_together(problem: ProblemName, seed: int) -> None:
 
 
 @pytest.mark.parametrize("problem", DECOMPRESSED)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=24, deadline=None)
 @given(
     seed=st.integers(0, 10**6), order=st.sampled_from([None, "natural", "random"]), share=st.sampled_from([0.5, 1.0])
 )

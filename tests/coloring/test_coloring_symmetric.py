@@ -281,7 +281,7 @@ def test_natural_order_has_the_count_of_other_tools(fact: dict[str, Any], build:
 
 
 @PROBLEM
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(data=st.data())
 def test_partial_problems_are_valid(problem: ProblemName, data: st.DataObject) -> None:
     source = data.draw(graphs())

@@ -232,7 +232,7 @@ def matrices(draw: st.DrawFn) -> Bools:
 
 
 @PROBLEM
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(matrix=matrices(), data=st.data())
 def test_any_pattern_in_any_order_with_any_entries_wanted(problem: ProblemName, matrix: Bools, data: Any) -> None:
     pattern = as_pattern(matrix)
@@ -278,7 +278,7 @@ def test_any_cover_is_colored_in_any_order(painter: ModuleType, cover: Any, fami
 
 
 @PROBLEM
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(matrix=matrices(), data=st.data())
 def test_fixed_colors_are_extended(problem: ProblemName, matrix: Bools, data: Any) -> None:
     """Colors that are part of a valid bicoloring stay as they are; the others are found."""

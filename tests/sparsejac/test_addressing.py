@@ -83,7 +83,7 @@ def address_pairs(draw: st.DrawFn) -> tuple[Address, Address, Ints]:
     return inner, outer, middle.reshape(-1)[outer_view]
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(st.data(), boxes)
 def test_a_view_reads_what_it_shows(data: st.DataObject, box: Box) -> None:
     base = numbers(box)
@@ -94,7 +94,7 @@ def test_a_view_reads_what_it_shows(data: st.DataObject, box: Box) -> None:
     assert address.span == ((int(view.min()), int(view.max())) if view.size else (0, -1))
 
 
-@settings(max_examples=250)
+@settings(max_examples=100)
 @given(address_pairs())
 def test_composition(pair: tuple[Address, Address, Ints]) -> None:
     inner, outer, places = pair
@@ -103,7 +103,7 @@ def test_composition(pair: tuple[Address, Address, Ints]) -> None:
     assert np.array_equal(found.table(), places.reshape(-1))
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(address_pairs(), st.data())
 def test_composition_is_associative(pair: tuple[Address, Address, Ints], data: st.DataObject) -> None:
     inner, outer, _ = pair
@@ -113,7 +113,7 @@ def test_composition_is_associative(pair: tuple[Address, Address, Ints], data: s
     assert np.array_equal(left.table(), right.table())
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.data(), boxes)
 def test_recognition(data: st.DataObject, box: Box) -> None:
     """Every view is recognised as affine; a shuffled one keeps its places."""
@@ -126,7 +126,7 @@ def test_recognition(data: st.DataObject, box: Box) -> None:
     assert np.array_equal(recognised(shuffled).table(), shuffled.reshape(-1))
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(address_pairs(), st.data())
 def test_reboxing(pair: tuple[Address, Address, Ints], data: st.DataObject) -> None:
     _, address, _ = pair
@@ -154,7 +154,7 @@ def test_broadcasting(data: st.DataObject, box: Box, as_table: bool) -> None:
     assert np.array_equal(found.table(), np.broadcast_to(base, target).reshape(-1))
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(address_pairs(), st.data())
 def test_permutation(pair: tuple[Address, Address, Ints], data: st.DataObject) -> None:
     _, address, _ = pair
@@ -165,7 +165,7 @@ def test_permutation(pair: tuple[Address, Address, Ints], data: st.DataObject) -
     assert np.array_equal(found.table(), expected.reshape(-1))
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(address_pairs(), st.data())
 def test_collapse(pair: tuple[Address, Address, Ints], data: st.DataObject) -> None:
     """Two maps over one box, rows and reduced dimensions apart: the same places, three dimensions at most."""

@@ -50,7 +50,7 @@ def _gathered(graph: BlockGraph) -> dict[tuple[int, int], tuple[list[tuple[int, 
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(block_graphs(cuts=3))
 def test_counts_are_those_of_naive_elimination(graph: BlockGraph) -> None:
     for cuts in itertools.permutations(graph.cuts):
@@ -58,7 +58,7 @@ def test_counts_are_those_of_naive_elimination(graph: BlockGraph) -> None:
         assert (order.multiplications, order.fill) == naive_counts(graph, cuts)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(block_graphs())
 def test_rules_give_orders_whose_counts_hold(graph: BlockGraph) -> None:
     orders = [find_order(graph, name) for name in RULES]

@@ -39,7 +39,7 @@ def evaluate(graph: BlockGraph, products: Products, pattern: Pattern, numbers: D
     return jacobian
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(block_graphs(cuts=3), st.integers(0, 99))
 def test_every_order_sums_over_all_paths(graph: BlockGraph, seed: int) -> None:
     pattern, numbers = pattern_of(graph), small_integers(graph, seed)
@@ -51,7 +51,7 @@ def test_every_order_sums_over_all_paths(graph: BlockGraph, seed: int) -> None:
         assert (products.multiplications, products.terms) == (order.multiplications, order.terms)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(block_graphs(), st.integers(0, 99), st.data())
 def test_entries_to_which_no_path_leads_are_zero(graph: BlockGraph, seed: int, data: st.DataObject) -> None:
     numbers = small_integers(graph, seed)
@@ -63,7 +63,7 @@ def test_entries_to_which_no_path_leads_are_zero(graph: BlockGraph, seed: int, d
     assert np.array_equal(evaluate(graph, products, wider, numbers), sum_over_paths(graph, numbers))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(block_graphs())
 def test_constant_products_are_computed_once(graph: BlockGraph) -> None:
     """New numbers in the half of the pool that varies need no new start; and nothing else is read."""
@@ -123,7 +123,7 @@ def test_gathers_and_copies_vanish_into_indices() -> None:
         assert products.result.indptr is products.result.right is None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(block_graphs(), st.integers(0, 99), st.data())
 def test_entries_known_to_be_zero_are_left_out(graph: BlockGraph, seed: int, data: st.DataObject) -> None:
     """Half of the entries that paths lead to, and others."""

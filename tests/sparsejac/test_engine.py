@@ -31,7 +31,7 @@ def sample(schedule: Schedule, seed: int = 0) -> list[Array]:
     return [rng.uniform(0.5, 2.0, schedule.sizes[b]) for b in schedule.inputs]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=32, deadline=None)
 @given(schedules())
 def test_all_strategies_agree(schedule: Schedule) -> None:
     inputs = sample(schedule)

@@ -44,7 +44,7 @@ def count_operation(made: Schedule, name: str) -> int:
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=24)
 @given(random_programs, st.integers(0, 3))
 def test_schedules_compute_f(f: RandomProgram, k: int) -> None:
     x = f.point(k)

@@ -158,7 +158,7 @@ def test_families(name: str) -> None:
 tables = st.integers(2, 6).flatmap(lambda n: st.lists(st.integers(0, 8), min_size=n, max_size=n).map(np.array))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(2, 6).flatmap(lambda n: st.lists(st.tuples(*[st.integers(0, 9)] * 3), min_size=n, max_size=n)))
 def test_random_tables(rows: list[tuple[int, int, int]]) -> None:
     """Found wherever the three places of each row are in one order and apart."""

@@ -467,7 +467,7 @@ def scalar_program(x: Any, statements: list[Step]) -> Any:
     return pool[-8:]
 
 
-@settings(max_examples=120)
+@settings(max_examples=48)
 @given(steps)
 def test_random_scalar_programs(statements: list[Step]) -> None:
     """Levels, groups, chains and interruptions of all kinds."""

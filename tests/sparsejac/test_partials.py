@@ -26,7 +26,7 @@ def operations(kernel: Kernel) -> int:
     return sum(i.operation is not None for i in kernel.instructions)
 
 
-@settings(max_examples=400)
+@settings(max_examples=160)
 @given(scalar_kernels(), st.integers(0, 999))
 def test_partials_are_those_of_complex_step(kernel: Kernel, seed: int) -> None:
     point = np.random.default_rng(seed).uniform(-2, 2, kernel.loads).round(3)

@@ -174,7 +174,7 @@ def launches(name: str, n: int) -> tuple[int, int]:
 
 
 @pytest.mark.usefixtures("any_size")
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(layered)
 def test_values_stay_to_the_last_bit(f: Layered) -> None:
     x = f.point()
@@ -188,7 +188,7 @@ def test_values_stay_to_the_last_bit(f: Layered) -> None:
 
 
 @pytest.mark.usefixtures("any_size")
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(layered)
 def test_derivatives_of_all_strategies(f: Layered) -> None:
     check(f, f.point(), strategies=True)
@@ -251,7 +251,7 @@ def _from_zero(axes: list[tuple[int, int]], offset: int) -> Affine:
     return Affine(tuple(n for n, _ in axes), offset - low, tuple(s for _, s in axes))
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(affine, affine)
 @example(Affine((3, 3), 2, (1, 1)), Affine((3, 2), 6, (1, 6)))
 def test_overlaps_of_maps_against_sets(reader: Affine, store: Affine) -> None:
@@ -288,7 +288,7 @@ views = st.lists(st.integers(1, 4), min_size=1, max_size=3).flatmap(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(views)
 def test_overlaps_against_sets(pair: tuple[NDArray[np.int64], NDArray[np.int64]]) -> None:
     """Which points of a view read places of another one, and which of its points they are."""

@@ -198,7 +198,7 @@ def chain(shifts: list[list[int]], wraps: list[bool]) -> Function:
 STEP = st.lists(st.integers(-3, 3), min_size=1, max_size=3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.tuples(STEP, st.booleans()), min_size=2, max_size=5), st.integers(40, 120), st.integers(1, 3))
 def test_random_chains(steps: list[tuple[list[int], bool]], n: int, stride: int) -> None:
     inner, x = chain([s for s, _ in steps], [w for _, w in steps]), point(n)

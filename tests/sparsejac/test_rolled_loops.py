@@ -542,7 +542,7 @@ def recurrences(draw: st.DrawFn) -> tuple[F, int]:
 
 
 @given(recurrences())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_random_recurrences(case: tuple[F, int]) -> None:
     """Values are Python's, derivatives those of complex steps, by vectors carried forward and back."""
     f, n = case

@@ -39,7 +39,7 @@ def hessian_at(kernel: Kernel, point: Array) -> Array:
     return dense
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(scalar_kernels(), st.integers(0, 999))
 def test_second_partials_are_differences_of_complex_steps(kernel: Kernel, seed: int) -> None:
     point = np.random.default_rng(seed).uniform(-2, 2, kernel.loads).round(3)

@@ -45,7 +45,7 @@ def sample(schedule: Schedule, seed: int = 0) -> list[Array]:
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(schedule=schedules())
 def test_random_schedules(name: str, schedule: Schedule) -> None:
     pattern = detect(schedule).pattern

@@ -123,7 +123,7 @@ def test_against_dense_jacobians(f: Callable[[Array], Array], name: StrategyName
         np.testing.assert_array_equal(plan.values(x), jacobian.data)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=32, deadline=None)
 @given(schedules())
 def test_random_schedules(schedule: Schedule) -> None:
     """Buffer 1 holds constants, which are others in every second call; the kept ones never go with the wrong ones."""

@@ -201,7 +201,7 @@ def structure_of(schedule: Schedule, live: Live) -> NDArray[np.bool_]:
     return reached[schedule.output]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(rich_schedules())
 def test_random_schedules(case: tuple[Schedule, list[Array]]) -> None:
     """A partial that is said to be zero is zero at each x, and the pattern is what the others reach."""
@@ -222,7 +222,7 @@ def test_random_schedules(case: tuple[Schedule, list[Array]]) -> None:
     assert found.products <= without.products
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(rich_schedules())
 def test_strategies_agree_on_sharp_patterns(case: tuple[Schedule, list[Array]]) -> None:
     schedule, inputs = case

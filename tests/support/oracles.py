@@ -41,10 +41,13 @@ def central_difference(f: Callable[..., Any], x: Array, j: int, h: float, args: 
     return (flat_value(f, ahead, args) - flat_value(f, behind, args)) / distance
 
 
-def ridders_column(f: Callable[..., Any], x: Array, j: int, args: tuple[Any, ...]) -> tuple[Array, Array]:
+def ridders_column(
+    f: Callable[..., Any], x: Array, j: int, args: tuple[Any, ...], rounding: Array | float = 0.0
+) -> tuple[Array, Array]:
     """Extrapolate central differences of shrinking step; keep, entry by entry, the most settled value.
 
-    A step that straddles a kink gives values that do not settle, so the smaller ones win.
+    A step that straddles a kink gives values that do not settle, so the smaller ones win. Once all columns are in use
+    and every entry has settled far below what rounding will be said to allow, smaller steps have nothing to add.
 
     References
     ----------
@@ -63,6 +66,8 @@ def ridders_column(f: Callable[..., Any], x: Array, j: int, args: tuple[Any, ...
             best = np.where(settled, row[k], best)
             error = np.where(settled, change, error)
         previous = row
+        if level >= COLUMNS and np.all(error < rounding / 16):
+            break
     return best, error
 
 
@@ -91,10 +96,10 @@ def differences(f: Callable[..., Any], x: Array, args: tuple[Any, ...] = ()) -> 
     """
     value = flat_value(f, x, args)
     jacobian, error = np.zeros((value.size, x.size)), np.zeros((value.size, x.size))
-    for j in range(x.size):
-        jacobian[:, j], error[:, j] = ridders_column(f, x, j, args)
     # Two differences can agree by luck to the last bit: never claim more than rounding allows.
     rounding = 16 * np.finfo(np.float64).eps * (1.0 + np.abs(value)) / (FIRST_STEP / 2.0 ** (LEVELS - 1))
+    for j in range(x.size):
+        jacobian[:, j], error[:, j] = ridders_column(f, x, j, args, rounding)
     return Estimate(jacobian, error + rounding[:, None])
 
 

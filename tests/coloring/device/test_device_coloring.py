@@ -206,7 +206,7 @@ def test_known_star_numbers(cupy: Any, name: str, number: int) -> None:
     assert device.color(uploaded(cupy, SYMMETRIC[name]), "star").num_colors == number
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.integers(0, 12), st.integers(0, 12), st.floats(0.0, 1.0), st.integers(0, 2**31))
 def test_any_pattern(rows: int, columns: int, density: float, seed: int) -> None:
     """Columns, rows, and the symmetric part of anything."""

@@ -160,7 +160,7 @@ def couplings(draw: st.DrawFn) -> Any:
     return by_x[rng.permutation(n)], rng.random((n, m)) < share, rng.uniform(0.5, 1.5, (n, n))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(couplings())
 def test_random_systems(coupling: Any) -> None:
     """Value, pattern and Jacobian of systems that fall into any blocks."""

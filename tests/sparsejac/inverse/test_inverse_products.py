@@ -105,7 +105,7 @@ def test_finest_chains_have_the_lumps_that_are_plain_to_see(case: InverseCase) -
     assert all(lump.size + lump.passing == case.size for lump in lumps)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.data())
 def test_inverse_of_a_composition_is_that_of_its_parts(data: st.DataObject) -> None:
     usable = [case for case in CASES if case.size in (6, 7) and case.name not in ("recurrence", "complex_squares")]
@@ -321,7 +321,7 @@ def test_deep_chains_on_both_backends(backend: Any, lumps: Any) -> None:
         assert len(plan.explain().lumps) == 8
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     st.integers(2, 6), st.lists(st.tuples(*[st.integers(0, 5)] * 4), min_size=1, max_size=14), st.sampled_from(LUMPS)
 )
