@@ -85,15 +85,34 @@ def tan(x: Real) -> Real:
     return beyond("tan", LIMIT, x, (abs(x) < SMALL).choose(x, _tangent(n, r)), _large_tangent)
 
 
+def tan_slope(x: Real) -> Real:
+    """The derivative of tan, ``1 + tan(x)**2``."""
+    return beyond("tan_slope", LIMIT, x, _tangent_slope(*reduced(x)), _large_tangent_slope)
+
+
 def _tangent(n: Whole, r: Pair) -> Real:
+    y = _long_tangent(n, r)
+    return y.high + y.low
+
+
+def _tangent_slope(n: Whole, r: Pair) -> Real:
+    y = _long_tangent(n, r)
+    square = Pair.product(y.high, y.high)
+    return 1.0 + square.high + (2.0 * y.high).fma(y.low, square.low)
+
+
+def _long_tangent(n: Whole, r: Pair) -> Pair:
     sine, cosine = halves(r)
     even = (n & 1).is_zero()
     above = Pair(even.choose(sine.high, -cosine.high), even.choose(sine.low, -cosine.low))
     below = Pair(even.choose(cosine.high, sine.high), even.choose(cosine.low, sine.low))
     above, below = Pair.fast_sum(above.high, above.low), Pair.fast_sum(below.high, below.low)
-    y = quotient(above, below)
-    return y.high + y.low
+    return quotient(above, below)
 
 
 def _large_tangent(x: Real) -> Real:
     return _tangent(*reduced_exactly(x)).signed(x.sign())
+
+
+def _large_tangent_slope(x: Real) -> Real:
+    return _tangent_slope(*reduced_exactly(x))

@@ -1,4 +1,4 @@
-"""erf and erfc: a polynomial up to some point, and exp(-x**2) times another one beyond.
+"""erf, erfc and their derivative: a polynomial up to some point, and exp(-x**2) times another one beyond.
 
 The second one is of ``(x + K) exp(x**2) erfc(x)`` in ``(x - K) / (x + K)``. Source: M. M. Shepherd, J. G. Laframboise,
 Chebyshev approximation of (1 + 2x) exp(x**2) erfc x in 0 <= x < inf, Math. Comp. 36 (1981), 249-253.
@@ -11,9 +11,12 @@ from __future__ import annotations
 from kernels.elementary.emitter import Pair, Real, Whole, quotient
 from kernels.elementary.exponential import exp_less_one, power_of_two, reduced, scaled
 
+TWO_BY_ROOT_PI = (1.1283791670955126, 1.533545961316588e-17)
 TAIL_CENTRE = 3.6875
 LONG, SHORT_TAIL_CENTRE, WHOLE = 1.0, 2.5, 6.0
 """Where the polynomial of erf ends, K beyond it, and where erf is 1."""
+LARGEST = 28.0
+"""From here on exp(-x**2) is 0."""
 
 # erf(x) / x - 1 in x**2, and the function above
 ERROR = (
@@ -86,14 +89,20 @@ SHORT_TAIL = (
 )
 
 
-def _tail(a: Real) -> tuple[Real, Whole]:
-    """Find m and n with ``erfc(a) = m * 2**n`` for a >= 1/2."""
-    a = a.clamped(0.5, 28.0)
+def _bell(a: Real) -> tuple[Pair, Whole]:
+    """Find m and n with ``exp(-a**2) = m * 2**n`` for 0 <= a <= LARGEST; nothing is lost where a**2 is rounded."""
     square = Pair.product(a, a)
     n, r = reduced(-square.high)
-    p = exp_less_one(Pair.sum(r.high, r.low - square.low))
+    p = exp_less_one(r)
+    decay = Pair.fast_sum(a.lift(1.0), p.high)
+    return Pair(decay.high, (-square.low).fma(decay.high, decay.low + p.low)), n
+
+
+def _tail(a: Real) -> tuple[Real, Whole]:
+    """Find m and n with ``erfc(a) = m * 2**n`` for a >= 1/2."""
+    a = a.at_most(LARGEST)
+    decay, n = _bell(a)
     one = a.lift(1.0)
-    decay = Pair.fast_sum(one, p.high)
     below = Pair.sum(a, a.lift(TAIL_CENTRE))
     inverse = quotient(Pair(one, a.lift(0.0)), below)
     t = quotient(Pair.sum(a, a.lift(-TAIL_CENTRE)), below)
@@ -105,7 +114,7 @@ def _tail(a: Real) -> tuple[Real, Whole]:
     value = _plus(TAIL[0], Pair(product.high, t.high.fma(slope.low, product.low)))
     value = Pair(value.high, t.low.fma(t.high.fma(rest, slope.high), value.low + t.high.polynomial(TAIL_LOW)))
     factor = _times(value, inverse)
-    return _times(factor, Pair(decay.high, decay.low + p.low)).high, n
+    return _times(factor, decay).high, n
 
 
 def _times(a: Pair, b: Pair) -> Pair:
@@ -122,9 +131,9 @@ def erf(x: Real) -> Real:
     """The error function."""
     u = x * x
     near = x + x * u.polynomial(LONG_ERROR)
-    a = abs(x).clamped(LONG, WHOLE)
-    n, r = reduced(-(a * a))
-    decay = (1.0 + exp_less_one(r).high) * power_of_two(n)
+    a = abs(x).at_most(LARGEST)
+    bell, n = _bell(a)
+    decay = bell.high * (a < WHOLE).choose(power_of_two(n), 0.0)
     inverse = 1.0 / (a + SHORT_TAIL_CENTRE)
     tail = ((a - SHORT_TAIL_CENTRE) * inverse).polynomial(SHORT_TAIL) * inverse * decay
     return (abs(x) < LONG).choose(near, (1.0 - tail).signed(x.sign()))
@@ -138,3 +147,10 @@ def erfc(x: Real) -> Real:
     near = Pair.fast_sum(x.lift(1.0), -x)
     close = near.high + (near.low - x * u.polynomial(ERROR))
     return (a < 0.5).choose(close, (x < 0.0).choose(2.0 - tail, tail))
+
+
+def erf_slope(x: Real) -> Real:
+    """The derivative of erf, ``2 / sqrt(pi) * exp(-x**2)``."""
+    decay, n = _bell(abs(x).at_most(LARGEST))
+    high, low = TWO_BY_ROOT_PI
+    return scaled(decay.high.fma(high, decay.high.fma(low, decay.low * high)), n)

@@ -65,6 +65,15 @@ def exp_of(x: Pair) -> Real:
     return scaled(1.0 + exp_less_one(Pair.sum(r.high, r.low + inside.choose(x.low, 0.0))).high, n)
 
 
+def exp_times(x: Pair, factor: Real) -> Real:
+    """`factor`, which is neither very large nor very small, times the exponential of a pair."""
+    inside = abs(x.high) < 1380.0
+    n, r = reduced(x.high.clamped(-1380.0, 1380.0))
+    p = exp_less_one(Pair.sum(r.high, r.low + inside.choose(x.low, 0.0)))
+    whole = Pair.fast_sum(p.high.lift(1.0), p.high)
+    return scaled(factor.fma(whole.high, factor * (whole.low + p.low)), n)
+
+
 def exp2(x: Real) -> Real:
     """A power of two."""
     shifted = x.clamped(-1076.0, 1025.0) + ROUNDER

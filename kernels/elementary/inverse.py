@@ -1,4 +1,4 @@
-"""atan, atan2, asin, acos: arguments brought to at most 1/2, and one polynomial."""
+"""atan, atan2, asin, acos: arguments brought to at most 1/2, and one polynomial; and their derivatives."""
 
 from __future__ import annotations
 
@@ -115,3 +115,36 @@ def acos(x: Real) -> Real:
     turned = Pair.fast_sum(a.lift(2.0 * HALF_PI[0]), -2.0 * z.high)
     behind = turned.high + (turned.low + (2.0 * HALF_PI[1] - 2.0 * (z.low + rest)))
     return (a <= 0.5).choose(near, sign.is_zero().choose(2.0 * half, behind))
+
+
+def atan_slope(x: Real) -> Real:
+    """The derivative of atan, ``1 / (1 + x**2)``; x is scaled where the square would be too large."""
+    a = abs(x).at_most(2.0**600)
+    large = a > 2.0**400
+    factor = large.choose(a.lift(2.0**-500), 1.0)
+    b = a * factor
+    return 1.0 / b.fma(b, large.choose(a.lift(0.0), 1.0)) * factor * factor
+
+
+def atan2_slope(x: Real, y: Real) -> Real:
+    """The derivative of ``atan2(y, x)`` by y, ``x / (x**2 + y**2)``; 0 where one of them is infinite."""
+    b, a = abs(y), abs(x)
+    limit = a.equals(INFINITY) | b.equals(INFINITY)
+    largest = (a > b).choose(a, b)
+    factor = (largest > 2.0**400).choose(a.lift(2.0**-600), (largest < 2.0**-400).choose(a.lift(2.0**600), 1.0))
+    above = a * factor
+    a, b = _ordered(above, b * factor)
+    larger, smaller = Pair.product(a, a), Pair.product(b, b)
+    total = Pair.fast_sum(larger.high, smaller.high)
+    z = quotient(Pair(above, x.lift(0.0)), Pair(total.high, total.low + (larger.low + smaller.low)))
+    result = limit.choose(x.lift(0.0), (z.high + z.low) * factor)
+    return (x.is_nan() | y.is_nan()).choose(x + y, result.signed(x.sign()))
+
+
+def asin_slope(x: Real) -> Real:
+    """The derivative of asin, ``1 / sqrt(1 - x**2)``, with one step of Newton's method."""
+    rest = (-x).fma(x, 1.0)
+    y = 1.0 / rest.sqrt()
+    checked = Pair.product(rest, y)
+    miss = (-checked.low).fma(y, (-checked.high).fma(y, 1.0))
+    return (rest > 0.0).choose((0.5 * y).fma(miss, y), y)

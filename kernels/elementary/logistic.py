@@ -1,8 +1,8 @@
-"""logistic, 1 / (1 + exp(-x)), and softplus, log(1 + exp(x))."""
+"""logistic, 1 / (1 + exp(-x)), with its derivative, and softplus, log(1 + exp(x))."""
 
 from __future__ import annotations
 
-from kernels.elementary.emitter import Pair, Real, quotient
+from kernels.elementary.emitter import Pair, Real, Whole, quotient
 from kernels.elementary.exponential import scaled
 from kernels.elementary.hyperbolic import decayed
 from kernels.elementary.logarithm import log1p_of
@@ -10,10 +10,20 @@ from kernels.elementary.logarithm import log1p_of
 
 def logistic(x: Real) -> Real:
     """1 / (1 + exp(-x))."""
-    _, right, e, n, _ = decayed(abs(x))
-    above = quotient(Pair(x.lift(1.0), x.lift(0.0)), right)
-    below = quotient(e, right)
+    above, below, n = _halves(x)
     return (x >= 0.0).choose(above.high + above.low, scaled(below.high + below.low, n))
+
+
+def logistic_slope(x: Real) -> Real:
+    """The derivative of logistic, ``logistic(x) * logistic(-x)``."""
+    above, below, n = _halves(x)
+    return scaled(below.high.fma(above.high, below.high.fma(above.low, below.low * above.high)), n)
+
+
+def _halves(x: Real) -> tuple[Pair, Pair, Whole]:
+    """Find p, q and n with ``logistic(abs(x)) = p`` and ``logistic(-abs(x)) = q * 2**n``."""
+    _, right, e, n, _ = decayed(abs(x))
+    return quotient(Pair(x.lift(1.0), x.lift(0.0)), right), quotient(e, right), n
 
 
 def softplus(x: Real) -> Real:

@@ -370,6 +370,7 @@ _RULES: dict[str, Callable[..., int]] = {
     "remainder": _quotient,
     "copysign": lambda a, b: a,
     "power": lambda a, b: NONZERO if b == ZERO else UNKNOWN,
+    "power_slope": lambda a, b: VOID if b == ZERO else UNKNOWN,
     "select": _select,
     "logical_not": _not,
     "logical_and": _and,

@@ -26,7 +26,7 @@ Interval = tuple[float, float]
 
 DIGITS = 60
 LARGEST_ERROR = 1.5
-BINARY = ("atan2", "pow")
+BINARY = ("atan2", "atan2_slope", "pow", "pow_slope")
 
 
 def _softplus(x: Any) -> Any:
@@ -46,6 +46,14 @@ EXACT: dict[str, Callable[..., Any]] = {
     "exp2": lambda x: mp.mpf(2) ** x,
     "log2": lambda x: mp.log(x, 2),
     "tanh_slope": lambda x: mp.sech(x) ** 2,
+    "tan_slope": lambda x: mp.sec(x) ** 2,
+    "asin_slope": lambda x: 1 / mp.sqrt(1 - x * x),
+    "atan_slope": lambda x: 1 / (1 + x * x),
+    "atan2_slope": lambda x, y: x / (x * x + y * y),
+    "pow_slope": lambda x, y: y * mp.power(x, y - 1),
+    "cbrt_slope": lambda x: 1 / (3 * mp.cbrt(abs(x)) ** 2),
+    "erf_slope": lambda x: 2 / mp.sqrt(mp.pi) * mp.exp(-x * x),
+    "logistic_slope": lambda x: mp.sech(x / 2) ** 2 / 4,
     "logistic": lambda x: 1 / (1 + mp.exp(-x)),
     "softplus": _softplus,
     "pow": mp.power,
@@ -67,20 +75,28 @@ INTERVALS: dict[str, tuple[Interval, ...]] = {
     "sin": _CIRCULAR,
     "cos": _CIRCULAR,
     "tan": _CIRCULAR,
+    "tan_slope": _CIRCULAR,
     "sinh": ((-2.0, 2.0), (-20.0, 20.0), (-711.0, 711.0)),
     "cosh": ((-2.0, 2.0), (-20.0, 20.0), (-711.0, 711.0)),
     "tanh": ((-2.0, 2.0), (-0.5, 0.5), (-25.0, 25.0)),
     "tanh_slope": ((-2.0, 2.0), (-25.0, 25.0), (-375.0, 375.0)),
     "logistic": ((-2.0, 2.0), (-40.0, 40.0), (-746.0, 40.0)),
+    "logistic_slope": ((-2.0, 2.0), (-40.0, 40.0), (-746.0, 746.0)),
     "softplus": ((-2.0, 2.0), (-40.0, 40.0), (-746.0, 40.0)),
     "asin": ((-1.0, 1.0), (0.4, 0.6), (0.99, 1.0)),
     "acos": ((-1.0, 1.0), (0.4, 0.6), (0.99, 1.0)),
+    "asin_slope": ((-1.0, 1.0), (0.99, 1.0), (1.0 - 2.0**-40, 1.0)),
+    "atan_slope": ((-3.0, 3.0), (-0.6, 0.6), (-100.0, 100.0)),
     "atan": ((-3.0, 3.0), (-0.6, 0.6), (-100.0, 100.0)),
     "cbrt": ((-10.0, 10.0),),
+    "cbrt_slope": ((-10.0, 10.0),),
+    "erf_slope": ((-27.3, 27.3), (-1.0, 1.0)),
     "erf": ((-6.0, 6.0), (-1.0, 1.0)),
     "erfc": ((-6.0, 2.0), (-1.0, 1.0), (0.0, 27.3)),
     "atan2": (),
+    "atan2_slope": (),
     "pow": (),
+    "pow_slope": (),
 }
 DOMAINS: dict[str, Interval] = {
     "log": (0.0, math.inf),
@@ -89,6 +105,7 @@ DOMAINS: dict[str, Interval] = {
     "log1p": (-1.0, math.inf),
     "asin": (-1.0, 1.0),
     "acos": (-1.0, 1.0),
+    "asin_slope": (-1.0, 1.0),
 }
 
 
@@ -121,9 +138,10 @@ def points(name: str, count: int, seed: int = 0) -> tuple[Array, Array]:
     everywhere = rng.choice([-1.0, 1.0], share) * np.exp2(rng.uniform(-1074.0, 1023.9, share))
     x = np.concatenate([*(rng.uniform(*interval, share) for interval in INTERVALS[name]), everywhere])
     low, high = DOMAINS.get(name, _ALL)
-    x = x[(x > low) & (x <= high)]
-    if name == "pow":
-        return _powers(rng, np.concatenate([np.abs(x), rng.uniform(0.0, 4.0, share)]))
+    x = x[(x > low) & (x < high if name == "asin_slope" else x <= high)]
+    if name in ("pow", "pow_slope"):
+        x, y = _powers(rng, np.concatenate([np.abs(x), rng.uniform(0.0, 4.0, share)]))
+        return (x, y) if name == "pow" else (x[y != 0.0], y[y != 0.0])
     with np.errstate(over="ignore"):
         return x, np.ldexp(x, rng.integers(-60, 60, len(x))) * rng.uniform(-1.0, 1.0, len(x))
 
@@ -141,10 +159,11 @@ def errors(name: str, x: Array, y: Array, digits: int = DIGITS) -> Array:
     found = evaluate(name, x, y)
     with mp.workdps(digits):
         triples = zip(x.tolist(), y.tolist(), found.tolist(), strict=True)
-        return np.array([_error(exact(*map(mp.mpf, (a, b)[: 1 + (name in BINARY)])), f) for a, b, f in triples])
+        return np.array([units(exact(*map(mp.mpf, (a, b)[: 1 + (name in BINARY)])), f) for a, b, f in triples])
 
 
-def _error(exact: Any, found: float) -> float:
+def units(exact: Any, found: float) -> float:
+    """Distance of one number from the exact one in units of its last place; infinite where a finite one is missed."""
     unit = mp.ldexp(1, max(mp.frexp(exact)[1] - 53, -1074)) if exact else mp.ldexp(1, -1074)
     if math.isinf(found) and abs(exact) > mp.mpf(1.7976931348623157e308):
         return float(abs(exact) < mp.ldexp(1, 1024))

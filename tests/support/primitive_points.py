@@ -32,6 +32,9 @@ DOMAINS: dict[str, tuple[Interval, ...]] = {
     "arctanh": (INNER,),
     "arccosh": ((1.05, 5.0),),
     "power": (POSITIVE, DEFAULT),
+    "power_slope": (POSITIVE, DEFAULT),
+    "cbrt_slope": (POSITIVE,),
+    "arcsin_slope": (INNER,),
     # Jumps pile up where the divisor is small.
     "remainder": (DEFAULT, (0.7, 3.0)),
     "floor_divide": (DEFAULT, (0.7, 3.0)),

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from elementary_oracle import points
+from elementary_oracle import BINARY, points
 from emulated import Outcome, needs_fma, recorded, run_all_ways, same_bits
 from gpu_sources import check_source
 from kernels import Access, Affine, Kernel, KernelBuilder, Launch, NumbaExecutor, Operation, Schedule, allocate
@@ -54,7 +54,7 @@ def registered(name: str) -> Schedule:
 
 
 def elementary(name: str) -> tuple[Schedule, Array]:
-    arity = 2 if name in ("atan2", "pow") else 1
+    arity = 2 if name in BINARY else 1
     code = f"elementary.{name}({', '.join(f'{{{t}}}' for t in range(arity))})"
     kernel = kernel_of(Operation(f"elementary-{name}", arity, np.positive, code))
     if name in ROUNDINGS:
