@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bench.colorings.sections import SECTIONS, Settings
 from bench.colorings.tools import TOOLS
-from bench.command import add_options, conclude
+from bench.command import add_options, amount, conclude, open_console, require_writable
 from bench.launcher import Launcher
 from bench.machine import describe
 from bench.report import show, show_machine
@@ -22,8 +22,10 @@ from bench.result import CaseResult
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen sections, print what they find, and write it as JSON."""
-    options = parse_options(arguments)
-    console = Console(width=options.width)
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    require_writable(parser, options)
+    console = open_console(options)
     machine = describe()
     show_machine(console, machine)
     for name, tool in TOOLS.items():
@@ -39,15 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return conclude(console, options, arguments, machine, results)
 
 
-def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+def make_parser() -> argparse.ArgumentParser:
+    """Declare the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.coloring", description="Measure what coloring promises.")
     parser.add_argument("--section", action="append", choices=list(SECTIONS), help="only this one; may be given again")
-    parser.add_argument("--most", type=float, default=1e7, help="entries of the largest (default: %(default)g)")
+    parser.add_argument("--most", type=amount, default=1e7, help="entries of the largest (default: %(default)g)")
     parser.add_argument("--matrix", type=Path, nargs="+", default=[], metavar="FILE.mtx", help="Matrix Market files")
     parser.add_argument("--patterns", type=Path, metavar="FOLDER", help="keep generated patterns there for other runs")
     add_options(parser)
-    return parser.parse_args(arguments)
+    return parser
 
 
 def run_section(console: Console, name: str, folder: str, options: argparse.Namespace) -> CaseResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -17,6 +18,24 @@ from bench.report import show_score
 from bench.result import CaseResult
 
 RESULTS = Path(__file__).parent / "results"
+WIDE = 200
+"""Columns where there is no terminal that says how many it has."""
+
+
+def amount(text: str) -> float:
+    """Read a number that is finite and more than zero."""
+    value = float(text)
+    if not 0.0 < value < math.inf:
+        raise ValueError(text)
+    return value
+
+
+def count(text: str) -> int:
+    """Read a whole number of one or more, also as 1e4."""
+    value = amount(text)
+    if value != int(value):
+        raise ValueError(text)
+    return int(value)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -26,9 +45,42 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables as Markdown, too")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw time against n, a picture a family")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a bar is not met")
-    parser.add_argument("--seconds", type=float, default=300.0, help="limit of each process (default: %(default)s)")
-    parser.add_argument("--gigabytes", type=float, default=12.0, help="limit of each process (default: %(default)s)")
-    parser.add_argument("--width", type=int, help="columns of the terminal (default: as it is)")
+    parser.add_argument("--seconds", type=amount, default=300.0, help="limit of each process (default: %(default)s)")
+    parser.add_argument("--gigabytes", type=amount, default=12.0, help="limit of each process (default: %(default)s)")
+    parser.add_argument("--width", type=count, help="columns (default: those of the terminal, 200 in files)")
+
+
+def open_console(options: argparse.Namespace) -> Console:
+    """Make the console; what goes into a file or a pipe has room for all columns."""
+    console = Console(width=options.width)
+    return console if options.width or console.is_terminal else Console(width=WIDE)
+
+
+def require_writable(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Choose the file of results, and end with a usage error if what is found could not be written in the end."""
+    if options.json is None:
+        options.json = RESULTS / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}.json"
+    for option, file in (("--json", options.json), ("--markdown", options.markdown)):
+        if file is not None:
+            try:
+                _try_writing(file)
+            except OSError as error:
+                parser.error(f"argument {option}: {file}: {error.strerror}; {option} FILE chooses another one")
+    if options.plots is not None:
+        try:
+            options.plots.mkdir(parents=True, exist_ok=True)
+            _try_writing(options.plots / "writable")
+        except OSError as error:
+            parser.error(f"argument --plots: {options.plots}: {error.strerror}")
+
+
+def _try_writing(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = not file.exists()
+    with file.open("a", encoding="utf-8"):
+        pass
+    if new:
+        file.unlink()
 
 
 def conclude(
@@ -54,12 +106,9 @@ def conclude(
 def record(
     options: argparse.Namespace, arguments: Sequence[str] | None, machine: dict[str, str], results: list[CaseResult]
 ) -> Path:
-    """Write everything so far as JSON, by default to a new file; what a run had found outlives its interruption."""
+    """Write everything so far as JSON; what a run had found outlives its interruption."""
     now = datetime.now(UTC)
-    if options.json is None:
-        options.json = RESULTS / f"{now:%Y-%m-%dT%H-%M-%S}.json"
     file: Path = options.json
-    file.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "date": now.isoformat(timespec="seconds"),
         "arguments": sys.argv[1:] if arguments is None else list(arguments),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,60 @@ BYTECODE_VARIABLE = "PYTHONDONTWRITEBYTECODE"
 
 IMPORTS = ("numpy", "scipy.sparse", "sparsejac", "numba")
 """What most measurements import before their clock starts."""
+
+
+class Processes:
+    """Those that are running, so that all can be ended; after that none begins."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+
+    def run(self, command: Sequence[str], environment: dict[str, str], seconds: float) -> tuple[int, str]:
+        """Run one to its end: its exit code and what it wrote as errors.
+
+        Raises
+        ------
+        MeasurementError
+            It took longer, or all have been stopped.
+        """
+        with self._lock:
+            if self._stopped:
+                raise MeasurementError("stopped")
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+            self._running.add(process)
+        with process:
+            try:
+                _, errors = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired as error:
+                raise MeasurementError(f"more than {seconds:g} s") from error
+            finally:
+                _kill(process)
+                with self._lock:
+                    self._running.discard(process)
+        return process.returncode, errors
+
+    def stop(self) -> None:
+        """End all of them."""
+        with self._lock:
+            self._stopped = True
+            for process in self._running:
+                _kill(process)
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """End it and what it started, such as compilers of C."""
+    with suppress(ProcessLookupError, PermissionError):  # the latter is what macOS says of one that has ended
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 class MeasurementError(Exception):
@@ -57,6 +114,11 @@ class Launcher:
     threads: int | None = None
     report: Callable[[str], None] | None = None
     processor: int | None = None
+    _processes: Processes = field(default_factory=Processes, repr=False)
+
+    def stop(self) -> None:
+        """End what runs, and begin nothing more, also where this launcher's settings were changed."""
+        self._processes.stop()
 
     def run(
         self, task: str, *, preload: Sequence[str] = IMPORTS, cache: Path | str | None = None, **arguments: Any
@@ -101,14 +163,9 @@ class Launcher:
         if self.threads is not None:
             environment[THREADS_VARIABLE] = str(self.threads)
         command = [sys.executable, "-m", "bench.worker", *files]
-        try:
-            done = subprocess.run(
-                command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=self.seconds, check=False
-            )
-        except subprocess.TimeoutExpired as error:
-            raise MeasurementError(f"more than {self.seconds:g} s") from error
-        if done.returncode:
-            raise MeasurementError(_reason(done.returncode, done.stderr))
+        code, errors = self._processes.run(command, environment, self.seconds)
+        if code:
+            raise MeasurementError(_reason(code, errors))
 
 
 def _reason(code: int, text: str) -> str:

@@ -29,7 +29,7 @@ def _figure(figure: Figure) -> tuple[str, ...]:
 
 
 def _table(table: Table) -> str:
-    return f"{table.title}\n\n{_grid(table.columns, table.rows)}"
+    return "\n\n".join(part for part in (table.title, _grid(table.columns, table.rows), table.caption) if part)
 
 
 def _grid(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:

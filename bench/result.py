@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -100,6 +101,12 @@ class CaseResult:
 def failed(name: str, reason: object, bar: float | None = None, unit: str = "") -> Figure:
     """Make the figure of a measurement that gave none."""
     return Figure(name, None, unit, bar, note=str(reason))
+
+
+def geometric_mean(ratios: Iterable[float]) -> float:
+    """Average of ratios: of 2 and 1/2 it is 1."""
+    logarithms = [math.log(ratio) for ratio in ratios]
+    return math.exp(sum(logarithms) / len(logarithms))
 
 
 def numbers(measured: Mapping[str, Any], *names: str) -> tuple[float, ...]:

@@ -85,9 +85,13 @@ class Settings:
         self.advance(0, len(tasks))
         results = []
         with ThreadPoolExecutor(workers) as pool:
-            for result in pool.map(alone, tasks):
-                results.append(result)
-                self.advance(len(results), len(tasks))
+            try:
+                for result in pool.map(alone, tasks):
+                    results.append(result)
+                    self.advance(len(results), len(tasks))
+            except BaseException:
+                self.launcher.stop()  # else the pool waits until all measurements have come to their end
+                raise
         return results
 
 
@@ -100,8 +104,11 @@ class Case:
     name : str
     summary : str
     run : callable
+    families : tuple of str
+        Which may be asked for; none where the case does not go through families.
     """
 
     name: str
     summary: str
     run: Callable[[Settings], Outcome]
+    families: tuple[str, ...] = ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -15,7 +14,7 @@ from bench.cases.case import Case, Settings
 from bench.check import relative_deviation, require
 from bench.clock import medians
 from bench.launcher import MeasurementError
-from bench.result import Cell, Figure, Outcome, Table, failed
+from bench.result import Cell, Figure, Outcome, Table, failed, geometric_mean
 from kernels.module import compile_source
 from kernels.numba_printer import HEADER
 from kernels.source import Source, read_only
@@ -111,7 +110,7 @@ def run(settings: Settings) -> Outcome:
             return Outcome((failed(name, found, 1.0, ""),))
         ratios.append(found["ours"] / found["library"])
         rows.append(_row(name, found, ratios[-1]))
-    mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+    mean = geometric_mean(ratios)
     figure = Figure("ours over the library, geometric mean", mean, "", 1.0, "<=", f"worst {max(ratios):.2f}")
     return Outcome((figure,), (Table("nanoseconds an element", COLUMNS, tuple(rows), CAPTION),))
 

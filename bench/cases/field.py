@@ -119,8 +119,8 @@ def _race(settings: Settings, family: str, n: int) -> Race:
 def _measured(
     settings: Settings, peer: Peer, family: str, n: int, cache: str, budget: float | None = None
 ) -> Answer | str:
-    if not peer.installed:
-        return f"{', '.join(peer.modules)}: not installed"
+    if peer.missing:
+        return f"not installed: {', '.join(peer.missing)}"
     if min(n, FAMILIES[family].largest) > peer.sizes:
         return f"more than {peer.sizes:,} unknowns are too many for it"
     own = tuple(module for module in peer.modules if module not in IMPORTS)
@@ -195,5 +195,8 @@ def _points(race: Race) -> list[Point]:
 
 
 CASE = Case(
-    "field", "every family beside CasADi, asdex, SciPy's differences, JAX and autograd, as far as installed", run
+    "field",
+    "every family beside CasADi, asdex, SciPy's differences, JAX and autograd, as far as installed",
+    run,
+    tuple(FAMILIES),
 )

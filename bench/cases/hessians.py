@@ -90,8 +90,8 @@ def _asked(settings: Settings) -> tuple[str, ...]:
 
 def _measured(settings: Settings, family: str, n: int, way: str) -> dict[str, Any] | str:
     peer = PEERS.get(way)
-    if peer is not None and not peer.installed:
-        return f"{', '.join(peer.modules)}: not installed"
+    if peer is not None and peer.missing:
+        return f"not installed: {', '.join(peer.missing)}"
     if peer is not None and n > peer.sizes:
         return f"more than {peer.sizes:,} unknowns are too many for it"
     own = () if peer is None else peer.modules
@@ -164,4 +164,9 @@ def _growth(settings: Settings) -> list[Figure]:
     ]
 
 
-CASE = Case("hessians", "Hessians of 17 objectives beside CasADi's and asdex's; growth to a million unknowns", run)
+CASE = Case(
+    "hessians",
+    "Hessians of 17 objectives beside CasADi's and asdex's; growth to a million unknowns",
+    run,
+    tuple(OBJECTIVES),
+)

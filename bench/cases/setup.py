@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.cases.case import Case, Settings
 from bench.clock import timed
+from bench.families import registry
 from bench.launcher import Answer, MeasurementError
 from bench.result import Cell, Figure, Outcome, Table, failed
 from kernels.symbolic import compile_all
@@ -152,4 +153,9 @@ def _stages(found: dict[str, Any]) -> str:
     return ", ".join(f"{name} {seconds:.2f}" for name, seconds in found["stages"].items() if seconds >= 0.005)
 
 
-CASE = Case("setup", "a million unknowns: set-up from cold and with the disk cache, memory at the peak", run)
+CASE = Case(
+    "setup",
+    "a million unknowns: set-up from cold and with the disk cache, memory at the peak",
+    run,
+    tuple(registry.FAMILIES),
+)

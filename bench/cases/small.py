@@ -157,4 +157,6 @@ def _again(settings: Settings, family: str, n: int) -> Figure:
     return Figure(name, again / (traced + values), "x", AGAIN_BAR, "<=", note)
 
 
-CASE = Case("small", "n = 100: import and first J in a fresh process without any cache; calls of a plan", run)
+CASE = Case(
+    "small", "n = 100: import and first J in a fresh process without any cache; calls of a plan", run, tuple(FAMILIES)
+)

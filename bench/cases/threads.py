@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,7 @@ from bench.cases.case import Case, Settings
 from bench.families.registry import FAMILIES, sized
 from bench.launcher import MeasurementError
 from bench.limits.registry import LIMITS
-from bench.result import Cell, Figure, Outcome, Table
+from bench.result import Cell, Figure, Outcome, Table, geometric_mean
 
 BAR, SHARE_BAR = 1.8, 0.9
 SIZES = (100_000, 1_000_000)
@@ -86,15 +85,12 @@ def _figures(n: int, tasks: list[tuple[str, int]], found: list[tuple[str, dict[s
     shares = {family: gains[family] / _machine(one) for family, one in chosen.items()}
     name = f"two threads over one, n = {n:,}: "
     rested = {family: _rested(one) for family, one in chosen.items()}
+    share = geometric_mean(shares.values())
     return [
-        Figure(name + "geometric mean", _mean(gains), "x", BAR, ">=", _worst(gains)),
-        Figure(name + "geometric mean over what the machine gains", _mean(shares), "", SHARE_BAR, ">=", _worst(shares)),
-        Figure(name + "geometric mean after pauses", _mean(rested), "x", note=_worst(rested)),
+        Figure(name + "geometric mean", geometric_mean(gains.values()), "x", BAR, ">=", _worst(gains)),
+        Figure(name + "geometric mean over what the machine gains", share, "", SHARE_BAR, ">=", _worst(shares)),
+        Figure(name + "geometric mean after pauses", geometric_mean(rested.values()), "x", note=_worst(rested)),
     ]
-
-
-def _mean(numbers: dict[str, float]) -> float:
-    return math.exp(sum(map(math.log, numbers.values())) / len(numbers))
 
 
 def _worst(numbers: dict[str, float]) -> str:
@@ -107,4 +103,4 @@ def _bits(found: list[tuple[str, dict[str, Any]]]) -> Figure:
     return Figure("problems whose bits depend on the number of threads", len(differ), "", 0, "=", ", ".join(differ))
 
 
-CASE = Case("threads", "two threads over one, beside what two threads gain by hand on this machine", run)
+CASE = Case("threads", "two threads over one, beside what two threads gain by hand on this machine", run, tuple(LIMITS))

@@ -31,5 +31,7 @@ def _write(x: Any, data: Any) -> None:
 def make(problem: Problem) -> Limit:
     """Write rows of three, and the two shorter ones at the ends."""
     i = np.arange(problem.x.size)
+    if i.size < 2:
+        raise ValueError("the kernel needs two unknowns")
     rows, columns = np.concatenate([i, i[1:], i[:-1]]), np.concatenate([i, i[:-1], i[1:]])
     return Limit({"numba": _write}, csr(rows, columns, i.size))

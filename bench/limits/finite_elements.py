@@ -11,6 +11,8 @@ from bench.limits.limit import Limit, csr, kernel, slots
 
 PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
+THIRD = 1.0 / 3.0
+
 
 @kernel
 def _write(u: Any, data: Any, corners: Any, stiffness: Any, places: Any) -> None:
@@ -19,9 +21,9 @@ def _write(u: Any, data: Any, corners: Any, stiffness: Any, places: Any) -> None
         a, b, c = u[corners[e, 0]], u[corners[e, 1]], u[corners[e, 2]]
         aa, ab, ac = stiffness[e, 0], stiffness[e, 1], stiffness[e, 2]
         bb, bc, cc = stiffness[e, 3], stiffness[e, 4], stiffness[e, 5]
-        mean = (a + b + c) / 3.0
+        mean = THIRD * (a + b + c)
         conductivity = 1.0 + mean * mean
-        slope = 2.0 / 3.0 * mean
+        slope = 2.0 * THIRD * mean
         ra = slope * (aa * a + ab * b + ac * c)
         rb = slope * (ab * a + bb * b + bc * c)
         rc = slope * (ac * a + bc * b + cc * c)

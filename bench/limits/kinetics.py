@@ -1,4 +1,4 @@
-"""Kinetics: row by row of the matrix, two products for each of its entries."""
+"""Kinetics: a constant times an unknown for each entry, in order, and again where two terms meet."""
 
 from __future__ import annotations
 
@@ -11,19 +11,25 @@ from bench.limits.limit import Limit, csr, kernel, slots
 
 
 @kernel
-def _by_rows(x: Any, data: Any, a: Any, b: Any, weight: Any, by_a: Any, by_b: Any) -> None:
-    data[:] = 0.0
-    for k in range(a.size):
-        data[by_a[k]] += weight[k] * x[b[k]]
-        data[by_b[k]] += weight[k] * x[a[k]]
+def _write(x: Any, data: Any, factor: Any, species: Any, place: Any, more: Any, other: Any) -> None:
+    for k in range(data.size):
+        data[k] = factor[k] * x[species[k]]
+    for k in range(place.size):
+        data[place[k]] += more[k] * x[other[k]]
 
 
 def make(problem: Problem) -> Limit:
-    """Bring species, weights and places into the order of the matrix, so that writes stay within a row."""
+    """Write each entry once, in order; add the few terms that meet another one in its place."""
     S, a, b, speed = (problem.data[name] for name in ("S", "a", "b", "speed"))
     row = np.repeat(np.arange(S.shape[0]), np.diff(S.indptr))
     one, other, weight = a[S.indices], b[S.indices], S.data * speed[S.indices]
-    pattern = csr(np.concatenate([row, row]), np.concatenate([one, other]), problem.x.size)
-    places = slots(pattern, row, one), slots(pattern, row, other)
-    tables = (one.astype(np.uint32), other.astype(np.uint32), weight, *places)
-    return Limit({"numba": lambda x, data: _by_rows(x, data, *tables)}, pattern, tables)
+    rows, columns = np.concatenate([row, row]), np.concatenate([one, other])
+    pattern = csr(rows, columns, problem.x.size)
+    place, factor, species = slots(pattern, rows, columns), np.tile(weight, 2), np.concatenate([other, one])
+    _, first = np.unique(place, return_index=True)
+    further = np.ones(place.size, dtype=bool)
+    further[first] = False
+    later = np.flatnonzero(further)[np.argsort(place[further], kind="stable")]
+    species = species.astype(np.uint32)
+    tables = (factor[first], species[first], place[later], factor[later], species[later])
+    return Limit({"numba": lambda x, data: _write(x, data, *tables)}, pattern, tables)

@@ -13,12 +13,11 @@ from bench.limits.limit import Limit, Table, csr, kernel, slots
 
 
 @kernel
-def _block(dx: float, dy: float, natural: float, stiffness: float) -> Any:
-    """Derivative of the pull by the distance vector: xx, xy, yy."""
-    square = dx * dx + dy * dy
-    inverse = 1.0 / math.sqrt(square)
-    along = stiffness * (1.0 / natural - inverse)
-    across = stiffness * inverse / square
+def _block(dx: float, dy: float, shortness: float, stiffness: float) -> Any:
+    """Derivative of the pull by the distance vector: xx, xy, yy. The shortness is one over the natural length."""
+    inverse = 1.0 / math.sqrt(dx * dx + dy * dy)
+    along = stiffness * (shortness - inverse)
+    across = stiffness * inverse * (inverse * inverse)
     return along + across * dx * dx, across * dx * dy, along + across * dy * dy
 
 
@@ -40,7 +39,7 @@ def _store(data: Any, first: int, second: int, xx: float, xy: float, yy: float) 
 
 @kernel
 def _write(
-    u: Any, data: Any, one: Any, other: Any, dx: Any, dy: Any, natural: Any, places: Any, fixed: int, stiffness: float
+    u: Any, data: Any, one: Any, other: Any, dx: Any, dy: Any, shortness: Any, places: Any, fixed: int, stiffness: float
 ) -> None:
     data[:] = 0.0
     for e in range(one.size):
@@ -51,7 +50,7 @@ def _write(
         if a >= 0:
             x -= u[2 * a]
             y -= u[2 * a + 1]
-        xx, xy, yy = _block(x, y, natural[e], stiffness)
+        xx, xy, yy = _block(x, y, shortness[e], stiffness)
         _subtract(data, places[e, 0], places[e, 1], xx, xy, yy)
         if a >= 0:
             _subtract(data, places[e, 2], places[e, 3], xx, xy, yy)
@@ -78,7 +77,7 @@ def make(problem: Problem) -> Limit:
         places[there, 2 * k : 2 * k + 2] = _rows_of(pattern, row[there], column[there])
     along = rest[other] - rest[one]
     ends = one.astype(np.uint32), other.astype(np.uint32)
-    tables = (*ends, along[:, 0].copy(), along[:, 1].copy(), natural, places)
+    tables = (*ends, along[:, 0].copy(), along[:, 1].copy(), 1.0 / natural, places)
     return Limit({"numba": lambda x, data: _write(x, data, *tables, fixed, stiffness)}, pattern, tables)
 
 

@@ -1,8 +1,12 @@
-"""CasADi: scalar expressions, its sparse Jacobian, and its virtual machine on buffers of ours."""
+"""CasADi: scalar expressions, its sparse Jacobian, by its virtual machine and by C that it writes; on our buffers."""
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +20,8 @@ from bench.rewritten.registry import rewritten
 from kernels.lazy import Lazy
 
 casadi = Lazy("casadi")
+
+COMPILER = ("cc", "-O2", "-march=native", "-shared", "-fPIC")
 
 
 class Symbols:
@@ -76,14 +82,16 @@ class Symbols:
 
 
 class Compiled:
-    """A function for its virtual machine."""
+    """A function for its virtual machine, or one that the system's compiler made of the C that CasADi writes."""
 
-    def __init__(self, problem: Problem, pattern: Any) -> None:
-        del pattern
+    def __init__(self, problem: Problem, native: bool) -> None:
         x = casadi.SX.sym("x", problem.x.size)
         y = rewritten(problem, Symbols())(x)
         J = casadi.jacobian(y, x)
         self.function = casadi.Function("J", [x], [J])
+        self.instructions = self.function.n_instructions()
+        if native:
+            self.function = _as_c(self.function)
         self.value_function = casadi.Function("f", [x], [casadi.densify(y)])
         self.out = np.empty(J.nnz())
         self.x = np.empty(problem.x.size)
@@ -118,12 +126,25 @@ class Compiled:
 
     def facts(self) -> Facts:
         """Say how large the program is."""
-        return Facts(products=self.function.n_instructions())
+        return Facts(products=self.instructions)
 
 
-def start(problem: Problem, pattern: Any) -> Way:
+def _as_c(function: Any) -> Any:
+    """Write a function as C, compile it for this processor, and load it."""
+    with tempfile.TemporaryDirectory(prefix="sparsejac-bench-") as folder:
+        source, library = (str(Path(folder) / name) for name in ("J.c", "J.so"))
+        writer = casadi.CodeGenerator("J.c")
+        writer.add(function)
+        Path(source).write_text(writer.dump(), encoding="utf-8")
+        subprocess.run([*COMPILER, source, "-o", library, "-lm"], check=True)
+        return casadi.external("J", library)
+
+
+def start(native: bool, problem: Problem, pattern: Any) -> Way:
     """Write f in symbols, differentiate, and make a function."""
-    return Compiled(problem, pattern)
+    del pattern
+    return Compiled(problem, native)
 
 
-PEER = Peer("casadi", ("casadi",), start, sizes=20_000)
+PEER = Peer("casadi", ("casadi",), partial(start, False), sizes=20_000)
+NATIVE = Peer("casadi_c", ("casadi",), partial(start, True), sizes=2_000, programs=COMPILER[:1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from shutil import which
 from typing import Any, Protocol
 
 from bench.families.family import Floats, Problem
@@ -68,6 +69,8 @@ class Peer:
         Whether `start` is given the pattern, a csr_array; finding it is then not part of its time.
     sizes : int
         No more unknowns than that: dense matrices, or set-up times of minutes.
+    programs : tuple of str
+        What has to be found on the system beside them.
     """
 
     name: str
@@ -75,8 +78,10 @@ class Peer:
     start: Callable[[Problem, Any], Way]
     needs_pattern: bool = False
     sizes: int = 2_000_000
+    programs: tuple[str, ...] = ()
 
     @property
-    def installed(self) -> bool:
-        """Whether it can be measured here."""
-        return all(find_spec(module) is not None for module in self.modules)
+    def missing(self) -> tuple[str, ...]:
+        """What would have to be installed for it to be measured here."""
+        modules = tuple(module for module in self.modules if find_spec(module) is None)
+        return (*modules, *(program for program in self.programs if which(program) is None))

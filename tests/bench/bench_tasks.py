@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +16,19 @@ def echo(**given: object) -> dict[str, object]:
 
 def sleep() -> dict[str, object]:
     time.sleep(60)
+    return {}
+
+
+def beget(file: str) -> dict[str, object]:
+    """Leave a process behind that writes a line a moment later, and wait for it."""
+    subprocess.run(["sh", "-c", f"echo begun > {file}; sleep 3; echo alive >> {file}"], check=True)
+    return {}
+
+
+def linger(file: str) -> dict[str, object]:
+    """Say which process this is, and stay longer than a test waits."""
+    Path(file).write_text(f"{os.getpid()}\n", encoding="utf-8")
+    time.sleep(100)
     return {}
 
 

@@ -9,9 +9,11 @@ from scipy.sparse import csr_array
 
 from bench.check import WrongError, nearby
 from bench.clock import in_turns
+from bench.families.family import Problem
 from bench.families.registry import FAMILIES
 from bench.limits.limit import VECTORISED, Limit, csr, slots
 from bench.limits.registry import LIMITS
+from bench.peers.peer import Peer
 from bench.peers.registry import OTHERS
 from bench.race import check, copy_of, fastest
 from bench.rewritten.numpy_like import NUMPY
@@ -20,6 +22,9 @@ from sparsejac import prepare
 
 UNKNOWNS = 70
 """More than one block of the kernels that work in blocks."""
+
+TOO_SMALL = {("broyden", 1), ("broyden_loop", 1), ("weno", 1), ("weno", 6)}
+"""Rows at both ends would be the same ones."""
 
 
 def test_every_family_has_a_limit_and_another_form() -> None:
@@ -48,14 +53,46 @@ def test_rewritten_family_has_the_same_values(name: str) -> None:
 
 @pytest.mark.parametrize("peer", OTHERS, ids=lambda peer: peer.name)
 def test_peers_that_are_installed_agree(peer) -> None:  # type: ignore[no-untyped-def]
-    if not peer.installed:
-        pytest.skip(f"{peer.name} is not installed")
+    if peer.missing:
+        pytest.skip(f"not installed: {', '.join(peer.missing)}")
     problem = FAMILIES["broyden"].make(9)
     plan = prepare(problem.f, problem.x)
     way = peer.start(problem, plan.pattern.to_scipy())
     x = nearby(problem.x)
     np.testing.assert_allclose(way.matrix(x).toarray(), plan(x).toarray(), atol=1e-6)
     np.testing.assert_allclose(way.value(x), problem.f(x), rtol=1e-12)
+
+
+def test_peers_name_what_they_miss() -> None:
+    assert Peer("", ("numpy", "no_such_module"), None, programs=("no-such-program",)).missing == (  # type: ignore[arg-type]
+        "no_such_module",
+        "no-such-program",
+    )
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_kernels_by_hand_write_their_entries_alone(name: str) -> None:
+    """Compiled code tests no index: a kernel for which a problem is too small refuses it."""
+    for n in (1, 6):
+        problem = FAMILIES[name].make(n)
+        if (name, n) in TOO_SMALL:
+            with pytest.raises(ValueError, match="needs"):
+                LIMITS[name](problem)
+            continue
+        limit = LIMITS[name](problem)
+        dense = np.atleast_2d(approx_derivative(problem.f, problem.x, method="3-point"))
+        for way in limit.experts().values():
+            memory = np.full(limit.pattern[1].size + 200, -1e9)
+            data = memory[100:-100]
+            way(problem.x, data)
+            assert set(memory[:100]) == set(memory[-100:]) == {-1e9}
+            J = csr_array((data, limit.pattern[1], limit.pattern[0]), shape=dense.shape)
+            np.testing.assert_allclose(J.toarray(), dense, rtol=0.0, atol=1e-6 * np.abs(dense).max(initial=0.0))
+
+
+def test_bodies_beyond_the_work_arrays_are_refused() -> None:
+    with pytest.raises(ValueError, match="400 bodies"):
+        LIMITS["nbody"](Problem(lambda x: x, np.zeros(3), {"mass": np.ones(400), "softening": 0.0}, "nbody"))
 
 
 def test_wrong_kernel_is_not_timed() -> None:
