@@ -16,9 +16,19 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from kernels.lazy import Lazy
 from sparsejac.inverse.liveness import Liveness, Step
 
 Ints = npt.NDArray[np.int64]
+
+# Few lumps have rows that fill the memory.
+ROOM = Lazy("sparsejac.patterns.room")
+
+HELD = 32
+"""Bytes of an entry of a lump, at the least: its place, row and column, as they stand side by side, and its value."""
+
+MANY_ENTRIES = 1 << 24
+"""Numbers read for a product, times the entries of the longest row: from here on it is worth while to look."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +152,11 @@ def pattern_of(liveness: Liveness, lump: Lump, state: State, steps: Iterable[Ste
     Returns
     -------
     csr_array of bool, shape (size of the lump, slots)
+
+    Raises
+    ------
+    InputError
+        If these are more entries than memory can hold.
     """
     sizes, slots = liveness.schedule.sizes, liveness.schedule.sizes[liveness.schedule.x]
     slot_of = {buffer: _full(sizes[buffer], *entry) for buffer, entry in state.items()}
@@ -154,7 +169,7 @@ def pattern_of(liveness: Liveness, lump: Lump, state: State, steps: Iterable[Ste
                 columns = slot_of[buffer][places]
                 part = _matrix(rows[columns >= 0], columns[columns >= 0], (sizes[target], slots))
             elif buffer in rows_of:
-                part = _matrix(rows, places, (sizes[target], sizes[buffer])) @ rows_of[buffer]
+                part = _product(_matrix(rows, places, (sizes[target], sizes[buffer])), rows_of[buffer])
             else:
                 continue
             rows_of[target] = rows_of[target] + part if target in rows_of else part
@@ -167,6 +182,14 @@ def pattern_of(liveness: Liveness, lump: Lump, state: State, steps: Iterable[Ste
     found = parts[0] if len(parts) == 1 else _stacked(parts, slots)
     found.sum_duplicates()
     return found
+
+
+def _product(read: Any, rows: Any) -> Any:
+    """What numbers depend on by those that they read; refused before it is made where no memory can hold it."""
+    lengths = np.diff(rows.indptr)
+    if read.nnz * int(lengths.max(initial=0)) > MANY_ENTRIES:
+        ROOM.check_room(read, lengths, rows.shape[1], HELD)
+    return read @ rows
 
 
 def _full(size: int, places: Ints, slots: Ints) -> Ints:

@@ -28,7 +28,7 @@ def memory() -> int:
         return UNKNOWN
 
 
-def check_room(selected: csr_array, lengths: IndexArray, size: int) -> None:
+def check_room(selected: csr_array, lengths: IndexArray, size: int, each: int = BYTES) -> None:
     """Refuse rows that take more than twice the memory of the machine, be they united as well as can be.
 
     Parameters
@@ -39,6 +39,8 @@ def check_room(selected: csr_array, lengths: IndexArray, size: int) -> None:
         Entries of these others.
     size : int
         Number of unknowns.
+    each : int
+        Bytes that an entry takes at the least.
 
     Raises
     ------
@@ -51,11 +53,11 @@ def check_room(selected: csr_array, lengths: IndexArray, size: int) -> None:
     # A union has as many entries as the longest of its rows, or more.
     longest = np.maximum.reduceat(lengths[selected.indices], begins)
     entries, most = int(longest.sum(dtype=np.int64)), memory()
-    if entries * BYTES <= 2 * most:
+    if entries * each <= 2 * most:
         return
     raise InputError(
         f"sparsejac: derivatives of {selected.shape[0]} intermediate or final results by {size} unknowns have "
-        f"{entries:.1e} entries or more, which take {entries * BYTES / 2**30:.0f} GiB; this machine has "
+        f"{entries:.1e} entries or more, which take {entries * each / 2**30:.0f} GiB; this machine has "
         f"{most / 2**30:.0f}\n  {LOCATION.user_location()}\n  Cure: ask for what needs no matrix: jvp, vjp, gradient, "
         "jacobian_operator; for second derivatives hvp, hessian_operator."
     )

@@ -159,6 +159,34 @@ def test_deep_halves_are_taken_apart_where_that_pays() -> None:
     np.testing.assert_allclose(inverse.ivjp(v), expected, atol=scale, rtol=0.0)
 
 
+def test_sums_and_values_without_a_derivative_are_put_into_another_order() -> None:
+    """Sums of many numbers are taken apart, and what has no derivative stands before its readers."""
+
+    def f(x: Any) -> Any:
+        u, v = x[:4], x[4:]
+        wide = widened(u)
+        for _ in range(3):
+            other = widened(v)
+            wide = widened(narrowed(wide))
+            v = narrowed(other)
+        return np.concatenate([narrowed(wide), v])
+
+    def widened(a: Any) -> Any:
+        return np.concatenate([np.sin(a) + 2.0 * a, np.cos(a), a * a])
+
+    def narrowed(a: Any) -> Any:
+        others = np.sum(a[4:].reshape(2, 4), axis=0)
+        return a[:4] * (1.0 + 0.1 * np.floor(3.0 * np.real(a[:4]))) + 0.3 * np.roll(others, 1)
+
+    x = np.random.default_rng(0).uniform(0.3, 1.2, 8)
+    J, V = complex_step(f, x), np.cos(np.arange(24.0)).reshape(8, 3)
+    inverse = linearize_inverse(f, x, lumps="finest")
+    assert len(inverse.explain().lumps) > 3
+    np.testing.assert_allclose(inverse.value, f(x), rtol=1e-14)
+    np.testing.assert_allclose(J @ inverse.ivjp(V), V, rtol=0.0, atol=1e-9)
+    np.testing.assert_allclose(J.T @ inverse.ijvp(V), V, rtol=0.0, atol=1e-9)
+
+
 def test_bottlenecks_over_several_times_are_found() -> None:
     def f(x: Any) -> Any:
         wide = np.sin(np.outer(x[3:], np.arange(1.0, 4.0)))  # nine numbers beside the one that comes of the others

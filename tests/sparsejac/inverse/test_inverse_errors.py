@@ -10,6 +10,7 @@ import mpmath
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from scipy.sparse import csr_array
 
 from sparsejac import (
     InputError,
@@ -22,6 +23,7 @@ from sparsejac import (
     prepare_inverse,
     slogdet,
 )
+from sparsejac.patterns import room
 
 
 def message(call: Callable[[], Any], error: Any = SingularError) -> str:
@@ -37,6 +39,26 @@ def test_jacobians_that_are_not_square() -> None:
         assert "(3, 4)" in told
         assert "lsmr" in told
         assert "gauss_newton_operator" in told
+
+
+def test_dense_lumps_that_no_memory_holds_are_refused_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    n = 5000
+    monkeypatch.setattr(room, "memory", lambda: 1 << 28)
+    multiplied = csr_array.__matmul__
+
+    def noted(left: Any, right: Any) -> Any:
+        product = multiplied(left, right)
+        assert product.nnz <= n
+        return product
+
+    monkeypatch.setattr(csr_array, "__matmul__", noted)
+    x = np.linspace(1.0, 2.0, n)
+    for call in (ivjp, slogdet, prepare_inverse):
+        told = message(lambda call=call: call(lambda x: x * np.sum(x), x), InputError)  # type: ignore[misc]
+        assert "5000 unknowns have 2.5e+07 entries or more, which take 1 GiB" in told
+    monkeypatch.setattr(csr_array, "__matmul__", multiplied)
+    inverse = prepare_inverse(lambda x: np.cumsum(2.0 * x), x)(x)  # dense, but a product of sparse ones
+    np.testing.assert_allclose(inverse.ivjp(np.cumsum(x)), 0.5 * x, rtol=1e-10)
 
 
 def test_unknowns_and_results_without_influence() -> None:
