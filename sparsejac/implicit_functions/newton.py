@@ -171,9 +171,7 @@ def _norm(residual: Floats) -> float:
 
 
 def _relative(step: Floats, x: Floats, guess: Floats) -> float:
-    """The largest number of a step relative to that of x."""
-    if not np.isfinite(step).all():
-        return np.inf
+    """The largest number of a step, which is finite, relative to that of x."""
     floor = SMALL * max(np.abs(x).max(initial=0.0), np.abs(guess).max(initial=0.0))
     scale = np.maximum(np.abs(x), max(floor, np.finfo(np.float64).tiny))
     with np.errstate(over="ignore"):

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 from sparsejac import implicit
+from sparsejac.implicit_functions.newton import Options, newton
+from sparsejac.implicit_functions.ways import State, Ways
+from sparsejac.signature import Signature
 
 N = 10
 MESH = np.arange(1, N + 1) / (N + 1.0)
@@ -90,3 +93,43 @@ def test_valleys_of_the_residual() -> None:
         return np.concatenate([x[:5] - np.cos(x[5:]) - p[:5], x[5:] + 0.5 * x[:5] ** 2 - p[5:]])
 
     np.testing.assert_allclose(cells(implicit(cells)(np.zeros(10))), 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("start", [0.5, 1.2, 3.0, -40.0, 1e6])
+def test_iterates_are_those_of_a_plain_newtons_method_with_halved_steps(start: float) -> None:
+    """The residual is what decides how far a step goes, as in a loop that is written down here."""
+    asked: list[float] = []
+
+    def state_at(x: Any) -> State:
+        asked.append(float(x[0]))
+        return ways.state(x, np.empty(0))
+
+    bound = Signature("implicit", np.arctan, 0).checked().bind("implicit", (np.array([start]),), {}, frozen=True)
+    ways = Ways(1, (), bound)
+    found = newton("implicit", state_at, np.array([start]), Options())
+    x, expected = start, [start]
+    while x:
+        step, part = -np.arctan(x) * (1.0 + x * x), 1.0
+        while True:
+            expected.append(x + part * step)
+            if abs(np.arctan(expected[-1])) <= (1.0 - 1e-4 * part) * abs(np.arctan(x)):
+                break
+            part *= 0.5
+        x = expected[-1]
+        if abs(part * step) < 1e-20:
+            break
+    assert abs(found.x[0]) < 1e-18
+    count = min(len(asked), len(expected))
+    assert count > 4
+    np.testing.assert_allclose(asked[:count], expected[:count], rtol=1e-6, atol=1e-12)
+    assert max(np.abs(asked[count:]), default=0.0) < 1e-12
+
+
+def test_a_singular_jacobian_on_the_way_is_passed_by() -> None:
+    """Newton's step does not exist at the guess, where both rows are (1, 1); that of least squares does."""
+
+    def f(x: Any, p: Any) -> Any:
+        return np.stack([x[0] ** 2 + x[1] - p[0], x[0] + x[1] ** 2 - p[1]])
+
+    found = implicit(f)(np.full(2, 0.5), np.array([3.0, 5.0]))
+    np.testing.assert_allclose(f(found, np.array([3.0, 5.0])), 0.0, atol=1e-12)

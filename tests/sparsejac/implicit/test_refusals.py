@@ -306,6 +306,15 @@ def test_multiple_roots_have_no_derivative(guess: float) -> None:
         gradient(lambda p: implicit(lambda x, q: (x + x**3) ** 2 - q)(guess, p), 0.0)  # at 0 no digit is the last one
 
 
+def test_multiple_roots_at_zero_have_no_derivative() -> None:
+    """There df/dx is as small as x, and no larger beside it: that steps shrink by a constant factor tells."""
+    for power in (2, 3):
+        solve = implicit(lambda x, p, power=power: p * x**power, max_iterations=500)
+        assert abs(solve(1.0, 1.0)) < 1e-15
+        with pytest.raises(SingularError, match="this is a multiple root, near x = "):
+            gradient(lambda p, solve=solve: solve(1.0, p), 1.0)
+
+
 def test_simple_roots_of_any_size_have_derivatives() -> None:
     for scale in (1e-30, 1e-8, 1.0, 1e30):
         solve = implicit(lambda x, p, scale=scale: (x / scale) ** 2 - p)
