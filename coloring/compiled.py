@@ -7,7 +7,6 @@ to color. Large ones compile it once; numba keeps the machine code on disk.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from functools import cache, update_wrapper
 from pathlib import Path
@@ -23,8 +22,9 @@ SMALL = 500_000
 
 # A kernel is compiled after so many times as many visits in several calls, too.
 PATIENCE = 10
-# Visits in several calls, where numba is imported and the kernel is on disk, for it is loaded in milliseconds; and
-# visits in one call once it is loaded, for a call takes some microseconds.
+# Visits in several calls, where another kernel has run and this one is on disk, for it is loaded in milliseconds then;
+# at its first one numba makes itself ready, which takes as long as its import. And visits in one call once a kernel is
+# loaded, for a call takes some microseconds.
 AWAKE = 20_000
 WARM = 1000
 
@@ -129,8 +129,8 @@ def _type(value: Any) -> Any:
 
 
 def _on_disk(kernel: Callable[..., Any]) -> bool:
-    """Whether numba is imported and has the machine code of a kernel on disk."""
-    return "numba" in sys.modules and _cached(kernel)
+    """Whether machine code was worth it before, so that numba is ready, and that of a kernel is on disk."""
+    return bool(_ready) and _cached(kernel)
 
 
 @cache

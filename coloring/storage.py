@@ -101,7 +101,7 @@ def _coloring(fields: dict[str, Any]) -> Coloring:
     if problem not in PROBLEMS:
         raise ValueError(f"its problem is {problem!r}")
     for array in (colors, witness):
-        if array.ndim != 1 or array.dtype.kind not in "iu":
+        if array.ndim != 1 or array.dtype.kind != "i":
             raise ValueError(f"an array is of dtype {array.dtype} with {array.ndim} dimensions")
     if num_rows not in range(len(colors) + 1) or (num_rows and not PROBLEMS[problem].two_sided):
         raise ValueError(f"{num_rows} of {len(colors)} vertices are rows")
@@ -109,6 +109,8 @@ def _coloring(fields: dict[str, Any]) -> Coloring:
         raise ValueError("its colors are not numbered from 0")
     if value not in range(int(colors.max(initial=-1)) + 2):
         raise ValueError(f"its lower bound is {value} of {int(colors.max(initial=-1)) + 1} colors")
+    if np.any((witness < 0) | (witness >= len(colors))):
+        raise ValueError(f"its bound has a witness that is none of {len(colors)} vertices")
     for array in (colors, witness):
         array.flags.writeable = False
     return Coloring(problem, method, colors.astype(np.int32, copy=False), Bound(value, reason, witness), num_rows)

@@ -102,7 +102,7 @@ def _from_sides(pattern: Pattern, degrees: Index, corners: Index) -> list[Distan
     """Walk from a corner along both sides of a nine-point grid, and take the distances from these sides."""
     corner = int(corners[0])
     near = [v for v in _neighbors(pattern, corner) if degrees[v] < 8]
-    if len(near) == 3:  # two points wide, or all three are on the border: only grids of 3 and more by 3 and more
+    if len(near) != 2:  # two points wide, all three on the border, or no grid: only those of 3 and more by 3 and more
         return None
     sides = [_walk(pattern, degrees, corner, one, other) for one, other in (near, near[::-1])]
     coordinates = []

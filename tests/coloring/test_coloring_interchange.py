@@ -181,7 +181,10 @@ def stored(**changed: Any) -> io.BytesIO:
         ({"num_rows": -1}, "-1 of 7 vertices are rows"),
         ({"problem": "column"}, "3 of 7 vertices are rows"),
         ({"bound": 99}, "its lower bound is 99"),
+        ({"colors": np.array([0, 1, 2, 1, 2, 3, 4], dtype=np.uint64)}, "an array is of dtype uint64"),
         ({"bound_witness": None}, "bound_witness"),
+        ({"bound_witness": np.array([0, 7])}, "its bound has a witness that is none of 7 vertices"),
+        ({"bound_witness": np.array([-1])}, "its bound has a witness that is none of 7 vertices"),
         ({"method": np.float64(2)}, "a field is of dtype float64"),
     ],
 )

@@ -299,6 +299,24 @@ def test_machine_code_on_disk_is_used_sooner(monkeypatch: pytest.MonkeyPatch) ->
     assert [compiled.pays(nothing, 15_000, 500_000) for _ in range(3)] == [False, True, True]
 
 
+def test_the_first_kernel_is_waited_for_though_numba_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numba makes itself ready at the first one, which takes hundreds of milliseconds."""
+    import numba  # noqa: F401
+
+    def first(target: Any) -> None:
+        target[0] += 1
+
+    def second(target: Any) -> None:
+        target[0] += 2
+
+    monkeypatch.setattr(compiled, "_ready", set())
+    monkeypatch.setattr(compiled, "_visits", {})
+    monkeypatch.setattr(compiled, "_cached", lambda kernel: True)
+    assert [compiled.pays(first, 15_000, 500_000) for _ in range(3)] == [False] * 3
+    assert compiled.pays(first, 500_001, 500_000)
+    assert [compiled.pays(second, 15_000, 500_000) for _ in range(3)] == [False, True, True]
+
+
 def test_each_combination_of_types_is_loaded_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(target: Any) -> None:
         target[0] += 1
