@@ -87,6 +87,11 @@ def formats_text() -> bool:
     return dis.opname[code[at]] == "BINARY_OP" and code[at + 1] in _REMAINDERS
 
 
+def logs_text() -> bool:
+    """Whether the caller's caller is the module `logging`, which writes a record out."""
+    return sys._getframe(2).f_globals.get("__name__") == "logging"
+
+
 def called_library() -> tuple[str, str] | None:
     """Public module and name of the library's function that the innermost line of the user's code has called.
 
@@ -122,7 +127,10 @@ def _code_of(function: Any) -> CodeType | None:
 
 
 def definition_of(function: Any) -> str:
-    """File, line and text where a function of the user's begins, for messages."""
+    """File, line and text where a function of the user's begins, for messages; of each that ours puts together."""
+    parts = [part for part in function.args if callable(part)] if isinstance(function, partial) else []
+    if parts and not is_written_by_user(function):
+        return "\n  ".join(map(definition_of, parts))
     code = _code_of(function)
     if code is None:
         return f"in {function!r}"

@@ -386,11 +386,15 @@ def _stacked(answers: list[_Answer], result: Structure) -> Any:
     return unflatten(result, (rows[:, a:b].reshape(len(rows), *leaf.shape) for leaf, a, b in parts))
 
 
+class OutsidePatternError(InputError):
+    """At this x there are entries that the pattern of the plan lacks."""
+
+
 def _embed(small: Pattern, data: Floats, large: Pattern, out: Floats) -> None:
     """Write the entries of a path into the larger pattern of the plan."""
     places, wanted = entry_numbers(large), entry_numbers(small)
     if small.shape != large.shape or not np.isin(wanted, places, assume_unique=True).all():
-        raise InputError(
+        raise OutsidePatternError(
             "plan.values: f took another way at this x, and its Jacobian has entries outside plan.pattern\n  "
             f"{user_location()}\n  Cure: use plan(x), which gives the whole matrix."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -85,8 +86,8 @@ def curved(call: str, triangle: Triangle, traced: Traced, inputs: Structure, wei
     program = traced.program
     if weights is None and traced.result != Leaf(()):
         raise InputError(
-            f"{call}: f returned more than one number\n  {user_location()}\n  Cure: return a number, such as "
-            "np.sum(y); for a Lagrangian use lagrangian_hessian or prepare_nlp."
+            f"{call}: f returned {described(traced.result)}, and a Hessian is that of one number\n  {user_location()}\n"
+            "  Cure: return a number, such as np.sum(y); for a Lagrangian use lagrangian_hessian or prepare_nlp."
         )
     if weights is not None and program.input_sizes[weights : weights + 1] not in ((), (program.output.size,)):
         raise InputError(
@@ -124,6 +125,17 @@ def check_objective(call: str, both: Structure) -> None:
         f"{call}: f returned {described(both.children[0])}, and an objective is one number\n  {user_location()}\n  "
         "Cure: return a number, such as np.sum(y)."
     )
+
+
+def joined(
+    f: Callable[..., Any], g: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], x: Any, *_: Any
+) -> Any:
+    """Objective and constraints as one function of x, as `partial(joined, f, g, args, kwargs)`.
+
+    The parts of a partial are seen: where f and g were defined, and which functions of NumPy they have bound. The
+    weights of a Lagrangian come behind x, and are for its derivatives alone.
+    """
+    return {"objective": f(x, *args, **kwargs), "constraints": g(x, *args, **kwargs)}
 
 
 def deriving(call: str, triangle: Triangle, weights: int | None = None) -> Any:

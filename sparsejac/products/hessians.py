@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,9 @@ from sparsejac.plan import Plan
 from sparsejac.products.api import gradient_function
 from sparsejac.products.dense import blocks_of, jacfwd
 from sparsejac.products.followed import Followed, followed
-from sparsejac.products.hessian_programs import check_objective, deriving, hessian_engine
+from sparsejac.products.hessian_programs import check_objective, deriving, hessian_engine, joined
 from sparsejac.residence import reaches_device
-from sparsejac.signature import Signature
+from sparsejac.signature import Signature, check_kwargs
 from sparsejac.structure import offsets_of
 from sparsejac.tracing.trace import current_trace
 from sparsejac.transforms.symmetric import Triangle
@@ -281,11 +282,9 @@ def lagrangian_hessian(
     check_option(call, "triangle", triangle, Triangle)
     check_function(call, f)
     check_function(call, g, "g")
-
-    def both(x: Any, *args: Any, **kwargs: Any) -> Any:
-        return {"objective": f(x, *args, **kwargs), "constraints": g(x, *args, **kwargs)}
-
-    point = followed(call, both, (x, *args), kwargs, 0, backend)
+    named = {} if kwargs is None else kwargs
+    check_kwargs(call, named)
+    point = followed(call, partial(joined, f, g, args, named), (x,), None, 0, backend)
     weights = np.concatenate([[as_number(call, sigma, "sigma")], _multipliers(point, lam)])
     engine, inputs = hessian_engine(point, triangle, strategy, weights)
     return _assembled(point, engine, inputs, format)

@@ -19,6 +19,7 @@ from sparsejac.errors import InputError
 from sparsejac.location import user_location
 from sparsejac.options import check_flags
 from sparsejac.products.applied import with_loss
+from sparsejac.products.followed import described
 from sparsejac.products.followed_vectors import arrays_of, as_seed_node, as_vector, begins, side_by_side, whole
 from sparsejac.products.losses import checked_loss
 from sparsejac.programs.addressing import c_strides, contiguous
@@ -137,8 +138,8 @@ class Inner:
         """The gradient of one number."""
         if self.result != Leaf(()):
             raise InputError(
-                f"{self.call}: f returned {self.result}, and a gradient is that of one number\n  {user_location()}\n"
-                "  Cure: return a number, such as np.sum(y) or y[0]."
+                f"{self.call}: f returned {described(self.result)}, and a gradient is that of one number\n  "
+                f"{user_location()}\n  Cure: return a number, such as np.sum(y) or y[0]."
             )
         seeds = self.trace.constant([1.0])
         return self._structured(self.pull(seeds, None), self.inputs, None)

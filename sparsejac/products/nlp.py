@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,9 @@ from sparsejac.evaluation.variants import Variant, Variants
 from sparsejac.location import user_location
 from sparsejac.options import BackendName, HessianStrategyName, StrategyName, check_option
 from sparsejac.patterns.pattern import IndexArray, Pattern
-from sparsejac.plan import Plan, kept_arguments
+from sparsejac.plan import OutsidePatternError, Plan, kept_arguments
 from sparsejac.process_bound import ProcessBound
-from sparsejac.products.hessian_programs import check_objective, curved, deriving
+from sparsejac.products.hessian_programs import check_objective, curved, deriving, joined
 from sparsejac.reports.explanation import Explanation
 from sparsejac.reports.purity import check_purity
 from sparsejac.residence import reaches_device
@@ -122,7 +122,7 @@ class NLP(ProcessBound):
         options: dict[str, Any],
         hessian_options: dict[str, Any],
     ) -> None:
-        self._f, self._g, self._args, self._kwargs = f, g, args, kwargs
+        self._both = partial(joined, f, g, args, kwargs)
         self._options, self._hessian_options = options, hessian_options
         self._start = self._point(x)
         bound = self._bound(self._start)
@@ -181,7 +181,10 @@ class NLP(ProcessBound):
                 f"{user_location()}\n  Cure: pass one for each."
             )
         weights = np.concatenate([[as_number("NLP.hessian", obj_factor, "obj_factor")], multipliers])
-        return self._curvature.values(self._point(x), weights)
+        try:
+            return self._curvature.values(self._point(x), weights)
+        except OutsidePatternError:
+            raise _other_way("NLP.hessian", "there are entries outside of hessianstructure()") from None
 
     def jacobian_matrix(self, x: Any) -> Any:
         """The Jacobian of g as a csr_array."""
@@ -219,7 +222,7 @@ class NLP(ProcessBound):
         It begins with what was followed when the program was prepared: what f captured may be another one by now.
         """
         call = "NLP.hessian"
-        signature = Signature(call, lambda x, weights: self._both(x), derived=deriving(call, "lower", 1))
+        signature = Signature(call, self._both, derived=deriving(call, "lower", 1))
         bound = signature.bind(call, (self._start, np.ones(self.shape[0] + 1)), _NONE)
         first = self._variants.first
         return Plan(bound, "csr", self._hessian_options, curved(call, "lower", first.traced, first.inputs, 1))
@@ -227,12 +230,6 @@ class NLP(ProcessBound):
     def _first_derivatives(self) -> Plan:
         """A plan of the joint Jacobian: the gradient of f is its first row."""
         return Plan(self._bound(self._start), "csr", self._options, self._variants.first.traced)
-
-    def _both(self, x: Any) -> Any:
-        return {
-            "objective": self._f(x, *self._args, **self._kwargs),
-            "constraints": self._g(x, *self._args, **self._kwargs),
-        }
 
     def _bound(self, x: Floats) -> Bound:
         return Signature("prepare_nlp", self._both).bind("prepare_nlp", (x,), _NONE)
@@ -261,10 +258,7 @@ class NLP(ProcessBound):
             what = "its derivatives have another pattern"
         else:
             return
-        raise InputError(
-            f"NLP: f or g took another way at this x, and {what}\n  {user_location()}\n  Cure: write the decision as "
-            "np.where, np.maximum or np.clip, whose pattern holds for all x."
-        )
+        raise _other_way("NLP", what)
 
     def _point(self, x: Any) -> Floats:
         if type(x) is not np.ndarray:
@@ -277,6 +271,13 @@ class NLP(ProcessBound):
                 "take it apart in f and g."
             )
         return point
+
+
+def _other_way(call: str, what: str) -> InputError:
+    return InputError(
+        f"{call}: f or g took another way at this x, and {what}\n  {user_location()}\n  Cure: write the decision as "
+        "np.where, np.maximum or np.clip, whose pattern holds for all x."
+    )
 
 
 def _value(engine: Engine, inputs: Any, out: Any, *, check: bool) -> Floats:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.lazy import Lazy
-from sparsejac.location import formats_text, is_caught_by_callers, is_written_by_user, site_key
+from sparsejac.location import formats_text, is_caught_by_callers, is_written_by_user, logs_text, site_key
 from sparsejac.tracing.base import SAME_AS_FUNCTIONS, TracedBase
 from sparsejac.tracing.casting import DTYPES, peek, truth_of
 from sparsejac.tracing.reals import NumberKind, Scalar, Value
@@ -246,6 +246,8 @@ class TracedScalar(TracedBase):
 
     def __float__(self) -> float:
         if formats_text():
+            if logs_text():  # which goes to a file or a screen, and never back to f
+                return float(self._shown())
             raise self.tracer.refusal(
                 "the formatting of a value that depends on x by %",
                 "it makes a plain number of it first",

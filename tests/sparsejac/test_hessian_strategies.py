@@ -116,7 +116,7 @@ def test_colors(f: Any, star: int, acyclic: int, columns: int) -> None:
     assert found == {"star": star, "acyclic": acyclic, "forward": columns}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=16, deadline=None)
 @given(seed=st.integers(0, 10_000), strategy=st.sampled_from(STRATEGIES), triangle=st.sampled_from(["full", "lower"]))
 def test_sums_over_random_tables(seed: int, strategy: Any, triangle: Any) -> None:
     """Elements of random unknowns, some of which come twice in one element."""
@@ -250,8 +250,8 @@ def test_plans_take_numbers_and_batches() -> None:
     np.testing.assert_allclose(slope, [3.0, 12.0])
     np.testing.assert_allclose(curvature.toarray(), np.diag([6.0, 12.0]))
     assert repr(plan) == "<Plan of <lambda>: Hessian 2 x 2, 2 nonzeros>"
-    with pytest.raises(sparsejac.InputError, match="prepare_hessian: f returned more than one number"):
-        prepare_hessian(lambda x: x**2, np.ones(2))
+    with pytest.raises(sparsejac.InputError, match=r"prepare_hessian: f returned an array of shape \(1,\)"):
+        prepare_hessian(lambda x: x[:1] ** 2, np.ones(2))
     with pytest.raises(sparsejac.InputError, match="strategy='fast'"):
         prepare_hessian(rosenbrock, POINT, strategy="fast")  # type: ignore[arg-type]
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import pickle
+from math import exp
 from typing import Any
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from numpy import zeros
 from numpy.typing import NDArray
 from scipy.optimize import NonlinearConstraint, minimize
 from scipy.sparse.linalg import spsolve
 
 import sparsejac
 from oracles import complex_step, differences
-from sparsejac import prepare_nlp
+from sparsejac import lagrangian_hessian, prepare_nlp
 from sparsejac.evaluation.engine import Engine
 
 Array = NDArray[np.float64]
@@ -156,6 +158,63 @@ def test_a_way_with_other_shapes_is_refused(grows: bool, call: str) -> None:
     further = (np.ones(nlp.shape[0]),) if call == "hessian" else ()
     with pytest.raises(sparsejac.InputError, match=r"NLP.*: f or g took another way at this x, and its"):
         getattr(nlp, call)(-np.ones(3), *further)
+
+
+def bound_objective(x: Array) -> Any:
+    """With functions that this module has bound to names of its own, and two ways."""
+    y = zeros(len(x))
+    y[0] = exp(x[0]) * x[-1]
+    y[1:] = x[:-1] ** 3 if x[0] > 0 else x[:-1] ** 2
+    return y.sum()
+
+
+def bound_constraints(x: Array) -> Any:
+    y = zeros(len(x) - 1)
+    y[:] = x[1:] * x[:-1]
+    y[0] += exp(x[1])
+    return y
+
+
+def their_lagrangian(x: Any, lam: Array, factor: float) -> Any:
+    first = np.exp(x[0]) * x[-1] + np.sum(x[:-1] ** 3 if x[0].real > 0 else x[:-1] ** 2)
+    return factor * first + np.sum(lam * x[1:] * x[:-1]) + lam[0] * np.exp(x[1])
+
+
+def test_names_that_f_and_g_have_bound() -> None:
+    lam, factor = np.array([0.5, -1.0, 2.0]), 0.75
+    nlp = prepare_nlp(bound_objective, bound_constraints, X[:4])
+    for x in (X[:4], -X[:4]):  # the other way through f: it is followed again
+        slope = nlp.jacobian_matrix(x).T @ lam + factor * nlp.gradient(x)
+        np.testing.assert_allclose(slope, complex_step(lambda z: [their_lagrangian(z, lam, factor)], x)[0], rtol=1e-12)
+        expected = differences(lambda z: complex_step(lambda c: [their_lagrangian(c, lam, factor)], z)[0], x).jacobian
+        found = lagrangian_hessian(bound_objective, bound_constraints, x, lam, factor).toarray()
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(nlp.hessian_matrix(x, lam, factor).toarray(), found, rtol=1e-12)
+
+
+def nothing_returned(x: Array) -> Any:
+    x[0] * x[1]
+
+
+@pytest.mark.parametrize("given", [(objective, nothing_returned), (nothing_returned, constraints)])
+def test_wrong_results_are_found_in_the_files_of_the_user(given: tuple[Any, Any]) -> None:
+    for call in (prepare_nlp, lambda f, g, x: lagrangian_hessian(f, g, x, np.ones(N - 1))):
+        with pytest.raises(sparsejac.InputTypeError, match="f returned None") as caught:
+            call(*given, X)
+        for function in given:
+            line = function.__code__.co_firstlineno
+            assert f'File "{__file__}", line {line}, in {function.__name__}' in str(caught.value)
+        assert "products" + "/" not in str(caught.value)
+
+
+def test_a_way_whose_hessian_has_other_entries() -> None:
+    """That are missing in the structure which the solver knows; fewer ones are zeros there."""
+    nlp = prepare_nlp(lambda x: np.sum(x**2) if x[0] > 0 else np.sum(x) ** 2, lambda x: x[1:] ** 2, np.ones(3))
+    with pytest.raises(sparsejac.InputError, match=r"NLP\.hessian: f or g took another way(.|\n)*np\.where"):
+        nlp.hessian(-np.ones(3), np.ones(2))
+    wide = prepare_nlp(lambda x: np.sum(x**2) if x[0] > 0 else np.sum(x) ** 2, lambda x: x[1:] ** 2, -np.ones(3))
+    found = wide.hessian_matrix(np.ones(3), np.array([1.0, 2.0]), 0.5).toarray()
+    np.testing.assert_allclose(found, np.diag([1.0, 3.0, 5.0]))
 
 
 def test_bad_input() -> None:

@@ -284,7 +284,7 @@ def test_text(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixtu
 
     def f(x: Any) -> Any:
         print(f"{x[0]:.3f} {x} {x[1]!r}", x[2], "%s" % x[3], "{:.1e}".format(x[0]))  # noqa: UP031, UP032
-        logging.getLogger("f").warning("x is %s, first %s", x, x[0])
+        logging.getLogger("f").warning("x is %s, first %s, %g, sum %.3e", x, x[0], x[1], x.sum())
         return x * 2.0
 
     check(f, X)
