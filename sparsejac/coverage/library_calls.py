@@ -132,10 +132,13 @@ OBJECTS: dict[str, dict[str, str]] = {
     },
     "scipy.interpolate": {
         "made of constant data, called at points that depend on x": """
-            Akima1DInterpolator BPoly BSpline BarycentricInterpolator CubicHermiteSpline CubicSpline
-            InterpolatedUnivariateSpline KroghInterpolator LSQUnivariateSpline NdBSpline NdPPoly PPoly
-            PchipInterpolator RectBivariateSpline RegularGridInterpolator UnivariateSpline interp1d make_interp_spline
-            make_lsq_spline pchip SmoothBivariateSpline LSQBivariateSpline interpn""",
+            Akima1DInterpolator BPoly BarycentricInterpolator CubicHermiteSpline InterpolatedUnivariateSpline
+            KroghInterpolator LSQUnivariateSpline NdBSpline NdPPoly PPoly PchipInterpolator RectBivariateSpline
+            UnivariateSpline pchip SmoothBivariateSpline LSQBivariateSpline""",
+        "at points that depend on x, or of data y that do": """
+            CubicSpline interp1d make_interp_spline make_lsq_spline""",
+        "at points that depend on x, or of coefficients c that do": "BSpline",
+        "at points that depend on x, or of values that do": "RegularGridInterpolator interpn",
     },
 }
 """Module -> remark -> names of classes and makers of objects whose methods are followed."""

@@ -106,6 +106,23 @@ def test_simpson():
     assert_right(lambda y: integrate.romb(y), PLACES[:5], nnz=5)
 
 
+def test_fixed_quad():
+    def f(x):
+        growth = integrate.fixed_quad(lambda t: np.exp(x[0] * t), x[1], x[2])[0]
+        by_argument = integrate.fixed_quad(lambda t, rate: np.sin(rate * t), 0.0, 2.0, args=(x[3],), n=4)[0]
+        both = integrate.fixed_quad(lambda t: np.stack([t * x[4], t**3]), x[1], 1.0, n=3)[0]
+        return np.append(both, [growth, by_argument])
+
+    assert_right(f, PLACES[:5], nnz=7)
+    assert integrate.fixed_quad(np.cos, 0.0, 1.0)[1] is None
+    assert sparse_jacobian(lambda x: integrate.fixed_quad(np.cos, 0.0, x[0])[0], [1.2]).toarray() == pytest.approx(
+        np.cos(1.2),
+        abs=1e-7,  # of the integral by its end; the five nodes leave 1e-9
+    )
+    with pytest.raises(ValueError, match="finite limits"):
+        sparse_jacobian(lambda x: integrate.fixed_quad(np.cos, x[0], np.inf)[0], [1.0])
+
+
 REFUSED = {
     "no closed form": lambda x: stats.gamma.cdf(2.0, x),
     "genextreme": lambda x: stats.genextreme.cdf(x, 0.1),

@@ -8,7 +8,7 @@ import scipy.interpolate as si
 from numpy.testing import assert_allclose, assert_array_equal
 
 from oracles import differences
-from sparsejac import UntraceableError, prepare, sparse_jacobian
+from sparsejac import UntraceableError, prepare, sparse_jacobian, value_and_jacobian
 
 T = np.linspace(0.0, 3.0, 8)
 Y = np.sin(T) + T
@@ -243,6 +243,10 @@ REFUSED = {
     "method='pchip'": lambda x: si.RegularGridInterpolator((T[:3],), 0.0 * x, method="pchip")([0.3]),
     "with method='pchip'": lambda x: si.RegularGridInterpolator((T[:3],), 0.0 * x)([0.3], method="pchip"),
     "CubicSpline with bc_type='periodic'": lambda x: si.CubicSpline(T[:3], x[[0, 1, 0]], bc_type="periodic")(1.0),
+    "BSpline with t": lambda x: si.BSpline(np.append(x, 9.0), x[:2], 1)(1.0),
+    "BSpline.c": lambda x: si.BSpline(np.arange(5.0), x, 1).c,
+    "a class derived from scipy.interpolate.BSpline": lambda x: type("B", (si.BSpline,), {})(np.arange(5.0), x, 1)(1.0),
+    "splev with tck": lambda x: si.splev(9.0, (np.arange(5.0), x, 1), ext=3),
     "CubicSpline.roots": lambda x: si.CubicSpline(T[:3], x).roots(),
     "CubicSpline.integrate": lambda x: si.CubicSpline(T[:3], x).integrate(0.0, x[0]),
     "RegularGridInterpolator of values and at": lambda x: si.RegularGridInterpolator((T[:3],), x)(x[:, None] * 0.1),
@@ -309,6 +313,28 @@ def test_methods_of_splines_of_data_that_depend_on_x():
         lambda y: si.interp1d(T, y, bounds_error=False, fill_value=2.0)(filled), Y, [near[0], [False] * 8, [False] * 8]
     )
     assert_right(lambda y: si.interp1d(T, y, "nearest")(INSIDE), Y, [[k == j for k in range(8)] for j in (1, 3, 7)])
+
+
+KNOTS = np.r_[[0.0] * 4, 0.4, 0.9, 1.3, 2.2, [3.0] * 4]
+SPREAD = np.array([-0.2, 0.1, 1.0, 2.9])  # one beyond the ends; each in another span but the first two
+SPANS = np.array([[k <= j < k + 4 for k in range(8)] for j in (3, 3, 5, 7)])  # of degree 3: four coefficients a span
+
+
+def test_coefficients_of_splines_that_depend_on_x():
+    assert_right(lambda c: si.BSpline(KNOTS, c**2, 3)(SPREAD), Y + 0.4, SPANS)
+    assert_right(lambda c: si.splev(SPREAD, (KNOTS, c**2, 3)), Y + 0.4, SPANS)
+    assert_right(lambda c: si.splev(SPREAD[0], (KNOTS, list(c), 3), der=1), Y, SPANS[:1])
+    assert_right(lambda c: np.concatenate(si.splev(SPREAD, (KNOTS, [c, c**3], 3))), Y + 0.4, np.tile(SPANS, (2, 1)))
+    periodic = SPANS[[0, 0, 2, 0]]
+    assert_right(lambda c: si.BSpline(KNOTS, c, 3, extrapolate="periodic")(SPREAD + 3.25), Y, periodic)
+    assert_right(lambda c: si.BSpline(KNOTS, c, 3).derivative()(c[:3] + 1.0), 0.1 * Y + 0.5, np.ones((3, 8)))
+    few = KNOTS[[*range(5), *range(7, 12)]]  # T[0] alone lies before 0.4: its value only decides the first coefficient
+    fitted = [[True] * 8, [False] + [True] * 7, [False] + [True] * 7]
+    assert_right(lambda y: si.make_lsq_spline(T, y, few)(INSIDE), Y, fitted)
+    longer = np.append(Y, [5.0, 6.0])  # what FITPACK gives is as long as its knots; the last ones have no part in it
+    assert_right(lambda c: si.BSpline(KNOTS, c, 3)(SPREAD), longer, np.pad(SPANS, ((0, 0), (0, 2))))
+    value, _ = value_and_jacobian(lambda c: si.splev(SPREAD, (KNOTS, c, 3)), longer)
+    assert_allclose(value, si.splev(SPREAD, (KNOTS, longer, 3)), rtol=1e-13)
 
 
 @pytest.mark.parametrize("method", ["linear", "nearest", "slinear"])

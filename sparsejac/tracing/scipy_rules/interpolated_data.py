@@ -221,10 +221,10 @@ def _turn(made: Any, kind: Any, data: _Data, **more: Any) -> None:
 
 
 def _linear(trace: Trace, name: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], axes: int) -> _Data:
-    """The data of a call whose argument y (or values) alone depends on x."""
+    """The data of a call whose argument y (or values, or c) alone depends on x."""
     bound = signature(function).bind(*args, **kwargs)
     options = dict(bound.arguments)
-    argument = "values" if "values" in options else "y"
+    argument = next(name for name in ("values", "c", "y") if name in options)
     values = as_array(trace, options.pop(argument))
     full = f"{_NAME}.{name}"
     wrong = [key for key, option in options.items() if not all_plain(option)]
@@ -251,6 +251,12 @@ def _cubic(trace: Trace, made: Any, *args: Any, **kwargs: Any) -> None:
     _turn(made, kind, data)
 
 
+@follows(_NAME, "BSpline.__init__")
+def _coefficients(trace: Trace, made: Any, *args: Any, **kwargs: Any) -> None:
+    kind = load(_NAME).BSpline
+    _turn(made, kind, _linear(trace, "BSpline", kind, args, kwargs, 1))
+
+
 @follows(_NAME, "interp1d.__init__")
 def _interp1d(trace: Trace, made: Any, *args: Any, **kwargs: Any) -> None:
     kind = load(_NAME).interp1d
@@ -261,6 +267,12 @@ def _interp1d(trace: Trace, made: Any, *args: Any, **kwargs: Any) -> None:
 def _interp_spline(trace: Trace, *args: Any, **kwargs: Any) -> Any:
     library = load(_NAME)
     return _made(library.BSpline, _linear(trace, "make_interp_spline", library.make_interp_spline, args, kwargs, 1))
+
+
+@follows(_NAME, "make_lsq_spline")
+def _lsq_spline(trace: Trace, *args: Any, **kwargs: Any) -> Any:
+    library = load(_NAME)
+    return _made(library.BSpline, _linear(trace, "make_lsq_spline", library.make_lsq_spline, args, kwargs, 1))
 
 
 @follows(_NAME, "RegularGridInterpolator.__init__")

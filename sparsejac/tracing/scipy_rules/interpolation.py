@@ -174,6 +174,10 @@ def _univariate(trace: Trace, spline: Any, x: Any, nu: int = 0, ext: Any = None)
 def _splev(trace: Trace, x: Any, tck: Any, der: int = 0, ext: int = 0) -> Any:
     if isinstance(tck, load(_NAME).BSpline):
         return tck(x, der, extrapolate=True)
+    if not all_plain(tck[1]) and all_plain(ext) and ext == 0:  # beyond its ends as a B-spline is extended
+        parts = as_array(trace, tck[1])
+        curves = [load(_NAME).BSpline(tck[0], c, tck[2])(x, der) for c in parts.reshape(-1, parts.shape[-1])]
+        return curves if parts.ndim > 1 else curves[0]
     chosen = options_of(trace, f"{_NAME}.splev", tck=tck, der=der, ext=ext)
     t, c, k = chosen["tck"]
     if isinstance(c, list) or np.ndim(c) > 1:
@@ -298,8 +302,8 @@ _MATRIX_CURE = "for constant points, multiply by a constant matrix: B = CubicSpl
 _BUILDERS = {
     **dict.fromkeys(
         [
-            *("CubicHermiteSpline.__init__", "BSpline.__init__"),
-            *("make_lsq_spline", "splrep", "UnivariateSpline.__init__", "InterpolatedUnivariateSpline.__init__"),
+            *("CubicHermiteSpline.__init__", "splrep"),
+            *("UnivariateSpline.__init__", "InterpolatedUnivariateSpline.__init__"),
             *("LSQUnivariateSpline.__init__", "BarycentricInterpolator.__init__", "KroghInterpolator.__init__"),
             *("barycentric_interpolate", "krogh_interpolate", "pchip_interpolate"),
         ],

@@ -1,7 +1,8 @@
-"""scipy.integrate: integrals of sampled functions."""
+"""scipy.integrate: integrals of sampled functions, and Gaussian quadrature at a fixed number of nodes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -96,3 +97,11 @@ def _cumulative_simpson(
     trace: Trace, y: Any, *, x: Any = None, dx: Any = 1.0, axis: int = -1, initial: Any = None
 ) -> Any:
     return _weighted("cumulative_simpson", trace, y, x=x, dx=dx, axis=axis, initial=initial)
+
+
+@follows(_MODULE, "fixed_quad")
+def _fixed_quad(trace: Trace, func: Callable[..., Any], a: Any, b: Any, args: Any = (), n: int = 5) -> Any:
+    nodes, weights = load("scipy.special").roots_legendre(n)
+    if np.isinf(a) or np.isinf(b):
+        raise ValueError("Gaussian quadrature is only available for finite limits.")
+    return (b - a) / 2.0 * np.sum(weights * func((b - a) * (nodes + 1.0) / 2.0 + a, *args), axis=-1), None

@@ -22,9 +22,7 @@ CURES: dict[str, dict[str, str]] = {
     },
     "scipy.integrate": {
         **dict.fromkeys(["solve_ivp", "odeint", "solve_bvp", "ode.set_initial_value"], _STEPS),
-        **dict.fromkeys(
-            ["quad", "quad_vec", "dblquad", "tplquad", "nquad", "fixed_quad", "tanhsinh", "newton_cotes"], _QUADRATURE
-        ),
+        **dict.fromkeys(["quad", "quad_vec", "dblquad", "tplquad", "nquad", "tanhsinh", "newton_cotes"], _QUADRATURE),
     },
     "scipy.spatial": {
         **dict.fromkeys(
