@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 import warnings
+from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,16 @@ def test_no_false_alarm(f: Any) -> None:
         warnings.simplefilter("error")
         plan = sparsejac.prepare(f, X)
     np.testing.assert_array_equal(plan(X).toarray(), sparsejac.sparse_jacobian(f, X).toarray())
+
+
+def test_a_class_that_f_defines_is_no_other_structure() -> None:
+    def f(x: Any) -> Any:
+        return namedtuple("Parts", "product")(x[0] * x)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = sparsejac.prepare(f, X)(X).product
+    np.testing.assert_array_equal(found.toarray(), X[0] * np.eye(3) + np.outer(X, [1.0, 0.0, 0.0]))
 
 
 def test_something_beside_may_count() -> None:
