@@ -125,8 +125,8 @@ def _each(function: Callable[[float], float]) -> Callable[..., Any]:
     return evaluate
 
 
-def _slope_of_erf(x: Any) -> Any:
-    """The square in two parts, by Dekker's splitting: exp would multiply what is lost in one."""
+def slope_of_erf(x: Any) -> Any:
+    """The derivative of erf. The square in two parts, by Dekker's splitting: exp would multiply what is lost in one."""
     a = np.minimum(np.absolute(x), 28.0)
     high = a * 134217729.0 - (a * 134217729.0 - a)
     low = a - high
@@ -162,4 +162,4 @@ _elementary(
 _elementary("softplus", _softplus, "elementary.softplus({0})", lambda y, x: x.call("logistic"))
 _elementary("erf", _each(erf), "elementary.erf({0})", lambda y, x: x.call("erf_slope"))
 _elementary("erfc", _each(erfc), "elementary.erfc({0})", lambda y, x: -x.call("erf_slope"))
-_elementary("erf_slope", _slope_of_erf, "elementary.erf_slope({0})", lambda y, x: -2.0 * (x * y))
+_elementary("erf_slope", slope_of_erf, "elementary.erf_slope({0})", lambda y, x: -2.0 * (x * y))

@@ -275,6 +275,7 @@ def two_stages(x: Any) -> Any:
 MASK = np.array([0.0, 1.0, 1.0, 0.0, 2.0])
 LIVE = (MASK != 0.0)[:, None]
 EYE = np.eye(5, dtype=np.bool_)
+BEFORE = np.roll(EYE, -1, axis=1)
 NOTHING = np.zeros((5, 5), dtype=np.bool_)
 PAIRS = np.eye(6, 5, dtype=np.bool_) | np.eye(6, 5, k=-1, dtype=np.bool_)
 
@@ -287,6 +288,10 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], NDArray[np.bool_]]] = {
     "padded": (lambda x: np.sin(x) * np.pad(np.ones(3), 1), EYE & (np.arange(5) % 4 != 0)[:, None]),
     "dividend": (lambda x: MASK / x, EYE & LIVE),
     "exponent": (lambda x: x**MASK, EYE & LIVE),
+    "exponent inside": (lambda x: x ** (MASK * np.roll(x, 1)), (EYE | BEFORE) & LIVE),
+    "exponent zero": (lambda x: x ** (x * 0.0 + 0.0), NOTHING),
+    "angle": (lambda x: np.arctan2(MASK * x, np.roll(x, 1)), (EYE | BEFORE) & LIVE),
+    "angle of zero": (lambda x: np.arctan2(np.zeros(5), x), NOTHING),
     "cancelled": (lambda x: x - x, NOTHING),
     "unwritten": (unwritten, PAIRS & (np.arange(6) % 5 != 0)[:, None]),
     "loop": (loop, EYE & (np.arange(5) != 0)[:, None] | np.roll(EYE, 1, axis=1)),

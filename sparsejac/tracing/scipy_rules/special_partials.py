@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kernels.lazy import Lazy
+from sparsejac.primitives.elementary import slope_of_erf
 
 Partial = Callable[..., Any] | None
 
@@ -123,9 +124,14 @@ def normal_density(x: Any) -> Any:
     return np.exp(-0.5 * x * x) / _ROOT_TWO_PI
 
 
+def _bell(x: Any) -> Any:
+    """The derivative of erf."""
+    return slope_of_erf(x) if np.isrealobj(x) else 2.0 / _ROOT_PI * np.exp(-x * x)
+
+
 ELEMENTARY: dict[str, tuple[Partial, ...]] = {
-    "erf": (lambda y, x: 2.0 / _ROOT_PI * np.exp(-x * x),),
-    "erfc": (lambda y, x: -2.0 / _ROOT_PI * np.exp(-x * x),),
+    "erf": (lambda y, x: _bell(x),),
+    "erfc": (lambda y, x: -_bell(x),),
     "erfcx": (_erfcx,),
     "erfi": (lambda y, x: 2.0 / _ROOT_PI * np.exp(x * x),),
     "erfinv": (lambda y, x: 0.5 * _ROOT_PI * np.exp(y * y),),
