@@ -7,6 +7,7 @@ import builtins
 import dis
 import inspect
 import linecache
+import re
 import sys
 from functools import lru_cache, partial
 from itertools import islice, pairwise
@@ -87,9 +88,18 @@ def formats_text() -> bool:
     return dis.opname[code[at]] == "BINARY_OP" and code[at + 1] in _REMAINDERS
 
 
-def logs_text() -> bool:
-    """Whether the caller's caller is the module `logging`, which writes a record out."""
-    return sys._getframe(2).f_globals.get("__name__") == "logging"
+def logs_text() -> list[str]:
+    """The conversions to floats, such as "%.3f", of what the module `logging` writes out in the caller's caller."""
+    frame = sys._getframe(2)
+    if frame.f_globals.get("__name__") != "logging":
+        return []
+    names = frame.f_locals
+    text = names.get("msg", getattr(names.get("self"), "_fmt", ""))  # of a record, of a formatter
+    return ["%" + "".join(found) for found in re.findall(_TO_FLOATS, str(text))]
+
+
+_TO_FLOATS = r"%(?:\(.*?\))?([#0 +-]*)[\d*]*((?:\.\d*)?[hlL]?[eEfFgG])"
+"""Without the names of the values and the widths, which add spaces alone or zeros; not those of a precision `*`."""
 
 
 def called_library() -> tuple[str, str] | None:

@@ -246,8 +246,11 @@ class TracedScalar(TracedBase):
 
     def __float__(self) -> float:
         if formats_text():
-            if logs_text():  # which goes to a file or a screen, and never back to f
-                return float(self._shown())
+            if conversions := logs_text():
+                number = float(self._shown())
+                for conversion in conversions:
+                    self._noted(conversion % number)  # f must not read the message back
+                return number
             raise self.tracer.refusal(
                 "the formatting of a value that depends on x by %",
                 "it makes a plain number of it first",

@@ -181,6 +181,26 @@ def test_a_class_that_f_defines_is_no_other_structure() -> None:
     np.testing.assert_array_equal(found.toarray(), X[0] * np.eye(3) + np.outer(X, [1.0, 0.0, 0.0]))
 
 
+def test_an_equal_key_with_another_text_is_no_other_structure() -> None:
+    class Key:
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Key)
+
+        def __hash__(self) -> int:
+            return 1
+
+    kept = []  # so that no two have the same address in their text
+
+    def f(x: Any) -> Any:
+        kept.append(Key())
+        return {kept[-1]: x[0] * x}
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = sparsejac.prepare(f, X)(X)[Key()]
+    np.testing.assert_array_equal(found.toarray(), X[0] * np.eye(3) + np.outer(X, [1.0, 0.0, 0.0]))
+
+
 def test_something_beside_may_count() -> None:
     """What comes beside the result is no part of the comparison: it is that of the first run."""
     COUNTER["calls"] = 0

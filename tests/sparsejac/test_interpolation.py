@@ -333,6 +333,11 @@ def test_coefficients_of_splines_that_depend_on_x():
     assert_right(lambda y: si.make_lsq_spline(T, y, few)(INSIDE), Y, fitted)
     longer = np.append(Y, [5.0, 6.0])  # what FITPACK gives is as long as its knots; the last ones have no part in it
     assert_right(lambda c: si.BSpline(KNOTS, c, 3)(SPREAD), longer, np.pad(SPANS, ((0, 0), (0, 2))))
+    assert_right(
+        lambda c: si.BSpline(KNOTS, c, 3).integrate(0.1, 3.3, extrapolate="periodic") * np.ones(1), Y, np.ones((1, 8))
+    )
+    with pytest.raises(ValueError, match="der=4"):  # as SciPy
+        sparse_jacobian(lambda c: si.splev(SPREAD, (KNOTS, c, 3), der=4), Y)
     value, _ = value_and_jacobian(lambda c: si.splev(SPREAD, (KNOTS, c, 3)), longer)
     assert_allclose(value, si.splev(SPREAD, (KNOTS, longer, 3)), rtol=1e-13)
 

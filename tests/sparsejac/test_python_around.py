@@ -295,6 +295,12 @@ def test_text(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixtu
     assert lines[0] == lines[-1]
 
 
+def read_back(x: Any) -> Any:
+    """Logging may format values of x, but what it wrote must not come back as numbers."""
+    record = logging.LogRecord("f", logging.INFO, "", 1, "step 1 of %d: %8.3f", (7, x[0] * 1.2345), None)
+    return float(record.getMessage().split()[-1]) * x
+
+
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "bits of a float": (lambda x: math.ulp(x[0]) * x, "ulp"),
     "next float": (lambda x: math.nextafter(x[0], 2.0) * x, "nextafter"),
@@ -302,6 +308,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "nditer that allocates": (lambda x: np.nditer([x, None]).operands[1], "nditer"),
     "objects as floats": (lambda x: np.array([x[0], x[1]], dtype=object).astype(float) * x[0], "float"),
     "a method as f": (np.eye(3, 4).dot, r"ndarray.dot as f: (.|\n)*test_python_around.py(.|\n)*lambda x: A.dot\(x\)"),
+    "a message of logging that is read back": (read_back, "read from the text"),
     "a type as f": (np.float64, r"numpy.float64 as f"),
     "text in a list": (lambda x: np.array([x[0], "a"]), "text"),
 }

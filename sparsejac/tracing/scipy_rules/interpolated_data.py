@@ -156,11 +156,15 @@ def _changed(method: str) -> Callable[..., Any]:
     return change
 
 
-def _integrate(self: Any, a: Any, b: Any) -> Any:
+def _integrate(self: Any, a: Any, b: Any, extrapolate: Any = None) -> Any:
     data: _Data = self.linear_data
     if not all_plain((a, b)):
         raise data.trace.refusal(f"{data.name}.integrate with ends that depend on x", "there is no rule for it", _BOTH)
-    return data.evaluated(np.array([a, b]), lambda made, p: made.integrate(p[0], p[1]), None, ("integrate",))
+
+    def run(made: Any, p: Array) -> Any:
+        return made.integrate(p[0], p[1], extrapolate=extrapolate)
+
+    return data.evaluated(np.array([a, b]), run, None, ("integrate", extrapolate))
 
 
 def _missing(self: Any, name: str) -> Any:

@@ -176,6 +176,8 @@ def _splev(trace: Trace, x: Any, tck: Any, der: int = 0, ext: int = 0) -> Any:
         return tck(x, der, extrapolate=True)
     if not all_plain(tck[1]) and all_plain(ext) and ext == 0:  # beyond its ends as a B-spline is extended
         parts = as_array(trace, tck[1])
+        if not 0 <= der <= tck[2]:
+            raise ValueError(f"0<=der={der}<=k={tck[2]} must hold")
         curves = [load(_NAME).BSpline(tck[0], c, tck[2])(x, der) for c in parts.reshape(-1, parts.shape[-1])]
         return curves if parts.ndim > 1 else curves[0]
     chosen = options_of(trace, f"{_NAME}.splev", tck=tck, der=der, ext=ext)
