@@ -119,10 +119,8 @@ def _race(settings: Settings, family: str, n: int) -> Race:
 def _measured(
     settings: Settings, peer: Peer, family: str, n: int, cache: str, budget: float | None = None
 ) -> Answer | str:
-    if peer.missing:
-        return f"not installed: {', '.join(peer.missing)}"
-    if min(n, FAMILIES[family].largest) > peer.sizes:
-        return f"more than {peer.sizes:,} unknowns are too many for it"
+    if hindrance := peer.hindrance(min(n, FAMILIES[family].largest)):
+        return hindrance
     own = tuple(module for module in peer.modules if module not in IMPORTS)
     try:
         return settings.launcher.run(

@@ -90,10 +90,8 @@ def _asked(settings: Settings) -> tuple[str, ...]:
 
 def _measured(settings: Settings, family: str, n: int, way: str) -> dict[str, Any] | str:
     peer = PEERS.get(way)
-    if peer is not None and peer.missing:
-        return f"not installed: {', '.join(peer.missing)}"
-    if peer is not None and n > peer.sizes:
-        return f"more than {peer.sizes:,} unknowns are too many for it"
+    if peer is not None and (hindrance := peer.hindrance(n)):
+        return hindrance
     own = () if peer is None else peer.modules
     patient = replace(settings.launcher, seconds=min(settings.launcher.seconds, PATIENCE))
     try:

@@ -80,14 +80,15 @@ def _row(family: str, found: dict[str, Any]) -> tuple[Cell, ...]:
 
 def _over(n: int, races: dict[tuple[str, int], dict[str, Any]]) -> list[Figure]:
     """Geometric mean and worst of ours over the limit at one size."""
-    ratios = {f: r["seconds"]["auto"] / r["seconds"]["limit"] for (f, size), r in races.items() if size == n}
+    here = {family: race for (family, size), race in races.items() if size == n}
+    ratios = {family: race["seconds"]["auto"] / race["seconds"]["limit"] for family, race in here.items()}
     worst = sorted(ratios, key=lambda family: -ratios[family])
     bars = (MEAN_BAR, WORST_BAR) if n in BARRED else (None, None)
     beyond = [family for family in worst if ratios[family] > WORST_BAR]
     note = ", ".join(f"{family} {ratios[family]:.3g}" for family in beyond or worst[:1])
     name = f"values(out=) over the limit, n = {n:,}"
     mean = geometric_mean(ratios.values())
-    strict = geometric_mean(r["seconds"]["auto"] / _least_by_hand(r) for (_, size), r in races.items() if size == n)
+    strict = geometric_mean(race["seconds"]["auto"] / _least_by_hand(race) for race in here.values())
     return [
         Figure(f"{name}: geometric mean", mean, "", bars[0], "<=", f"{len(ratios)} families"),
         Figure(f"{name}: worst", ratios[worst[0]], "", bars[1], "<=", note),

@@ -85,3 +85,9 @@ class Peer:
         """What would have to be installed for it to be measured here."""
         modules = tuple(module for module in self.modules if find_spec(module) is None)
         return (*modules, *(program for program in self.programs if which(program) is None))
+
+    def hindrance(self, n: int) -> str | None:
+        """Say why it cannot be measured here with so many unknowns; None if it can."""
+        if self.missing:
+            return f"not installed: {', '.join(self.missing)}"
+        return f"more than {self.sizes:,} unknowns are too many for it" if n > self.sizes else None

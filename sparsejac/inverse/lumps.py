@@ -18,6 +18,7 @@ from scipy.sparse import csr_array
 
 from kernels.lazy import Lazy
 from sparsejac.inverse.liveness import Liveness, Step
+from sparsejac.patterns.sparsity import MANY_ENTRIES
 
 Ints = npt.NDArray[np.int64]
 
@@ -26,9 +27,6 @@ ROOM = Lazy("sparsejac.patterns.room")
 
 HELD = 32
 """Bytes of an entry of a lump, at the least: its place, row and column, as they stand side by side, and its value."""
-
-MANY_ENTRIES = 1 << 24
-"""Numbers read for a product, times the entries of the longest row: from here on it is worth while to look."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -53,8 +53,8 @@ def test_rewritten_family_has_the_same_values(name: str) -> None:
 
 @pytest.mark.parametrize("peer", OTHERS, ids=lambda peer: peer.name)
 def test_peers_that_are_installed_agree(peer) -> None:  # type: ignore[no-untyped-def]
-    if peer.missing:
-        pytest.skip(f"not installed: {', '.join(peer.missing)}")
+    if hindrance := peer.hindrance(9):
+        pytest.skip(hindrance)
     problem = FAMILIES["broyden"].make(9)
     plan = prepare(problem.f, problem.x)
     way = peer.start(problem, plan.pattern.to_scipy())
@@ -68,6 +68,13 @@ def test_peers_name_what_they_miss() -> None:
         "no_such_module",
         "no-such-program",
     )
+
+
+def test_what_hinders_a_peer() -> None:
+    small = Peer("", ("numpy",), None, sizes=5)  # type: ignore[arg-type]
+    assert small.hindrance(5) is None
+    assert small.hindrance(6) == "more than 5 unknowns are too many for it"
+    assert Peer("", ("no_such_module",), None).hindrance(1) == "not installed: no_such_module"  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", FAMILIES)
