@@ -93,6 +93,14 @@ class Launch:
         """Number of places stored to."""
         return prod(self.row_box)
 
+    @property
+    def row_bounds(self) -> Index:
+        """Indptr of the points of each row."""
+        if self.indptr is not None:
+            return self.indptr
+        each = self.points // self.rows if self.rows else 0
+        return np.arange(self.rows + 1, dtype=np.int64) * each
+
     @cached_property
     def row_of_point(self) -> Index:
         """For each point, in C order, the row it belongs to."""

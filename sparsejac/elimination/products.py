@@ -18,7 +18,7 @@ from sparsejac.elimination.blocks import BlockGraph, LocalJacobian, Mask, by_edg
 from sparsejac.elimination.sums import FloatArray, Sums
 from sparsejac.elimination.terms import Merged, merge
 from sparsejac.patterns.pattern import IndexArray, Pattern, entry_numbers, index_dtype
-from sparsejac.patterns.sparsity import expand
+from sparsejac.patterns.running_rows import expand
 
 
 @dataclass(frozen=True, eq=False)

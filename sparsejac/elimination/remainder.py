@@ -14,7 +14,7 @@ from sparsejac.elimination.blocks import BlockGraph, LocalJacobian
 from sparsejac.elimination.demands import factors_over, listed, loaded
 from sparsejac.elimination.expansion import OUTPUT, Term
 from sparsejac.patterns.pattern import IndexArray, Pattern
-from sparsejac.patterns.sparsity import expand
+from sparsejac.patterns.running_rows import expand
 from sparsejac.programs.addressing import table
 
 

@@ -24,19 +24,11 @@ RowPiece = tuple[slice, tuple[int, int], IndexArray]
 """Some rows of a launch: which, the range of their points, and the bounds of their terms."""
 
 
-def point_bounds(launch: Launch) -> IndexArray:
-    """Indptr of the points of each row of a launch."""
-    if launch.indptr is not None:
-        return launch.indptr
-    each = launch.points // launch.rows if launch.rows else 0
-    return np.arange(launch.rows + 1, dtype=np.int64) * each
-
-
 def row_pieces(launch: Launch) -> Iterator[RowPiece]:
     """The rows of a launch, some at a time."""
     loads, points, rows = len(launch.active), launch.points, launch.rows
     if not points or not launch.row_box:
-        yield slice(0, rows), (0, points), point_bounds(launch) * loads
+        yield slice(0, rows), (0, points), launch.row_bounds * loads
     elif launch.indptr is not None:
         step = max(1, PIECE * rows // (points * loads))
         for start in range(0, rows, step):

@@ -24,7 +24,6 @@ from kernels.kernel import Kernel
 from kernels.operation import Operation
 from kernels.records import dataclass
 from kernels.step import Access, Launch, Schedule
-from sparsejac.patterns.row_pieces import point_bounds
 from sparsejac.patterns.sparsity import Live
 from sparsejac.programs.addressing import covers
 
@@ -261,7 +260,7 @@ def _store(launch: Launch, fact: Fact, schedule: Schedule, unwritten: Container[
     elif launch.is_sum:
         counts = np.zeros(launch.points + 1, dtype=np.int64)
         np.cumsum(np.broadcast_to(np.bitwise_and(fact, NONZERO) != 0, (launch.points,)), out=counts[1:])
-        bounds = counts[point_bounds(launch)]
+        bounds = counts[launch.row_bounds]
         fact = np.where(bounds[1:] > bounds[:-1], np.uint8(UNKNOWN), np.uint8(VOID))
     before = facts.get(target)
     if before is None or isinstance(before, int):

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from kernels.address import Address, Affine, Table
 from kernels.distinct import distinct_numbers
 from kernels.step import Access, Call, Launch, Schedule
-from sparsejac.patterns.row_pieces import point_bounds
-from sparsejac.patterns.sparsity import Live, expand
+from sparsejac.patterns.running_rows import expand
+from sparsejac.patterns.sparsity import Live
 
 Ints = npt.NDArray[Any]
 
@@ -127,7 +127,7 @@ class Search:
         open_[wanted] = False  # what is stored there by earlier launches is overwritten
         if not len(rows):
             return
-        bounds = point_bounds(step)
+        bounds = step.row_bounds
         counts, points = expand(bounds[rows].astype(np.int64), np.diff(bounds)[rows].astype(np.int64))
         readers = known.chosen(np.repeat(wanted, np.diff(counts)))
         for k in self._loads(step):

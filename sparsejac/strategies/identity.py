@@ -25,16 +25,8 @@ from sparsejac.elimination.sums import Sums
 from sparsejac.elimination.terms import Merged, merge
 from sparsejac.on_disk.stored import stored
 from sparsejac.patterns.pattern import IndexArray, Pattern, index_dtype
-from sparsejac.patterns.row_pieces import point_bounds
-from sparsejac.patterns.sparsity import (
-    Live,
-    RunningRows,
-    count_partials,
-    expand,
-    interleaved,
-    keep_terms,
-    loads_x_only,
-)
+from sparsejac.patterns.running_rows import RunningRows, expand
+from sparsejac.patterns.sparsity import Live, count_partials, interleaved, keep_terms, loads_x_only
 from sparsejac.strategies.protocol import FloatArray, Prepared
 from sparsejac.strategies.workspace import Workspaces
 
@@ -207,7 +199,7 @@ class _Symbolic:
         running = self.running
         loads = [launch.loads[k] for k in launch.active]
         columns = interleaved(loads, launch.points, running.dtype).reshape(-1)
-        indptr = point_bounds(launch) * len(loads)
+        indptr = launch.row_bounds * len(loads)
         running.columns[first : first + len(columns)] = columns
         if launch.store.buffer in self.read:  # entries that only the output needs are summed when they are collected
             merged = merge(indptr, columns, running.size)
@@ -223,7 +215,7 @@ class _Symbolic:
         running = self.running
         columns = interleaved([launch.loads[k] for k in launch.active], launch.points, running.dtype).reshape(-1)
         kept = mask.reshape(-1)
-        indptr, columns = keep_terms(point_bounds(launch) * len(launch.active), columns, kept)
+        indptr, columns = keep_terms(launch.row_bounds * len(launch.active), columns, kept)
         self._append(launch, merge(indptr, columns, running.size), np.flatnonzero(kept) + first, None)
 
     def _share(self, launch: Launch) -> None:
@@ -250,7 +242,7 @@ class _Symbolic:
         columns = np.stack([starts[table] for (starts, _), table in places], axis=1).reshape(-1)
         kept = np.stack([lengths[table] == 1 for (_, lengths), table in places], axis=1)
         kept = (kept if mask is None else kept & mask).reshape(-1)
-        bounds = point_bounds(launch) * len(active)
+        bounds = launch.row_bounds * len(active)
         before = np.concatenate([[0], np.cumsum(kept)])[bounds]
         numbers = np.flatnonzero(kept)
         some = np.flatnonzero(np.diff(before))
@@ -280,7 +272,7 @@ class _Symbolic:
             lengths[~mask] = 0
         bounds, right = expand(starts.reshape(-1), lengths.reshape(-1))
         left = np.repeat(_numbers(first, lengths.size), lengths.reshape(-1))
-        merged = merge(bounds[point_bounds(launch) * len(active)], running.columns[right], running.size)
+        merged = merge(bounds[launch.row_bounds * len(active)], running.columns[right], running.size)
         self._append(launch, merged, left, right)
 
     def _pair(self, launch: Launch, first: int, mask: Mask | None) -> None:

@@ -21,7 +21,7 @@ from oracles import complex_step
 from schedules import chain_kernels
 from sparsejac.elimination import placement
 from sparsejac.elimination.slots import EntryFinder
-from sparsejac.patterns import sparsity
+from sparsejac.patterns import running_rows
 from sparsejac.patterns.bases import Bases, Column
 from sparsejac.patterns.instances import detect_instances, instance_places
 from sparsejac.patterns.pattern import Pattern, column_counts, repeated
@@ -269,7 +269,7 @@ def test_a_pickled_pattern_does_without() -> None:
 @pytest.mark.parametrize("strategy", EXPLICIT_STRATEGIES)
 @pytest.mark.parametrize("name", REGULAR)
 def test_jacobians(name: str, strategy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sparsity, "COMPILED_FROM", 0)
+    monkeypatch.setattr(running_rows, "COMPILED_FROM", 0)
     f, size = REGULAR[name]
     x = np.linspace(0.31, 1.37, size)
     plan = sparsejac.prepare(lambda x: f(x), x, strategy=strategy)

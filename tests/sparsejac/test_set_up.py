@@ -16,7 +16,7 @@ from schedules import schedules
 from sparsejac import prepare
 from sparsejac.bits import same_bits
 from sparsejac.elimination.terms import merge
-from sparsejac.patterns import row_pieces, sparsity
+from sparsejac.patterns import row_pieces, running_rows
 from sparsejac.patterns.sparsity import detect
 from sparsejac.primitives import PRIMITIVES
 from sparsejac.programs import addressing, grouping
@@ -43,7 +43,7 @@ def test_compiled_loops_find_what_numpy_finds(schedule: Schedule, seed: int | No
     found = []
     for threshold in (10**9, 0):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sparsity, "COMPILED_FROM", threshold)
+            patch.setattr(running_rows, "COMPILED_FROM", threshold)
             sparse = detect(schedule, live)
             prepared = IDENTITY.prepare(schedule, sparse.pattern, None, live)
         buffers, out = allocate(schedule), np.empty(sparse.pattern.nnz)
@@ -62,10 +62,10 @@ def test_rows_are_found_piece_by_piece(schedule: Schedule, seed: int | None, siz
     found = []
     for threshold, piece in ((10**9, 1), (0, size)):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sparsity, "COMPILED_FROM", threshold)
+            patch.setattr(running_rows, "COMPILED_FROM", threshold)
             patch.setattr(row_pieces, "PIECE", piece)
-            patch.setattr(sparsity, "FEWEST_PIECES", shared)
-            patch.setattr(sparsity, "num_threads", lambda: 2)
+            patch.setattr(running_rows, "FEWEST_PIECES", shared)
+            patch.setattr(running_rows, "num_threads", lambda: 2)
             sparse = detect(schedule, live)
         found.append((sparse.pattern, sparse.products, sparse.stored))
     assert found[0] == found[1]
@@ -86,7 +86,7 @@ def test_pieces_are_the_points_of_a_launch(data: st.DataObject) -> None:
             for k, found in zip(launch.active, places, strict=True):
                 found += row_pieces.stretch(launch.loads[k].address, first, last).table().tolist()
     assert rows == list(range(launch.rows))
-    assert bounds == (row_pieces.point_bounds(launch) * len(launch.active)).tolist()
+    assert bounds == (launch.row_bounds * len(launch.active)).tolist()
     assert places == [launch.loads[k].address.table().tolist() for k in launch.active]
 
 

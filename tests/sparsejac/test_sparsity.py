@@ -19,9 +19,10 @@ from kernels import Access, Affine, Launch, Schedule, Table
 from kernels.symbolic import RowPool
 from schedules import chain_kernels, dense, schedules, stencil
 from sparsejac import InputError, gradient, jvp, sparse_hessian, sparse_jacobian
-from sparsejac.patterns import instances, room, sparsity
+from sparsejac.patterns import instances, room, running_rows, sparsity
 from sparsejac.patterns.pattern import Pattern
-from sparsejac.patterns.sparsity import detect, expand
+from sparsejac.patterns.running_rows import expand
+from sparsejac.patterns.sparsity import detect
 
 
 def sample(schedule: Schedule) -> list[np.ndarray]:
@@ -80,7 +81,7 @@ def test_zero_partials_of_an_only_load_are_left_out(
     monkeypatch: pytest.MonkeyPatch, rows: int, compiled_from: int
 ) -> None:
     """y_i sums m_ij x_p(ij), z is g(y): the pattern is that of the m_ij that are not zero."""
-    monkeypatch.setattr(sparsity, "COMPILED_FROM", compiled_from)
+    monkeypatch.setattr(running_rows, "COMPILED_FROM", compiled_from)
     monkeypatch.setattr(instances, "detect_instances", lambda *_: None)
     rng = np.random.default_rng(rows)
     places, live = rng.integers(0, 7, (rows, 5), dtype=np.int32), rng.random((rows, 5)) < 0.4
@@ -133,9 +134,9 @@ def test_rows_that_are_taken_as_they_are_are_not_united_again(
     """y_i = g(x_i, x_(i+1)), z_i = g(y_p): the rows of z are those of y, put together from so many ranges."""
     united: list[int] = []
     unite = RowPool.unite
-    monkeypatch.setattr(sparsity, "COMPILED_FROM", 0)
+    monkeypatch.setattr(running_rows, "COMPILED_FROM", 0)
     monkeypatch.setattr(instances, "detect_instances", lambda *_: None)
-    monkeypatch.setattr(sparsity, "MOST_RANGES", ranges)
+    monkeypatch.setattr(running_rows, "MOST_RANGES", ranges)
     monkeypatch.setattr(RowPool, "unite", lambda self, *args, **given: united.append(1) or unite(self, *args, **given))
     schedule = Schedule((6, 5, 5), (0,), (pair_launch(0, 1, 5), map_launch(1, 2, places, Affine((5,), 0, (1,)))), 2)
     found = detect(schedule)
@@ -146,7 +147,7 @@ def test_rows_that_are_taken_as_they_are_are_not_united_again(
 
 def test_rows_that_were_taken_stay_where_others_are_stored_over_their_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     """y_i = g(x_i, x_(i+1)), z = g(y), z_1 = g(x_5); the output is g(y_i, y_(i+1)) and then g(z_0, z_1)."""
-    monkeypatch.setattr(sparsity, "COMPILED_FROM", 0)
+    monkeypatch.setattr(running_rows, "COMPILED_FROM", 0)
     monkeypatch.setattr(instances, "detect_instances", lambda *_: None)
     whole, one = Affine((5,), 0, (1,)), Affine((1,), 1, (1,))
     of_z = replace(pair_launch(2, 3, 1), store=Access(3, Affine((1,), 4, (1,))))
@@ -234,7 +235,8 @@ def test_what_no_memory_holds_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
         made.append(int(lengths.sum()))
         return expand(starts, lengths)
 
-    monkeypatch.setattr(sparsity, "expand", noted)
+    for module in (running_rows, sparsity):
+        monkeypatch.setattr(module, "expand", noted)
     monkeypatch.setattr(room, "memory", lambda: 24 << 30)
     x = np.ones(n)
     f = lambda x: np.sum(x) * x  # noqa: E731
