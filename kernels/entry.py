@@ -145,7 +145,9 @@ def _print(evaluation: Evaluation[Invocation], numbered: _Numbered) -> Source:
     parts = list({call.source.whole: call.source for call in evaluation.invocations}.values())
     places = {part.whole: f"part{k}" for k, part in enumerate(parts)}
     inputs = [f"x{k}" for k in range(len(evaluation.inputs))]
-    lines = [f"if {' | '.join(f'overlap(out, {x})' for x in inputs)}:", f"    return {OVERLAP}"]
+    lines = []
+    if len(evaluation.out):  # an empty one is nowhere
+        lines += [f"if {' | '.join(f'overlap(out, {x})' for x in inputs)}:", f"    return {OVERLAP}"]
     lines += numbered.kinds
     lines += [] if numbered.flag is None else [f"{numbered.flag}[0] = 0.0"]
     calls = [

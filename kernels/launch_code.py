@@ -159,4 +159,6 @@ def merged_invocation(merged: Merged, buffers: Sequence[FloatArray]) -> Invocati
 
     code = merged_code(merged)
     arguments = (0, code.length, *code.arguments(buffers))
+    if merged.sums:  # one call adds
+        return Invocation(code.source, arguments)
     return Invocation(code.source, arguments, RowRange(code.work, code.align, touches=touches))

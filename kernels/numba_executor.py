@@ -66,6 +66,7 @@ class NumbaExecutor(Executor):
         self._trials = Trials(ALONE)
         self._sweeps: dict[int, SweepCode] = {}
         self._printed: dict[object, Source] = {}
+        self._segmented: dict[bool, tuple[Segment, ...]] = {}
         self._calls = CallRunner(schedule)
 
     def prepare(self, *variants: Task) -> None:
@@ -111,12 +112,12 @@ class NumbaExecutor(Executor):
     @cached_property
     def _adding(self) -> _Merged:
         """Merged launches that may add to sums, and then run in one thread."""
-        return _Merged(segments_of(self.schedule, adds=True))
+        return _Merged(self._segments(adds=True))
 
     @cached_property
     def _shared(self) -> _Merged:
         """Merged launches that several threads may share."""
-        return _Merged(segments_of(self.schedule))
+        return _Merged(self._segments(adds=False))
 
     def sweep(self, sweeps: Sequence[Sweep], buffers: Sequence[FloatArray]) -> None:
         """Run sweeps in order; see `Executor.sweep`."""
@@ -210,6 +211,27 @@ class NumbaExecutor(Executor):
             return [merged_invocation(merged, buffers) for merged in loops]
         chosen = [code for code in self._codes("value") if launches is None or code.position in launches]
         return [launch.invocation(launch.arguments(buffers)) for launch in chosen]
+
+    def result_invocations(self, buffers: Sequence[FloatArray], *, adds: bool) -> list[Invocation]:
+        """What `results` runs of a schedule without loops and calls of libraries; see `value_invocations`.
+
+        Parameters
+        ----------
+        buffers : sequence of array
+        adds : bool
+            Whether loops may add what they make to sums, which takes one thread less time; several cannot share these.
+        """
+        return [merged_invocation(merged, buffers) for part in self._segments(adds) for merged in part.loops]
+
+    def result_work(self, *, adding: bool = False) -> int:
+        """Cost of `results`, in additions; that of the loops alone that add to sums."""
+        loops = [merged for part in self._segments(adds=True) for merged in part.loops]
+        return sum(merged.work for merged in loops if merged.sums or not adding)
+
+    def _segments(self, adds: bool) -> tuple[Segment, ...]:
+        if adds not in self._segmented:
+            self._segmented[adds] = segments_of(self.schedule, adds=adds)
+        return self._segmented[adds]
 
     def partial_invocations(self, buffers: Sequence[FloatArray], out: Sequence[FloatArray]) -> list[Invocation]:
         """What `partials` runs; the arrays in `out` are flat."""

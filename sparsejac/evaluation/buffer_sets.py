@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import is_
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from sparsejac.strategies.workspace import Workspaces
 FloatArray = npt.NDArray[np.float64]
 
 _NOTHING = np.empty(0)
+_FLOAT = np.dtype(np.float64)
+_USABLE = 0x0001 | 0x0100
+"""NumPy's numbers for contiguous and aligned; to ask for each by its name takes twice as long."""
 
 
 class BufferSets:
@@ -23,19 +27,43 @@ class BufferSets:
     Parameters
     ----------
     schedule : Schedule
+    changing : int, optional
+        How many of the inputs, the first ones, are looked at again at each call; by default all. The others are arrays
+        that nobody changes.
+
+    Attributes
+    ----------
+    inputs : set of int
+        The buffers of the inputs.
     """
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, changing: int | None = None) -> None:
         self._schedule = schedule
+        self._changing = len(schedule.inputs) if changing is None else changing
+        self._known: tuple[Sequence[FloatArray], list[FloatArray]] = ((), [])
         self._sets = Workspaces(lambda: allocate(schedule))
+        self._shapes = [(schedule.sizes[buffer],) for buffer in schedule.inputs]
+        self.inputs = frozenset(schedule.inputs)
 
     def required(self, inputs: Sequence[FloatArray]) -> list[FloatArray]:
         """Inputs as compiled code takes them, which looks at nothing: contiguous, aligned, of the right sizes."""
-        arrays = [given if _is_usable(given) else np.require(given, np.float64, ("C", "A")) for given in inputs]
-        sizes = self._schedule.sizes
-        for buffer, array in zip(self._schedule.inputs, arrays, strict=True):
-            if array.shape != (sizes[buffer],):
-                raise InputError(f"input buffer {buffer}: got shape {array.shape}, expected {(sizes[buffer],)}")
+        changing = self._changing
+        if len(inputs) != len(self._schedule.inputs):
+            raise ValueError(f"got {len(inputs)} inputs, expected {len(self._schedule.inputs)}")
+        constants, (given, known) = inputs[changing:], self._known
+        if len(constants) != len(given) or not all(map(is_, constants, given)):
+            known = self._checked(constants, changing)
+            self._known = constants, known
+        return self._checked(inputs[:changing], 0) + known
+
+    def _checked(self, given: Sequence[FloatArray], first: int) -> list[FloatArray]:
+        """Some of the inputs."""
+        arrays = [one if _is_usable(one) else np.require(one, np.float64, ("C", "A")) for one in given]
+        expected = self._shapes[first : first + len(given)]
+        if [array.shape for array in arrays] != expected:
+            wrong = next(k for k, array in enumerate(arrays) if array.shape != expected[k])
+            buffer = self._schedule.inputs[first + wrong]
+            raise InputError(f"input buffer {buffer}: got shape {arrays[wrong].shape}, expected {expected[wrong]}")
         return arrays
 
     def take(self, inputs: Sequence[FloatArray]) -> list[FloatArray]:
@@ -60,7 +88,4 @@ class BufferSets:
 
 def _is_usable(given: FloatArray) -> bool:
     """Whether an array can be passed on as it is: to look is quicker than to ask NumPy for one."""
-    if type(given) is not np.ndarray or given.dtype != np.float64:
-        return False
-    flags = given.flags
-    return flags.c_contiguous and flags.aligned
+    return type(given) is np.ndarray and given.dtype is _FLOAT and given.flags.num & _USABLE == _USABLE

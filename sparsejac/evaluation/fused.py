@@ -157,6 +157,13 @@ class FusedForThreads(Fused):
     """The same by as many threads as there are, where they have enough to do, and turn out to be faster.
 
     Whether they are hangs on the machine and on what else it does: both ways are timed while they are used.
+
+    Parameters
+    ----------
+    record, first, further
+        As of `Fused`.
+    apart : callable, optional
+        Gives what several threads do with the buffers of a workspace, where it is not what one of them does.
     """
 
     def __init__(
@@ -164,9 +171,10 @@ class FusedForThreads(Fused):
         record: Callable[[], Recorded | None],
         first: Recorded,
         further: Callable[[Sequence[FloatArray]], tuple[FloatArray, ...]],
+        apart: Callable[[list[FloatArray]], Evaluation[Invocation]] | None = None,
     ) -> None:
         super().__init__(record, first, further)
-        self._trials = Trials(ALONE)
+        self._apart, self._trials = apart, Trials(ALONE)
 
     def run(self, inputs: Sequence[FloatArray], out: FloatArray) -> tuple[int, Workspace]:
         """As of `Fused`."""
@@ -186,7 +194,9 @@ class FusedForThreads(Fused):
         if threads == 1:
             return lambda out, *given: self.function(out, *given, workspace[1])
         if threads not in kept.shared:
-            kept.shared[threads] = SHARES.SharedEvaluation(kept.evaluation, self._plans)
+            apart = None if self._apart is None else self._apart(workspace[0])
+            shared = SHARES.SharedEvaluation(*((kept.evaluation, self._plans) if apart is None else (apart,)))
+            kept.shared[threads] = shared
             if kept.shared[threads].gain < LEAST_GAIN:
                 self._trials.rule_out(threads)
         return kept.shared[threads].run
@@ -218,6 +228,40 @@ def fuse(
     return sort(record, first, prepared.further)
 
 
+def fuse_values(schedule: Schedule, executor: NumbaExecutor) -> Fused | None:
+    """One call for all values that are wanted; None where something else than compiled code runs.
+
+    Its `out` is an empty array: what is wanted stands in the buffers of the workspace afterwards.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    executor : NumbaExecutor
+    """
+    if schedule.calls or schedule.has_loops:
+        return None
+
+    def evaluation(buffers: list[FloatArray], *, adds: bool) -> Evaluation[Invocation]:
+        invocations = executor.result_invocations(buffers, adds=adds)
+        inputs = [buffers[b] for b in schedule.inputs]
+        return Evaluation(invocations, inputs, np.empty(0), _guards(schedule, buffers))
+
+    def record() -> Recorded:
+        buffers = _buffers(schedule)
+        return buffers, evaluation(buffers, adds=True)
+
+    def further(inputs: Sequence[FloatArray]) -> tuple[FloatArray, ...]:
+        return ()
+
+    first = record()
+    if len(first[1].invocations) > MOST_CALLS:
+        return None
+    if not are_worth(executor.result_work()):
+        return Fused(record, first, further)
+    apart = partial(evaluation, adds=False) if executor.result_work(adding=True) else None
+    return FusedForThreads(record, first, further, apart)
+
+
 def _record(
     schedule: Schedule, prepared: Prepared, executor: NumbaExecutor, nnz: int, checks_finite: bool
 ) -> Recorded | None:
@@ -227,10 +271,14 @@ def _record(
     invocations = prepared.invocations(buffers, executor, out) if checked is None else checked
     if invocations is None:
         return None
-    guards = [(buffers[g.buffer], np.ascontiguousarray(g.expected).reshape(-1)) for g in schedule.guards]
     inputs = [*(buffers[b] for b in schedule.inputs), *prepared.stand_ins]
     noted = None if checked is None else flag
-    return buffers, Evaluation(invocations, inputs, out, guards, checks_finite, noted)
+    return buffers, Evaluation(invocations, inputs, out, _guards(schedule, buffers), checks_finite, noted)
+
+
+def _guards(schedule: Schedule, buffers: list[FloatArray]) -> list[tuple[FloatArray, FloatArray]]:
+    """What the buffers of guards hold, and what they have to hold."""
+    return [(buffers[g.buffer], np.ascontiguousarray(g.expected).reshape(-1)) for g in schedule.guards]
 
 
 def _buffers(schedule: Schedule) -> list[FloatArray]:

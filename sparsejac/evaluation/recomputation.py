@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import numpy.typing as npt
 
+from kernels.evaluation import FLIPPED
 from kernels.lazy import Lazy
 from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Schedule
@@ -24,9 +25,13 @@ from sparsejac.strategies.registry import IDENTITY
 
 if TYPE_CHECKING:
     from sparsejac.evaluation.beforehand import Beforehand
+    from sparsejac.evaluation.fused import Fused
 
-BEFOREHAND = Lazy("sparsejac.evaluation.beforehand")
+BEFOREHAND, FUSED = Lazy("sparsejac.evaluation.beforehand"), Lazy("sparsejac.evaluation.fused")
 FloatArray = npt.NDArray[np.float64]
+
+_NOTHING: FloatArray = np.empty(0)
+_VALUES = "fuse results"
 
 
 class Recomputation(Candidates):
@@ -46,7 +51,7 @@ class Recomputation(Candidates):
     def __init__(self, schedule: Schedule, options: EngineOptions) -> None:
         super().__init__(schedule, options)
         self.recomputed = self.unbranched = 0
-        self._buffers = BufferSets(self.schedule)
+        self._buffers = BufferSets(self.schedule, self._changing)
 
     @property
     def flat(self) -> Self:
@@ -80,11 +85,41 @@ class Recomputation(Candidates):
     def _values(self, inputs: Sequence[FloatArray], read: tuple[int, ...], *, check: bool) -> list[FloatArray]:
         """Run the schedule; give copies of the buffers `read`."""
         inputs, backend, sets = self._for_values(inputs)
+        fused = self._fused_values(backend)
+        if fused is not None:
+            return self._values_at_once(fused, sets, inputs, read, check)
         buffers = sets.take(inputs)
         with raised_by_f(check):
-            backend.executor(("results",)).results(buffers)
+            backend.ready(("results",)).results(buffers)
             ask(self.schedule, buffers, check)
         return sets.give(buffers, read)
+
+    def _fused_values(self, backend: Backend) -> Fused | None:
+        """One call for all that is wanted, where it can be one, once compiled code runs."""
+        made: tuple[Fused | None] | None = self._made.get(_VALUES)
+        if made is not None and made[0] is not None:
+            return made[0]
+        compiled = backend.compiled(("results",))
+        if compiled is None:
+            return None
+        if made is None:
+            made = self.once(_VALUES, lambda: (FUSED.fuse_values(backend.schedule, compiled),))
+            backend.compile_seconds += self.seconds[_VALUES]
+        return made[0]
+
+    def _values_at_once(
+        self, fused: Fused, sets: BufferSets, inputs: Sequence[FloatArray], read: tuple[int, ...], check: bool
+    ) -> list[FloatArray]:
+        status, workspace = fused.run(inputs, _NOTHING)
+        try:
+            buffers = workspace[0]
+            if status == FLIPPED or not sets.inputs.isdisjoint(read):
+                buffers = sets.place(buffers, inputs)
+            if status == FLIPPED:
+                ask(self.schedule, buffers, check)
+            return [buffers[b].copy() for b in read]
+        finally:
+            fused.workspaces.give(workspace)
 
     def _for_values(self, inputs: Sequence[FloatArray]) -> tuple[Sequence[FloatArray], Backend, BufferSets]:
         """What runs where values alone are wanted, and its inputs: what hangs on constants alone is among these."""
