@@ -28,7 +28,10 @@ def cache_directory() -> Path | None:
     """Where bundles live: ``$SPARSEJAC_CACHE_DIR`` or the user's cache directory; None when that is "" or "off"."""
     chosen = os.environ.get(VARIABLE)
     if chosen is None:
-        return Path(platformdirs.user_cache_dir("sparsejac")) / "kernels"
+        try:
+            return Path(platformdirs.user_cache_dir("sparsejac")) / "kernels"
+        except RuntimeError:  # no HOME, and a user whom the system does not know: as in some containers
+            return None
     return None if chosen.strip().lower() in ("", "off") else Path(chosen) / "kernels"
 
 

@@ -227,6 +227,19 @@ def test_the_default_directory_is_the_users_cache(monkeypatch):
     assert "sparsejac" in cache.cache_directory().parts
 
 
+def test_a_user_without_a_home_has_no_cache(monkeypatch):
+    """Without HOME and an entry of the user in the system's list there is no directory to name."""
+
+    def nowhere(name):
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.delenv(cache.VARIABLE, raising=False)
+    monkeypatch.setattr(cache.platformdirs, "user_cache_dir", nowhere)
+    assert cache.cache_directory() is None
+    assert not cache.write_bundle("key", {"a": b"b"})
+    assert cache.read_bundle("key") is None
+
+
 def test_within_a_process_equal_shapes_are_compiled_once(source):
     first = module.compile_source(source)
     before = module.compilations
