@@ -145,8 +145,9 @@ def find_case(name: str) -> Path:
     names = case_names()
     if name in names:
         return case_directory() / f"{name}.m"
-    near = get_close_matches(name, names, n=5, cutoff=0.5) or names
-    raise CaseError(f"there is no case {name!r} among MATPOWER's {len(names)}; near it are {', '.join(near)}")
+    near = get_close_matches(name, names, n=5, cutoff=0.5)
+    which = f"near it are {', '.join(near)}" if near else f"they are {', '.join(names)}"
+    raise CaseError(f"there is no case {name!r} among MATPOWER's {len(names)}; {which}")
 
 
 def in_service(case: Case) -> Case:

@@ -130,6 +130,8 @@ def test_no_generator_in_service_is_refused(tmp_path: Path) -> None:
 def test_unknown_case_is_answered_with_near_names() -> None:
     with pytest.raises(CaseError, match=r"no case 'case13659pegas'.*near it are case13659pegase"):
         load_grid("case13659pegas")
+    with pytest.raises(CaseError, match=r"no case 'zebra' among MATPOWER's \d+; they are case\w*, .*case9\b"):
+        load_grid("zebra")
 
 
 def test_tables_computed_by_matlab_are_refused() -> None:
