@@ -8,7 +8,9 @@ the best length lies between the two.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
+from coloring.adjacency import AdjacencyGraph
 from coloring.algorithms.star_bicoloring_kernels import WAITING
 from coloring.algorithms.vertex_cover import opposed, undecided
 from coloring.compiled import Ints, run, unsigned
@@ -21,6 +23,8 @@ from coloring.two_sided import TwoSided
 TRIALS = 4
 STEP = 0.75
 LEAST = 16
+# Places of a table of lines and lengths that is made sooner than a kernel runs, in Python or compiled.
+SMALL_TABLE = 20_000
 
 
 def by_length(problem: TwoSided, side: int, longest: int) -> Colors:
@@ -66,10 +70,26 @@ def _estimates(problem: TwoSided, side: int) -> list[tuple[int, int]]:
     rungs = distinct(np.array([int(2 / STEP**k) for k in range(1 + int(np.log(longest / 2) / -np.log(STEP)))]))
     rungs = rungs[rungs < longest]
     passed = np.searchsorted(rungs, problem.degrees).astype(np.int8)
-    counts, most = np.zeros(len(rungs) + 1, dtype=np.int64), np.zeros(len(rungs) + 1, dtype=np.int64)
-    structure = (unsigned(graph.ptr), unsigned(graph.neighbors))
-    run(_most_beyond, problem.work, lines.start, lines.stop, *structure, passed, counts, most)
+    width = len(rungs) + 1
+    if graph.num_vertices * width <= SMALL_TABLE:
+        most = _most_by_table(graph, lines, passed, width)
+    else:
+        counts, most = np.zeros(width, dtype=np.int64), np.zeros(width, dtype=np.int64)
+        structure = (unsigned(graph.ptr), unsigned(graph.neighbors))
+        run(_most_beyond, problem.work, lines.start, lines.stop, *structure, passed, counts, most)
     return [(length + number, length) for length, number in zip(rungs.tolist(), most[1:].tolist(), strict=True)]
+
+
+def _most_by_table(
+    graph: AdjacencyGraph, lines: slice, passed: npt.NDArray[np.int8], width: int
+) -> npt.NDArray[np.int64]:
+    """Find the same as `_most_beyond`, from a table of a row for each line."""
+    ends = graph.ptr[lines.start : lines.stop + 1]
+    owners = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+    places = owners * width + passed[graph.neighbors[ends[0] : ends[-1]]]
+    table = np.bincount(places, minlength=(len(ends) - 1) * width).reshape(-1, width)
+    most: npt.NDArray[np.int64] = np.cumsum(table[:, ::-1], axis=1)[:, ::-1].max(axis=0, initial=0)
+    return most
 
 
 def _most_beyond(start: int, stop: int, ptr: Ints, neighbors: Ints, passed: Ints, counts: Ints, most: Ints) -> None:

@@ -52,7 +52,11 @@ def one_sided(problem: TwoSided, side: int) -> Colors:
     >>> one_sided(problem, 1).tolist()
     [-1, -1, -2, -2]
     """
-    return opposed(problem, undecided(problem), side)
+    if len(problem.fixed):
+        return opposed(problem, undecided(problem), side)
+    cover, lines = undecided(problem), problem.lines(side)
+    cover[lines][problem.degrees[lines] > 0] = WAITING
+    return cover
 
 
 def everything(problem: TwoSided) -> Colors:

@@ -111,7 +111,7 @@ def _bound_nets(graph: BipartiteGraph, problem: Problem, enough: int, steps: int
 
 def _raise_by_nets(graph: BipartiteGraph, problem: Problem, bound: Bound, enough: int, steps: int) -> Bound:
     bound = larger_clique(graph, problem, bound)
-    if bound.value >= min(enough, SIZES[-1]) or graph.entries == 0:
+    if bound.value >= min(enough, SIZES[-1]) or graph.entries == 0 or steps <= 0:
         return bound
     vertices = near_vertices(graph, int(bound.witness[0]), steps)
     instance = among(graph, vertices)
@@ -154,7 +154,7 @@ def _bound_by_edges(graph: AdjacencyGraph, problem: Problem, enough: int, steps:
 def _searched(
     graph: AdjacencyGraph, problem: Problem, bound: Bound, enough: int, steps: int, start: int | None = None
 ) -> Bound:
-    if bound.value >= enough:
+    if bound.value >= enough or steps <= 0:
         return bound
     start = int(np.argmax(graph.degrees)) if start is None else start
     return raise_by_search(as_instance(problem, graph), problem, bound, enough, steps, start)
@@ -165,7 +165,7 @@ def _bound_entries(graph: AdjacencyGraph, problem: Problem, enough: int, steps: 
     rows = int(np.searchsorted(lines, graph.num_rows))
     limit = min(enough, rows, len(lines) - rows)
     bound, splits = entry_count(graph, problem.decompression == "direct", limit)
-    if bound.value >= limit:
+    if bound.value >= limit or steps <= 0:
         return bound
     start = int(np.argmax(graph.degrees))
     return raise_by_search(as_instance(problem, graph), problem, bound, limit, steps, start, splits)

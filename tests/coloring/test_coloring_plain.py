@@ -11,10 +11,11 @@ import pytest
 
 from coloring import PROBLEMS, as_pattern, check
 from coloring.adjacency import two_sided_graph
-from coloring.algorithms import acyclic_bicoloring, star_bicoloring
+from coloring.algorithms import acyclic_bicoloring, long_lines, star_bicoloring
 from coloring.algorithms.star_bicoloring import in_dtype_of, num_colors
 from coloring.algorithms.star_bicoloring_kernels import BANK, LONG
 from coloring.algorithms.vertex_cover import everything, in_order, minimal, one_sided
+from coloring.bounds.entries import Splits
 from coloring.demand import Colors
 from coloring.graphs import build_graph
 from coloring.orders import ORDERS, OrderName, sequence
@@ -50,7 +51,7 @@ def in_both_ways(monkeypatch: pytest.MonkeyPatch, call: Any) -> tuple[Any, Any]:
     """Call with plain Python allowed, and without it."""
     found = []
     for allowed in (True, False):
-        for module in ("two_sided", "orders.buckets"):
+        for module in ("two_sided", "orders.buckets", "bounds.entries"):
             monkeypatch.setattr(f"coloring.{module}.python_pays", lambda kernel, work, allowed=allowed: allowed)
         found.append(call())
     return found[0], found[1]
@@ -135,6 +136,58 @@ def test_orders_are_those_of_the_kernel(
                     ).tolist(),
                 )
                 assert plain == kernel
+
+
+def crowded(matrix: Any, row_colors: int, column_colors: int, direct: bool) -> bool:
+    """Take lines away that ask for nothing, and count entries and room; the room for the whole is counted before."""
+    of_rows, of_columns = (
+        np.minimum(matrix.sum(axis), most).sum() for axis, most in ((1, column_colors), (0, row_colors))
+    )
+    if of_rows + of_columns < matrix.sum():
+        return True
+    before = None
+    while before != matrix.shape:
+        before = matrix.shape
+        matrix = matrix[matrix.sum(axis=1) > column_colors]
+        matrix = matrix[:, matrix.sum(axis=0) > row_colors]
+    (m, n), p, q = matrix.shape, row_colors, column_colors
+    room = q * m + p * n - p * q
+    if direct:
+        room = min(room, max(q - 1, 0) * m + max(p - 1, 0) * n)
+    return min(m, n) > 0 and int(matrix.sum()) > room
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_splits_are_ruled_out_as_by_the_kernel(
+    direct: bool, families: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = set()
+    for triple in (*patterns(families), families.dense(4, 3)):  # short of one color on each side
+        pattern = as_pattern(triple)
+        dense = np.zeros(pattern.shape, dtype=int)
+        dense[pattern.rows(), pattern.indices] = 1
+        splits = Splits(two_sided_graph(pattern), direct, 10**9)
+        for split in np.ndindex(6, 6):
+            plain, kernel = in_both_ways(monkeypatch, lambda splits=splits, split=split: splits.refuted(*split))
+            assert plain == kernel == crowded(dense, *split, direct)
+            answers.add((plain, min(split) > 1))
+    assert len(answers) == 4
+
+
+def test_lengths_by_a_table_are_those_of_the_kernel(families: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for triple in (*patterns(families), families.kkt(60, 20, 4, 2, dense_rows=2), families.power_law(90, 3, 2)):
+        for side in (0, 1):
+            problem = TwoSided(two_sided_graph(as_pattern(triple)))
+            mine = [problem.degrees[np.array(near, dtype=int)] for near, _ in problem.around[problem.lines(side)]]
+            table = long_lines._estimates(problem, side)
+            monkeypatch.setattr(long_lines, "SMALL_TABLE", 0)
+            assert table == long_lines._estimates(problem, side)
+            monkeypatch.undo()
+            for estimate, length in table:
+                assert estimate == length + max(int((near > length).sum()) for near in mine)
+            found.append(len(table))
+    assert sum(count > 1 for count in found) > 4
 
 
 def test_star_bicolorings_do_not_take_fewer_colors(families: ModuleType) -> None:

@@ -151,7 +151,8 @@ def recovers_by_substitution(matrix: Bools, rows: tuple[int, ...], columns: tupl
     system = np.zeros((len(sums), len(entries)))
     for equation, members in enumerate(sums.values()):
         system[equation, members] = 1
-    return not entries or bool(np.linalg.matrix_rank(system) == len(entries))
+    # NumPy 2.0 has no rank of an empty matrix.
+    return not entries or bool(sums and np.linalg.matrix_rank(system) == len(entries))
 
 
 RULES = {"star_bicoloring": recovers_directly, "acyclic_bicoloring": recovers_by_substitution}
