@@ -18,6 +18,7 @@ from bench.colorings.measure import number_of_colors
 from bench.colorings.patterns import GENERATORS, as_matrix, as_triple, families, is_symmetric, load
 from bench.colorings.tools import TOOLS
 from bench.colorings.validity import is_valid
+from bench.result import CaseResult, Figure, Outcome
 from coloring import check
 from in_process import Here
 
@@ -130,6 +131,51 @@ def test_sections_print_figures_and_write_them(tmp_path: Path, capsys: pytest.Ca
     natural = [row for row in files["tables"][0]["rows"] if row[1:3] == ["column", "natural"]]
     assert [row[4] for row in natural] == [3]
     assert "| rectangle.mtx | column | natural |" in page.read_text(encoding="utf-8")
+
+
+def test_an_interruption_keeps_the_sections_before(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.json"
+
+    def interrupted(console: object, name: str, folder: str, options: object) -> CaseResult:
+        if name == "growth":
+            raise KeyboardInterrupt
+        return CaseResult(name, "the first one", Outcome((Figure("a figure", 1.0),)), 0.0)
+
+    monkeypatch.setattr(coloring, "run_section", interrupted)
+    asked = ["--section", "small", "--section", "small", "--section", "growth", "--json", str(file)]
+    assert coloring.main(asked) == 130
+    assert "interrupted in the section growth" in capsys.readouterr().out
+    assert [case["case"] for case in json.loads(file.read_text(encoding="utf-8"))["cases"]] == ["small"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "complaint"),
+    [
+        (["--most", "9999"], "--most: invalid"),
+        (["--most", "nan"], "--most: invalid"),
+        (["--section", "none"], "invalid choice: 'none'"),
+        (["--section", "files"], "files needs --matrix"),
+        (["--matrix", "nowhere.mtx"], "nowhere.mtx: no Matrix Market file"),
+        (["--matrix", __file__], "no Matrix Market file"),
+        (["--patterns", __file__], "--patterns"),
+        (["--seconds", "0"], "--seconds: invalid"),
+    ],
+)
+def test_bad_options_are_refused(asked: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        coloring.main(asked)
+    assert ended.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_matrices_that_no_section_reads_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    matrix = tmp_path / "rectangle.mtx"
+    scipy.io.mmwrite(matrix, as_matrix(RECTANGLE))
+    with pytest.raises(SystemExit):
+        coloring.main(["--section", "small", "--matrix", str(matrix)])
+    assert "add --section files" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("columns", [1, 9_000, 3 << loops.BITS, (3 << loops.BITS) + 5])
