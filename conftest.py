@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import os
@@ -41,6 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.mkdtemp(prefix="sparsejac-tests-")
         config.stash[FOLDER] = folder
         os.environ[CACHE_VARIABLE] = folder
+        # The fresh processes that tests start would compile all of our modules, each of them anew.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -59,6 +62,18 @@ def pytest_collect_file(file_path: Path) -> None:
         parts = file_path.relative_to(ROOT).with_suffix("").parts
         if parts[0] in PACKAGES and parts[-1] != "__main__":
             importlib.import_module(".".join(parts).removesuffix(".__init__"))
+
+
+def pytest_collection() -> None:
+    """Look for no garbage while a million objects are made that stay."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave those objects out of the collections of garbage that tests ask for."""
+    gc.enable()
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import Any
@@ -89,26 +90,21 @@ def test_which_argument_is_differentiated() -> None:
         np.testing.assert_allclose(sparsejac.jacobian(lambda a, b: a - b, 1)(A, B).data, -1.0)
 
 
-@pytest.mark.parametrize(
-    "constant",
-    [
-        "np.random.rand(3)",
-        "np.random.default_rng(0).normal(size=3)",
-        "np.random.default_rng(0).permutation(3)",
-        "scipy.special.roots_legendre(3)[0]",
-        "scipy.interpolate.CubicSpline(np.arange(4.0), np.arange(4.0) ** 2)([0.5, 1.5, 2.5])",
-        "scipy.sparse.csgraph.shortest_path(np.ones((3, 3)))[0]",
-        "scipy.spatial.cKDTree(np.eye(3)).query(np.zeros(3), k=3)[0]",
-    ],
+CONSTANTS = (
+    "np.random.rand(3)",
+    "np.random.default_rng(0).normal(size=3)",
+    "np.random.default_rng(0).permutation(3)",
+    "scipy.special.roots_legendre(3)[0]",
+    "scipy.interpolate.CubicSpline(np.arange(4.0), np.arange(4.0) ** 2)([0.5, 1.5, 2.5])",
+    "scipy.sparse.csgraph.shortest_path(np.ones((3, 3)))[0]",
+    "scipy.spatial.cKDTree(np.eye(3)).query(np.zeros(3), k=3)[0]",
 )
-def test_compiled_helpers_with_plain_arrays(constant: str) -> None:
-    """Compiled code that f calls with constants makes arrays of its own: they must be real ones.
 
-    In a process of its own, for a wrong one crashes.
-    """
-    program = f"""
+IN_FORKS = """
+import os, traceback
 import numpy as np, sparsejac
 import scipy.special, scipy.interpolate, scipy.sparse.csgraph, scipy.sparse.linalg, scipy.spatial
+DIFFERENTIATED = '''
 kept = []
 def f(x):
     kept.append({constant})
@@ -116,6 +112,28 @@ def f(x):
 found = sparsejac.sparse_jacobian(f, np.ones(3))
 assert type(kept[-1]) is np.ndarray, type(kept[-1])
 assert np.array_equal(found.toarray(), np.diag(kept[-1])), found.toarray()
+'''
+def ends_well(constant):
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1] == 0
+    try:
+        exec(DIFFERENTIATED.format(constant=constant), globals())
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+failed = [constant for constant in CONSTANTS if not ends_well(constant)]
+assert CONSTANTS and not failed, failed
 """
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks")
+def test_compiled_helpers_with_plain_arrays() -> None:
+    """Compiled code that f calls with constants makes arrays of its own: they must be real ones.
+
+    Each in a process of its own, for a wrong one crashes.
+    """
+    program = f"CONSTANTS = {CONSTANTS!r}\n{IN_FORKS}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr[-1500:]
