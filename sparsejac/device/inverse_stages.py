@@ -19,6 +19,7 @@ from sparsejac.inverse.solvers.banded import Banded
 from sparsejac.inverse.solvers.blocks import SmallBlocks
 from sparsejac.inverse.solvers.dense import Dense, DenseTriangular
 from sparsejac.inverse.solvers.diagonal import Diagonal
+from sparsejac.inverse.solvers.differences import Differences
 from sparsejac.inverse.solvers.form import SUSPICIOUS, Form, parity
 from sparsejac.inverse.solvers.sparse import Sparse
 from sparsejac.inverse.stages import Stage, Stages
@@ -42,6 +43,7 @@ _FORMS: dict[type, Callable[[Any, Ints], DeviceForm]] = {
     Banded: _band,
     Dense: _dense,
     Diagonal: lambda form, entries: plain.division(form),
+    Differences: lambda form, entries: plain.differences(form),
     DenseTriangular: lambda form, entries: plain.dense_triangular(form),
     SmallBlocks: lambda form, entries: Blocks(structure_of_blocks(form), entries),
     Sparse: lambda form, entries: (plain.sparse_triangular if form.triangular else plain.sparse_lu)(form),

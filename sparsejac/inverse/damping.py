@@ -5,7 +5,8 @@ tangents t_k = S_k t_{k-1}, with t_0 = s, are unknowns of their own, and with mu
 
     d t_0 - S_1ᵀ m_1 = 0,   m_k - S_{k+1}ᵀ m_{k+1} = 0,   t_K + m_K = -f(x),   t_k - S_k t_{k-1} = 0
 
-is a system without J and without JᵀJ. Numbers that pass a lump by are one unknown for all cuts.
+is a system without J and without JᵀJ. A running sum has the equation t_k - N t_k - S_k t_{k-1} = 0, where N takes each
+number to the one before it. Numbers that pass a lump by are one unknown for all cuts.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from kernels.lazy import Lazy
 from sparsejac.inverse.inverter import Inverter, Lines
+from sparsejac.inverse.solvers.differences import Differences
 
 Floats = npt.NDArray[np.float64]
 _SPARSE, _LINALG = Lazy("scipy.sparse"), Lazy("scipy.sparse.linalg")
@@ -68,6 +70,7 @@ def damped_step(inverter: Inverter, lines: Lines, value: Floats, weights: Floats
     chain = chain + _SPARSE.csr_array(
         (np.ones(rows), (np.arange(rows), size + np.arange(rows))), shape=(rows, unknowns)
     )
+    chain = chain - _sums_before(inverter, chain.shape)
     diagonal = np.zeros(unknowns)
     diagonal[:size] = weights
     diagonal[unknowns - size :] += 1.0
@@ -75,6 +78,18 @@ def damped_step(inverter: Inverter, lines: Lines, value: Floats, weights: Floats
     right = np.zeros(unknowns + rows)
     right[unknowns - size : unknowns] = -value
     return _solved(system, right, size)
+
+
+def _sums_before(inverter: Inverter, shape: tuple[int, int]) -> Any:
+    """What running sums add to their terms, of which alone their local Jacobians know."""
+    stages = () if inverter.stages is None else inverter.stages.stages
+    rows, columns = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for stage in stages:
+        if isinstance(stage.form, Differences):
+            rows.append(stage.row + stage.form.later)
+            columns.append(inverter.size + stage.row + stage.form.earlier)
+    places = np.concatenate(rows), np.concatenate(columns)
+    return _SPARSE.csr_array((np.ones(len(places[0])), places), shape=shape)
 
 
 def _solved(system: Any, right: Floats, size: int) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
@@ -18,6 +18,7 @@ from sparsejac.inverse.liveness import Liveness, find_liveness
 from sparsejac.inverse.lumps import Chain, Lump, chain_of
 from sparsejac.inverse.refinement import refined
 from sparsejac.inverse.rolled import Rolled, rolled
+from sparsejac.inverse.running_sums import running_sums, unplaced, with_derivatives_of_terms
 from sparsejac.inverse.selection import LumpsName, Selection, cut_times, select
 from sparsejac.inverse.staged import Staged, staged
 from sparsejac.inverse.stages import Stages, stages_of
@@ -119,9 +120,10 @@ class Inverter:
         begin = perf_counter()
         self.size = program.output.size
         program = explicit(program)
-        self.liveness = _liveness(program, constants)
+        begun = _by_differences(program, constants) if strict and lumps == "auto" else None
+        self.liveness = begun or _liveness(program, constants)
         self.selection = self._selected(lumps) if strict else None
-        if self.selection is not None and lumps != "one":
+        if self.selection is not None and lumps != "one" and begun is None:
             self._refine(lumps, constants)
         self.chain = self._whole() if self.selection is None else chain_of(self.liveness, self.selection.times)
         self.staged: Staged = staged(self.liveness, self.chain)
@@ -220,6 +222,23 @@ class Inverter:
         if lines.data[self.stages.beyond].any():
             raise SparsejacError("inverse products: a partial derivative that has to be zero is not; please report f")
         return factorized(self.stages, lines.data, compiled=self.engine.backend.chosen == "numba")
+
+
+def _by_differences(program: Program, constants: Sequence[Floats]) -> Liveness | None:
+    """The Program in which those running sums that are lumps of their own are undone by differences; None without."""
+    sums = running_sums(program)
+    while sums:
+        changed, marked = with_derivatives_of_terms(program, sums)
+        found = _liveness(changed, constants)
+        numbers = {buffer: changed.nodes[birth].index for buffer, birth in found.births.items() if birth >= 0}
+        running = {buffer: marked[number] for buffer, number in numbers.items() if number in marked}
+        found = replace(found, running=running)
+        bad = {id(running[buffer]) for buffer in unplaced(found, cut_times(found))}
+        if not bad and len(running) == len(sums):
+            return found
+        placed = {id(before) for before in running.values()} - bad
+        sums = [one for one in sums if id(one.before) in placed]
+    return None
 
 
 def _liveness(program: Program, constants: Sequence[Floats]) -> Liveness:

@@ -7,8 +7,8 @@ whole launches. Facts about all elements of a node are kept as one number where 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -73,6 +73,9 @@ class Liveness:
     last : mapping
         For each of them, when its numbers are read last; `NEVER` for those that are not alive, the number of nodes for
         those of the result.
+    running : mapping, optional
+        For buffers that are running sums with the derivatives of their terms, for each term the one before it; see
+        `running_sums`.
     """
 
     program: Program
@@ -80,6 +83,7 @@ class Liveness:
     steps: tuple[Step, ...]
     births: dict[int, int]
     last: dict[int, Times]
+    running: Mapping[int, Ints] = field(default_factory=dict)
 
     @property
     def end(self) -> int:

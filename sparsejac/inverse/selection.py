@@ -16,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from sparsejac.inverse.affordable import check_affordable
 from sparsejac.inverse.liveness import Liveness
 from sparsejac.inverse.lumps import Lump, pattern_of, steps_between, walked
 from sparsejac.inverse.matching import Unmatched
+from sparsejac.inverse.running_sums import undone
 from sparsejac.inverse.signatures import signature_of
 from sparsejac.inverse.solvers.choice import CALL, CALLS, CASCADE, choices
 from sparsejac.inverse.solvers.form import Square
@@ -33,6 +35,9 @@ ENTRY = 5e-9
 
 PRODUCT = 3e-9
 """Seconds of a multiplication on the way to the entries of several steps."""
+
+DIFFERENCE = 10e-9
+"""Seconds of two differences that undo a running sum."""
 
 LARGEST_PRODUCT = 20_000_000
 """Multiplications from which no two lumps are merged, nor looked at."""
@@ -55,6 +60,8 @@ class Stretch:
         Multiplications to come to the entries.
     count : int
         Lumps of the finest chain.
+    is_undone : bool
+        Whether it is a running sum with the rows of its terms: that one is merged with no other.
     """
 
     start: int
@@ -65,6 +72,7 @@ class Stretch:
     form: str
     work: float = 0.0
     count: int = 1
+    is_undone: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +200,13 @@ def _finest(liveness: Liveness, times: Sequence[int], known: _Known) -> list[Str
         key = signature_of(liveness, lump, state, steps)
         rows = known.patterns.get(key)
         if rows is None:
+            check_affordable(liveness, lump, state, steps)
             rows = known.patterns[key] = pattern_of(liveness, lump, state, steps)
+        before = undone(liveness, lump)
+        if before is not None:
+            seconds = 2 * CALL + DIFFERENCE * len(before)
+            found.append(Stretch(lump.start, lump.stop, lump.slots, rows, seconds, "differences", is_undone=True))
+            continue
         priced = _cost(lump.slots, rows, 0.0, known)
         if isinstance(priced, Unmatched):
             raise StructurallySingularError(liveness, times, lump, priced)
@@ -218,6 +232,8 @@ def _pass(stretches: list[Stretch], known: _Known) -> list[Stretch]:
 
 def _whole(stretches: list[Stretch], seconds: float, known: _Known) -> Stretch | None:
     """All as one lump; None where a part of it already costs several times the seconds of the chain."""
+    if any(stretch.is_undone for stretch in stretches):
+        return None
     found = stretches[0]
     for stretch in stretches[1:]:
         merged = _merged(found, stretch, known)
@@ -232,6 +248,8 @@ _HOPELESS = 4.0
 
 def _merged(first: Stretch, second: Stretch, known: _Known) -> Stretch | None:
     """Two stretches as one; None where the product is too large to look at."""
+    if first.is_undone or second.is_undone:
+        return None
     key = (id(first.rows), first.slots.tobytes(), id(second.rows), second.slots.tobytes())
     if key not in known.products:
         known.products[key] = _product(first, second)

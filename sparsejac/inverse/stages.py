@@ -15,11 +15,13 @@ from kernels.lazy import Lazy
 from sparsejac.inverse.liveness import Liveness
 from sparsejac.inverse.lumps import Chain, Lump
 from sparsejac.inverse.matching import Unmatched
+from sparsejac.inverse.running_sums import undone
 from sparsejac.inverse.selection import StructurallySingularError
 from sparsejac.inverse.solvers.band_text import Shape
 from sparsejac.inverse.solvers.banded import Banded, places_together
 from sparsejac.inverse.solvers.cascade import Cascade, cascade_of, shape_of
 from sparsejac.inverse.solvers.choice import choices
+from sparsejac.inverse.solvers.differences import Differences
 from sparsejac.inverse.solvers.form import Floats, Form, Ints, SingularMatrixError, Square
 from sparsejac.inverse.staged import Staged
 from sparsejac.patterns.pattern import Pattern
@@ -166,7 +168,8 @@ def stages_of(liveness: Liveness, chain: Chain, made: Staged, pattern: Pattern) 
         columns = pattern.indices[start:stop].astype(np.int64)
         present = alive.before_next(columns)
         beyond.append(numbers[~present])
-        stage = _stage(lump, row, numbers[present], rows[present], slot_of[columns[present]], chain.size, forms)
+        before = undone(liveness, lump)
+        stage = _stage(lump, row, numbers[present], rows[present], slot_of[columns[present]], chain.size, forms, before)
         if isinstance(stage, Unmatched):
             times = [-1, *(one.stop for one in chain.lumps)]
             raise StructurallySingularError(liveness, times, lump, stage)
@@ -179,13 +182,21 @@ def stages_of(liveness: Liveness, chain: Chain, made: Staged, pattern: Pattern) 
 
 
 def _stage(
-    lump: Lump, row: int, numbers: Ints, rows: Ints, slots: Ints, size: int, forms: dict[object, Form | Unmatched]
+    lump: Lump,
+    row: int,
+    numbers: Ints,
+    rows: Ints,
+    slots: Ints,
+    size: int,
+    forms: dict[object, Form | Unmatched],
+    before: Ints | None,
 ) -> Stage | Unmatched:
     place = np.full(size, -1, dtype=np.int64)
     place[lump.slots] = np.arange(lump.size)
     columns = place[slots]
     inside = columns >= 0
-    found = _form(Square(lump.size, rows[inside], columns[inside]), forms, whole=lump.size == size)
+    square = Square(lump.size, rows[inside], columns[inside])
+    found = _form(square, forms, whole=lump.size == size) if before is None else Differences(square, before)
     if isinstance(found, Unmatched):
         return found
     coupling = None

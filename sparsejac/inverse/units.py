@@ -11,6 +11,7 @@ from kernels.lazy import Lazy
 from sparsejac.blocks import Blocks
 from sparsejac.inverse.linearization import InverseLinearization
 from sparsejac.inverse.matching import Unmatched, block_form
+from sparsejac.inverse.solvers.differences import Differences
 from sparsejac.inverse.stages import Stage, Stages
 from sparsejac.patterns.pattern import Pattern
 
@@ -92,6 +93,10 @@ def inverse_pattern(stages: Stages) -> Pattern | None:
 def _inverse_of(stage: Stage, size: int, most: float) -> Any:
     """Where the inverse of a lump, a matrix on all slots, may have entries."""
     square, slots = stage.form.pattern, stage.lump.slots
+    passing = np.setdiff1d(np.arange(size), slots, assume_unique=True)
+    if isinstance(stage.form, Differences):
+        rows, columns = stage.form.inverse_entries()
+        return _ones(slots[rows], slots[columns], size, size) + _ones(passing, passing, size, size)
     indptr = np.zeros(square.size + 1, dtype=np.int64)
     np.cumsum(np.bincount(square.rows, minlength=square.size), out=indptr[1:])
     order = np.argsort(square.rows, kind="stable")
@@ -110,7 +115,6 @@ def _inverse_of(stage: Stage, size: int, most: float) -> Any:
     by_column = _ones(slots[form.columns], block, size, count)
     by_row = _ones(block, slots[form.rows], count, size)
     inside = by_column @ (closed @ by_row)
-    passing = np.setdiff1d(np.arange(size), slots, assume_unique=True)
     result = inside + _ones(passing, passing, size, size)
     if stage.coupling is not None:
         coupled = _ones(slots[stage.coupling.rows], stage.coupling.columns, size, size)

@@ -15,6 +15,7 @@ from sparsejac.device.matrices import Frame
 from sparsejac.device.solvers.form import DeviceFactor, DeviceForm, Factors, Places, extremes_of, flips_and_log, odd
 from sparsejac.inverse.solvers.dense import Dense, DenseTriangular
 from sparsejac.inverse.solvers.diagonal import Diagonal
+from sparsejac.inverse.solvers.differences import Differences
 from sparsejac.inverse.solvers.form import Factor, Form, Ordering, SingularMatrixError, Square, parity
 from sparsejac.inverse.solvers.sparse import Sparse
 from sparsejac.patterns.pattern import Pattern
@@ -69,6 +70,35 @@ class _Quotient(DeviceFactor):
 
     def flips_and_log(self) -> tuple[Any, Any]:
         return flips_and_log(self.entries, self.flips)
+
+
+def differences(form: Differences) -> DeviceForm:
+    """Running sums, whose matrix is the same at every point."""
+    places, flips = Places(Ordering(None, form.place)), odd(parity(form.place))
+    found = _Differences(places, cupy().asarray(form.later), cupy().asarray(form.earlier), flips)
+    return OneByOne(lambda entries: (found, cupy().ones((1, 2))))
+
+
+@dataclass(frozen=True, eq=False)
+class _Differences(DeviceFactor):
+    places: Places
+    later: Any
+    earlier: Any
+    flips: int
+
+    def solve(self, b: Any) -> Any:
+        terms = b.copy()
+        terms[self.later] -= b[self.earlier]
+        return self.places.from_columns(terms)
+
+    def solve_transposed(self, b: Any) -> Any:
+        given = self.places.by_columns(b)
+        found = given.copy()
+        found[self.earlier] -= given[self.later]
+        return found
+
+    def flips_and_log(self) -> tuple[Any, Any]:
+        return flips_and_log(cupy().ones(1), self.flips)
 
 
 def dense(form: Dense) -> DeviceForm:

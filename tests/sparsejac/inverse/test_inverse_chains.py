@@ -20,6 +20,7 @@ from sparsejac.inverse.flows import Bottleneck, Levels, Network, levels_of
 from sparsejac.inverse.matching import BlockForm, Unmatched, block_form
 from sparsejac.inverse.rolled import turns
 from sparsejac.inverse.signatures import _digest
+from sparsejac.inverse.solvers import choice as costs
 from sparsejac.inverse.solvers.choice import choices
 from sparsejac.inverse.solvers.form import SingularMatrixError, Square
 
@@ -220,6 +221,28 @@ def test_every_form_solves_with_the_matrix_and_its_transpose(size: int) -> None:
                 sign, log = np.linalg.slogdet(scale * dense)
                 assert factor.slogdet()[0] == sign, form.name
                 assert factor.slogdet()[1] == pytest.approx(log, abs=1e-9), form.name
+
+
+def test_large_matrices_are_dense_where_their_zeros_take_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costs, "_DENSEST", 20)
+    rows, columns = np.indices((40, 40)).reshape(2, -1)
+    below = 39 - rows >= columns  # triangular when rows are reversed
+    some = (rows == columns) | (rows % 10 == 0) | (columns % 10 == 9)
+    for kept, form in ((rows >= 0, "dense LU"), (below, "dense substitution")):
+        found = choices(Square(40, rows[kept], columns[kept]))
+        assert not isinstance(found, Unmatched)
+        assert found[0].name == form
+    assert 0.15 < some.mean() < 0.25
+    found = choices(Square(40, rows[some], columns[some]))
+    assert not isinstance(found, Unmatched)
+    assert not any("dense" in one.name for one in found)
+
+
+def test_full_matrices_take_longer_by_sparse_elimination() -> None:
+    """As was measured, however large they are: 2 to 3 times as long."""
+    for size in (500, 2000, 5000, 20_000):
+        ratio = costs.sparse_seconds(size, size * size) / costs.dense_seconds(size, size * size)
+        assert 2.0 < ratio < 4.0
 
 
 def matrices(size: int, rng: np.random.Generator) -> Iterator[Any]:

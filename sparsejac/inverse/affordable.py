@@ -1,0 +1,97 @@
+"""How many entries the local Jacobian of a lump has, estimated before it is made: what no memory holds is refused.
+
+Each number of the state gets random ranks, and each number of the lump the least ranks of those that it depends on: of
+m exponentially distributed ranks the least has the mean 1/m.
+
+Cohen: Size-estimation framework with applications to transitive closure and reachability, Journal of Computer and
+System Sciences 55(3), 1997.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.lazy import Lazy
+from sparsejac.errors import InputError
+from sparsejac.inverse.liveness import Liveness, Step
+from sparsejac.inverse.lumps import HELD, Lump, State
+from sparsejac.location import line_of
+from sparsejac.patterns import room
+
+LOCATION = Lazy("sparsejac.location")
+
+FEWEST = 1 << 16
+"""Partial derivatives of a lump from which its entries may fill the memory."""
+
+RANKS = 8
+"""Ranks in one pass."""
+
+PASSES = 4
+
+_DECIDED = 8.0
+"""How far below the bound one pass is believed."""
+
+_SURE = 1.5
+"""How far above it all of them are."""
+
+
+def check_affordable(liveness: Liveness, lump: Lump, state: State, steps: Sequence[Step]) -> None:
+    """Refuse a lump whose local Jacobian takes much more than twice the memory of the machine.
+
+    Raises
+    ------
+    InputError
+        With the number of entries, and what to do instead.
+    """
+    partials = sum(step.launch.points * len(step.launch.active) for step in steps)
+    most = 2 * room.memory() // HELD
+    size = liveness.schedule.sizes[liveness.schedule.x]
+    if len(steps) < 2 or partials < FEWEST or lump.size * size < most:
+        return
+    random, least = np.random.default_rng(0), np.zeros(lump.size)
+    for k in range(1, PASSES + 1):
+        least += _least_ranks(liveness, lump, state, steps, random)
+        with np.errstate(divide="ignore"):
+            entries = float(np.where(least > 0.0, np.minimum((RANKS * k - 1) / least, size), 0.0).sum())
+        if entries < most / _DECIDED:
+            return
+    if entries <= _SURE * most:
+        return
+    line = line_of(liveness.program.sites[lump.stop])
+    raise InputError(
+        f"inverse products: a part of f makes {lump.size} numbers whose derivatives by those before it have about "
+        f"{entries:.1e} entries, which take {entries * HELD / 2**30:.0f} GiB; this machine has "
+        f"{room.memory() / 2**30:.0f}\n  {line or LOCATION.user_location()}\n  Cure: let no later line read what is "
+        "older than these numbers, so that f falls into parts with fewer entries; or solve for the product by an "
+        "iterative method: scipy.sparse.linalg.gmres(jacobian_operator(f, x), v)."
+    )
+
+
+def _least_ranks(
+    liveness: Liveness, lump: Lump, state: State, steps: Sequence[Step], random: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """For each number of the lump the sum of its least ranks; 0 for one that depends on none."""
+    sizes = liveness.schedule.sizes
+    ranks = random.exponential(size=(sizes[liveness.schedule.x], RANKS)).astype(np.float32)
+    found: dict[int, npt.NDArray[np.float32]] = {}
+    for buffer, (places, slots) in state.items():
+        found[buffer] = np.full((sizes[buffer], RANKS), np.inf, dtype=np.float32)
+        found[buffer][places] = ranks[slots]
+    for step in steps:
+        target = step.launch.store.buffer
+        if target not in found:
+            found[target] = np.full((sizes[target], RANKS), np.inf, dtype=np.float32)
+        for buffer, places, rows in step.edges():
+            if buffer not in found:
+                continue
+            read = found[buffer][places]
+            if step.launch.is_sum and len(rows):  # the points of a row follow each other
+                starts = np.flatnonzero(np.diff(rows, prepend=-1))
+                rows, read = rows[starts], np.minimum.reduceat(read, starts, axis=0)
+            found[target][rows] = np.minimum(found[target][rows], read)
+    least = np.concatenate([found[buffer][places] for buffer, places in lump.fresh])
+    total: npt.NDArray[np.float64] = np.where(np.isfinite(least), least, 0.0).sum(axis=1, dtype=np.float64)
+    return total
