@@ -353,7 +353,7 @@ class Plan(ProcessBound):
         variant, data = self._variants.evaluate(bound, Engine.data, out)
         found = variant.engine.pattern
         if found is not pattern and found != pattern:
-            _embed(found, data, pattern, out)
+            embed(found, data, pattern, out)
 
 
 def _check_out(out: Any, shape: tuple[int, ...]) -> None:
@@ -390,7 +390,7 @@ class OutsidePatternError(InputError):
     """At this x there are entries that the pattern of the plan lacks."""
 
 
-def _embed(small: Pattern, data: Floats, large: Pattern, out: Floats) -> None:
+def embed(small: Pattern, data: Floats, large: Pattern, out: Floats) -> None:
     """Write the entries of a path into the larger pattern of the plan."""
     places, wanted = entry_numbers(large), entry_numbers(small)
     if small.shape != large.shape or not np.isin(wanted, places, assume_unique=True).all():

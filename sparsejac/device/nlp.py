@@ -187,7 +187,7 @@ class DeviceNLP:
         else:
             found = self._plan._ways.evaluate(asked, "value", [None], "sync")
             (value,), data = found.outs, None
-        self._nlp._check(found.variant, derivatives=derivatives)
+        self._nlp._check(found.variant, same_entries=derivatives)
         self._last = _Evaluation(point.copy(), stream, value, data)
         return self._last
 

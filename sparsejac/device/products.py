@@ -20,7 +20,7 @@ from sparsejac.location import user_location
 from sparsejac.products.api import curvature_template, placed_arguments
 from sparsejac.products.evaluation import gradient_once, linearized_once, pushed_once, value_engine, widened_once
 from sparsejac.products.followed import Followed, followed
-from sparsejac.products.vectors import count_of, parts_of
+from sparsejac.products.vectors import count_of, parts_of, product_name
 from sparsejac.residence import is_on_device
 from sparsejac.signature import Signature
 from sparsejac.structure import Structure, leaves_of, offsets_of, unflatten
@@ -136,12 +136,12 @@ class DeviceLinearization:
 
     def jvp(self, v: Any) -> Any:
         """J v; with one more axis, the last, several at once."""
-        seeds, count = seeds_on_device("Linearization.jvp", "v", self._point.inputs, v)
+        seeds, count = seeds_on_device(product_name(self._point.call, "jvp"), "v", self._point.inputs, v)
         return shaped(self._point.result, self.push(seeds, count), count)
 
     def vjp(self, w: Any) -> Any:
         """Jᵀ w; with one more axis, the last, several at once."""
-        seeds, count = seeds_on_device("Linearization.vjp", "w", self._point.result, w)
+        seeds, count = seeds_on_device(product_name(self._point.call, "vjp"), "w", self._point.result, w)
         return shaped(self._point.inputs, self.pull(seeds, count), count)
 
     def jtj(self, v: Any, loss_hessian: Any = None) -> Any:

@@ -18,11 +18,11 @@ from sparsejac.products.followed import Followed, followed
 from sparsejac.products.linearization import Linearization
 from sparsejac.products.nested import inner
 from sparsejac.products.vectors import as_seeds, shaped
-from sparsejac.programs.program import Program
+from sparsejac.programs.program import Node, Program
 from sparsejac.residence import reaches_device
 from sparsejac.structure import values_in
 from sparsejac.tracing.trace import current_trace
-from sparsejac.transforms import Template, has_jumps, pushed, then
+from sparsejac.transforms import Template, dependent, has_jumps, pushed, then
 
 Floats = npt.NDArray[np.float64]
 
@@ -241,7 +241,7 @@ def linear_transpose(
     _check_linear(
         {
             "its derivative depends on x": not lin.is_constant,
-            "it decides on values of x": bool(point.program.decisions),
+            "it decides on values of x": _decides(point.program),
             "it jumps": _has_jumps(point.program),
             "f(0) is not 0": bool(lin.flat_value.any()),
         }
@@ -249,9 +249,21 @@ def linear_transpose(
     return lin.vjp
 
 
+def _x_of(program: Program) -> Node | None:
+    """The node of x; None where nothing reads it."""
+    return next((node for node in program.nodes if node.kind == "input" and node.slot == 0), None)
+
+
+def _decides(program: Program) -> bool:
+    """Whether a decision is one on x: those of a derivative inside f, at a point of its own, are not."""
+    source = _x_of(program)
+    moving = set() if source is None else dependent(program.nodes, source)
+    return any(decision.node.index in moving for decision in program.decisions)
+
+
 def _has_jumps(program: Program) -> bool:
-    source = next(node for node in program.nodes if node.kind == "input" and node.slot == 0)
-    return has_jumps(program.nodes, source, program.output)
+    source = _x_of(program)
+    return source is not None and has_jumps(program.nodes, source, program.output)
 
 
 def _check_linear(reasons: Mapping[str, bool]) -> None:

@@ -17,7 +17,7 @@ from sparsejac.products.evaluation import linearized_once, value_engine, widened
 from sparsejac.products.followed import Followed
 from sparsejac.products.followed_vectors import arrays_of, as_seed_node, trace_of
 from sparsejac.products.losses import check_product, checked_loss
-from sparsejac.products.vectors import as_seeds, shaped
+from sparsejac.products.vectors import as_seeds, product_name, shaped
 from sparsejac.programs.program import Node
 from sparsejac.structure import unflatten, values_in
 from sparsejac.tracing.base import owner
@@ -96,7 +96,7 @@ class Linearization(ProcessBound):
         float, array or structure of arrays
             As f's result; with one more axis for several vectors.
         """
-        return self._multiplied("Linearization.jvp", "v", v, forward=True)
+        return self._multiplied(product_name(self._point.call, "jvp"), "v", v, forward=True)
 
     def vjp(self, w: Any) -> Any:
         """Jᵀ w.
@@ -111,7 +111,7 @@ class Linearization(ProcessBound):
         float, array or structure of arrays
             As x; with one more axis for several vectors.
         """
-        return self._multiplied("Linearization.vjp", "w", w, forward=False)
+        return self._multiplied(product_name(self._point.call, "vjp"), "w", w, forward=False)
 
     def jtj(self, v: Any, loss_hessian: Any = None) -> Any:
         """Jᵀ J v, or Jᵀ H J v: the Gauss-Newton product.

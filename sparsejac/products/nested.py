@@ -22,6 +22,7 @@ from sparsejac.products.applied import with_loss
 from sparsejac.products.followed import described
 from sparsejac.products.followed_vectors import arrays_of, as_seed_node, as_vector, begins, side_by_side, whole
 from sparsejac.products.losses import checked_loss
+from sparsejac.products.vectors import product_name
 from sparsejac.programs.addressing import c_strides, contiguous
 from sparsejac.programs.program import Graph, Node
 from sparsejac.signature import Signature, pair_of
@@ -119,17 +120,17 @@ class Inner:
 
     def jvp(self, v: Any) -> Any:
         """J v."""
-        seeds, count = self._seeds("v", self.inputs, v)
+        seeds, count = self._seeds("jvp", "v", self.inputs, v)
         return self._structured(self.push(seeds, count), self.result, count)
 
     def vjp(self, w: Any) -> Any:
         """Jᵀ w."""
-        seeds, count = self._seeds("w", self.result, w)
+        seeds, count = self._seeds("vjp", "w", self.result, w)
         return self._structured(self.pull(seeds, count), self.inputs, count)
 
     def jtj(self, v: Any, loss_hessian: Any = None) -> Any:
         """Jᵀ J v, or Jᵀ H J v with the Hessian of a loss."""
-        seeds, count = self._seeds("v", self.inputs, v)
+        seeds, count = self._seeds("jtj", "v", self.inputs, v)
         loss = checked_loss(self.output.size, loss_hessian)
         pushed = with_loss(self.trace, loss, self.push(seeds, count), count)
         return self._structured(self.pull(pushed, count), self.inputs, count)
@@ -195,8 +196,8 @@ class Inner:
         vector = as_vector(self.trace, self.call, path, given)
         return Leaf(vector.address.box, is_number=not isinstance(given, np.ndarray | list | tuple)), vector
 
-    def _seeds(self, name: str, structure: Structure, given: Any) -> tuple[Node, int | None]:
-        return as_seed_node(self.trace, self.call, name, structure, given)
+    def _seeds(self, method: str, name: str, structure: Structure, given: Any) -> tuple[Node, int | None]:
+        return as_seed_node(self.trace, product_name(self.call, method), name, structure, given)
 
     def _structured(self, node: Node, structure: Structure, count: int | None) -> Any:
         return unflatten(structure, arrays_of(self.trace, node, structure, count))

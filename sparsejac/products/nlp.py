@@ -18,7 +18,7 @@ from sparsejac.evaluation.variants import Variant, Variants
 from sparsejac.location import user_location
 from sparsejac.options import BackendName, HessianStrategyName, StrategyName, check_option
 from sparsejac.patterns.pattern import IndexArray, Pattern
-from sparsejac.plan import OutsidePatternError, Plan, kept_arguments
+from sparsejac.plan import OutsidePatternError, Plan, embed, kept_arguments
 from sparsejac.process_bound import ProcessBound
 from sparsejac.products.hessian_programs import check_objective, curved, deriving, joined
 from sparsejac.reports.explanation import Explanation
@@ -99,15 +99,15 @@ class _Evaluation:
 
     x: Floats
     value: Floats
-    data: Floats | None
+    entries: tuple[Pattern, Floats] | None
 
 
 class NLP(ProcessBound):
     """Callbacks of a nonlinear program; made by `prepare_nlp`.
 
     What is computed at one x is kept until another x comes: a solver asks for the objective, then for its gradient.
-    The first derivatives of objective and constraints come from one evaluation. Structures never change; where f or g
-    take another way at some x, values outside of them raise an error.
+    The first derivatives of objective and constraints come from one evaluation. Structures never change: where f or g
+    take another way at some x, entries that are missing there are zeros, and entries outside raise an error.
     """
 
     made_by = "prepare_nlp"
@@ -147,10 +147,9 @@ class NLP(ProcessBound):
 
     def gradient(self, x: Any) -> Floats:
         """The gradient of f, dense."""
-        data = self._at(x, derivatives=True).data
-        assert data is not None
-        found, count = np.zeros(self.shape[1]), self._first
-        found[self._pattern.indices[:count]] = data[:count]
+        pattern, data = self._entries_at(x)
+        found, count = np.zeros(self.shape[1]), pattern.indptr[1]
+        found[pattern.indices[:count]] = data[:count]
         return found
 
     def constraints(self, x: Any) -> Floats:
@@ -163,9 +162,16 @@ class NLP(ProcessBound):
 
     def jacobian(self, x: Any) -> Floats:
         """The entries of the Jacobian of g, in the order of `jacobianstructure`."""
-        data = self._at(x, derivatives=True).data
-        assert data is not None
-        return data[self._first :].copy()
+        pattern, data = self._entries_at(x)
+        known, entries = self._pattern, data[pattern.indptr[1] :]
+        if pattern is known or pattern == known:
+            return entries.copy()
+        found = np.empty(known.nnz - self._first)
+        try:
+            embed(_of_constraints(pattern), entries, _of_constraints(known), found)
+        except OutsidePatternError:
+            raise _other_way("NLP.jacobian", "there are entries outside of jacobianstructure()") from None
+        return found
 
     def hessianstructure(self) -> tuple[IndexArray, IndexArray]:
         """Rows and columns of the entries of the Lagrangian's Hessian: its lower triangle."""
@@ -237,28 +243,30 @@ class NLP(ProcessBound):
     def _at(self, x: Any, *, derivatives: bool) -> _Evaluation:
         """What is wanted at x, computed unless it is known."""
         point, last = self._point(x), self._last
-        if last is not None and last.x.tobytes() == point.tobytes() and (last.data is not None or not derivatives):
+        if last is not None and last.x.tobytes() == point.tobytes() and (last.entries is not None or not derivatives):
             return last
         if derivatives:
             variant, (value, data) = self._variants.evaluate(self._bound(point), Engine.value_and_data)
-            self._check(variant, derivatives=True)
-            found = _Evaluation(point, value, data)
+            found = _Evaluation(point, value, (variant.engine.pattern, data))
         else:
             variant, value = self._variants.evaluate(self._bound(point), _value)
-            self._check(variant, derivatives=False)
             found = _Evaluation(point, value, None)
+        self._check(variant)
         self._last = found  # which another thread may replace before this one returns
         return found
 
-    def _check(self, variant: Variant, *, derivatives: bool) -> None:
-        """Refuse another structure than the solver knows."""
+    def _check(self, variant: Variant, *, same_entries: bool = False) -> None:
+        """Refuse a way with other shapes; where entries stay in the places they have, as on a device, others, too."""
         if variant.traced.result != self._variants.first.traced.result:
-            what = "its results have other shapes"
-        elif derivatives and variant.engine.pattern != self._pattern:
-            what = "its derivatives have another pattern"
-        else:
-            return
-        raise _other_way("NLP", what)
+            raise _other_way("NLP", "its results have other shapes")
+        if same_entries and variant.engine.pattern != self._pattern:
+            raise _other_way("NLP", "its derivatives have another pattern")
+
+    def _entries_at(self, x: Any) -> tuple[Pattern, Floats]:
+        """The pattern of the way that f and g take at x, objective first, and its entries."""
+        entries = self._at(x, derivatives=True).entries
+        assert entries is not None
+        return entries
 
     def _point(self, x: Any) -> Floats:
         if type(x) is not np.ndarray:
@@ -278,6 +286,13 @@ def _other_way(call: str, what: str) -> InputError:
         f"{call}: f or g took another way at this x, and {what}\n  {user_location()}\n  Cure: write the decision as "
         "np.where, np.maximum or np.clip, whose pattern holds for all x."
     )
+
+
+def _of_constraints(pattern: Pattern) -> Pattern:
+    """The pattern without its first row, that of the objective."""
+    rows, columns = pattern.shape
+    first = pattern.indptr[1]
+    return Pattern.in_order((rows - 1, columns), pattern.indptr[1:] - first, pattern.indices[first:])
 
 
 def _value(engine: Engine, inputs: Any, out: Any, *, check: bool) -> Floats:

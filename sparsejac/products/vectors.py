@@ -17,6 +17,15 @@ from sparsejac.structure import Branch, Leaf, Structure, leaves_of, offsets_of, 
 Floats = npt.NDArray[np.float64]
 
 
+def product_name(call: str, method: str) -> str:
+    """What messages call a product: its method where users hold a `Linearization`, else the call that gave it.
+
+    >>> product_name("linearize", "vjp"), product_name("vjp", "vjp")
+    ('Linearization.vjp', 'vjp')
+    """
+    return f"Linearization.{method}" if call == "linearize" else call
+
+
 def as_seeds(call: str, name: str, structure: Structure, given: Any) -> tuple[Floats, int | None]:
     """A tangent, or several of them, as one flat array.
 

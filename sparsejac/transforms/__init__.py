@@ -16,6 +16,7 @@ from sparsejac.transforms.derivatives import then as then
 from sparsejac.transforms.derivatives import weighted_gradient_of as weighted_gradient_of
 from sparsejac.transforms.derivatives import widened as widened
 from sparsejac.transforms.order import check_differentiable_again as check_differentiable_again
+from sparsejac.transforms.order import dependent as dependent
 from sparsejac.transforms.order import has_jumps as has_jumps
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Template",
     "aux_of",
     "check_differentiable_again",
+    "dependent",
     "gradient_of",
     "has_jumps",
     "linearized",

@@ -16,6 +16,7 @@ from sparsejac.primitives.passing import PASSING
 from sparsejac.programs.addressing import c_strides, contiguous, covers, table
 from sparsejac.programs.program import Load, Node
 from sparsejac.transforms.builder import Box, Builder, read
+from sparsejac.transforms.order import dependent
 from sparsejac.transforms.scattering import Share, cleaned, opened, separated, upright, whole
 
 
@@ -35,11 +36,7 @@ def pull(builder: Builder, source: Node, output: Node, cotangent: Load) -> Node:
 
 def linear_nodes(builder: Builder, source: Node, output: Node) -> set[int]:
     """The nodes up to `output` that depend on `source`."""
-    reached = {source.index}
-    for node in builder.graph.nodes[source.index + 1 : output.index + 1]:
-        if any(load.node.index in reached for load in node.operands()):
-            reached.add(node.index)
-    return reached
+    return dependent(builder.graph.nodes[source.index + 1 : output.index + 1], source)
 
 
 class _Pulling:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sparsejac.errors import UntraceableError
 from sparsejac.location import Site, line_of
@@ -65,6 +65,15 @@ def check_nodes(
                 raise refusal(f"{call}: ", held.routine.name, sites[node.index])
 
 
+def dependent(nodes: Iterable[Node], source: Node) -> set[int]:
+    """The nodes, operands first, that depend on one of them in any way."""
+    found = {source.index}
+    for node in nodes:
+        if any(load.node.index in found for load in node.operands()):
+            found.add(node.index)
+    return found
+
+
 _PERIODIC = frozenset({"remainder", "fmod"})
 
 
@@ -77,10 +86,7 @@ def has_jumps(nodes: Sequence[Node], source: Node, output: Node) -> bool:
         Operands first; all from the source to the output.
     source, output : Node
     """
-    moving = {source.index}
-    for node in nodes:
-        if any(load.node.index in moving for load in node.operands()):
-            moving.add(node.index)
+    moving = dependent(nodes, source)
     needed = {output.index} & moving
     for node in reversed(nodes):
         if node.index in needed and node is not source:

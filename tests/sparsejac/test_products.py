@@ -368,6 +368,37 @@ def test_what_is_not_linear_is_not_transposed(f: Any, why: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("f", "n", "rows"),
+    [
+        (lambda x: np.zeros(3), 2, 3),
+        (lambda x: x[:0], 4, 0),
+        (lambda x: np.zeros(2), 0, 2),
+        (lambda x: x - x, 3, 3),
+        (lambda x: 0.0 * np.sum(x), 0, 1),
+    ],
+)
+def test_transpose_of_what_nothing_depends_on(f: Any, n: int, rows: int) -> None:
+    w = np.ones(np.shape(f(np.ones(n))))
+    assert w.size == rows
+    np.testing.assert_array_equal(linear_transpose(f, np.ones(n))(w), np.zeros(n))
+
+
+def test_decisions_on_other_numbers_do_not_hinder_a_transpose() -> None:
+    """Those of a derivative inside f, taken at a point that does not depend on x: as inside of other functions."""
+
+    def pushed(v: Array) -> Any:
+        return jvp(lambda x: np.sort(x)[::-1] * (x if x[0] > 0 else x**2), X, v)[1]
+
+    w = np.array([1.0, -2.0, 3.0, 0.5])
+    order = np.argsort(X)[::-1]
+    expected = X[order] * w
+    expected[order] += X * w
+    np.testing.assert_allclose(linear_transpose(pushed, X)(w), expected, rtol=1e-14)
+    with pytest.raises(sparsejac.InputError, match="it decides on values of x"):  # one on x itself still does
+        linear_transpose(lambda v: pushed(v) if v[0] > 0.0 else 2.0 * pushed(v), X)
+
+
+@pytest.mark.parametrize(
     ("v", "message"),
     [
         (np.ones(3), r"v has shape \(3,\), and belongs to an array of shape \(4,\)"),
@@ -386,6 +417,24 @@ def test_bad_tangents(v: Any, message: str) -> None:
         hvp(energy, X, v)
     with pytest.raises(sparsejac.SparsejacError, match=f"Linearization.jvp: {message}"):
         linearize(model, X).jvp(v)
+
+
+@pytest.mark.parametrize(
+    ("product", "title"),
+    [
+        (lambda x, v: vjp(model, x)[1](v), "vjp: w"),
+        (lambda x, v: linear_transpose(np.diff, x)(v), "linear_transpose: w"),
+        (lambda x, v: linearize(model, x).vjp(v), "Linearization.vjp: w"),
+        (lambda x, v: linearize(model, x).jvp(v), "Linearization.jvp: v"),
+        (lambda x, v: linearize(model, x).jtj(v), "Linearization.jtj: v"),
+    ],
+)
+def test_messages_name_the_call_of_the_user(product: Any, title: str) -> None:
+    """Where no Linearization is in the user's hands, none is named; inside f as outside."""
+    with pytest.raises(sparsejac.InputError, match=rf"^{title} has shape"):
+        product(X, np.ones(9))
+    with pytest.raises(sparsejac.InputError, match=rf"^{title} has shape"):
+        sparsejac.sparse_jacobian(lambda x: product(x, np.ones(9)), X)
 
 
 def test_bad_cotangents_and_structures() -> None:

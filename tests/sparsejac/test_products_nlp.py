@@ -131,7 +131,7 @@ def test_no_constraints() -> None:
 
 
 def test_another_way_through_f() -> None:
-    """As long as the pattern is the same, another branch is followed; another pattern is refused."""
+    """Another branch is followed; where its derivatives have entries outside of the structure, it is refused."""
 
     def f(x: Array) -> Any:
         return np.sum(x**2) if x[0] > 0 else 3.0 * np.sum(x**3)
@@ -142,8 +142,28 @@ def test_another_way_through_f() -> None:
     np.testing.assert_allclose(nlp.gradient(there), 9.0 * there**2)
     np.testing.assert_allclose(nlp.hessian(there, np.zeros(2)), 18.0 * there)
     other = prepare_nlp(lambda x: x[0] ** 2, lambda x: x[:1] if x[0] > 0 else x[1:2], np.ones(2))
-    with pytest.raises(sparsejac.InputError, match="another pattern"):
+    with pytest.raises(sparsejac.InputError, match=r"NLP\.jacobian: .* outside of jacobianstructure(.|\n)*np\.where"):
         other.jacobian(-np.ones(2))
+
+
+def test_ways_with_other_entries() -> None:
+    """Fewer entries of the Jacobian are zeros in the structure, as in the Hessian; a gradient, dense, may have any."""
+
+    def f(x: Array) -> Any:
+        return np.sum(x[:2] ** 2) if x[0].real > 0 else x[0] * x[3]
+
+    def g(x: Array) -> Any:
+        return x[1:] * x[:-1] ** 2 if x[0].real > 0 else np.concatenate([0.0 * x[:1], x[1:2] ** 3, x[3:]])
+
+    nlp, lam = prepare_nlp(f, g, np.ones(4)), np.array([2.0, 3.0, 5.0])
+    assert len(nlp.jacobianstructure()[0]) == 6
+    for x in (X[:4], -X[:4], X[:4]):
+        dense = complex_step(g, x)
+        np.testing.assert_allclose(nlp.gradient(x), complex_step(lambda z: [f(z)], x)[0], rtol=1e-14)
+        np.testing.assert_allclose(nlp.jacobian_matrix(x).toarray(), dense, rtol=1e-14)
+        np.testing.assert_allclose(nlp.jacobian(x), dense[nlp.jacobianstructure()], rtol=1e-14)
+    curved = prepare_nlp(lambda x: np.sum(x), g, np.ones(4)).hessian_matrix(-X[:4], lam).toarray()
+    np.testing.assert_allclose(curved, np.diag([0.0, 18.0 * -X[1], 0.0, 0.0]), rtol=1e-14)
 
 
 @pytest.mark.parametrize("grows", [True, False])
