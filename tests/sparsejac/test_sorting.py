@@ -143,6 +143,23 @@ def test_lone_numbers_among_nans() -> None:
     assert plan(np.array([np.nan, 5.0])).toarray().tolist() == [[0.0, 1.0], [1.0, 0.0]]
 
 
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 3)])
+@pytest.mark.parametrize("axis", [0, -1, None])
+def test_indices_of_nothing(shape: tuple[int, ...], axis: int | None) -> None:
+    """They are NumPy's, and choose nothing."""
+
+    def f(x: Array) -> Any:
+        y = np.reshape(x[:0], shape)
+        found = [np.argsort(y, axis=axis), y.argsort(axis=axis, kind="stable")]
+        found += [] if axis is None else [np.lexsort((y, y), axis=axis)]
+        expected = np.argsort(np.zeros(shape), axis=axis)
+        for indices in found:
+            np.testing.assert_array_equal(indices, expected, strict=True)
+        return np.take_along_axis(y, found[0], axis) * 2.0
+
+    assert sparse_jacobian(f, POINT).shape == (0, 7)
+
+
 def test_indices_are_integers() -> None:
     """argsort and its kin give NumPy's own arrays."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,8 @@ def _sorted_by(lanes: Lanes, order: Places, shape: tuple[int, ...], axis: int) -
 
 def _in_table(found: Array, axis: int) -> Array:
     """A result of NumPy's as a table of lanes."""
-    return np.moveaxis(found, axis, -1).reshape(-1, found.shape[axis])
+    lanes = np.moveaxis(found, axis, -1)
+    return lanes.reshape(math.prod(lanes.shape[:-1]), lanes.shape[-1])
 
 
 def _present(trace: Trace, a: Any) -> Array:
