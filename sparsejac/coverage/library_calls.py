@@ -94,8 +94,7 @@ REFUSED: dict[str, dict[tuple[str, str], str]] = {
     "scipy.interpolate": {
         _CONSTANT: """
             AAA FloaterHormannInterpolator lagrange pade approximate_taylor_polynomial bisplrep make_splprep
-            make_splrep make_smoothing_spline splprep splrep barycentric_interpolate krogh_interpolate
-            pchip_interpolate""",
+            make_splrep make_smoothing_spline splprep splrep barycentric_interpolate krogh_interpolate""",
         ("scattered data", "np.interp, or RegularGridInterpolator on a grid"): """
             CloughTocher2DInterpolator LinearNDInterpolator NearestNDInterpolator griddata""",
         ("there is no rule for it", "write the sum of the kernels"): "RBFInterpolator Rbf",
@@ -132,11 +131,12 @@ OBJECTS: dict[str, dict[str, str]] = {
     },
     "scipy.interpolate": {
         "made of constant data, called at points that depend on x": """
-            Akima1DInterpolator BPoly BarycentricInterpolator CubicHermiteSpline InterpolatedUnivariateSpline
-            KroghInterpolator LSQUnivariateSpline NdBSpline NdPPoly PPoly PchipInterpolator RectBivariateSpline
-            UnivariateSpline pchip SmoothBivariateSpline LSQBivariateSpline""",
+            BPoly BarycentricInterpolator InterpolatedUnivariateSpline KroghInterpolator LSQUnivariateSpline NdBSpline
+            NdPPoly PPoly RectBivariateSpline UnivariateSpline SmoothBivariateSpline LSQBivariateSpline""",
         "at points that depend on x, or of data y that do": """
             CubicSpline interp1d make_interp_spline make_lsq_spline""",
+        "at points that depend on x, or of data y that do; the piece of a point is a decision where both do": """
+            Akima1DInterpolator CubicHermiteSpline PchipInterpolator pchip""",
         "at points that depend on x, or of coefficients c that do": "BSpline",
         "at points that depend on x, or of values that do": "RegularGridInterpolator interpn",
     },

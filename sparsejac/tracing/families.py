@@ -23,6 +23,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "scipy.cluster": ("scipy_rules.solvers_inside",),
     "scipy.integrate": ("scipy_rules.quadrature", "scipy_rules.solvers_inside"),
     "scipy.interpolate": (
+        "scipy_rules.cubic_pieces",
         "scipy_rules.grid_interpolation",
         "scipy_rules.interpolated_data",
         "scipy_rules.interpolation",
@@ -43,7 +44,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "scipy.sparse.linalg": ("linalg.refused", "linalg.sparse_solving"),
     "scipy.spatial": ("scipy_rules.distances", "scipy_rules.solvers_inside"),
     "scipy.special": ("scipy_rules.softmax", "scipy_rules.special"),
-    "scipy.stats": ("scipy_rules.distributions", "scipy_rules.solvers_inside"),
+    "scipy.stats": ("scipy_rules.distributions", "scipy_rules.solvers_inside", "scipy_rules.standard_scores"),
 }
 """Library -> the files with its rules, in `sparsejac.tracing`."""
 

@@ -106,6 +106,20 @@ def test_simpson():
     assert_right(lambda y: integrate.romb(y), PLACES[:5], nnz=5)
 
 
+def test_fixed_quad_of_lists():
+    """What depends on x may be known to the integrand alone, or come with args."""
+
+    def f(x):
+        captured = integrate.fixed_quad(lambda t: [x[0] * s**2 for s in t], 0.0, 2.0)[0]
+        by_ends = integrate.fixed_quad(lambda t: [x[1] * s for s in t], x[0], x[2], n=2)[0]
+        rows = integrate.fixed_quad(lambda t, c: ([c * s for s in t], list(t)), 0.0, 1.0, args=(x[2],))[0]
+        return [captured, by_ends, *rows]
+
+    x = np.array([0.7, 1.9, 2.4])
+    np.testing.assert_allclose(sparse_jacobian(f, x).toarray(), differences(f, x).jacobian, rtol=1e-8, atol=1e-8)
+    assert integrate.fixed_quad(lambda t: [s**2 for s in t], 0.0, 3.0)[0] == pytest.approx(9.0)
+
+
 def test_fixed_quad():
     def f(x):
         growth = integrate.fixed_quad(lambda t: np.exp(x[0] * t), x[1], x[2])[0]

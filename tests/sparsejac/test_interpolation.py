@@ -238,7 +238,7 @@ def test_an_interpolator_that_changes_later():
 
 REFUSED = {
     "CubicSpline with x": lambda x: si.CubicSpline(x, Y[:3])(1.0),
-    "CubicSpline of 2-dimensional": lambda x: si.CubicSpline(T[:3], np.stack([x, x], axis=1))(1.0),
+    "interp1d of 2-dimensional": lambda x: si.interp1d(T[:3], np.stack([x, x]))(0.3),
     "not linear": lambda x: si.RegularGridInterpolator((T[:5],), np.append(x, [1.0, 9.0]), method="pchip")([0.3]),
     "method='pchip'": lambda x: si.RegularGridInterpolator((T[:3],), 0.0 * x, method="pchip")([0.3]),
     "with method='pchip'": lambda x: si.RegularGridInterpolator((T[:3],), 0.0 * x)([0.3], method="pchip"),
@@ -250,7 +250,10 @@ REFUSED = {
     "CubicSpline.roots": lambda x: si.CubicSpline(T[:3], x).roots(),
     "CubicSpline.integrate": lambda x: si.CubicSpline(T[:3], x).integrate(0.0, x[0]),
     "RegularGridInterpolator of values and at": lambda x: si.RegularGridInterpolator((T[:3],), x)(x[:, None] * 0.1),
-    "PchipInterpolator": lambda x: si.PchipInterpolator(T[:3], x)(1.0),
+    "PchipInterpolator whose places": lambda x: si.PchipInterpolator(x, x)(1.0),
+    "PchipInterpolator of complex": lambda x: si.PchipInterpolator(T[:3], 1j * x)(1.0),
+    "PchipInterpolator.solve": lambda x: si.PchipInterpolator(T[:3], x).solve(1.0),
+    "PPoly.antiderivative": lambda x: si.PchipInterpolator(T[:3], x, 0, "periodic").derivative().antiderivative(),
     "splrep": lambda x: si.splrep(T[:3], x, k=1)[1],
     "UnivariateSpline": lambda x: si.UnivariateSpline(T[:3], x, k=1)(1.0),
     "RBFInterpolator": lambda x: si.RBFInterpolator(T[:, None], Y)(x[:, None]),

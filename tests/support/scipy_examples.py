@@ -177,6 +177,8 @@ expm_multiply(BAND, x)
 INTERPOLATE = """
 CubicSpline(KNOTS, TABLE)(x)
 PchipInterpolator(KNOTS, TABLE)(x)
+PchipInterpolator(KNOTS, x[:len(KNOTS)])(0.3)
+pchip_interpolate(KNOTS, x[:len(KNOTS)], 0.3)
 Akima1DInterpolator(KNOTS, TABLE)(x)
 CubicHermiteSpline(KNOTS, TABLE, SLOPES)(x)
 PPoly(PIECES, KNOTS)(x)

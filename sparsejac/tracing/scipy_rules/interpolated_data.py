@@ -23,6 +23,7 @@ from sparsejac.tracing.calls import called, derived
 from sparsejac.tracing.conversion import as_array
 from sparsejac.tracing.numpy_rules.products import sparse_product
 from sparsejac.tracing.registry import follows
+from sparsejac.tracing.scipy_rules.cubic_pieces import spline_of_rows
 from sparsejac.tracing.scipy_rules.grid_interpolation import coordinates
 from sparsejac.tracing.scipy_rules.interpolation import points_of, slope_of
 from sparsejac.tracing.scipy_rules.linear_maps import LIMIT, described
@@ -180,7 +181,8 @@ def _missing(self: Any, name: str) -> Any:
 
 
 _BOTH = (
-    "write the interpolation with slices and np.where, or make the matrix by hand: interpolator(t, np.eye(n))(points)"
+    "write the interpolation with slices and np.where, or make the matrix by hand: "
+    "B = interpolator(t, np.eye(n), axis=0)(points), then B @ values"
 )
 
 _NOT_LINEAR = {
@@ -251,6 +253,13 @@ def _linear(trace: Trace, name: str, function: Any, args: tuple[Any, ...], kwarg
 @follows(_NAME, "CubicSpline.__init__")
 def _cubic(trace: Trace, made: Any, *args: Any, **kwargs: Any) -> None:
     kind = load(_NAME).CubicSpline
+    bound = signature(kind).bind(*args, **kwargs)
+    bound.apply_defaults()
+    places, values, axis, form, extrapolate = bound.arguments.values()
+    of_rows = type(form) is str and form in ("not-a-knot", "natural", "clamped") and np.ndim(values) > 1
+    if of_rows and type(made) is kind:
+        spline_of_rows(trace, made, places, values, axis, form, extrapolate)
+        return
     data = _linear(trace, "CubicSpline", kind, args, kwargs, 1)
     _turn(made, kind, data)
 

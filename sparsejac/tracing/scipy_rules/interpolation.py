@@ -304,15 +304,15 @@ _MATRIX_CURE = "for constant points, multiply by a constant matrix: B = CubicSpl
 _BUILDERS = {
     **dict.fromkeys(
         [
-            *("CubicHermiteSpline.__init__", "splrep"),
+            "splrep",
             *("UnivariateSpline.__init__", "InterpolatedUnivariateSpline.__init__"),
             *("LSQUnivariateSpline.__init__", "BarycentricInterpolator.__init__", "KroghInterpolator.__init__"),
-            *("barycentric_interpolate", "krogh_interpolate", "pchip_interpolate"),
+            *("barycentric_interpolate", "krogh_interpolate"),
         ],
         _MATRIX_CURE,
     ),
     **dict.fromkeys(
-        ["PchipInterpolator.__init__", "Akima1DInterpolator.__init__", "make_smoothing_spline", "splprep"],
+        ["make_smoothing_spline", "splprep"],
         "write the interpolation with slices and np.where",
     ),
 }

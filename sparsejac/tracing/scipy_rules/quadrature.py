@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,9 @@ import numpy as np
 from kernels.lazy import load
 from sparsejac.tracing.base import all_plain, plain
 from sparsejac.tracing.conversion import as_array
-from sparsejac.tracing.registry import follows
+from sparsejac.tracing.registry import MAKERS, follows
 from sparsejac.tracing.scipy_rules.linear_maps import described, linear_call
-from sparsejac.tracing.trace import Trace
+from sparsejac.tracing.trace import Trace, current_trace
 
 _MODULE = "scipy.integrate"
 
@@ -99,8 +99,30 @@ def _cumulative_simpson(
     return _weighted("cumulative_simpson", trace, y, x=x, dx=dx, axis=axis, initial=initial)
 
 
-@follows(_MODULE, "fixed_quad")
-def _fixed_quad(trace: Trace, func: Callable[..., Any], a: Any, b: Any, args: Any = (), n: int = 5) -> Any:
+def _gaussian(original: Callable[..., Any]) -> Callable[..., Any]:
+    """fixed_quad: what depends on x may be known to the integrand alone, which may give a list."""
+
+    @wraps(original)
+    def route(func: Callable[..., Any], a: Any, b: Any, args: Any = (), n: int = 5) -> Any:
+        trace = current_trace()
+        if trace is None:
+            return original(func, a, b, args, n)
+
+        def integrand(*given: Any) -> Any:
+            found = func(*given)
+            return as_array(trace, found) if isinstance(found, list | tuple) and not all_plain(found) else found
+
+        if all_plain((a, b, args)):
+            return original(integrand, a, b, args, n)
+        return _fixed_quad(integrand, a, b, args, n)
+
+    return route
+
+
+MAKERS[_MODULE, "fixed_quad"] = _gaussian
+
+
+def _fixed_quad(func: Callable[..., Any], a: Any, b: Any, args: Any, n: int) -> Any:
     nodes, weights = load("scipy.special").roots_legendre(n)
     if np.isinf(a) or np.isinf(b):
         raise ValueError("Gaussian quadrature is only available for finite limits.")
