@@ -7,7 +7,6 @@ import builtins
 import dis
 import inspect
 import linecache
-import re
 import sys
 from functools import lru_cache, partial
 from itertools import islice, pairwise
@@ -88,18 +87,59 @@ def formats_text() -> bool:
     return dis.opname[code[at]] == "BINARY_OP" and code[at + 1] in _REMAINDERS
 
 
-def logs_text() -> list[str]:
-    """The conversions to floats, such as "%.3f", of what the module `logging` writes out in the caller's caller."""
-    frame = sys._getframe(2)
-    if frame.f_globals.get("__name__") != "logging":
-        return []
-    names = frame.f_locals
-    text = names.get("msg", getattr(names.get("self"), "_fmt", ""))  # of a record, of a formatter
-    return ["%" + "".join(found) for found in re.findall(_TO_FLOATS, str(text))]
+def is_only_shown() -> bool:
+    """Whether what the code that formats a value (a call deeper than there) makes of it goes straight to people.
+
+    That is so in the module `logging`, and in what is printed, warned of, raised or asserted with on the spot. Code
+    without a source is not trusted.
+    """
+    frame = sys._getframe(3)
+    if frame.f_globals.get("__name__") == "logging":
+        return True
+    code = frame.f_code
+    position = next(islice(code.co_positions(), frame.f_lasti // 2, None), None)
+    if position is None or None in position:
+        return False
+    around: ast.AST | None = _parsed(tuple(linecache.getlines(code.co_filename, frame.f_globals)))
+    first, last = (position[0], position[2]), (position[1], position[3])
+    while around is not None:
+        inner = next((node for node in ast.iter_child_nodes(around) if _holds(node, first, last)), None)
+        if inner is not None and _shows(around, inner):
+            return True
+        around = inner
+    return False
 
 
-_TO_FLOATS = r"%(?:\(.*?\))?([#0 +-]*)[\d*]*((?:\.\d*)?[hlL]?[eEfFgG])"
-"""Without the names of the values and the widths, which add spaces alone or zeros; not those of a precision `*`."""
+@lru_cache(maxsize=64)
+def _parsed(lines: tuple[str, ...]) -> ast.AST | None:
+    """The tree of a file's source."""
+    try:
+        return ast.parse("".join(lines)) if lines else None
+    except SyntaxError:
+        return None
+
+
+def _holds(node: ast.AST, first: tuple[Any, Any], last: tuple[Any, Any]) -> bool:
+    """Whether a place in the source is a part of a node."""
+    if not hasattr(node, "lineno"):
+        return False
+    begin, end = (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
+    return bool(begin <= first and last <= end)
+
+
+def _shows(node: ast.AST, part: ast.AST) -> bool:
+    """Whether a part of a statement or of a call is text that nobody but people reads."""
+    if isinstance(node, ast.Raise):
+        return part is node.exc
+    if isinstance(node, ast.Assert):
+        return part is node.msg
+    if not isinstance(node, ast.Call) or part not in node.args:
+        return False
+    called = ast.unparse(node.func)
+    return called in _SHOW and not any(given.arg == "file" for given in node.keywords)
+
+
+_SHOW = frozenset(["print", "warnings.warn", "sys.stdout.write", "sys.stderr.write"])
 
 
 def called_library() -> tuple[str, str] | None:
@@ -162,8 +202,11 @@ def called_text() -> str:
         call = ast.parse(line[position[2] : position[3]].strip(), mode="eval").body
     except SyntaxError:
         return ""
-    name = ast.unparse(call.func) if isinstance(call, ast.Call) else ""
-    return "" if hasattr(builtins, name) or len(name) > 60 else name
+    called = call.func if isinstance(call, ast.Call) else None
+    name = "" if called is None else ast.unparse(called)
+    if len(name) > 60:
+        name = f"(...).{called.attr}" if isinstance(called, ast.Attribute) else ""
+    return "" if hasattr(builtins, name) else name
 
 
 def at_item_assignment() -> bool:

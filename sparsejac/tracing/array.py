@@ -11,15 +11,16 @@ import numpy.typing as npt
 
 from kernels.address import Affine
 from kernels.lazy import Lazy
+from sparsejac.location import formats_text
 from sparsejac.programs.addressing import contiguous, of_view
-from sparsejac.tracing.base import SAME_AS_FUNCTIONS, plain
+from sparsejac.tracing.base import SAME_AS_FUNCTIONS, leaves_to, plain
 from sparsejac.tracing.casting import kind_of, peek, truth_of
 from sparsejac.tracing.in_place import InPlaceOperators
 from sparsejac.tracing.keys import first_place, has_dots, is_basic, with_dots
 from sparsejac.tracing.reals import NumberKind, Value
 from sparsejac.tracing.registry import FUNCTIONS, HOOKS, METHODS, REFUSALS
 from sparsejac.tracing.scalar import TracedScalar, scalar_of
-from sparsejac.tracing.shown import ShownText
+from sparsejac.tracing.shown import ShownText, formatted_number
 from sparsejac.tracing.storage import Storage
 from sparsejac.tracing.trace import Trace, current_trace
 
@@ -412,6 +413,10 @@ class TracedArray(InPlaceOperators):
     def __float__(self) -> float:
         if self.is_plain:
             return float(self.window)
+        if formats_text() and not self.tracer.finished:
+            if self.ndim:
+                raise TypeError("only 0-dimensional arrays can be converted to Python scalars")
+            return formatted_number(self.tracer, self._shown())
         raise self._lossy("float() of a value that depends on x")
 
     def _shown(self) -> Any:
@@ -429,7 +434,7 @@ class TracedArray(InPlaceOperators):
         return self._noted(format(self._shown(), spec))
 
     def _noted(self, text: str) -> str:
-        return text if self.is_plain else ShownText.of(self.tracer, text)
+        return text if self.is_plain else ShownText.of(self.tracer, text, self.value)
 
     def __copy__(self) -> TracedArray:
         copied: TracedArray = self.copy()
@@ -439,9 +444,9 @@ class TracedArray(InPlaceOperators):
         return self.__copy__()
 
     def __matmul__(self, other: Any) -> Any:
-        if getattr(other, "__array_ufunc__", True) is None:
+        if leaves_to(type(other), "__rmatmul__"):
             return NotImplemented
-        return FUNCTIONS[np.matmul](self._trace_of((self, other)), self, other)
+        return np.matmul(self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
         return FUNCTIONS[np.matmul](self._trace_of((other, self)), other, self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,18 +50,36 @@ OF_OBJECTS = (
     "NumPy makes an array of objects of a list of traced arrays: give an array in its place, "
     "np.maximum.reduce(np.array([a, b]))"
 )
+_SINGLE = frozenset([int, float, complex, bool, str, bytes, type(None), np.float64, np.int64, np.bool_])
+"""Types of objects that hold nothing, which arguments often are; there are others."""
+
+_ROTATED = (
+    "a constant rotation of v is v @ rotation.as_matrix().T; one by a vector r that depends on x is v + np.sin(t) / t "
+    "* np.cross(r, v) + (1 - np.cos(t)) / t**2 * np.cross(r, np.cross(r, v)) with t = np.linalg.norm(r)"
+)
+_BY_QUATERNION = (
+    "v + 2 * np.cross(q[:3], np.cross(q[:3], v) + q[3] * v) is v rotated by the quaternion q of length 1, whose scalar "
+    "is q[3]"
+)
 _OF_LIBRARIES = {
     r"^(pandas|xarray)\.": "compute with ordinary arrays: series.to_numpy() outside f gives one of constants",
     r"^np\._": f"np.mean(a) in the place of a.mean(); {OF_OBJECTS}",
     r"^np\.ma\.": "np.where(mask, 0.0, x) in the place of a masked array, or what is left: x[~mask]",
-    r"^np\.polynomial\.": "np.polynomial.polynomial.polyval(t, coefficients) and its kin, which take values of x",
+    r"^np\.polynomial\.": "np.polynomial.polynomial.polyval(t, coefficients) and its kin, polyfit, polyder, polymul, "
+    "chebval, legfit ..., which take values of x",
     r"^sparsejac\.(Plan|NLP|Inverse|prepare|jacobian|value_and_jacobian|check_jacobian)": FOLLOWED,
+    r"Rotation\.from_quat": _BY_QUATERNION,
+    r"Rotation\.": _ROTATED,
     r"as_strided$": "np.lib.stride_tricks.sliding_window_view(x, width), or a table of places: x[places]",
     "": "write it with functions of NumPy, or give it a rule of its own by sparsejac.primitive",
 }
 """Name of a library's function -> the cure."""
 _OF_COMPILED = {
-    r"\.(choice|permutation|permuted)$": "draw places and take them: x[generator.choice(len(x), count)]",
+    r"\.(choice|permutation|permuted)$": "draw places and take them: x[generator.permutation(len(x))]",
+    r"\.from_quat$": _BY_QUATERNION,
+    r"\.from_(rotvec|euler|matrix|mrp)$": _ROTATED,
+    r"cKDTree|\.query(_\w+)?$": "scipy.spatial.distance.cdist; indices of neighbours may come from values: np.argmin "
+    "is a decision",
     r"\.astype$": "np.array(values.tolist()) makes an ordinary array of one of objects",
     r"^np\.arange$": "start + step * np.arange(count) with a count that is an integer; int(...) makes it a decision",
     r"^np\.logical_": OF_OBJECTS,
@@ -78,6 +96,38 @@ for _name in (*_MATRICES, "hessian_operator", "hessian_sparsity", "jacobian_spar
         "it is called inside f at a point that depends on x, and what it returns does not follow x",
         "call it at a constant point, or use jvp, vjp, gradient, hvp, jacfwd, jacrev or hessian, which are followed",
     )
+
+
+def leaves_to(kind: type, mirror: str) -> bool:
+    """Whether NumPy's arrays leave an operator to objects of a class on their right, which have its `mirror`."""
+    if hasattr(kind, "__array_ufunc__"):
+        return kind.__array_ufunc__ is None
+    priority = getattr(kind, "__array_priority__", 0.0)
+    comes_first = isinstance(priority, float | int) and priority > 0.0 and hasattr(kind, mirror)
+    return comes_first and is_written_by_user(getattr(kind, mirror))
+
+
+def _leaving(name: str, ufunc: Any) -> Callable[[Any, Any], Any]:
+    """An operator by a ufunc, which some classes on its right take over."""
+    mirror = f"__r{name}__"
+
+    def forward(self: Any, other: Any) -> Any:
+        kind = type(other)
+        return NotImplemented if kind not in _SINGLE and leaves_to(kind, mirror) else ufunc(self, other)
+
+    return forward
+
+
+def computes_itself(kind: type) -> bool:
+    """Whether a class of the user's says what ufuncs and functions of NumPy do with its objects, which are no arrays.
+
+    >>> computes_itself(np.ndarray)
+    False
+    """
+    if kind in _SINGLE or issubclass(kind, (TracedBase, np.ndarray, np.generic)):
+        return False
+    rules = (getattr(kind, name, None) for name in ("__array_ufunc__", "__array_function__"))
+    return any(is_written_by_user(rule) for rule in rules if rule is not None)
 
 
 class TracedBase(NDArrayOperatorsMixin):
@@ -101,6 +151,8 @@ class TracedBase(NDArrayOperatorsMixin):
         return HOOKS["ufunc"](self._trace_of((inputs, kwargs)), ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if any(map(computes_itself, types)):
+            return NotImplemented
         return HOOKS["function"](self._trace_of((args, kwargs)), func, args, kwargs)
 
     def _trace_of(self, arguments: Any) -> Trace:
@@ -136,6 +188,11 @@ class TracedBase(NDArrayOperatorsMixin):
     def __ne__(self, other: Any) -> Any:
         return ~_never(self) if other is None or isinstance(other, str) else super().__ne__(other)
 
+    __add__, __sub__ = _leaving("add", np.add), _leaving("sub", np.subtract)
+    __mul__, __truediv__ = _leaving("mul", np.multiply), _leaving("truediv", np.true_divide)
+    __floordiv__, __mod__ = _leaving("floordiv", np.floor_divide), _leaving("mod", np.remainder)
+    __pow__ = _leaving("pow", np.power)
+
     def __divmod__(self, other: Any) -> Any:
         return self // other, self % other
 
@@ -165,9 +222,6 @@ def _cure(cures: dict[str, str], name: str) -> str:
     """The first cure whose pattern is found in a name."""
     return next(cure for pattern, cure in cures.items() if re.search(pattern, name))
 
-
-_SINGLE = frozenset([int, float, complex, bool, str, bytes, type(None), np.float64, np.int64, np.bool_])
-"""Types of objects that hold nothing, which arguments often are; there are others."""
 
 SEQUENCES = (list, tuple, deque)
 """What NumPy makes one array of, and may hold values that depend on x."""
@@ -210,6 +264,15 @@ def items_of(obj: Any) -> Iterable[Any]:
     """What is inside a list, a tuple or a dict; nothing for all else."""
     inside: Iterable[Any] = obj if isinstance(obj, SEQUENCES) else obj.values() if isinstance(obj, dict) else ()
     return inside
+
+
+def given_as_array(obj: Any) -> Any:
+    """What an object of a class of the user's gives as an array, which may depend on x; all else as it is."""
+    kind = type(obj)
+    if kind in _SINGLE or issubclass(kind, (TracedBase, np.ndarray, np.generic, list, tuple)):
+        return obj
+    convert = getattr(kind, "__array__", None)
+    return obj.__array__() if convert is not None and is_written_by_user(convert) else obj
 
 
 def plain(obj: Any) -> Any:

@@ -12,7 +12,7 @@ from sparsejac.foreign import computes_otherwise
 from sparsejac.programs.addressing import contiguous, covers
 from sparsejac.programs.program import Node
 from sparsejac.tracing.array import TracedArray, plain_array
-from sparsejac.tracing.base import FOLLOWED, OF_OBJECTS, SEQUENCES, all_plain, is_traced, plain
+from sparsejac.tracing.base import FOLLOWED, OF_OBJECTS, SEQUENCES, all_plain, given_as_array, is_traced, plain
 from sparsejac.tracing.casting import DTYPES, cast, check_same_kind, counts, dtype_of_integers, whole
 from sparsejac.tracing.reals import NumberKind, Real, Scalar, Value, Vector
 from sparsejac.tracing.registry import HOOKS, hook
@@ -36,7 +36,10 @@ def as_value(trace: Trace, obj: Any) -> Value:
         return obj.value
     if type(obj) in (float, int):
         return Value(float(obj))
-    return list_value(trace, obj) if isinstance(obj, SEQUENCES) else array_value(trace, _ordinary(trace, obj))
+    if isinstance(obj, SEQUENCES):
+        return list_value(trace, obj)
+    array = given_as_array(obj)
+    return as_value(trace, array) if is_traced(array) else array_value(trace, _ordinary(trace, array))
 
 
 def _ordinary(trace: Trace, obj: Any) -> npt.NDArray[Any]:
@@ -98,6 +101,7 @@ def list_value(trace: Trace, items: Any) -> Value:
 @hook("as_array")
 def as_array(trace: Trace, obj: Any) -> TracedArray:
     """Anything as a traced array; a traced array as it is."""
+    obj = given_as_array(obj)
     if type(obj) is TracedArray:
         return plain_array(trace, obj.window) if obj.is_plain and obj.tracer is not trace else obj
     if all_plain(obj) and not (isinstance(obj, np.ndarray) and obj.dtype.kind == "O"):

@@ -8,7 +8,7 @@ import numpy as np
 
 from sparsejac.errors import UntraceableError
 from sparsejac.tracing.array import TracedArray, adopted, plain_result
-from sparsejac.tracing.base import TracedBase, all_plain, given, is_traced, items_of, plain
+from sparsejac.tracing.base import TracedBase, all_plain, computes_itself, given, is_traced, items_of, plain
 from sparsejac.tracing.casting import DTYPES, LOW, adapted, computed_in, promoted, rounded
 from sparsejac.tracing.conversion import as_value, delivered, kept_whole, wrap
 from sparsejac.tracing.memory_order import is_fortran, loosened
@@ -117,6 +117,8 @@ def _call(trace: Trace, ufunc: Any, inputs: tuple[Any, ...], kwargs: dict[str, A
     unknown = {key for key, value in kwargs.items() if key not in _WITHOUT_EFFECT and value is not None}
     if unknown:
         raise _unknown(trace, f"{name} with {', '.join(sorted(unknown))}=")
+    if any(computes_itself(type(operand)) for operand in inputs):
+        return NotImplemented  # NumPy asks the next one
     if any(type(operand).__module__.startswith("scipy.sparse") for operand in inputs):
         return HOOKS["sparse_ufunc"](trace, ufunc, *inputs)
     if ufunc is np.matmul:

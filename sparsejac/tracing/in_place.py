@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sparsejac.tracing.base import TracedBase
+from sparsejac.tracing.base import TracedBase, computes_itself
 from sparsejac.tracing.casting import check_same_kind
 
 
@@ -18,6 +18,8 @@ class InPlaceOperators(TracedBase):
     __setitem__: Any
 
     def _in_place(self, ufunc: Any, other: Any) -> Any:
+        if computes_itself(type(other)):
+            return ufunc(self, other, out=self)  # what the class makes of it, as in NumPy
         result = ufunc(self, other)
         check_same_kind(ufunc.__name__, result.dtype, self.dtype)
         self[...] = result

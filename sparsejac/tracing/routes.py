@@ -18,7 +18,16 @@ import numpy.typing as npt
 
 from sparsejac.location import Leads, is_called_directly, is_user_frame
 from sparsejac.tracing.array import TracedArray, adopted, plain_array
-from sparsejac.tracing.base import SEQUENCES, all_plain, is_traced, items_of, owner, plain
+from sparsejac.tracing.base import (
+    SEQUENCES,
+    all_plain,
+    computes_itself,
+    given_as_array,
+    is_traced,
+    items_of,
+    owner,
+    plain,
+)
 from sparsejac.tracing.conversion import as_array, as_value, in_dtype, list_value
 from sparsejac.tracing.dispatch import follow_function
 from sparsejac.tracing.memory_order import unordered
@@ -145,13 +154,25 @@ def converter(original: Function) -> Function:
         if trace is None or not is_called_directly(LEADS, original):
             return original(*args, **kwargs)
         obj = args[0] if args else kwargs.get("object", kwargs.get("a"))
+        held = given_as_array(obj)
+        if held is not obj and is_traced(held):
+            if copies or kwargs.get("copy") is not None:
+                raise trace.refusal(
+                    "np.array of an object that has __array__",
+                    "whether NumPy copies hangs on the object's class and on NumPy's version",
+                    "np.asarray(a).copy() in the place of np.array(a)",
+                )
+            obj = held
         if all_plain(obj):
             check_text(obj)
-            array = original(plain(obj), *plain(args[1:]), **plain(kwargs))
+            options = {key: option for key, option in kwargs.items() if key not in ("object", "a")}
+            array = original(plain(obj), *plain(args[1:]), **plain(options))
             if type(obj) is TracedArray:
                 return obj if array is obj.window else adopted(trace, array, obj)
             owned = (copies and kwargs.get("copy", True)) or isinstance(obj, list | tuple)
-            return plain_array(trace, array) if owned and array.dtype.kind in "biufc" else array
+            if not owned or array.dtype.kind not in "biufc" or (held is not obj and np.may_share_memory(array, held)):
+                return array
+            return plain_array(trace, array)
         trace.begin()
         options = {key: option for key, option in kwargs.items() if key not in ("dtype", "object", "a")}
         order = args[2:]
@@ -296,7 +317,7 @@ def of_lists(original: Function) -> Function:
         for arg in args:
             if isinstance(arg, SEQUENCES) or (type(arg) is np.ndarray and arg.dtype.hasobject):
                 trace = owner((args, kwargs))
-                if trace is not None:
+                if trace is not None and not any(map(computes_itself, set(map(type, arg)))):
                     return follow_function(trace, original, args, kwargs)
                 break
         result = original(*args, **kwargs)

@@ -40,7 +40,7 @@ Floats = npt.NDArray[np.float64]
 _MET_BY_COMPILED_CODE = (
     *("TracedArray", "TracedScalar", "NPY_ITER_REFS_OK", "loop of ufunc does not support argument"),
     *("output must be an array", "out must be a numpy array", "Supplied output array must be"),
-    "__array__ method not producing an array",
+    "__array__ method",
 )
 """What the messages of compiled code hold when it got one of ours where it wants an ordinary array."""
 
@@ -286,6 +286,11 @@ def _told(trace: Trace, error: Exception) -> Exception:
         )
     if isinstance(error, TypeError | ValueError) and any(sign in str(error) for sign in _MET_BY_COMPILED_CODE):
         place = location_of(error)
+        if "__array__ method" in str(error):
+            return UntraceableError(
+                f"sparsejac cannot follow NumPy's own conversion of an object to an ordinary array ({error})\n  {place}"
+                "\n  Cure: convert it before the call, which is followed: np.sin(np.asarray(a)) in place of np.sin(a)."
+            )
         return UntraceableError(
             f"sparsejac cannot follow a call of compiled code that takes ordinary arrays only ({error})\n  "
             f"{definition_of(trace.function) if place == UNKNOWN else place}\n  Cure: write it with NumPy's functions "

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.lazy import Lazy
-from sparsejac.location import formats_text, is_caught_by_callers, is_written_by_user, logs_text, site_key
+from sparsejac.location import formats_text, is_caught_by_callers, is_written_by_user, site_key
 from sparsejac.tracing.base import SAME_AS_FUNCTIONS, TracedBase
 from sparsejac.tracing.casting import DTYPES, peek, truth_of
 from sparsejac.tracing.reals import NumberKind, Scalar, Value
 from sparsejac.tracing.registry import HOOKS
-from sparsejac.tracing.shown import ShownText
+from sparsejac.tracing.shown import ShownText, formatted_number
 from sparsejac.tracing.tape import CODES
 from sparsejac.tracing.trace import Trace
 
@@ -245,20 +245,13 @@ class TracedScalar(TracedBase):
         raise self._lossy("the conversion of a value that depends on x to an ordinary array")
 
     def __float__(self) -> float:
-        if formats_text():
-            if conversions := logs_text():
-                number = float(self._shown())
-                for conversion in conversions:
-                    self._noted(conversion % number)  # f must not read the message back
-                return number
-            raise self.tracer.refusal(
-                "the formatting of a value that depends on x by %",
-                "it makes a plain number of it first",
-                "write f'{value:.3f}', or %s in place of %f",
-            )
+        if formats_text() and not self.tracer.finished:
+            return formatted_number(self.tracer, self._shown())
         raise self._lossy("float() of a value that depends on x")
 
     def __hash__(self) -> int:
+        if self.kind in "bi":
+            return hash(int(self))  # which of a few cases it is: a decision
         raise self._lossy(
             "hash() of a value that depends on x (as a key of a dict, a member of a set, a cached argument)",
             "use an integer or a text as the key, a list in place of the set, and no cache",
@@ -311,7 +304,7 @@ class TracedScalar(TracedBase):
 
     def _noted(self, text: str) -> str:
         """Text in which the derivative is lost: it must not be read as a number again."""
-        return ShownText.of(self.tracer, text)
+        return ShownText.of(self.tracer, text, self.value)
 
     def item(self) -> TracedScalar:
         """The scalar itself; it stays traced."""

@@ -1,11 +1,17 @@
-"""Text that traced values were written as: fine to print, refused where someone reads numbers from it again."""
+"""Text that traced values were written as: fine to print, refused where someone reads numbers from it again.
+
+Where f looks at the text itself (compares it, takes it as a key), its way hangs on the value: a decision.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
 from sparsejac.errors import UntraceableError
+from sparsejac.location import is_only_shown
+from sparsejac.tracing.reals import Value
 from sparsejac.tracing.trace import Trace, current_trace
 
 _NUMBER = r"(?i)[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan|inf"
@@ -19,15 +25,16 @@ class ShownText(str):
     `Trace.texts`, and looked up where the name float is ours.
     """
 
-    __slots__ = ("tracer",)
+    __slots__ = ("tracer", "value")
     tracer: Trace
+    value: Value
 
     @staticmethod
-    def of(trace: Trace, text: str) -> ShownText:
-        """Text that was made of values of a trace."""
+    def of(trace: Trace, text: str, value: Value) -> ShownText:
+        """The text of a value of a trace."""
         trace.texts.update(re.findall(_NUMBER, text))
         shown = ShownText(text)
-        shown.tracer = trace
+        shown.tracer, shown.value = trace, value
         return shown
 
     def __float__(self) -> float:
@@ -43,18 +50,64 @@ class ShownText(str):
         return str, (str(self),)
 
 
+def formatted_number(trace: Trace, shown: Any) -> float:
+    """A number that the operator ``%`` writes into a text; f must not read the text back."""
+    if not is_only_shown():
+        raise trace.refusal(
+            "the formatting of a value that depends on x by %",
+            "it makes a plain number of it first",
+            "write f'{value:.3f}', or %s in place of %f",
+        )
+    number = float(shown)
+    trace.formatted.add(number)
+    return number
+
+
+def _looking(name: str) -> Any:
+    """A method of str, which makes the value a decision: no plan shall take the way that another text led to."""
+    look = getattr(str, name)
+
+    def looks(self: ShownText, *args: Any, **named: Any) -> Any:
+        if not self.tracer.finished:
+            for part in self.value.parts:
+                self.tracer.decide(part)
+        return look(self, *args, **named)
+
+    return looks
+
+
+_LAYS_OUT = frozenset(["center", "encode", "expandtabs", "format", "format_map", "join", "ljust", "maketrans", "rjust"])
+"""Methods that only make another text, as for a table that is printed."""
+
+_OPERATORS = ["__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__", "__contains__", "__len__"]
+_METHODS = [name for name in dir(str) if not name.startswith("_") and name not in _LAYS_OUT]
+for _name in [*_OPERATORS, "__getitem__", "__iter__", *_METHODS]:
+    setattr(ShownText, _name, _looking(_name))
+
+
 def check_text(obj: Any) -> None:
     """Refuse to make numbers of text that holds the digits of a traced value."""
     trace = current_trace()
-    if trace is None or not trace.texts:
+    if trace is None or not (trace.texts or trace.formatted):
         return
     if isinstance(obj, list | tuple):
         for item in obj:
             check_text(item)
     elif isinstance(obj, str | bytes):
         text = obj if isinstance(obj, str) else obj.decode("ascii", "replace")
-        if not trace.texts.isdisjoint(re.findall(_NUMBER, text)):
+        found = re.findall(_NUMBER, text)
+        if not trace.texts.isdisjoint(found) or any(_rounds_to(n, token) for n in trace.formatted for token in found):
             raise _read_again(trace, text)
+
+
+def _rounds_to(number: float, token: str) -> bool:
+    """Whether the operator ``%`` may have written a number as this: nobody says how many digits it was to write."""
+    written = float(token)
+    if not (math.isfinite(written) and math.isfinite(number)):
+        return repr(abs(written)) == repr(abs(number))
+    mantissa, _, power = token.lower().partition("e")
+    last_digit = int(power or 0) - len(mantissa.partition(".")[2])
+    return abs(abs(written) - abs(number)) <= 0.5001 * 10.0**last_digit + 1e-15 * abs(number)
 
 
 def _read_again(trace: Trace, text: str) -> UntraceableError:

@@ -110,6 +110,7 @@ class Trace:
         self.argument_stand_in: Callable[[Any], Any] | None = None
         self.function: object = None
         self.texts: set[str] = set()
+        self.formatted: set[float] = set()  # by the operator %
         self.unchecked = array("q")
         self._values: dict[int, Floats] = {}
         # The arrays are kept, so that their memory does not become that of others.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import cmath
 import functools
+import io
 import itertools
+import json
 import logging
 import math
 import statistics
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -284,13 +287,14 @@ def test_text(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixtu
 
     def f(x: Any) -> Any:
         print(f"{x[0]:.3f} {x} {x[1]!r}", x[2], "%s" % x[3], "{:.1e}".format(x[0]))  # noqa: UP031, UP032
+        print("%g %8.3f, %d%%" % (x[0] / 3.0, np.sum(x, keepdims=True)[0], 5), "%(b).2e" % {"b": x[1]})  # noqa: UP031
         logging.getLogger("f").warning("x is %s, first %s, %g, sum %.3e", x, x[0], x[1], x.sum())
         return x * 2.0
 
     check(f, X)
     f(X)
-    first, *_, last = capsys.readouterr().out.splitlines()
-    assert first == last
+    first, second, *_, before, last = capsys.readouterr().out.splitlines()
+    assert (first, second) == (before, last)
     lines = caplog.text.splitlines()
     assert lines[0] == lines[-1]
 
@@ -299,6 +303,85 @@ def read_back(x: Any) -> Any:
     """Logging may format values of x, but what it wrote must not come back as numbers."""
     record = logging.LogRecord("f", logging.INFO, "", 1, "step 1 of %d: %8.3f", (7, x[0] * 1.2345), None)
     return float(record.getMessage().split()[-1]) * x
+
+
+NOT_SHOWN: dict[str, Callable[[Any], Any]] = {
+    "read": lambda x: float("%.2f" % x[0]) * x,  # noqa: UP031
+    "read, in a list": lambda x: np.array(("%g %g" % (x[0] / 3.0, x[1])).split(), dtype=float)[0] * x,  # noqa: UP031
+    "read by another": lambda x: json.loads("[%f]" % x[0])[0] * x,  # noqa: UP031
+    "a key": lambda x: {"%.0f" % x[0]: x * 2.0}["2"],  # noqa: UP031
+    "a branch": lambda x: x * 2.0 if ("%+.1f" % x[0])[0] == "-" else x,  # noqa: UP031
+    "written to a file": lambda x: x * len(written("%g" % x[0])),  # noqa: UP031
+    "by eval": eval('lambda x: print("%g" % x[0]) or x'),
+}
+
+
+def written(text: str) -> str:
+    """What is read from a file after it was written there."""
+    file = io.StringIO()
+    print(text, file=file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("name", NOT_SHOWN)
+def test_text_of_the_operator_is_for_people(name: str) -> None:
+    with pytest.raises(UntraceableError, match="by %"):
+        sparse_jacobian(NOT_SHOWN[name], X)
+
+
+def test_print_to_a_file_is_not_to_people() -> None:
+    file = io.StringIO()
+
+    def f(x: Any) -> Any:
+        print("%g" % x[0], file=file)  # noqa: UP031
+        return x * len(file.getvalue())
+
+    with pytest.raises(UntraceableError, match="by %"):
+        sparse_jacobian(f, X)
+
+
+def test_what_was_shown_is_not_read() -> None:
+    """Other numbers are."""
+
+    def f(x: Any, number: str) -> Any:
+        print("first " + "%.3f" % (x[0] / 3.0))
+        warnings.warn("second %e" % x[1], stacklevel=1)  # noqa: UP031
+        assert x[0] > 0.0, "third %g" % x[2]  # noqa: UP031
+        return float(number) * x**2
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check(lambda x: f(x, "7.25e1"), X)
+        for number in (f"{X[0] / 3.0:.3f}", f"{X[1]:.2e}"):
+            with pytest.raises(UntraceableError, match="the text"):
+                sparse_jacobian(f, X, number)
+
+
+def test_text_of_an_error() -> None:
+    def f(x: Any) -> Any:
+        try:
+            if x[0] > 0.0:
+                raise ValueError("positive: %g" % x[0])  # noqa: UP031
+        except ValueError:
+            return x**2
+        return x
+
+    check(f, X)
+
+
+def test_logging_of_an_array_as_a_float(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logging reports the mistake, as it does for NumPy's arrays, and f goes on."""
+    mistakes: list[Any] = []
+    handler, log = logging.StreamHandler(), logging.Logger("f")
+    monkeypatch.setattr(handler, "handleError", lambda record: mistakes.append(record.msg))
+    log.addHandler(handler)
+
+    def f(x: Any) -> Any:
+        log.warning("%f", x)
+        return x**2
+
+    check(f, X)
+    assert set(mistakes) == {"%f"}
 
 
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {

@@ -105,7 +105,10 @@ def _view(array: TracedArray, *dtype: Any, **kwargs: Any) -> Any:
         )
     if any(w is not np.ndarray and np.dtype(w) != array.dtype for w in wanted):
         raise array.tracer.refusal(
-            "ndarray.view with another dtype", "it looks at the bits of a value that depends on x", "use astype"
+            "ndarray.view with another dtype",
+            "it looks at the bits of a value that depends on x",
+            "use astype; real and imaginary parts in turn are np.stack([z.real, z.imag], axis=-1).reshape(-1), and "
+            "back y[::2] + 1j * y[1::2]",
         )
     return array.at_view(array.window.view())
 
