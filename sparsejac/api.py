@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -289,7 +290,8 @@ def jacobian(
     Returns
     -------
     callable
-        Takes the arguments of f, by position and by name; f is traced at each call.
+        Takes the arguments of f, by position and by name; f is traced at each call. Other processes can be sent it
+        wherever they can be sent f.
 
     Examples
     --------
@@ -309,12 +311,16 @@ def jacobian(
         _options("jacobian", format, strategy, order, backend, pattern, coloring),
         local,
     )
+    return partial(_jacobian_with_aux if has_aux else _jacobian_alone, call)  # which can be pickled where f can
 
-    def jac(*args: Any, **kwargs: Any) -> Any:
-        answer = call.answer(args, kwargs, with_value=has_aux)
-        return (answer.jacobian, answer.beside) if has_aux else answer.jacobian
 
-    return jac
+def _jacobian_alone(call: _FreshCall, *args: Any, **kwargs: Any) -> Any:
+    return call.answer(args, kwargs, with_value=False).jacobian
+
+
+def _jacobian_with_aux(call: _FreshCall, *args: Any, **kwargs: Any) -> Any:
+    answer = call.answer(args, kwargs, with_value=True)
+    return answer.jacobian, answer.beside
 
 
 def jacobian_sparsity(

@@ -553,3 +553,24 @@ def test_other_processes_get_none(make: Any) -> None:
     with pytest.raises(sparsejac.InputTypeError, match=rf"(?s)pickle: got a .*Cure: .* {make.__name__}\(f, x\)"):
         pickle.dumps(made)
     assert copy.deepcopy(made) is copy.copy(made) is made
+
+
+def rowwise(x: Any, a: Any) -> Any:
+    return a * x[1:] * x[:-1], x[0]
+
+
+def test_the_function_of_a_jacobian_is_sent_to_other_processes() -> None:
+    """By a pool, wherever f can be."""
+    x, a = np.array([2.0, 3.0, 5.0]), np.array([1.0, -1.0])
+    for options in ({"has_aux": True}, {"has_aux": True, "format": "csc", "strategy": "forward"}):
+        jac = pickle.loads(pickle.dumps(sparsejac.jacobian(rowwise, **options)))  # type: ignore[arg-type]
+        found, beside = jac(x, a=a)
+        assert found.format == options.get("format", "csr")
+        assert found.toarray().tolist() == [[3.0, 2.0, 0.0], [0.0, -5.0, -3.0]]
+        assert beside == 2.0
+    assert pickle.loads(pickle.dumps(sparsejac.jacobian(np.diff)))(x).toarray().tolist() == [
+        [-1.0, 1.0, 0.0],
+        [0.0, -1.0, 1.0],
+    ]
+    with pytest.raises((AttributeError, pickle.PicklingError)):
+        pickle.dumps(sparsejac.jacobian(lambda x: x))
