@@ -49,7 +49,7 @@ def check_affordable(liveness: Liveness, lump: Lump, state: State, steps: Sequen
     partials = sum(step.launch.points * len(step.launch.active) for step in steps)
     most = 2 * room.memory() // HELD
     size = liveness.schedule.sizes[liveness.schedule.x]
-    if len(steps) < 2 or partials < FEWEST or lump.size * size < most:
+    if len(steps) < 2 or partials < FEWEST or lump.size * size < most or _most_entries(lump, state, steps, size) < most:
         return
     random, least = np.random.default_rng(0), np.zeros(lump.size)
     for k in range(1, PASSES + 1):
@@ -68,6 +68,17 @@ def check_affordable(liveness: Liveness, lump: Lump, state: State, steps: Sequen
         "older than these numbers, so that f falls into parts with fewer entries; or solve for the product by an "
         "iterative method: scipy.sparse.linalg.gmres(jacobian_operator(f, x), v)."
     )
+
+
+def _most_entries(lump: Lump, state: State, steps: Sequence[Step], size: int) -> int:
+    """A bound that takes no time: as if the numbers that one is made of had no dependence in common."""
+    longest = dict.fromkeys(state, 1)
+    for step in steps:
+        launch = step.launch
+        terms = int(np.diff(launch.row_bounds).max(initial=0)) if launch.is_sum else 1
+        read = terms * sum(longest.get(launch.loads[k].buffer, 0) for k in launch.active)
+        longest[launch.store.buffer] = min(longest.get(launch.store.buffer, 0) + read, size)
+    return sum(len(places) * longest.get(buffer, 0) for buffer, places in lump.fresh)
 
 
 def _least_ranks(

@@ -20,6 +20,7 @@ from sparsejac import (
     sparse_jacobian,
 )
 from sparsejac.errors import InputError, SingularError
+from sparsejac.inverse import affordable, selection
 from sparsejac.inverse.solvers.differences import Differences
 from sparsejac.patterns import room
 from tests.support.oracles import complex_step, differences
@@ -153,3 +154,34 @@ def test_lumps_whose_many_products_would_fill_the_memory_are_refused_soon(monkey
     v = np.random.default_rng(1).normal(size=n)
     banded = ivjp(lambda x: x + 0.1 * np.roll(x, 1) + 0.1 * np.roll(x, 7), np.ones(n))(v)
     np.testing.assert_allclose(banded + 0.1 * np.roll(banded, 1) + 0.1 * np.roll(banded, 7), v, rtol=1e-9, atol=1e-9)
+
+
+def test_what_cannot_have_many_entries_is_not_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound that takes no time is none below the entries of any lump."""
+    found, pattern_of = [], selection.pattern_of
+
+    def noted(*given: Any) -> Any:
+        liveness, lump, state, steps = given
+        rows = pattern_of(*given)
+        most = affordable._most_entries(lump, state, steps, liveness.schedule.sizes[liveness.schedule.x])
+        assert most >= rows.nnz
+        found.append(most / rows.nnz)
+        return rows
+
+    def sums(x: Any) -> Any:
+        y = 3.0 * x
+        np.add.at(y, np.r_[: len(x), : len(x)], np.concatenate([x, x[::-1] ** 2]))
+        return y
+
+    def neighbours(x: Any) -> Any:
+        ends = np.concatenate([[0.0], x, [0.0]])
+        return 4.0 * x + np.sin(ends[:-2]) - ends[2:] * x
+
+    with monkeypatch.context() as patch:
+        patch.setattr(selection, "pattern_of", noted)
+        for f in (sums, neighbours, lambda x: x + x * x.sum(), lambda x: np.cumsum(x) + x):
+            prepare_inverse(f, np.linspace(0.5, 1.0, 9))
+    assert min(found) == 1.0
+    monkeypatch.setattr(room, "memory", lambda: 1 << 30)
+    monkeypatch.setattr(affordable, "_least_ranks", lambda *given: pytest.fail("estimated"))
+    prepare_inverse(neighbours, np.linspace(0.5, 1.0, 30_000))
