@@ -11,8 +11,10 @@ import pytest
 from bench.__main__ import main
 from bench.cases import limits
 from bench.cases.case import Case, Settings
+from bench.cases.field import Race
 from bench.cases.registry import CASES
 from bench.families.registry import sized
+from bench.launcher import Answer
 from bench.limits.limit import VECTORISED
 from bench.markdown import as_markdown
 from bench.peers.ours import STRATEGIES
@@ -71,10 +73,27 @@ def test_field_has_a_row_for_each_way_and_pictures(tmp_path: Path) -> None:
         found: dict[str, Any] = dict(zip(table.columns, row, strict=True))
         assert found["error"] is None or found["error"] < 1e-4
         assert found["error"] is not None or "not installed" in found["way"]
+        beside = [found[name] for name in ("ours µs", "ours, values µs")]
+        if str(found["way"]) == "scipy":  # tiny: both in one process
+            assert all(value > 0.0 for value in beside)
+        else:
+            assert beside == [None, None] or found["way"] != "auto"
     assert {"limit", "auto", "scipy"} <= {point.way for point in outcome.points}
     (picture,) = draw(tmp_path / "plots", outcome.points)
     assert picture.name == "broyden.png"
     assert picture.stat().st_size > 1000
+
+
+def test_the_lead_is_that_of_one_process_or_of_units_of_the_limit() -> None:
+    ours = Answer({"seconds": {"J": 6.0, "values": 3.0, "limit": 2.0}}, {})
+    apart = Answer({"seconds": {"J": 50.0, "values": 36.0, "limit": 4.0}}, {})
+    together = Answer({"seconds": {"J": 50.0, "values": 9.0, "limit": 4.0, "ours": 10.0, "ours, values": 4.0}}, {})
+    race = Race("broyden", 100, {"auto": ours, "apart": apart, "together": together, "late": "more than 20 s"}, None)
+    assert [race.lead(name) for name in ("apart", "together", "late")] == [3.0, 0.9, None]
+    assert race.nearest() == ("together", 0.9)
+    alone = Race("broyden", 100, {"auto": "more than 20 s", "apart": apart}, None)
+    assert alone.nearest() == ("apart", 0.0)
+    assert Race("broyden", 100, {"auto": ours}, None).nearest() is None
 
 
 def test_setup_is_cold_once_and_warm_once() -> None:
