@@ -8,6 +8,8 @@ import dis
 import inspect
 import linecache
 import sys
+import warnings
+from collections.abc import Iterator
 from functools import lru_cache, partial
 from itertools import islice, pairwise
 from pathlib import Path
@@ -102,12 +104,15 @@ def is_only_shown() -> bool:
         return False
     around: ast.AST | None = _parsed(tuple(linecache.getlines(code.co_filename, frame.f_globals)))
     first, last = (position[0], position[2]), (position[1], position[3])
+    shown = raised = False
     while around is not None:
-        inner = next((node for node in ast.iter_child_nodes(around) if _holds(node, first, last)), None)
-        if inner is not None and _shows(around, inner):
-            return True
-        around = inner
-    return False
+        inner = next((node for node in _parts(around) if _holds(node, first, last)), None)
+        if inner is not None and _shows(around, inner, frame):
+            shown = True
+        elif shown and not raised and not isinstance(around, _ONLY_TEXT):
+            shown = False  # somebody takes the text on the way
+        around, raised = inner, isinstance(around, ast.Raise)
+    return shown
 
 
 @lru_cache(maxsize=64)
@@ -119,27 +124,35 @@ def _parsed(lines: tuple[str, ...]) -> ast.AST | None:
         return None
 
 
+def _parts(node: ast.AST) -> Iterator[ast.AST]:
+    """The parts of a node that have a place in the source."""
+    for part in ast.iter_child_nodes(node):
+        if hasattr(part, "lineno"):
+            yield part
+        else:
+            yield from _parts(part)
+
+
 def _holds(node: ast.AST, first: tuple[Any, Any], last: tuple[Any, Any]) -> bool:
     """Whether a place in the source is a part of a node."""
-    if not hasattr(node, "lineno"):
-        return False
     begin, end = (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
     return bool(begin <= first and last <= end)
 
 
-def _shows(node: ast.AST, part: ast.AST) -> bool:
+def _shows(node: ast.AST, part: ast.AST, frame: FrameType) -> bool:
     """Whether a part of a statement or of a call is text that nobody but people reads."""
-    if isinstance(node, ast.Raise):
-        return part is node.exc
     if isinstance(node, ast.Assert):
         return part is node.msg
     if not isinstance(node, ast.Call) or part not in node.args:
-        return False
+        return isinstance(node, ast.Raise)
     called = ast.unparse(node.func)
-    return called in _SHOW and not any(given.arg == "file" for given in node.keywords)
+    name = called.partition(".")[0]
+    found = frame.f_locals.get(name, frame.f_globals.get(name, getattr(builtins, name, None)))
+    return called in _SHOW and found is _SHOW[called] and not any(given.arg == "file" for given in node.keywords)
 
 
-_SHOW = frozenset(["print", "warnings.warn", "sys.stdout.write", "sys.stderr.write"])
+_SHOW: dict[str, Any] = {"print": print, "warnings.warn": warnings, "sys.stdout.write": sys, "sys.stderr.write": sys}
+_ONLY_TEXT = (ast.BinOp, ast.JoinedStr, ast.FormattedValue, ast.Tuple, ast.IfExp, ast.Dict, ast.Starred)
 
 
 def called_library() -> tuple[str, str] | None:

@@ -106,7 +106,7 @@ def _rounds_to(number: float, token: str) -> bool:
     if not (math.isfinite(written) and math.isfinite(number)):
         return repr(abs(written)) == repr(abs(number))
     mantissa, _, power = token.lower().partition("e")
-    last_digit = int(power or 0) - len(mantissa.partition(".")[2])
+    last_digit = min(int(power or 0), 308) - len(mantissa.partition(".")[2])
     return abs(abs(written) - abs(number)) <= 0.5001 * 10.0**last_digit + 1e-15 * abs(number)
 
 

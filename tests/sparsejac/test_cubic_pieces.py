@@ -132,3 +132,23 @@ def test_where_a_curve_meets_a_level() -> None:
         RISING,
         RISING + 0.1,
     )
+
+
+@pytest.mark.parametrize("make", [si.PchipInterpolator, si.CubicSpline])
+def test_no_derivative_is_of_negative_order(make: Any) -> None:
+    """As SciPy says where nothing depends on x, too."""
+    with pytest.raises(ValueError, match="negative"):
+        make(KNOTS, RISING)(POINTS, -1)
+    with pytest.raises(ValueError, match="negative"):
+        sparse_jacobian(lambda y: make(KNOTS, y)(POINTS, -1).ravel(), RISING)
+
+
+def test_a_plan_keeps_no_slope_of_another_side() -> None:
+    """Flat data, and slopes that change their sign, where another formula holds."""
+    f = lambda y: si.PchipInterpolator(KNOTS, y)(np.array([0.2, 0.9, 1.7, 2.7, 4.0]))  # noqa: E731
+    plan = prepare(f, RISING, backend="numpy")
+    for y in (TURNING, RISING, RISING[::-1].copy()):
+        assert_allclose(plan(y).toarray(), differences(f, y).jacobian, rtol=1e-8, atol=1e-8)
+    flat = np.array([0.0, 1.0, 1.0, 1.0, 2.0, 2.5])
+    assert np.isfinite(plan(flat).toarray()).all()
+    assert_allclose(plan.value_and_jacobian(flat)[0], f(flat), rtol=1e-13, atol=1e-13)

@@ -312,6 +312,10 @@ NOT_SHOWN: dict[str, Callable[[Any], Any]] = {
     "a key": lambda x: {"%.0f" % x[0]: x * 2.0}["2"],  # noqa: UP031
     "a branch": lambda x: x * 2.0 if ("%+.1f" % x[0])[0] == "-" else x,  # noqa: UP031
     "written to a file": lambda x: x * len(written("%g" % x[0])),  # noqa: UP031
+    "on the way to print": lambda x: print(k := "%+.1f" % x[0]) or (x if k[0] == "-" else 2.0 * x),  # noqa: UP031
+    "by a call in print": lambda x: print(written("%g" % x[0])) or x,  # noqa: UP031
+    "later": lambda x: print(lambda: "%g" % x[0]) or x * len((lambda: "%g" % x[0])()),  # noqa: UP031
+    "by a print of f's own": lambda x, print=str.upper: x * len(print("%g" % x[0])),  # noqa: UP031
     "by eval": eval('lambda x: print("%g" % x[0]) or x'),
 }
 
@@ -355,6 +359,16 @@ def test_what_was_shown_is_not_read() -> None:
         for number in (f"{X[0] / 3.0:.3f}", f"{X[1]:.2e}"):
             with pytest.raises(UntraceableError, match="the text"):
                 sparse_jacobian(f, X, number)
+
+
+def test_text_in_a_case() -> None:
+    def f(x: Any) -> Any:
+        match len(x):
+            case 4:
+                print("four: " + "%g" % x[0])  # noqa: UP031
+        return x**2
+
+    check(f, X)
 
 
 def test_text_of_an_error() -> None:

@@ -23,6 +23,8 @@ _PERIODIC = "evaluate it at x0 + (points - x0) % period"
 
 
 def _evaluated(self: Any, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
+    if nu < 0:
+        raise ValueError("Order of derivative cannot be negative")
     rule = self.extrapolate if extrapolate is None else extrapolate
     coefficients, knots = self.c, self.x
     points = as_array(self.trace, x)
