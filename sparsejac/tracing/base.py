@@ -75,7 +75,8 @@ _OF_LIBRARIES = {
 }
 """Name of a library's function -> the cure."""
 _OF_COMPILED = {
-    r"\.(choice|permutation|permuted)$": "draw places and take them: x[generator.permutation(len(x))]",
+    r"\.choice$": "draw places and take them: x[generator.choice(len(x), count)]",
+    r"\.(permutation|permuted)$": "draw places and take them: x[generator.permutation(len(x))]",
     r"\.from_quat$": _BY_QUATERNION,
     r"\.from_(rotvec|euler|matrix|mrp)$": _ROTATED,
     r"cKDTree|\.query(_\w+)?$": "scipy.spatial.distance.cdist; indices of neighbours may come from values: np.argmin "
