@@ -39,7 +39,9 @@ def as_value(trace: Trace, obj: Any) -> Value:
     if isinstance(obj, SEQUENCES):
         return list_value(trace, obj)
     array = given_as_array(obj)
-    return as_value(trace, array) if is_traced(array) else array_value(trace, _ordinary(trace, array))
+    if array is not obj and is_traced(array):
+        return as_value(trace, array)
+    return array_value(trace, _ordinary(trace, array))
 
 
 def _ordinary(trace: Trace, obj: Any) -> npt.NDArray[Any]:

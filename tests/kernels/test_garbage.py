@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 
@@ -186,18 +185,23 @@ def test_nothing_is_aged_where_garbage_is_not_collected() -> None:
 
 
 def test_garbage_is_still_found_when_all_are_old() -> None:
-    class Node:
-        pass
-
-    node = Node()
-    node.itself = node  # type: ignore[attr-defined]
-    gone = weakref.ref(node)
-    age_all()
-    del node
-    gc.collect(1)
-    assert gone() is not None
-    gc.collect()
-    assert gone() is None
+    assert _in_a_new_process(
+        """
+import gc, weakref
+from kernels.garbage import age_all
+class Node:
+    pass
+node = Node()
+node.itself = node
+gone = weakref.ref(node)
+age_all()
+del node
+gc.collect(1)
+print(gone() is not None)
+gc.collect()
+print(gone() is None)
+"""
+    ).split() == ["True", "True"]
 
 
 def _in_a_new_process(program: str) -> str:
