@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+from kernels.address import Affine
 from kernels.kernel import Kernel, KernelBuilder
 from sparsejac.primitives import PRIMITIVES, Primitive, Term
 from sparsejac.programs.program import Load
@@ -30,7 +31,9 @@ def _are_equal(primitive: Primitive, loads: Sequence[Load]) -> bool:
     return primitive.equal is not None and all(load.key == loads[0].key for load in loads)
 
 
-def partial(builder: Builder, box: Box, primitive: Primitive, k: int, value: Load, *loads: Load) -> Load:
+def partial(
+    builder: Builder, box: Box, primitive: Primitive, k: int, value: Load, *loads: Load, again: bool = True
+) -> Load:
     """The partial derivative by operand k, over a box; by all of them where `multiplicities` has merged them.
 
     Parameters
@@ -43,8 +46,15 @@ def partial(builder: Builder, box: Box, primitive: Primitive, k: int, value: Loa
         The primitive's result.
     *loads : Load
         Its operands.
+    again : bool
+        Whether it may be differentiated.
     """
-    kernel = _kernel(primitive.name, None if _are_equal(primitive, loads) else k)
+    equal = _are_equal(primitive, loads)
+    if primitive.name == "divide" and k == 1 and not equal and not again:
+        inverse = _inverse(builder, box, value, *loads)
+        if inverse is not None:
+            return builder.negative(box, builder.times(box, value, inverse))
+    kernel = _kernel(primitive.name, None if equal else k)
     values = [value, *loads]
     for instruction in kernel.instructions:
         if instruction.operation is None:
@@ -52,6 +62,23 @@ def partial(builder: Builder, box: Box, primitive: Primitive, k: int, value: Loa
         else:
             values.append(builder.map(instruction.operation.name, box, *(values[o] for o in instruction.operands)))
     return values[kernel.outputs[0]]
+
+
+def _inverse(builder: Builder, box: Box, value: Load, numerator: Load, divisor: Load) -> Load | None:
+    """One over a divisor, where that takes no further division at each point; None where it does.
+
+    It is there already if the numerator moves with x, too: as the partial derivative by it. If the numerator is one
+    constant for many points, it is the value over this constant; where that is zero or infinite, so is the derivative.
+    """
+    one = builder.number(1.0, box)
+    if numerator.node.active:
+        return builder.map("divide", box, one, divisor)
+    address = numerator.address
+    if address.points < 2 or not isinstance(address, Affine) or any(address.strides):
+        return None
+    has_no_inverse = builder.map("equal", box, numerator, builder.map("add", box, numerator, numerator))
+    inverse = builder.map("divide", box, one, numerator)
+    return builder.times(box, value, builder.map("select", box, has_no_inverse, numerator, inverse))
 
 
 @lru_cache(maxsize=1024)

@@ -158,7 +158,8 @@ class _Pushing:
             return self._passed_again(node, tangent)
         if primitive.name in PASSING:
             return tangent if count > 1 else self._passed(node, k, tangent, guarded=guarded)
-        factor = partial(self.builder, box, primitive, k, *map(self.moving, (Load(node, contiguous(box)), *node.loads)))
+        loads = map(self.moving, (Load(node, contiguous(box)), *node.loads))
+        factor = partial(self.builder, box, primitive, k, *loads, again=self.again)
         if self.builder.literal(factor) == 0.0:
             return None
         value = self.builder.times(wide, tangent.value, spread(factor, self.seeds))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cases import Case, oracle, tolerance
 from catalogue import CASES
-from sparsejac import vjp
+from sparsejac import jvp, vjp
 from sparsejac.errors import UntraceableError
 from sparsejac.programs.program import Graph
 from sparsejac.transforms import check_differentiable_again, gradient_of, linearized, pulled, pushed
@@ -144,6 +144,27 @@ def test_a_true_zero_times_infinity_is_not_hidden() -> None:
     traced = trace(lambda x: np.sqrt(x) ** 2, x)
     assert np.isnan(pushed_products(traced, x, np.ones((1, 1)))).all()
     assert np.isnan(pulled_products(traced, x, np.ones((1, 1)))).all()
+
+
+@pytest.mark.parametrize("numerator", [0.0, -0.0, 0.3, -7.0, 1e-200, 1e300, np.inf, -np.inf])
+@pytest.mark.parametrize("masked", [False, True])
+def test_one_constant_over_many_numbers(numerator: float, masked: bool) -> None:
+    """Its derivative needs no quotient of its own, and is what one would be: also where divisors are extreme."""
+    sizes = np.array([0.0, 1e-300, 1e-160, 1e-100, 0.3, 1.0, 3.7, 1e20, 1e150, 1e300, np.inf])
+    x = np.concatenate([sizes, -sizes])
+    kept = np.abs(x) > 1e-120
+
+    def f(x: Any) -> Any:
+        return np.where(kept, numerator / x, x) if masked else numerator / x
+
+    w = np.linspace(1.0, 2.0, len(x))
+    with np.errstate(all="ignore"):
+        slope = -((numerator / x) / x)
+        expected = w * np.where(kept, slope, 1.0) if masked else w * slope
+        pulled_back = vjp(f, x)[1](w)
+        pushed_on = jvp(f, x, w)[1]
+    for found in (pulled_back, pushed_on):
+        np.testing.assert_allclose(found, expected, rtol=1e-15, atol=1e-320)
 
 
 def test_gradient_of_a_gradient_is_the_hessian_of_a_quadratic() -> None:

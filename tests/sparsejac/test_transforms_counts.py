@@ -114,6 +114,27 @@ def test_a_linear_part_computes_no_elementary_function() -> None:
         assert operations(part.program) <= 8 * 6
 
 
+@pytest.mark.parametrize("transform", [pushed, pulled])
+@pytest.mark.parametrize(
+    ("f", "further"),
+    [
+        (lambda x: 0.3 / (1.0 + x) ** 2, 0),
+        (lambda x: np.linspace(1.0, 2.0, len(x)) / x, 1),
+        (lambda x: x[1:] / x[:-1], 1),
+        (lambda x: (x[1:] + x[:-1] ** 2) / (0.1 / x[1:] + 0.3 / x[:-1]), 1),
+    ],
+)
+def test_a_product_divides_hardly_more_often_than_f(transform: Any, f: Any, further: int) -> None:
+    """A quotient has one more for both of its partial derivatives, and none if its numerator is one constant."""
+    made = program_of(f, np.linspace(0.5, 1.0, 50))
+    assert _divisions(transform(made).program) == _divisions(made) + further
+
+
+def _divisions(made: Program) -> int:
+    """Quotients over many points."""
+    return sum(n.primitive is not None and n.primitive.name == "divide" and n.size > 1 for n in made.nodes)
+
+
 @pytest.mark.parametrize("name", SYMMETRIC)
 def test_equal_operands_of_a_symmetric_primitive_have_one_partial(name: str) -> None:
     """What comes after the value costs at most half, but for the factor and what two partials share."""
