@@ -7,6 +7,7 @@ threads then take as long as one. So threads that help are kept off the processo
 
 from __future__ import annotations
 
+import operator
 import os
 import threading
 from collections import deque
@@ -42,10 +43,13 @@ def set_num_threads(threads: int | None) -> None:
 
     Raises
     ------
+    TypeError
+        If `threads` is no integer.
     ValueError
         If `threads` is not positive.
     """
     global _chosen
+    threads = None if threads is None else operator.index(threads)
     if threads is not None and threads < 1:
         raise ValueError(f"set_num_threads({threads}): the number of threads must be at least 1, or None")
     _chosen = threads

@@ -50,6 +50,14 @@ def test_no_threads_at_all_are_refused():
         threads.set_num_threads(0)
 
 
+@pytest.mark.parametrize("number", [2.5, "two"])
+def test_what_is_no_number_of_threads_is_refused_at_once(number):
+    before = threads.num_threads()
+    with pytest.raises(TypeError, match="integer"):
+        threads.set_num_threads(number)
+    assert threads.num_threads() == before
+
+
 def test_a_new_pool_takes_the_place_of_one_lost_in_a_fork(four_threads):
     seen = []
     for _ in range(2):
