@@ -8,8 +8,6 @@ import dis
 import inspect
 import linecache
 import sys
-import warnings
-from collections.abc import Iterator
 from functools import lru_cache, partial
 from itertools import islice, pairwise
 from pathlib import Path
@@ -87,72 +85,6 @@ def formats_text() -> bool:
     """Whether the caller's caller is at an operator ``%`` (with text on its left: others do not ask for floats)."""
     code, at = sys._getframe(2).f_code.co_code, sys._getframe(2).f_lasti
     return dis.opname[code[at]] == "BINARY_OP" and code[at + 1] in _REMAINDERS
-
-
-def is_only_shown() -> bool:
-    """Whether what the code that formats a value (a call deeper than there) makes of it goes straight to people.
-
-    That is so in the module `logging`, and in what is printed, warned of, raised or asserted with on the spot. Code
-    without a source is not trusted.
-    """
-    frame = sys._getframe(3)
-    if frame.f_globals.get("__name__") == "logging":
-        return True
-    code = frame.f_code
-    position = next(islice(code.co_positions(), frame.f_lasti // 2, None), None)
-    if position is None or None in position:
-        return False
-    around: ast.AST | None = _parsed(tuple(linecache.getlines(code.co_filename, frame.f_globals)))
-    first, last = (position[0], position[2]), (position[1], position[3])
-    shown = raised = False
-    while around is not None:
-        inner = next((node for node in _parts(around) if _holds(node, first, last)), None)
-        if inner is not None and _shows(around, inner, frame):
-            shown = True
-        elif shown and not raised and not isinstance(around, _ONLY_TEXT):
-            shown = False  # somebody takes the text on the way
-        around, raised = inner, isinstance(around, ast.Raise)
-    return shown
-
-
-@lru_cache(maxsize=64)
-def _parsed(lines: tuple[str, ...]) -> ast.AST | None:
-    """The tree of a file's source."""
-    try:
-        return ast.parse("".join(lines)) if lines else None
-    except SyntaxError:
-        return None
-
-
-def _parts(node: ast.AST) -> Iterator[ast.AST]:
-    """The parts of a node that have a place in the source."""
-    for part in ast.iter_child_nodes(node):
-        if hasattr(part, "lineno"):
-            yield part
-        else:
-            yield from _parts(part)
-
-
-def _holds(node: ast.AST, first: tuple[Any, Any], last: tuple[Any, Any]) -> bool:
-    """Whether a place in the source is a part of a node."""
-    begin, end = (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
-    return bool(begin <= first and last <= end)
-
-
-def _shows(node: ast.AST, part: ast.AST, frame: FrameType) -> bool:
-    """Whether a part of a statement or of a call is text that nobody but people reads."""
-    if isinstance(node, ast.Assert):
-        return part is node.msg
-    if not isinstance(node, ast.Call) or part not in node.args:
-        return isinstance(node, ast.Raise)
-    called = ast.unparse(node.func)
-    name = called.partition(".")[0]
-    found = frame.f_locals.get(name, frame.f_globals.get(name, getattr(builtins, name, None)))
-    return called in _SHOW and found is _SHOW[called] and not any(given.arg == "file" for given in node.keywords)
-
-
-_SHOW: dict[str, Any] = {"print": print, "warnings.warn": warnings, "sys.stdout.write": sys, "sys.stderr.write": sys}
-_ONLY_TEXT = (ast.BinOp, ast.JoinedStr, ast.FormattedValue, ast.Tuple, ast.IfExp, ast.Dict, ast.Starred)
 
 
 def called_library() -> tuple[str, str] | None:

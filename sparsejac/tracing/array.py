@@ -416,7 +416,7 @@ class TracedArray(InPlaceOperators):
         if formats_text() and not self.tracer.finished:
             if self.ndim:
                 raise TypeError("only 0-dimensional arrays can be converted to Python scalars")
-            return formatted_number(self.tracer, self._shown())
+            return formatted_number(self.tracer, self._shown(), self.value)
         raise self._lossy("float() of a value that depends on x")
 
     def _shown(self) -> Any:

@@ -246,7 +246,7 @@ class TracedScalar(TracedBase):
 
     def __float__(self) -> float:
         if formats_text() and not self.tracer.finished:
-            return formatted_number(self.tracer, self._shown())
+            return formatted_number(self.tracer, self._shown(), self.value)
         raise self._lossy("float() of a value that depends on x")
 
     def __hash__(self) -> int:

@@ -1,6 +1,6 @@
 """Text that traced values were written as: fine to print, refused where someone reads numbers from it again.
 
-Where f looks at the text itself (compares it, takes it as a key), its way hangs on the value: a decision.
+Where f may look at the text itself (compare it, take it as a key), its way hangs on the value: a decision.
 """
 
 from __future__ import annotations
@@ -9,13 +9,19 @@ import math
 import re
 from typing import Any
 
+from kernels.lazy import Lazy
 from sparsejac.errors import UntraceableError
-from sparsejac.location import is_only_shown
 from sparsejac.tracing.reals import Value
 from sparsejac.tracing.trace import Trace, current_trace
 
+# Few f make text of values.
+TEXT_FLOW = Lazy("sparsejac.tracing.text_flow")
+
 _NUMBER = r"(?i)[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan|inf"
 """Not compiled before it is needed: that takes longer than to load this module."""
+
+_LOOKS = ("handlers", "f")
+"""Readers of text that may go another way because of it."""
 
 
 class ShownText(str):
@@ -25,16 +31,19 @@ class ShownText(str):
     `Trace.texts`, and looked up where the name float is ours.
     """
 
-    __slots__ = ("tracer", "value")
+    __slots__ = ("tracer",)
     tracer: Trace
-    value: Value
 
     @staticmethod
     def of(trace: Trace, text: str, value: Value) -> ShownText:
         """The text of a value of a trace."""
-        trace.texts.update(re.findall(_NUMBER, text))
         shown = ShownText(text)
-        shown.tracer, shown.value = trace, value
+        shown.tracer = trace
+        reader = "people" if trace.finished else TEXT_FLOW.reader_of_text(trace)
+        if reader != "people":
+            trace.texts.update(re.findall(_NUMBER, text))
+        if reader in _LOOKS:
+            _decide(trace, value)
         return shown
 
     def __float__(self) -> float:
@@ -50,39 +59,27 @@ class ShownText(str):
         return str, (str(self),)
 
 
-def formatted_number(trace: Trace, shown: Any) -> float:
+def _decide(trace: Trace, value: Value) -> None:
+    """No plan shall take the way that the text of another value led to."""
+    for part in value.parts:
+        trace.decide(part)
+
+
+def formatted_number(trace: Trace, shown: Any, value: Value) -> float:
     """A number that the operator ``%`` writes into a text; f must not read the text back."""
-    if not is_only_shown():
+    reader = TEXT_FLOW.reader_of_text(trace)
+    if reader == "f":
         raise trace.refusal(
             "the formatting of a value that depends on x by %",
             "it makes a plain number of it first",
             "write f'{value:.3f}', or %s in place of %f",
         )
+    if reader in _LOOKS:
+        _decide(trace, value)
     number = float(shown)
-    trace.formatted.add(number)
+    if reader != "people":
+        trace.formatted.add(number)
     return number
-
-
-def _looking(name: str) -> Any:
-    """A method of str, which makes the value a decision: no plan shall take the way that another text led to."""
-    look = getattr(str, name)
-
-    def looks(self: ShownText, *args: Any, **named: Any) -> Any:
-        if not self.tracer.finished:
-            for part in self.value.parts:
-                self.tracer.decide(part)
-        return look(self, *args, **named)
-
-    return looks
-
-
-_LAYS_OUT = frozenset(["center", "encode", "expandtabs", "format", "format_map", "join", "ljust", "maketrans", "rjust"])
-"""Methods that only make another text, as for a table that is printed."""
-
-_OPERATORS = ["__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__", "__contains__", "__len__"]
-_METHODS = [name for name in dir(str) if not name.startswith("_") and name not in _LAYS_OUT]
-for _name in [*_OPERATORS, "__getitem__", "__iter__", *_METHODS]:
-    setattr(ShownText, _name, _looking(_name))
 
 
 def check_text(obj: Any) -> None:

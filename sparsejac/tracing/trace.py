@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,6 +48,11 @@ def current_trace() -> Trace | None:
     """The trace of this thread, if f is running."""
     stack: list[Trace | None] = getattr(ACTIVE, "stack", [])
     return stack[-1] if stack else None
+
+
+def outlets() -> tuple[int, ...]:
+    """What is printed and warned of goes through these; who collects it puts others in their place."""
+    return id(sys.stdout), id(sys.stderr), id(warnings.filters)
 
 
 @contextmanager
@@ -111,6 +118,7 @@ class Trace:
         self.function: object = None
         self.texts: set[str] = set()
         self.formatted: set[float] = set()  # by the operator %
+        self.outlets = outlets()
         self.unchecked = array("q")
         self._values: dict[int, Floats] = {}
         # The arrays are kept, so that their memory does not become that of others.

@@ -12,6 +12,7 @@ from sparsejac.tracing.base import is_traced, plain
 from sparsejac.tracing.casting import peek
 from sparsejac.tracing.conversion import as_array, as_value, settled
 from sparsejac.tracing.registry import FUNCTIONS, follows, refuses, traces
+from sparsejac.tracing.shown import ShownText
 from sparsejac.tracing.trace import Trace
 
 
@@ -125,17 +126,20 @@ for _asks in (np.can_cast, np.common_type, np.min_scalar_type):
 
 @traces(np.array_str)
 def _array_str(trace: Trace, a: Any, *args: Any, **kwargs: Any) -> str:
-    return np.array_str(peek(trace, as_value(trace, a)), *args, **kwargs)
+    value = as_value(trace, a)
+    return ShownText.of(trace, np.array_str(peek(trace, value), *args, **kwargs), value)
 
 
 @traces(np.array_repr)
 def _array_repr(trace: Trace, arr: Any, *args: Any, **kwargs: Any) -> str:
-    return np.array_repr(peek(trace, as_value(trace, arr)), *args, **kwargs)
+    value = as_value(trace, arr)
+    return ShownText.of(trace, np.array_repr(peek(trace, value), *args, **kwargs), value)
 
 
 @traces(np.array2string)
 def _array2string(trace: Trace, a: Any, *args: Any, **kwargs: Any) -> str:
-    return np.array2string(peek(trace, as_value(trace, a)), *args, **kwargs)
+    value = as_value(trace, a)
+    return ShownText.of(trace, np.array2string(peek(trace, value), *args, **kwargs), value)
 
 
 refuses(
