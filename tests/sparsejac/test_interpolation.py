@@ -237,12 +237,12 @@ def test_an_interpolator_that_changes_later():
 
 
 REFUSED = {
-    "CubicSpline with x": lambda x: si.CubicSpline(x, Y[:3])(1.0),
+    "CubicSpline whose places": lambda x: si.CubicSpline(x, Y[:3])(1.0),
     "interp1d of 2-dimensional": lambda x: si.interp1d(T[:3], np.stack([x, x]))(0.3),
     "not linear": lambda x: si.RegularGridInterpolator((T[:5],), np.append(x, [1.0, 9.0]), method="pchip")([0.3]),
     "method='pchip'": lambda x: si.RegularGridInterpolator((T[:3],), 0.0 * x, method="pchip")([0.3]),
     "with method='pchip'": lambda x: si.RegularGridInterpolator((T[:3],), 0.0 * x)([0.3], method="pchip"),
-    "CubicSpline with bc_type='periodic'": lambda x: si.CubicSpline(T[:3], x[[0, 1, 0]], bc_type="periodic")(1.0),
+    "bc_type='periodic'": lambda x: si.make_interp_spline(T[:4], x[[0, 1, 2, 0]], bc_type="periodic")(1.0),
     "BSpline with t": lambda x: si.BSpline(np.append(x, 9.0), x[:2], 1)(1.0),
     "BSpline.c": lambda x: si.BSpline(np.arange(5.0), x, 1).c,
     "a class derived from scipy.interpolate.BSpline": lambda x: type("B", (si.BSpline,), {})(np.arange(5.0), x, 1)(1.0),
@@ -250,10 +250,9 @@ REFUSED = {
     "CubicSpline.roots": lambda x: si.CubicSpline(T[:3], x).roots(),
     "CubicSpline.integrate": lambda x: si.CubicSpline(T[:3], x).integrate(0.0, x[0]),
     "RegularGridInterpolator of values and at": lambda x: si.RegularGridInterpolator((T[:3],), x)(x[:, None] * 0.1),
-    "PchipInterpolator whose places": lambda x: si.PchipInterpolator(x, x)(1.0),
+    "PchipInterpolator whose options": lambda x: si.PchipInterpolator(T[:3], x, extrapolate=x[0])(1.0),
     "PchipInterpolator of complex": lambda x: si.PchipInterpolator(T[:3], 1j * x)(1.0),
     "PchipInterpolator.solve": lambda x: si.PchipInterpolator(T[:3], x).solve(1.0),
-    "PPoly.antiderivative": lambda x: si.PchipInterpolator(T[:3], x, 0, "periodic").derivative().antiderivative(),
     "splrep": lambda x: si.splrep(T[:3], x, k=1)[1],
     "UnivariateSpline": lambda x: si.UnivariateSpline(T[:3], x, k=1)(1.0),
     "RBFInterpolator": lambda x: si.RBFInterpolator(T[:, None], Y)(x[:, None]),
@@ -267,8 +266,9 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_refusals(name):
-    with pytest.raises(UntraceableError, match=name):
+    with pytest.raises(UntraceableError) as refused:
         sparse_jacobian(REFUSED[name], INSIDE)
+    assert name in str(refused.value).splitlines()[0]  # further down stands the line above, with the name
 
 
 LINEAR = {

@@ -23,7 +23,7 @@ from sparsejac.tracing.calls import called, derived
 from sparsejac.tracing.conversion import as_array
 from sparsejac.tracing.numpy_rules.products import sparse_product
 from sparsejac.tracing.registry import follows
-from sparsejac.tracing.scipy_rules.cubic_pieces import spline_of_rows
+from sparsejac.tracing.scipy_rules.cubic_pieces import CROSSING, spline_by_slopes
 from sparsejac.tracing.scipy_rules.grid_interpolation import coordinates
 from sparsejac.tracing.scipy_rules.interpolation import points_of, slope_of
 from sparsejac.tracing.scipy_rules.linear_maps import LIMIT, described
@@ -176,7 +176,7 @@ def _missing(self: Any, name: str) -> Any:
     raise (current_trace() or data.trace).refusal(
         f"{data.name}.{name} of values that depend on x",
         "only its values, derivatives and integrals are followed",
-        _BOTH,
+        CROSSING if name in ("roots", "solve") else _BOTH,
     )
 
 
@@ -196,6 +196,8 @@ _SPLINE = {
     "antiderivative": _changed("antiderivative"),
     "integrate": _integrate,
     "__getattr__": _missing,
+    # SciPy's own would ask for parts that are not there, and be refused by the names of these.
+    **{name: property(partial(_missing, name=name)) for name in ("c", "x", "t", "k", "roots", "solve", "extend")},
 }
 _METHODS: dict[str, dict[str, Any]] = {
     "PPoly": _SPLINE,
@@ -255,10 +257,9 @@ def _cubic(trace: Trace, made: Any, *args: Any, **kwargs: Any) -> None:
     kind = load(_NAME).CubicSpline
     bound = signature(kind).bind(*args, **kwargs)
     bound.apply_defaults()
-    places, values, axis, form, extrapolate = bound.arguments.values()
-    of_rows = type(form) is str and form in ("not-a-knot", "natural", "clamped") and np.ndim(values) > 1
-    if of_rows and type(made) is kind:
-        spline_of_rows(trace, made, places, values, axis, form, extrapolate)
+    form, alone = bound.arguments["bc_type"], np.ndim(bound.arguments["y"]) == 1 and all_plain(bound.arguments["x"])
+    if type(made) is kind and not (alone and isinstance(form, str) and form in ("not-a-knot", "natural", "clamped")):
+        spline_by_slopes(trace, made, *bound.args, **bound.kwargs)
         return
     data = _linear(trace, "CubicSpline", kind, args, kwargs, 1)
     _turn(made, kind, data)
