@@ -47,6 +47,20 @@ def test_equal_numbers_have_no_scores() -> None:
     assert np.isnan(stats.zscore(np.full(6, 0.1))).all()
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("ddof", [0, 1, 2, 3, 5])
+def test_as_few_numbers_as_are_taken_away(ddof: int) -> None:
+    for f in (
+        lambda x: stats.zscore(x[:2], ddof=ddof),
+        lambda x: stats.zscore(x.reshape(3, 2), axis=1, ddof=ddof),
+        lambda x: stats.zscore(x.reshape(3, 2), axis=None, ddof=ddof + 4),
+        lambda x: stats.gzscore(x[:1], ddof=ddof),
+        lambda x: stats.zmap(x, x[:2], ddof=ddof),
+        lambda x: stats.zscore(x[:0], ddof=ddof),
+    ):
+        assert_allclose(prepare(f, X).value_and_jacobian(X)[0], f(X), rtol=1e-12)
+
+
 def test_refused() -> None:
     with pytest.raises(UntraceableError, match="zscore with these options"):
         sparse_jacobian(lambda x: stats.zscore(x, nan_policy="omit"), X)

@@ -24,6 +24,8 @@ def _scores(trace: Trace, name: str, a: Any, compare: Any, axis: Any, ddof: Any,
     scores = as_array(trace, a) * 1.0
     sample = scores if compare is a else as_array(trace, compare) * 1.0
     mean = np.mean(sample, axis=axis, keepdims=True)
+    if mean.size and sample.size // mean.size <= ddof:  # SciPy's deviation of so few is NaN, NumPy's may be infinite
+        return (scores - mean) * np.nan
     deviation = np.std(sample, axis=axis, ddof=ddof, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         found = (scores - mean) / deviation
