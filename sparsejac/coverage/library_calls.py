@@ -86,7 +86,7 @@ REFUSED: dict[str, dict[tuple[str, str], str]] = {
             hessenberg ldl matmul_toeplitz matrix_balance null_space ordqz orth orthogonal_procrustes pinvh polar
             qr_delete qr_insert qr_multiply qr_update qz rq rsf2csf schur signm subspace_angles tanhm tanm""",
     },
-    "scipy.sparse": {NO_RULE: "expand_dims find kronsum matrix_transpose permute_dims swapaxes tril triu"},
+    "scipy.sparse": {NO_RULE: "expand_dims find matrix_transpose permute_dims swapaxes"},
     "scipy.sparse.linalg": {
         _OPAQUE: "funm_multiply_krylov",
         NO_RULE: "expm inv matrix_power onenormest norm aslinearoperator LinearOperator",
@@ -132,11 +132,11 @@ OBJECTS: dict[str, dict[str, str]] = {
     "scipy.interpolate": {
         "made of constant data, called at points that depend on x": """
             BPoly BarycentricInterpolator InterpolatedUnivariateSpline KroghInterpolator LSQUnivariateSpline NdBSpline
-            NdPPoly PPoly RectBivariateSpline UnivariateSpline SmoothBivariateSpline LSQBivariateSpline""",
+            NdPPoly RectBivariateSpline UnivariateSpline SmoothBivariateSpline LSQBivariateSpline""",
         "at points that depend on x, or of data y that do": """
             CubicSpline interp1d make_interp_spline make_lsq_spline""",
-        "at points that depend on x, or of data y that do; the piece of a point is a decision where both do": """
-            Akima1DInterpolator CubicHermiteSpline PchipInterpolator pchip""",
+        "at points that depend on x, or of data and places that do; the piece of a point is a decision then": """
+            Akima1DInterpolator CubicHermiteSpline PPoly PchipInterpolator pchip""",
         "at points that depend on x, or of coefficients c that do": "BSpline",
         "at points that depend on x, or of values that do": "RegularGridInterpolator interpn",
     },

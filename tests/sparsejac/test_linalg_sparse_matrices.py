@@ -61,6 +61,21 @@ CASES = {
     "kron": lambda x: (
         sp.kron(sp.diags_array(x[:2]), C[:2, :3]).toarray() + sp.kron(sp.eye(2), x.reshape(2, 3)).toarray()
     ),
+    "kronsum": lambda x: (
+        sp.kronsum(sp.diags_array(x[:2]), C[:3, :3]).toarray() + sp.kronsum(C[:3, 1:4], x[2:].reshape(2, 2)).toarray()
+    ),
+    "kronsum of nothing": lambda x: sp.kronsum(sp.csr_array(np.zeros((0, 0))), sp.csr_array(x[:1, None])) @ x[:0],
+    "entries one by one": lambda x: (
+        abs(coo(x - 2.0)).toarray() + coo(x).power(3).toarray() + (coo(x**2) ** 1.5).toarray()
+    ),
+    "mean and trace": lambda x: (
+        coo(x).mean() * coo(x).mean(axis=1) + coo(x).trace() * coo(x).mean(axis=0)[:4] + coo(x).trace(1)
+    ),
+    "triangles": lambda x: (
+        sp.tril(coo(x), 1).toarray() + sp.triu(C.multiply(coo(x**2)), -1).toarray() + sp.tril(coo(x)).toarray()
+    ),
+    "triangle of a dense matrix": lambda x: sp.triu(x.reshape(2, 3), 1) @ x[:3],
+    "no triangle": lambda x: sp.tril(coo(x), -9).toarray(),
     "blocks": lambda x: sp.bmat([[sp.diags(x), None], [C, coo(x) * 2]]).toarray(),
     "stacks": lambda x: sp.hstack([coo(x), sp.vstack([sp.diags_array(x[:2]), np.ones((2, 2))])]).toarray(),
     "block_diag": lambda x: sp.block_diag([coo(x), x[:2].reshape(1, 2), 3.0 * np.eye(1)]).toarray(),
@@ -113,6 +128,10 @@ def test_systems_that_do_not_hang_together_have_a_sparse_inverse():
         lambda x: sp.kron(x[:2, None], sp.eye(2)),
         lambda x: sp.kron(x[:2, None], sp.eye_array(2)),
         lambda x: sp.block_diag([x[:2, None], np.ones((1, 2))]),
+        lambda x: sp.kronsum(np.diag(x), sp.eye(2)),
+        lambda x: sp.kronsum(np.diag(x), sp.eye_array(2), format="csc"),
+        lambda x: sp.tril(sp.diags(x)),
+        lambda x: sp.triu(sp.diags_array(x), format="csr"),
         lambda x: sp.block_diag([x[:2, None], sp.eye(2)]),
         lambda x: sp.block_diag([x[:2, None], sp.eye_array(2)]),
         lambda x: sp.bmat([[sp.diags(x), None], [None, np.ones((1, 2))]]),
@@ -168,7 +187,10 @@ def test_classes_are_still_classes_while_f_runs():
     "f",
     [
         lambda x: coo(x).data,
-        lambda x: coo(x).power(2).toarray(),
+        lambda x: coo(x).power(-1).toarray(),
+        lambda x: (coo(x) ** x[0]).toarray(),
+        lambda x: (sp.diags(x) ** 2).toarray(),
+        lambda x: sp.csr_matrix((x, (ROWS, COLUMNS))).mean(axis=0),
         lambda x: coo(x).tocsr()[0],
         lambda x: csr_matrix((x, (ROWS, COLUMNS)))[[0, 2], [1, 4]],
         lambda x: np.asarray(coo(x)),

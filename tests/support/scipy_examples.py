@@ -160,6 +160,9 @@ diags([x, x[:5]], [0, 1]) @ y
 diags_array([x, x[:5]], offsets=[0, 1]) @ y
 hstack([scipy.sparse.csr_array(m), scipy.sparse.csr_array(m)]) @ x
 kron(m, q).toarray()
+kronsum(q, m @ m.T).toarray()
+tril(m).toarray()
+triu(m, 1).toarray()
 spdiags(m, [0, 1], 3, 3) @ x[:3]
 vstack([scipy.sparse.csr_array(m), scipy.sparse.csr_array(q)]) @ x[:3]
 """
@@ -178,10 +181,12 @@ INTERPOLATE = """
 CubicSpline(KNOTS, TABLE)(x)
 PchipInterpolator(KNOTS, TABLE)(x)
 PchipInterpolator(KNOTS, x[:len(KNOTS)])(0.3)
+PchipInterpolator(np.cumsum(np.exp(x)), x)(3.1)
 pchip_interpolate(KNOTS, x[:len(KNOTS)], 0.3)
 Akima1DInterpolator(KNOTS, TABLE)(x)
 CubicHermiteSpline(KNOTS, TABLE, SLOPES)(x)
 PPoly(PIECES, KNOTS)(x)
+PPoly(x.reshape(2, 3), np.arange(4.0))(x)
 BPoly(PIECES, KNOTS)(x)
 BSpline(np.arange(9.0) / 4.0 - 0.5, TABLE, 3)(0.3 + 0.3 * x)
 make_interp_spline(KNOTS, TABLE)(x)

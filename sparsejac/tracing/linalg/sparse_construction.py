@@ -211,3 +211,32 @@ def _flattened(blocks: Any) -> list[Any]:
 
 for _name in ("block_diag", "hstack", "vstack", "bmat", "block_array"):
     _stacking(_name)
+
+
+def _triangle(name: str, side: int) -> None:
+    """Follow a function that keeps what lies on one side of a diagonal."""
+
+    @follows("scipy.sparse", name)
+    def follow(trace: Trace, A: Any, k: Any = 0, format: Any = None) -> TracedSparse:
+        matrix = converted(trace, A if sp.issparse(A) else _dense(trace, A))
+        kept = np.flatnonzero(side * (matrix.columns.astype(np.int64) - matrix.rows - plain(k)) >= 0)
+        like = _class_of(format, "coo", isinstance(A, sp.sparray))
+        return TracedSparse(trace, matrix.shape, matrix.rows[kept], matrix.columns[kept], matrix.entries[kept], like)
+
+
+_triangle("tril", -1)
+_triangle("triu", 1)
+
+
+@follows("scipy.sparse", "kronsum")
+def _kronsum(trace: Trace, A: Any, B: Any, format: Any = None) -> TracedSparse:
+    is_array = any(isinstance(part, sp.sparray) for part in (A, B))
+    left, right = (converted(trace, m if sp.issparse(m) else _dense(trace, m)) for m in (A, B))
+    for name, part in (("A", left), ("B", right)):
+        if part.shape[0] != part.shape[1]:
+            raise ValueError(f"{name} is not square")
+    inside = _kron(trace, sp.eye_array(right.shape[0]), left)
+    total: TracedSparse = inside + _kron(trace, right, sp.eye_array(left.shape[0]))
+    return TracedSparse(
+        trace, total.shape, total.rows, total.columns, total.entries, _class_of(format, "csr", is_array)
+    )

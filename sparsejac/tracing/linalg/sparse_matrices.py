@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from sparsejac.tracing.base import TracedBase, is_traced, plain
+from sparsejac.tracing.base import TracedBase, all_plain, is_traced, plain
 from sparsejac.tracing.conversion import as_array
 from sparsejac.tracing.linalg.operators import check_size
 from sparsejac.tracing.numpy_rules.products import check_is_matrix, sparse_product
@@ -199,6 +199,14 @@ class TracedSparse(TracedBase):
             raise self.tracer.refusal("sum with axis= of a matrix object", "it gives np.matrix", "use A @ np.ones(n)")
         return self @ np.ones(self.shape[1]) if axis % 2 else self.T @ np.ones(self.shape[0])
 
+    def mean(self, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+        """As of SciPy."""
+        return self.sum(axis, dtype, out) / (self.shape[0] * self.shape[1] if axis is None else self.shape[axis])
+
+    def trace(self, offset: int = 0) -> Any:
+        """As of SciPy."""
+        return np.sum(self.diagonal(offset))
+
     def dot(self, other: Any) -> Any:
         """As of SciPy."""
         return self * other if _is_number(other) else self @ other
@@ -274,6 +282,24 @@ class TracedSparse(TracedBase):
 
     def __itruediv__(self, other: Any) -> Any:
         return self.__imul__(np.divide(1.0, other)) if _is_number(other) else self / other
+
+    def power(self, n: Any, dtype: Any = None) -> TracedSparse:
+        """Element by element."""
+        if dtype is not None or not all_plain(n) or np.ndim(n) or not n > 0:
+            raise self.tracer.refusal(
+                "such a power of a sparse matrix",
+                "there is a rule for constant exponents above zero",
+                "use A.toarray()",
+            )
+        return self._with(self.rows, self.columns, self.entries ** plain(n))
+
+    def __pow__(self, other: Any) -> TracedSparse:
+        if not self.is_matrix:
+            return self.power(other)
+        raise self.tracer.refusal("a power of a matrix object", "there is no rule for it", "write A @ A")
+
+    def __abs__(self) -> TracedSparse:
+        return self._with(self.rows, self.columns, np.abs(self.entries))
 
     def __neg__(self) -> TracedSparse:
         return self._with(self.rows, self.columns, -self.entries)
