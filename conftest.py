@@ -15,6 +15,7 @@ import pytest
 
 CACHE_VARIABLE = "SPARSEJAC_CACHE_DIR"
 FOLDER = pytest.StashKey[str]()
+BEFORE = pytest.StashKey[dict[str, str | None]]()
 ROOT = Path(__file__).parent
 PACKAGES = ("sparsejac", "coloring", "kernels")
 
@@ -41,16 +42,21 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         folder = tempfile.mkdtemp(prefix="sparsejac-tests-")
         config.stash[FOLDER] = folder
+        config.stash[BEFORE] = {name: os.environ.get(name) for name in (CACHE_VARIABLE, "PYTHONDONTWRITEBYTECODE")}
         os.environ[CACHE_VARIABLE] = folder
         # The fresh processes that tests start would compile all of our modules, each of them anew.
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove that folder."""
+    """Remove that folder, and leave the environment as it was."""
     if FOLDER in config.stash:
         shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
-        os.environ.pop(CACHE_VARIABLE, None)
+        for name, value in config.stash[BEFORE].items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def pytest_collect_file(file_path: Path) -> None:
