@@ -71,6 +71,11 @@ _OF_LIBRARIES = {
     r"Rotation\.from_quat": _BY_QUATERNION,
     r"Rotation\.": _ROTATED,
     r"as_strided$": "np.lib.stride_tricks.sliding_window_view(x, width), or a table of places: x[places]",
+    r"^np\.testing\.": "assert np.allclose(a, b), which is a decision",
+    r"^np\.format_float": "print(f'{value:.6f}') and other text for people, which nothing is computed from",
+    r"NearestNDInterpolator$": "values[scipy.spatial.KDTree(places).query(points)[1]]",
+    r"NDInterpolator$|2DInterpolator$": "find the simplex of a point with scipy.spatial.Delaunay, and write the "
+    "weights of its corners",
     "": "write it with functions of NumPy, or give it a rule of its own by sparsejac.primitive",
 }
 """Name of a library's function -> the cure."""
@@ -87,6 +92,8 @@ _OF_COMPILED = {
     r"^np\.random\.": "draw with constant parameters, outside f if the numbers shall stay: mean + sigma * noise",
     r"^np\.": _AS_IT_IS,
     r"\.dot$": "use A @ x or np.dot(A, x)",
+    r"\.(lapack|blas)\.": "np.linalg.solve(A, b), np.linalg.cholesky(A), A @ x and their kin",
+    r"\.(Delaunay|ConvexHull|Voronoi)$": "make it of constant points outside f, and take points[simplices] of x",
     "": _OF_LIBRARIES[""],
 }
 """What a call looks like -> the cure."""
@@ -195,6 +202,9 @@ class TracedBase(NDArrayOperatorsMixin):
     __pow__ = _leaving("pow", np.power)
 
     def __divmod__(self, other: Any) -> Any:
+        kind = type(other)
+        if kind not in _SINGLE and leaves_to(kind, "__rdivmod__"):
+            return NotImplemented
         return self // other, self % other
 
     def __rdivmod__(self, other: Any) -> Any:

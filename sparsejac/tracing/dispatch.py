@@ -116,7 +116,8 @@ def _call(trace: Trace, ufunc: Any, inputs: tuple[Any, ...], kwargs: dict[str, A
     where, dtype = kwargs.pop("where", True), kwargs.pop("dtype", None)
     unknown = {key for key, value in kwargs.items() if key not in _WITHOUT_EFFECT and value is not None}
     if unknown:
-        raise _unknown(trace, f"{name} with {', '.join(sorted(unknown))}=")
+        what = f"{name} with {', '.join(sorted(unknown))}="
+        raise trace.refusal(what, _RULELESS, _BY_MOVEAXIS) if "axes" in unknown else _unknown(trace, what)
     if any(computes_itself(type(operand)) for operand in inputs):
         return NotImplemented  # NumPy asks the next one
     if any(type(operand).__module__.startswith("scipy.sparse") for operand in inputs):
@@ -210,9 +211,13 @@ def _name(ufunc: Any) -> str:
     return f"np.{name}" if getattr(np, name, None) is ufunc else f"the ufunc {name}"
 
 
+_RULELESS = "it has no rule for values that depend on x"
+_BY_MOVEAXIS = "np.moveaxis of the operands before it, and of its result"
+
+
 def _unknown(trace: Trace, name: str) -> UntraceableError:
     return trace.refusal(
         name,
-        "it has no rule for values that depend on x",
+        _RULELESS,
         "write it with the arithmetic and elementary functions of NumPy",
     )

@@ -67,6 +67,9 @@ class Scaling:
     def __rmatmul__(self, other: Any) -> Any:
         return other[::-1] * self.factor
 
+    def __rdivmod__(self, other: Any) -> Any:
+        return other**3 * self.factor
+
 
 CONSTANT = Field(np.array([1.0, 2.0, 3.0]))
 
@@ -88,6 +91,7 @@ CLASSES: Programs = {
     "own matmul": lambda x: (np.outer(x, x) @ Quantity(x)).values,
     "own functions": lambda x: np.concatenate([x, Quantity(x**2)]).values * np.where(x > 0, Quantity(x), x).values[0],
     "priority": lambda x: Scaling(x[0]) @ x + x * Scaling(x[1]) + x ** Scaling(2.0) + x @ Scaling(x[2]),
+    "priority in divmod": lambda x: divmod(x, Scaling(x[1])) + divmod(x[0], Scaling(x)),
 }
 
 

@@ -17,7 +17,11 @@ _REFUSED: dict[str, dict[str, tuple[str, str]]] = {
     "scipy.linalg": {
         **dict.fromkeys(["null_space", "orth"], _BASIS),
         **dict.fromkeys(["schur", "rsf2csf", "hessenberg", "qz", "ordqz", "cdf2rdf"], _SCHUR),
-        **dict.fromkeys(["eig_banded", "eigvals_banded", "eigh_tridiagonal", "eigvalsh_tridiagonal"], _SCHUR),
+        **dict.fromkeys(["eig_banded", "eigvals_banded"], _SCHUR),
+        **dict.fromkeys(
+            ["eigh_tridiagonal", "eigvalsh_tridiagonal"],
+            (_NO_RULE, "use scipy.linalg.eigvalsh(np.diag(d) + np.diag(e, 1) + np.diag(e, -1)), or eigh of it"),
+        ),
         "polar": (_NO_RULE, "compose it from scipy.linalg.svd(a, full_matrices=False)"),
         "ldl": (_NO_RULE, "use scipy.linalg.lu or scipy.linalg.cholesky"),
         "cholesky_banded": (_NO_RULE, "use scipy.linalg.solveh_banded, or scipy.linalg.cholesky of the dense matrix"),
@@ -39,6 +43,7 @@ _REFUSED: dict[str, dict[str, tuple[str, str]]] = {
         **dict.fromkeys(
             ["cg", "cgs", "bicg", "bicgstab", "gmres", "lgmres", "minres", "qmr", "gcrotmk", "tfqmr"], _ITERATIVE
         ),
+        "norm": (_NO_RULE, "use np.linalg.norm(A.toarray(), ord)"),
         **dict.fromkeys(["lsqr", "lsmr"], (_ITERATIVE[0], "use np.linalg.lstsq of the dense matrix")),
         **dict.fromkeys(["eigs", "eigsh", "svds", "lobpcg"], _PARTIAL),
         **dict.fromkeys(

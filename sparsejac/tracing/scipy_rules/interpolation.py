@@ -300,13 +300,18 @@ _SLOPES: dict[str, Callable[[Any], Callable[[Array], Array]]] = {
 }
 
 
-_MATRIX_CURE = "for constant points, multiply by a constant matrix: B = CubicSpline(t, np.eye(len(t)))(points); B @ y"
+_MATRIX_CURE = (
+    "for constant points, multiply by a constant matrix: "
+    "scipy.interpolate.BarycentricInterpolator(t, np.eye(len(t)))(points) @ y"
+)
+_SAME_SPLINE = "without smoothing (s=0) the same curve is scipy.interpolate.make_interp_spline(t, y, k=3)(points)"
 _BUILDERS = {
+    **dict.fromkeys(["splrep", "UnivariateSpline.__init__", "InterpolatedUnivariateSpline.__init__"], _SAME_SPLINE),
+    "LSQUnivariateSpline.__init__": "the same curve is scipy.interpolate.make_lsq_spline(t, y, knots, 3)(points), with "
+    "both ends of t four times among the knots",
     **dict.fromkeys(
         [
-            "splrep",
-            *("UnivariateSpline.__init__", "InterpolatedUnivariateSpline.__init__"),
-            *("LSQUnivariateSpline.__init__", "BarycentricInterpolator.__init__", "KroghInterpolator.__init__"),
+            *("BarycentricInterpolator.__init__", "KroghInterpolator.__init__"),
             *("barycentric_interpolate", "krogh_interpolate"),
         ],
         _MATRIX_CURE,
