@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -37,6 +38,9 @@ MEMORY = 2**30
 
 _PER_ENTRY = 64
 """Bytes of index arrays for an entry of a lump."""
+
+FEW = 16
+"""Unknowns up to which running sums may cost less as full matrices, merged with their neighbours."""
 
 
 class NarrowError(Exception):
@@ -123,7 +127,9 @@ class Inverter:
         begun = _by_differences(program, constants) if strict and lumps == "auto" else None
         self.liveness = begun or _liveness(program, constants)
         self.selection = self._selected(lumps) if strict else None
-        if self.selection is not None and lumps != "one" and begun is None:
+        if begun is not None and self.size <= FEW:
+            self._try(_liveness(program, constants), lumps)
+        if self.selection is not None and lumps != "one" and self.liveness is not begun:
             self._refine(lumps, constants)
         self.chain = self._whole() if self.selection is None else chain_of(self.liveness, self.selection.times)
         self.staged: Staged = staged(self.liveness, self.chain)
@@ -151,12 +157,15 @@ class Inverter:
         """Take another order of f's operations, if its cuts are worth more."""
         assert self.selection is not None
         found = refined(self.liveness, self.selection.finest, everywhere=lumps == "finest")
-        if found is None:
-            return
-        before = self.liveness, self.selection
-        self.liveness = _liveness(found, constants)
+        if found is not None:
+            self._try(_liveness(found, constants), lumps)
+
+    def _try(self, other: Liveness, lumps: LumpsName) -> None:
+        """Take another form of f in place of this one, if it costs less or nobody asked for that."""
+        before, seconds = (self.liveness, self.selection), self.selection.seconds if self.selection else math.inf
+        self.liveness = other
         self.selection = self._selected(lumps)
-        if lumps == "auto" and self.selection.seconds >= before[1].seconds:
+        if lumps == "auto" and self.selection.seconds >= seconds:
             self.liveness, self.selection = before
 
     def _whole(self) -> Chain:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ from sparsejac import (
     sparse_jacobian,
 )
 from sparsejac.errors import InputError, SingularError
-from sparsejac.inverse import affordable, selection
+from sparsejac.inverse import affordable, inverter, selection
+from sparsejac.inverse.inverter import clear
 from sparsejac.inverse.solvers.differences import Differences
 from sparsejac.patterns import room
 from tests.support.oracles import complex_step, differences
@@ -79,6 +80,16 @@ def _weighted(x: Any) -> Any:
     return np.concatenate([y[:2], y[2:] + 2.0 * y[:-2]])
 
 
+@pytest.fixture
+def at_any_size(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Running sums are undone by differences for few unknowns, too."""
+    clear()
+    monkeypatch.setattr(inverter, "FEW", 0)
+    yield
+    clear()
+
+
+@pytest.mark.usefixtures("at_any_size")
 @pytest.mark.parametrize(("f", "shape", "count"), [pytest.param(*case, id=name) for name, *case in UNDONE + OTHERS])
 def test_inverses_with_running_sums(f: Function, shape: tuple[int, ...], count: int) -> None:
     x = 1.0 + 0.5 * np.random.default_rng(2).random(shape)
@@ -104,6 +115,22 @@ def test_inverses_with_running_sums(f: Function, shape: tuple[int, ...], count: 
         check(linearize_inverse(f, x, lumps=lumps).ivjp(v), np.linalg.solve(dense, several))
     stacked, right = np.vstack([dense, 0.5 * np.eye(n)]), np.append(-f(x).ravel(), np.zeros(n))
     check(newton_step(f, x, damping=0.25), np.linalg.lstsq(stacked, right, rcond=None)[0])
+
+
+def test_many_running_sums_of_few_unknowns_are_one_lump() -> None:
+    """A call for each would cost more than the product of all."""
+
+    def f(x: Any) -> Any:
+        for _ in range(20):
+            x = np.cumsum(0.1 * np.sin(x) + x)
+        return x
+
+    x, v = np.linspace(0.1, 0.5, 4), np.array([1.0, -2.0, 0.5, 3.0])
+    lin = linearize_inverse(f, x)
+    assert len(lin.stages.stages) == 1
+    dense = complex_step(f, x)
+    np.testing.assert_allclose(dense @ lin.ivjp(v), v, rtol=0.0, atol=1e-15 * np.linalg.cond(dense))
+    assert len(linearize_inverse(f, np.linspace(0.1, 0.5, 60)).stages.stages) > 1
 
 
 def test_the_inverse_of_a_running_sum_is_exact_and_sparse() -> None:
