@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -40,7 +39,7 @@ _PER_ENTRY = 64
 """Bytes of index arrays for an entry of a lump."""
 
 FEW = 16
-"""Unknowns up to which running sums may cost less as full matrices, merged with their neighbours."""
+"""Unknowns up to which one full matrix may cost less than many running sums."""
 
 
 class NarrowError(Exception):
@@ -128,7 +127,7 @@ class Inverter:
         self.liveness = begun or _liveness(program, constants)
         self.selection = self._selected(lumps) if strict else None
         if begun is not None and self.size <= FEW:
-            self._try(_liveness(program, constants), lumps)
+            self._try(_liveness(program, constants), lumps, as_one=True)
         if self.selection is not None and lumps != "one" and self.liveness is not begun:
             self._refine(lumps, constants)
         self.chain = self._whole() if self.selection is None else chain_of(self.liveness, self.selection.times)
@@ -160,12 +159,14 @@ class Inverter:
         if found is not None:
             self._try(_liveness(found, constants), lumps)
 
-    def _try(self, other: Liveness, lumps: LumpsName) -> None:
-        """Take another form of f in place of this one, if it costs less or nobody asked for that."""
-        before, seconds = (self.liveness, self.selection), self.selection.seconds if self.selection else math.inf
+    def _try(self, other: Liveness, lumps: LumpsName, *, as_one: bool = False) -> None:
+        """Take another form of f, if it costs less or nobody asked for that; perhaps only as one lump."""
+        assert self.selection is not None
+        before = self.liveness, self.selection
         self.liveness = other
         self.selection = self._selected(lumps)
-        if lumps == "auto" and self.selection.seconds >= seconds:
+        is_dearer = lumps == "auto" and self.selection.seconds >= before[1].seconds
+        if is_dearer or (as_one and len(self.selection.stretches) > 1):
             self.liveness, self.selection = before
 
     def _whole(self) -> Chain:
