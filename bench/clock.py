@@ -28,7 +28,13 @@ def settle(call: Call, seconds: float, ready: Callable[[], bool] = lambda: True)
         call()
 
 
-def medians(calls: Mapping[str, Call], budget: float = 1.0, least: int = 5, most: int = 1000) -> dict[str, float]:
+def medians(
+    calls: Mapping[str, Call],
+    budget: float = 1.0,
+    least: int = 5,
+    most: int = 1000,
+    before: Mapping[str, Call] | None = None,
+) -> dict[str, float]:
     """Median seconds of each call. They take turns, so that whatever disturbs the machine disturbs them all.
 
     Parameters
@@ -38,8 +44,10 @@ def medians(calls: Mapping[str, Call], budget: float = 1.0, least: int = 5, most
         Seconds to spend, once each call had its first, unmeasured turn.
     least, most : int
         Rounds, whatever the budget.
+    before : mapping of name to callable, optional
+        What is called before each turn of a call, unmeasured.
     """
-    return {name: median(seconds) for name, seconds in _samples(calls, budget, least, most).items()}
+    return {name: median(seconds) for name, seconds in _samples(calls, budget, least, most, before).items()}
 
 
 def fastest(calls: Mapping[str, Call], budget: float = 0.0, least: int = 5, most: int = 100_000) -> dict[str, float]:
@@ -50,7 +58,9 @@ def fastest(calls: Mapping[str, Call], budget: float = 0.0, least: int = 5, most
     return {name: min(seconds) for name, seconds in _samples(calls, budget, least, most).items()}
 
 
-def _samples(calls: Mapping[str, Call], budget: float, least: int, most: int) -> dict[str, list[float]]:
+def _samples(
+    calls: Mapping[str, Call], budget: float, least: int, most: int, before: Mapping[str, Call] | None = None
+) -> dict[str, list[float]]:
     for call in calls.values():
         call()
     samples: dict[str, list[float]] = {name: [] for name in calls}
@@ -59,14 +69,28 @@ def _samples(calls: Mapping[str, Call], budget: float, least: int, most: int) ->
         if turn >= least and time.perf_counter() - start > budget:
             break
         for name, call in calls.items():
+            if before is not None:
+                before[name]()
             samples[name].append(timed(call)[1])
     return samples
 
 
-def in_turns(calls: Mapping[str, Call], budget: float, least: int = 5, most: int = 200) -> dict[str, float]:
-    """Do the same where calls are short: a call is repeated within its turn, as a clock read costs as much."""
+def in_turns(
+    calls: Mapping[str, Call], budget: float, least: int = 5, most: int = 200, *, after_itself: bool = False
+) -> dict[str, float]:
+    """Do the same where calls are short: a call is repeated within its turn, as a clock read costs as much.
+
+    Parameters
+    ----------
+    calls, budget, least, most
+        See `medians`.
+    after_itself : bool
+        Whether a turn begins with a call that is not measured, so that long calls, too, find what they left in the
+        caches, and not what another call did.
+    """
     repeats = {name: _repeats(call) for name, call in calls.items()}
-    found = medians({name: repeated(call, repeats[name]) for name, call in calls.items()}, budget, least, most)
+    turns = {name: repeated(call, repeats[name]) for name, call in calls.items()}
+    found = medians(turns, budget, least, most, calls if after_itself else None)
     return {name: seconds / repeats[name] for name, seconds in found.items()}
 
 
