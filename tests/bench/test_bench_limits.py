@@ -142,3 +142,17 @@ def test_short_calls_are_repeated_within_a_turn() -> None:
     found = in_turns({"a": lambda: calls.append("a"), "copy": copy_of(64)}, budget=0.0, least=2)
     assert len(calls) > 100
     assert all(seconds > 0.0 for seconds in found.values())
+
+
+def test_long_calls_may_come_right_after_themselves() -> None:
+    order: list[str] = []
+
+    def slow(name: str) -> Callable[[], None]:
+        def call() -> None:
+            order.append(name)
+            time.sleep(2e-3)
+
+        return call
+
+    in_turns({"a": slow("a"), "b": slow("b")}, budget=0.0, least=3, most=3, after_itself=True)
+    assert order[-12:] == ["a", "a", "b", "b"] * 3
