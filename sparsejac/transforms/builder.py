@@ -24,9 +24,15 @@ class Builder:
     Parameters
     ----------
     graph : Graph
+
+    Attributes
+    ----------
+    totals : set of int
+        Nodes that are sums of a total and one more term; see `sparsejac.transforms.totals`.
     """
 
     graph: Graph
+    totals: set[int] = field(default_factory=set)
     _literals: dict[str, Node] = field(default_factory=dict)
     _numbers: dict[int, float] = field(default_factory=dict)
     _masks: dict[bytes, Node] = field(default_factory=dict)
@@ -88,7 +94,7 @@ class Builder:
         return Load(made, Affine(box, 0, tuple(strides.get(d, 0) for d in range(len(box)))))
 
     def times(self, box: Box, a: Load, b: Load) -> Load:
-        """A product, without factors of 1 and -1."""
+        """A product, without factors of 1 and -1; the sign of the first factor becomes that of the product."""
         p, q = self.literal(a), self.literal(b)
         if p is not None and q is not None:
             return self.number(p * q, box)
@@ -96,13 +102,31 @@ class Builder:
             if known == 1.0:
                 return other
             if known == -1.0:
-                return self.map("negative", box, other)
-        return self.map("multiply", box, a, b)
+                return self.negative(box, other)
+        turned = self.turned(a)
+        return self.map("multiply", box, a, b) if turned is None else self.negative(box, self.times(box, turned, b))
+
+    def plus(self, box: Box, a: Load, b: Load) -> Load:
+        """A sum; what is added with a minus sign is subtracted."""
+        p, q = self.turned(a), self.turned(b)
+        if p is not None and q is not None:
+            return self.negative(box, self.map("add", box, p, q))
+        if p is not None:
+            return self.map("subtract", box, b, p)
+        return self.map("add", box, a, b) if q is None else self.map("subtract", box, a, q)
+
+    @staticmethod
+    def turned(load: Load) -> Load | None:
+        """What a load reads the negative of, if it does."""
+        node = load.node
+        return read(node.loads[0], load.address) if node.primitive is PRIMITIVES["negative"] else None
 
     def negative(self, box: Box, a: Load) -> Load:
         """The negative of what is read."""
         known = self.literal(a)
-        return self.map("negative", box, a) if known is None else self.number(-known, box)
+        if known is not None:
+            return self.number(-known, box)
+        return self.turned(a) or self.map("negative", box, a)
 
     def masked(self, box: Box, guard: Load, a: Load) -> Load:
         """What is read where a guard holds; elsewhere zero, whatever is read there."""

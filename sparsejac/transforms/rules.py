@@ -51,9 +51,9 @@ def partial(
     """
     equal = _are_equal(primitive, loads)
     if primitive.name == "divide" and k == 1 and not equal and not again:
-        inverse = _inverse(builder, box, value, *loads)
-        if inverse is not None:
-            return builder.negative(box, builder.times(box, value, inverse))
+        found = _by_divisor(builder, box, value, *loads)
+        if found is not None:
+            return found
     kernel = _kernel(primitive.name, None if equal else k)
     values = [value, *loads]
     for instruction in kernel.instructions:
@@ -64,21 +64,23 @@ def partial(
     return values[kernel.outputs[0]]
 
 
-def _inverse(builder: Builder, box: Box, value: Load, numerator: Load, divisor: Load) -> Load | None:
-    """One over a divisor, where that takes no further division at each point; None where it does.
+def _by_divisor(builder: Builder, box: Box, value: Load, numerator: Load, divisor: Load) -> Load | None:
+    """The derivative of a quotient by its divisor, where that takes no further division at each point; else None.
 
-    It is there already if the numerator moves with x, too: as the partial derivative by it. If the numerator is one
-    constant for many points, it is the value over this constant; where that is zero or infinite, so is the derivative.
+    One over the divisor is there already if the numerator moves with x, too: as the partial derivative by it. If the
+    numerator is one constant for many points, it is the value over this constant; where that is zero or infinite, so is
+    the derivative.
     """
     one = builder.number(1.0, box)
     if numerator.node.active:
-        return builder.map("divide", box, one, divisor)
+        return builder.negative(box, builder.times(box, value, builder.map("divide", box, one, divisor)))
     address = numerator.address
     if address.points < 2 or not isinstance(address, Affine) or any(address.strides):
         return None
     has_no_inverse = builder.map("equal", box, numerator, builder.map("add", box, numerator, numerator))
     inverse = builder.map("divide", box, one, numerator)
-    return builder.times(box, value, builder.map("select", box, has_no_inverse, numerator, inverse))
+    inverse = builder.negative(box, builder.map("select", box, has_no_inverse, numerator, inverse))
+    return builder.times(box, value, builder.times(box, value, inverse))
 
 
 @lru_cache(maxsize=1024)

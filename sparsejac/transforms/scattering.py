@@ -21,6 +21,7 @@ from sparsejac.programs.program import Load, Node, Piece
 from sparsejac.transforms.builder import Builder, flipped, part, read
 from sparsejac.transforms.cells import Cell, cells_of
 from sparsejac.transforms.summing import along, is_still, summed
+from sparsejac.transforms.totals import added
 
 SEVERAL = 8
 """Disjoint shares that a node passes on one by one; more are put together first."""
@@ -164,7 +165,7 @@ def _both(builder: Builder, one: Share, other: Share) -> Share:
         one, other, is_clean = cleaned(builder, one), cleaned(builder, other), True
         open_one = guard is None or other.guard is None
         guard = None if open_one else builder.either(box, guard, other.guard)  # type: ignore[arg-type]
-    return Share(one.address, builder.map("add", box, one.value, other.value), guard, is_clean)
+    return Share(one.address, added(builder, box, one.value, other.value), guard, is_clean)
 
 
 def _are_disjoint(size: int, shares: Sequence[Share]) -> bool:
@@ -293,7 +294,7 @@ def _added(builder: Builder, size: int, layers: list[_Layer]) -> Share:
     total: Load | None = None
     for _, members in layers:
         value = _layer(builder, size, members)
-        total = value if total is None else builder.map("add", (size,), total, value)
+        total = value if total is None else added(builder, (size,), total, value)
     assert total is not None
     if single:
         return Share(everywhere, total, _guard(builder, size, only), all(share.is_clean for share in only))

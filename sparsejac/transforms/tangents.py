@@ -139,19 +139,19 @@ class _Pushing:
         if turned is not None and self._read(node.loads[0]).guard is None:
             return self._folded(node, primitive, turned)
         one_of_several = primitive.chooses and len(chosen) == 1
-        terms = [self._term(node, primitive, k, counts[k], one_of_several) for k in chosen]
+        terms = [self._term(node, primitive, k, counts[k], one_of_several, len(chosen)) for k in chosen]
         return self._total(node.box, [term for term in terms if term is not None])
 
     def _folded(self, node: Node, primitive: Primitive, axes: tuple[int, ...]) -> _Tangent:
         """The tangent of a symmetric operation of a vector with itself along two axes: one term, and it turned."""
         wide = self._wide(node.box)
-        term = self._term(node, primitive, 0, 1, guarded=False)
+        term = self._term(node, primitive, 0, 1, guarded=False, of=2)
         assert term is not None
         axes = axes if self.seeds is None else (*axes, len(axes))
         turned = Load(term.value.node, permuted(term.value.address, axes))
-        return _Tangent(self.builder.owned(wide, self.builder.map("add", wide, term.value, turned)), None)
+        return _Tangent(self.builder.owned(wide, self.builder.plus(wide, term.value, turned)), None)
 
-    def _term(self, node: Node, primitive: Primitive, k: int, count: int, guarded: bool) -> _Term | None:
+    def _term(self, node: Node, primitive: Primitive, k: int, count: int, guarded: bool, of: int) -> _Term | None:
         box, wide = node.box, self._wide(node.box)
         tangent = self._read(node.loads[k])
         if primitive.name in _PASSES:
@@ -162,7 +162,10 @@ class _Pushing:
         factor = partial(self.builder, box, primitive, k, *loads, again=self.again)
         if self.builder.literal(factor) == 0.0:
             return None
-        value = self.builder.times(wide, tangent.value, spread(factor, self.seeds))
+        turned = self.builder.turned(factor) if of > 1 else None
+        value = self.builder.times(wide, tangent.value, spread(turned or factor, self.seeds))
+        if turned is not None:  # the sum of the terms subtracts it
+            value = self.builder.negative(wide, value)
         if tangent.guard is not None and self.builder.literal(factor) is None:
             value = self.builder.masked(wide, spread(tangent.guard, self.seeds), value)
         # The number of equal operands comes last: transposed, it meets a cotangent before the cotangent is spread.
@@ -195,7 +198,7 @@ class _Pushing:
             return None
         value, guard = terms[0].value, terms[0].guard
         for term in terms[1:]:
-            value = self.builder.map("add", self._wide(box), value, term.value)
+            value = self.builder.plus(self._wide(box), value, term.value)
             one_open = guard is None or term.guard is None
             guard = None if one_open else self.builder.either(box, guard, term.guard)  # type: ignore[arg-type]
         return _Tangent(

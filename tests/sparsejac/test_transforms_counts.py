@@ -239,6 +239,56 @@ def test_a_gradient_is_a_small_multiple_of_its_function() -> None:
         assert operations(gradient_of(made).program) <= 3 * operations(made)
 
 
+def _many(made: Program, name: str) -> int:
+    """How often a primitive is applied to many numbers."""
+    return sum(n.primitive is not None and n.primitive.name == name and n.size > 1 for n in made.nodes)
+
+
+SIGNED = [
+    lambda x: np.roll(x, 1) ** 2 - 3.0 * x**2,
+    lambda x: (np.roll(x, 2) - 2.0 * x) ** 2 - (np.roll(x, 1) - x) ** 2,
+    lambda x: np.exp(np.roll(x, 1)) / x - x / (np.roll(x, -1) - 5.0 * x),
+]
+
+
+@pytest.mark.parametrize("transform", [pushed, pulled])
+@pytest.mark.parametrize("f", SIGNED)
+def test_a_sign_costs_nothing_where_there_is_a_sum(transform: Any, f: Any) -> None:
+    """What comes back negative is subtracted, through products and quotients."""
+    x = np.linspace(1.0, 2.0, 7)
+    made = program_of(f, x)
+    assert _many(transform(made).program, "negative") == 0
+    traced, h = trace(f, x), 1e-200
+    forward = pushed_products(traced, x, np.eye(7))
+    expected = np.column_stack([np.imag(f(x + 1j * h * e)) / h for e in np.eye(7)])
+    np.testing.assert_allclose(forward, expected, rtol=1e-13, atol=1e-14)
+    back = pulled_products(traced, x, np.eye(7))
+    np.testing.assert_allclose(back.T, expected, rtol=1e-13, atol=1e-14)
+
+
+def test_a_sign_without_a_sum_is_one_operation() -> None:
+    made = program_of(lambda x: -(x * np.sin(x)), np.ones(5))
+    for transform in (pushed, pulled):
+        assert _many(transform(made).program, "negative") <= 2  # of the value, and of the derivative
+
+
+@pytest.mark.parametrize(("shape", "twice"), [((5, 6), 0), ((3, 4), 0), ((1, 4), 1), ((9, 1), 1)])
+def test_a_factor_of_a_stencil_is_multiplied_once(shape: tuple[int, int], twice: int) -> None:
+    """k times the sum of four neighbours: the transposed stencil sums before it multiplies, as f does."""
+
+    def spread_out(x: Array) -> Any:
+        u = x.reshape(shape)
+        around = np.roll(u, 1, 0) + np.roll(u, -1, 0) + np.roll(u, 1, 1) + np.roll(u, -1, 1)
+        return u + 0.3 * (around - 4.0 * u)
+
+    n = shape[0] * shape[1]
+    made = program_of(spread_out, np.ones(n))
+    assert _many(pulled(made).program, "multiply") <= 2 + 3 + twice  # of f; k, 4 and k; of u + u
+    traced = trace(spread_out, np.ones(n))
+    dense = np.column_stack([np.ravel(spread_out(e)) for e in np.eye(n)])
+    np.testing.assert_allclose(pulled_products(traced, np.ones(n), np.eye(n)).T, dense, rtol=1e-14, atol=1e-15)
+
+
 def joins(made: Program) -> int:
     return sum(node.kind == "join" and bool(node.pieces) for node in made.nodes)
 
