@@ -149,7 +149,7 @@ def _written_out(program: Program) -> Program:
 def _lower(program: Program, *, roll: bool, values_only: bool) -> _Structure:
     with remembering():
         written = program if values_only else _written_out(program)
-        lowered = lower(in_pieces(written), roll=roll, values_only=values_only)
+        lowered = lower(in_pieces(written, values_only=values_only), roll=roll, values_only=values_only)
         if roll and not values_only and _are_aside(lowered.schedule):
             flat = lower(in_pieces(written))
             lowered = flat if len(flat.schedule.launches) <= MOST_LAUNCHES else lowered

@@ -61,12 +61,14 @@ ALLOWANCE = 256
 """Operations of all expressions may grow by this factor and this number: so much more there is to compile."""
 
 
-def in_pieces(program: Program) -> Program:
+def in_pieces(program: Program, *, values_only: bool = False) -> Program:
     """The same Program with maps cut at the edges of pieces, and without the joins that nobody reads any more.
 
     Parameters
     ----------
     program : Program
+    values_only : bool
+        Whether nobody takes derivatives of it; see `Sharing`.
 
     Returns
     -------
@@ -90,7 +92,7 @@ def in_pieces(program: Program) -> Program:
     if not _has_pieces(program):
         return program
     cut = any(node.size >= TINY for node in program.nodes if node.kind in ("join", "map"))
-    found = _Rewriting(program, cut=cut).rewritten()
+    found = _Rewriting(program, cut=cut, values_only=values_only).rewritten()
     if cut and code_size(found) > GROWTH * code_size(program) + ALLOWANCE:
         found = _Rewriting(program, cut=False).rewritten()
     return found
@@ -112,9 +114,9 @@ def _may_be_runs(address: Address) -> bool:
 class _Rewriting:
     """Nodes are taken in their order: each becomes a node, or parts of nodes, which the later ones read."""
 
-    def __init__(self, program: Program, *, cut: bool = True) -> None:
+    def __init__(self, program: Program, *, cut: bool = True, values_only: bool = False) -> None:
         self.program = program
-        self.sharing = Sharing(program)
+        self.sharing = Sharing(program, values_only=values_only)
         self.cut = cut
         self.graph = Graph(1 + max(node.index for node in program.nodes))
         self.graph.site = NOWHERE
@@ -308,6 +310,9 @@ class _Rewriting:
         return load if isinstance(address, Table) and isinstance(load.address, Affine) else Load(node, address)
 
     def _find_parts(self, node: Node) -> None:
+        if node.index in self.sharing.vectors:
+            self._keep(node)
+            return
         if self._is_settled(node):
             self.known[node.index] = node
         try:

@@ -10,6 +10,9 @@ from sparsejac.schedules.fusion import REPEATED_CHAIN
 REPEATED = 8
 """Operations (see `Operation.weight`) for each element of a node that its readers may repeat."""
 
+COMPUTED_TWICE = 32
+"""Operations for each element from which on a vector is put together rather than have them done once more."""
+
 LARGEST = 160
 """Operations that are counted of one expression: fusion cuts larger ones."""
 
@@ -25,6 +28,8 @@ class Sharing:
     Parameters
     ----------
     program : Program
+    values_only : bool
+        Whether nobody takes derivatives of the Program: joins may then be vectors that loops hand on.
 
     Attributes
     ----------
@@ -34,9 +39,11 @@ class Sharing:
     whole : set of int
         Maps that are not to be cut: sums, calls or tables read them as a whole, or maps do at several shifts that all
         compute them again.
+    vectors : set of int
+        Joins that are read as they are: see `_beside_values`.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, values_only: bool = False) -> None:
         self.stored: set[int] = set()
         self.whole: set[int] = set()
         self._work: dict[int, int] = {}
@@ -48,6 +55,7 @@ class Sharing:
             if self._work[node.index] and not self._may_be_repeated(node, again):
                 self._keep(node, again)
         _mark_whole(program, self.stored, self.whole)
+        self.vectors = _beside_values(program, self._work) if values_only else set[int]()
 
     def _may_be_repeated(self, node: Node, again: int) -> bool:
         if again <= 0:
@@ -104,6 +112,28 @@ def _mark_whole(program: Program, stored: set[int], whole: set[int]) -> None:
             as_a_whole = node.kind in ("sum", "call") or node.index in whole or isinstance(load.address, Table)
             if as_a_whole and load.node.kind == "map" and load.node.index not in stored:
                 whole.add(load.node.index)
+
+
+def _beside_values(program: Program, work: dict[int, int]) -> set[int]:
+    """Joins that a map reads beside values which cost much, and which others need at all points anyway.
+
+    So cotangents meet the values of a flux: a map that was cut where the cotangents are put together would compute
+    these values once more, part by part.
+    """
+    beyond: set[int] = set()
+    for node in program.nodes:
+        if (node.kind == "join" and node.pieces) or any(load.node.index in beyond for load in node.operands()):
+            beyond.add(node.index)
+    anyway = {node.index for node in (program.output, program.aux) if node is not None}
+    anyway.update(load.node.index for node in program.nodes if node.index not in beyond for load in node.operands())
+    heavy = {index for index in anyway - beyond if work[index] > COMPUTED_TWICE}
+    return {
+        load.node.index
+        for node in program.nodes
+        if node.kind == "map" and any(other.node.index in heavy for other in node.loads)
+        for load in node.loads
+        if load.node.kind == "join" and covers(load.address, load.node.size)
+    }
 
 
 def code_size(program: Program) -> int:

@@ -301,14 +301,14 @@ class _Lowering:
         return node.primitive.operation.weight >= ELEMENTARY
 
     def _is_sum_of_many(self, node: Node, readings: list[tuple[_Growing, Address]]) -> bool:
-        """Whether a node at the end of much work is read once, by a loop that cannot be its own, and has many sources.
+        """Whether a node at the end of much work is read once, by loops that cannot be its own, and has many sources.
 
         What it is computed from is stored then, to be read at other points, and each of it by several such loops.
         """
-        if len(readings) != 1 or self.work[node.index] < SETTLED or len(self.sources[node.index]) < MANY_READ:
+        if self.work[node.index] < SETTLED or len(self.sources[node.index]) < MANY_READ:
             return False
-        reader, address = readings[0]
-        return address.points <= node.size and self.levels[node.index] < self.levels[reader.root.node.index]
+        once = sum(address.points for _, address in readings) <= node.size
+        return once and all(self.levels[node.index] < self.levels[reader.root.node.index] for reader, _ in readings)
 
     def _demand(self, node: Node, reader: _Growing, address: Address) -> None:
         self.demands.setdefault(node.index, _Demands()).add(reader, address)
