@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
@@ -33,6 +34,9 @@ ADDED_SECONDS = 15e-9
 
 COMPILE_SECONDS = 0.15
 """Compilation is bought once about as much time has been spent, or is about to be, on the interpreter."""
+
+KERNELS = 4
+"""Different ones that are compiled in that time. Loops without a pattern, written in Python, have hundreds."""
 
 
 class Backend:
@@ -95,7 +99,7 @@ class Backend:
         """Whether the first run is going to be compiled; parameters as of `compiled`."""
         if self.name != "auto":
             return self.name == "numba"
-        return sum(self._estimate(variant, seeds) for variant in variants) + others > COMPILE_SECONDS
+        return self._pays(sum(self._estimate(variant, seeds) for variant in variants) + others)
 
     def ready(self, variants: tuple[Task, ...]) -> Executor:
         """The executor that was chosen, with these variants compiled."""
@@ -114,7 +118,16 @@ class Backend:
         if self.name != "auto":
             return self.name == "numba"
         self._spent += sum(self._estimate(variant, seeds) for variant in variants) + others
-        return self._spent > COMPILE_SECONDS
+        return self._pays(self._spent)
+
+    def _pays(self, seconds: float) -> bool:
+        """Whether what the interpreter needs is more than what compilation does."""
+        return seconds > COMPILE_SECONDS and seconds > self._price
+
+    @cached_property
+    def _price(self) -> float:
+        kernels = {launch.kernel.digest for launch in self.schedule.launches}
+        return COMPILE_SECONDS * max(1.0, len(kernels) / KERNELS)
 
     def _estimate(self, variant: Task, seeds: int) -> float:
         """Seconds of the interpreter for one run."""

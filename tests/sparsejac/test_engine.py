@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from coloring import color
 from kernels import Access, Affine, Guard, Launch, Schedule, Table
+from kernels.kernel import KernelBuilder
 from schedules import chain_kernels, dense, reciprocal_sums, schedules, stencil
 from sparsejac.evaluation.active_order import order_active
 from sparsejac.evaluation.analysis import EngineOptions
@@ -19,6 +20,7 @@ from sparsejac.evaluation.decisions import DecisionError
 from sparsejac.evaluation.engine import Engine
 from sparsejac.options import StrategyName
 from sparsejac.patterns.pattern import Pattern
+from sparsejac.primitives import PRIMITIVES
 from sparsejac.reports.explanation import explain
 from sparsejac.schedules.backend import COMPILE_SECONDS, Backend, estimate_interpreter
 
@@ -288,6 +290,23 @@ def test_backend_rents_before_it_buys() -> None:
         assert calls * once < COMPILE_SECONDS + 0.01
     assert (calls + 1) * once > COMPILE_SECONDS
     assert Backend(stencil(3, 3), "numpy").chosen == "numpy"
+
+
+@pytest.mark.parametrize(("kernels", "price"), [(1, 1.0), (4, 1.0), (8, 2.0), (40, 10.0)])
+def test_the_price_grows_with_the_number_of_kernels(kernels: int, price: float) -> None:
+    """A launch each for 2 x, 3 x, ..., and one of them twice."""
+    whole = Affine((5,), 0, (1,))
+    launches = []
+    for k in [*range(kernels), 0]:
+        builder = KernelBuilder(1)
+        kernel = builder.build(builder.apply(PRIMITIVES["multiply"].operation, 0, builder.literal(k + 2.0)))
+        launches.append(Launch(kernel, kernel, (5,), (Access(0, whole),), Access(len(launches) + 1, whole), ()))
+    schedule = Schedule((5,) * (len(launches) + 1), (0,), tuple(launches), len(launches))
+    backend, once, calls = Backend(schedule, "auto"), estimate_interpreter(schedule, "value"), 0
+    while backend.compiled(("value",)) is None:
+        calls += 1
+        assert calls * once <= price * COMPILE_SECONDS
+    assert (calls + 1) * once > price * COMPILE_SECONDS
 
 
 def test_a_large_evaluation_is_compiled_at_once() -> None:
