@@ -32,14 +32,14 @@ RANKS = 8
 PASSES = 4
 
 _DECIDED = 8.0
-"""How far below the bound one pass is believed."""
+"""How far below the bound, or above it, one pass is believed."""
 
-_SURE = 1.5
+_SURE = 1.25
 """How far above it all of them are."""
 
 
 def check_affordable(liveness: Liveness, lump: Lump, state: State, steps: Sequence[Step]) -> None:
-    """Refuse a lump whose local Jacobian takes much more than twice the memory of the machine.
+    """Refuse a lump whose local Jacobian takes much more than the memory of the machine.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def check_affordable(liveness: Liveness, lump: Lump, state: State, steps: Sequen
         With the number of entries, and what to do instead.
     """
     partials = sum(step.launch.points * len(step.launch.active) for step in steps)
-    most = 2 * room.memory() // HELD
+    most = room.memory() // HELD
     size = liveness.schedule.sizes[liveness.schedule.x]
     if len(steps) < 2 or partials < FEWEST or lump.size * size < most or _most_entries(lump, state, steps, size) < most:
         return
@@ -58,6 +58,8 @@ def check_affordable(liveness: Liveness, lump: Lump, state: State, steps: Sequen
             entries = float(np.where(least > 0.0, np.minimum((RANKS * k - 1) / least, size), 0.0).sum())
         if entries < most / _DECIDED:
             return
+        if entries > most * _DECIDED:
+            break
     if entries <= _SURE * most:
         return
     line = line_of(liveness.program.sites[lump.stop])
@@ -89,20 +91,30 @@ def _least_ranks(
     ranks = random.exponential(size=(sizes[liveness.schedule.x], RANKS)).astype(np.float32)
     found: dict[int, npt.NDArray[np.float32]] = {}
     for buffer, (places, slots) in state.items():
-        found[buffer] = np.full((sizes[buffer], RANKS), np.inf, dtype=np.float32)
+        found[buffer] = _unreached(sizes[buffer])
         found[buffer][places] = ranks[slots]
-    for step in steps:
+    readers = {step.launch.loads[k].buffer: time for time, step in enumerate(steps) for k in step.launch.active}
+    kept = {buffer for buffer, _ in lump.fresh}
+    for time, step in enumerate(steps):
         target = step.launch.store.buffer
         if target not in found:
-            found[target] = np.full((sizes[target], RANKS), np.inf, dtype=np.float32)
+            found[target] = _unreached(sizes[target])
         for buffer, places, rows in step.edges():
             if buffer not in found:
                 continue
-            read = found[buffer][places]
+            read = found[buffer].take(places, axis=0)
             if step.launch.is_sum and len(rows):  # the points of a row follow each other
                 starts = np.flatnonzero(np.diff(rows, prepend=-1))
                 rows, read = rows[starts], np.minimum.reduceat(read, starts, axis=0)
-            found[target][rows] = np.minimum(found[target][rows], read)
+            own = found[target].take(rows, axis=0)
+            found[target][rows] = np.minimum(own, read, out=own)
+        for buffer in {step.launch.loads[k].buffer for k in step.launch.active} - kept:
+            if readers[buffer] == time:  # ranks of all numbers together would be many times the memory of f
+                found.pop(buffer, None)
     least = np.concatenate([found[buffer][places] for buffer, places in lump.fresh])
     total: npt.NDArray[np.float64] = np.where(np.isfinite(least), least, 0.0).sum(axis=1, dtype=np.float64)
     return total
+
+
+def _unreached(size: int) -> npt.NDArray[np.float32]:
+    return np.full((size, RANKS), np.inf, dtype=np.float32)

@@ -166,6 +166,18 @@ def test_running_sums_of_inverses_that_are_differentiated() -> None:
     np.testing.assert_allclose(sparse_jacobian(f, x).toarray(), differences(f, x).jacobian, atol=1e-7)
 
 
+def test_sums_of_numbers_from_far_behind_are_no_running_sums() -> None:
+    def f(x: Any) -> Any:
+        few = np.concatenate([x[:1], x[5:7] + x[7:9]])  # three numbers, of terms that stand behind the third place
+        return np.concatenate([few**2, np.sin(x[1:7])])
+
+    x = np.arange(1.0, 10.0) / 7.0
+    v = np.cos(x)
+    J = complex_step(f, x)
+    np.testing.assert_allclose(ivjp(f, x)(v), np.linalg.solve(J, v), rtol=1e-10)
+    np.testing.assert_allclose(ijvp(f, x)(v), np.linalg.solve(J.T, v), rtol=1e-10)
+
+
 def test_what_is_singular_beside_a_running_sum_is_named() -> None:
     with pytest.raises(SingularError, match=r"output\[1\] \(here 0\)"):
         ivjp(lambda x: np.cumsum(x) ** 2, np.array([1.0, -1.0, 2.0, 3.0]))
@@ -183,6 +195,48 @@ def test_lumps_whose_many_products_would_fill_the_memory_are_refused_soon(monkey
     v = np.random.default_rng(1).normal(size=n)
     banded = ivjp(lambda x: x + 0.1 * np.roll(x, 1) + 0.1 * np.roll(x, 7), np.ones(n))(v)
     np.testing.assert_allclose(banded + 0.1 * np.roll(banded, 1) + 0.1 * np.roll(banded, 7), v, rtol=1e-9, atol=1e-9)
+
+
+def test_estimates_are_near_the_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ranks that are kept no longer than they are read, too."""
+    found, pattern_of = [], selection.pattern_of
+
+    def noted(liveness: Any, lump: Any, state: Any, steps: Any) -> Any:
+        rows, size = pattern_of(liveness, lump, state, steps), liveness.schedule.sizes[liveness.schedule.x]
+        random = np.random.default_rng(0)
+        passes = 50
+        least = sum(affordable._least_ranks(liveness, lump, state, steps, random) for _ in range(passes))
+        np.testing.assert_allclose((affordable.RANKS * passes - 1) / least, np.diff(rows.indptr), rtol=0.25)
+        found.append(size)
+        return rows
+
+    def late(x: Any) -> Any:
+        y = np.cumsum(x)
+        z = np.cumsum(y[::-1] * x)
+        return z + np.roll(y, 3) * x[0]
+
+    monkeypatch.setattr(selection, "pattern_of", noted)
+    for f in (late, lambda x: np.cumsum(x) + x, lambda x: x + np.roll(x, 1) * x[::-1], lambda x: np.cumprod(x) + x):
+        clear()
+        prepare_inverse(f, np.linspace(0.5, 1.0, 61))
+    assert found == [61] * 4
+
+
+def test_far_too_many_entries_are_estimated_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes, least_ranks = [], affordable._least_ranks
+
+    def noted(*given: Any) -> Any:
+        passes.append(given)
+        return least_ranks(*given)
+
+    monkeypatch.setattr(affordable, "_least_ranks", noted)
+    monkeypatch.setattr(selection, "pattern_of", lambda *given: pytest.fail("made"))
+    for memory, count in ((1 << 26, 1), (1 << 31, affordable.PASSES)):
+        passes.clear()
+        monkeypatch.setattr(room, "memory", lambda memory=memory: memory)
+        with pytest.raises(InputError, match=r"makes 10000 numbers .* entries, which take"):
+            ivjp(lambda x: np.cumsum(x) + x, np.ones(10_000))
+        assert len(passes) == count
 
 
 def test_what_cannot_have_many_entries_is_not_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
