@@ -5,9 +5,12 @@ An entry (i, j) is an edge. The diagonal of a symmetric pattern is no edge and p
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from itertools import pairwise
+from operator import itemgetter
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +18,9 @@ import numpy.typing as npt
 from coloring.bipartite import SMALL, BipartiteGraph
 from coloring.compiled import compiled, pays, unsigned
 from coloring.pattern import Index, Pattern
+
+# The neighbours of a vertex, and a function that picks their values from a list of one for each vertex.
+Around: TypeAlias = tuple[list[int], Callable[[list[int]], Sequence[int]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +67,22 @@ class AdjacencyGraph:
         return cast("Index", np.diff(self.ptr))
 
     @cached_property
+    def around(self) -> list[Around]:
+        """The neighbours of each vertex, for Python; of small graphs only, as it takes much memory."""
+        ends, neighbors = self.ptr.tolist(), self.neighbors.tolist()
+        lists = [neighbors[begin:end] for begin, end in pairwise(ends)]
+        # A slice lets a single value come as a list, too.
+        return [(near, itemgetter(*near) if len(near) > 1 else itemgetter(_span(near))) for near in lists]
+
+    @cached_property
     def pairs(self) -> int:
         """Paths of two edges, with a direction: what a walk from every vertex over two edges visits."""
         return int(np.square(self.degrees, dtype=np.float64).sum())
+
+
+def _span(near: list[int]) -> slice:
+    """Reach from the only neighbour to itself; nowhere if there is none."""
+    return slice(near[0], near[0] + 1) if near else slice(0)
 
 
 def symmetric_graph(pattern: Pattern, call: str) -> AdjacencyGraph:

@@ -48,7 +48,9 @@ def multiplicities(values: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
     [1, 1, 2]
     """
     begins = np.flatnonzero(_first(np.sort(values, axis=None)))
-    return np.diff(np.concatenate((begins, [values.size])))
+    ends = np.empty_like(begins)
+    ends[:-1], ends[-1:] = begins[1:], values.size
+    return ends - begins
 
 
 def _first(ordered: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

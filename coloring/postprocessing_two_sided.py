@@ -15,10 +15,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from coloring.adjacency import Around
 from coloring.compiled import Ints, run
 from coloring.demand import NEUTRAL, Colors
 from coloring.result import numbered
-from coloring.two_sided import Around, TwoSided
+from coloring.two_sided import TwoSided
 
 
 def drop_needless_colors(problem: TwoSided, colors: Colors) -> Colors:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
-from operator import itemgetter
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from coloring.adjacency import AdjacencyGraph
+from coloring.adjacency import AdjacencyGraph, Around
 from coloring.compiled import python_pays
 from coloring.demand import EVERYTHING, Colors, Demand, given_colors, wanted_entries
 from coloring.distinct import distinct
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
     from coloring.pattern import Index
 
     Flags = npt.NDArray[np.uint8]
-
-# The neighbours of a line, and a function that picks their values from a list of one for each line.
-Around: TypeAlias = tuple[list[int], Callable[[list[int]], Sequence[int]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,13 +82,10 @@ class TwoSided:
         np.cumsum(1 - self.free, dtype=np.int64, out=sums[1:])
         return cast("Index", np.diff(sums[self.graph.ptr]))
 
-    @cached_property
+    @property
     def around(self) -> list[Around]:
         """The neighbours of each line, for Python."""
-        ends, neighbors = self.graph.ptr.tolist(), self.graph.neighbors.tolist()
-        lists = [neighbors[begin:end] for begin, end in pairwise(ends)]
-        # A slice lets a single value come as a list, too.
-        return [(near, itemgetter(*near) if len(near) > 1 else itemgetter(_span(near))) for near in lists]
+        return self.graph.around
 
     @property
     def work(self) -> int:
@@ -107,8 +99,3 @@ class TwoSided:
     def lines(self, side: int) -> slice:
         """Rows (side 0) or columns (side 1) among the vertices."""
         return slice(0, self.graph.num_rows) if side == 0 else slice(self.graph.num_rows, self.graph.num_vertices)
-
-
-def _span(near: list[int]) -> slice:
-    """Reach from the only neighbour to itself; nowhere if there is none."""
-    return slice(near[0], near[0] + 1) if near else slice(0)

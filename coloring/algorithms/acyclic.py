@@ -17,9 +17,10 @@ from __future__ import annotations
 import numpy as np
 
 from coloring.adjacency import AdjacencyGraph
+from coloring.algorithms import acyclic_sets
 from coloring.algorithms.acyclic_kernels import color_by_trees
 from coloring.algorithms.symmetric import Near, extend
-from coloring.compiled import run, unsigned
+from coloring.compiled import python_pays, run, unsigned
 from coloring.demand import EVERYTHING, Colors, Demand
 from coloring.pattern import Index
 
@@ -51,6 +52,11 @@ def first_fit(graph: AdjacencyGraph, order: Index, demand: Demand = EVERYTHING) 
 def _paint(graph: AdjacencyGraph, order: Index, colors: Colors) -> int:
     """Color in place; return a vertex whose given color breaks the rule, or -1."""
     n = graph.num_vertices
+    if int(colors.max(initial=-1)) < 0 and python_pays(color_by_trees, VISITS * graph.entries):
+        listed = colors.tolist()
+        acyclic_sets.fill(graph.around, order.tolist(), listed)
+        colors[:] = listed
+        return -1
     dtype = np.int32 if max(3 * graph.entries, 4 * n) < 2**31 else np.int64
     records = np.zeros((n, 4), dtype=dtype)
     records[:, 0], records[:, 1] = -1, graph.ptr[:-1]

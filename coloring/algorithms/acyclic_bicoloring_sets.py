@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from coloring.adjacency import Around
 from coloring.algorithms.star_bicoloring_kernels import WAITING
 from coloring.demand import NEUTRAL
-from coloring.two_sided import Around
 
 # The number across a neutral line that has the color already: no other line may take it.
 CLOSED = -1
@@ -45,23 +45,21 @@ def fill(around: Sequence[Around], order: list[int], num_rows: int, limit: int, 
         if mine and not across and not some_neutral:  # all lines across wait
             colors[line] = 0
             continue
+        found: Sequence[int]
         count, color = len(neighbors), 0
-        found: Sequence[int] = neighbors
         for numbers in mine:
             found = numbers_of(numbers)
-            different = set(found)
-            if len(different) == count and CLOSED not in different:
+            if len(set(found)) == count and CLOSED not in found:
                 break
             color += 1
-        if color == len(mine):
+        else:
             if color + len(across) >= limit:
                 return False
             mine.append(own.copy())
             found = neighbors
         colors[line] = color
         numbers = mine[color]
-        for other, tree in zip(neighbors, found, strict=True):
-            color_across = colors[other]
+        for other, tree, color_across in zip(neighbors, found, numbers_of(colors), strict=True):
             if color_across < 0:
                 if color_across == NEUTRAL:
                     numbers[other] = CLOSED

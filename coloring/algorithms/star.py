@@ -19,6 +19,7 @@ import numpy as np
 
 from coloring import compiled as compiling
 from coloring.adjacency import AdjacencyGraph
+from coloring.algorithms import star_sets
 from coloring.algorithms.star_kernels import BITS, color_by_bits, color_by_words
 from coloring.algorithms.symmetric import Near, extend
 from coloring.compiled import compiled, pays, unsigned
@@ -58,18 +59,13 @@ def _paint(ahead: bool, graph: AdjacencyGraph, order: Index, colors: Colors) -> 
     """Color in place; return a vertex whose given color breaks the rule, or -1."""
     arguments = (unsigned(graph.neighbors), unsigned(order))
     pays_off = pays(color_by_bits, VISITS * graph.entries, compiling.SMALL, arguments)
-    paint = _by_words if pays_off else _by_integers
-    done = paint(ahead, graph, order, colors)
+    if not pays_off:
+        listed = colors.tolist()
+        wrong = star_sets.fill(graph.around, order.tolist(), ahead, listed)
+        colors[:] = listed
+        return wrong
+    done = _by_words(ahead, graph, order, colors)
     return int(order[-1 - done]) if done < 0 else -1
-
-
-def _by_integers(ahead: bool, graph: AdjacencyGraph, order: Index, colors: Colors) -> int:
-    """Color with Python's integers, which have any number of bits."""
-    ptr, neighbors, listed, painted = (array.tolist() for array in (graph.ptr, graph.neighbors, order, colors))
-    records = [0, 0, 0, -1] * graph.num_vertices
-    done = color_by_bits(ptr, neighbors, listed, ahead, records, _most_colors(graph, colors), painted)
-    colors[:] = painted
-    return done
 
 
 def _by_words(ahead: bool, graph: AdjacencyGraph, order: Index, colors: Colors) -> int:
@@ -81,7 +77,7 @@ def _by_words(ahead: bool, graph: AdjacencyGraph, order: Index, colors: Colors) 
     done: int = compiled(color_by_bits)(*structure, order, ahead, records, BITS, colors)
     if done < 0 or done == len(order):
         return done
-    most = _most_colors(graph, colors)
+    most = max(n, int(colors.max(initial=0)) + 1)  # a new color is below the number of vertices
     heads, top = np.zeros(n, dtype=np.int64), np.array([n])
     firsts = np.zeros(graph.entries, dtype=graph.neighbors.dtype)
     scratch = tuple(np.zeros(most // BITS + 2, dtype=np.int64) for _ in range(3))
@@ -96,11 +92,6 @@ def _by_words(ahead: bool, graph: AdjacencyGraph, order: Index, colors: Colors) 
         done += more
         if done == len(order):
             return done
-
-
-def _most_colors(graph: AdjacencyGraph, colors: Colors) -> int:
-    """Bound the colors: a new one is below the number of vertices."""
-    return max(graph.num_vertices, int(colors.max(initial=0)) + 1)
 
 
 def _explain(near: Near, colors: dict[int, int], vertex: int) -> str:

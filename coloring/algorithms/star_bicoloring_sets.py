@@ -7,9 +7,11 @@ and the first bank of colors is enough.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 
+from coloring.adjacency import Around
 from coloring.algorithms.star_bicoloring_kernels import ABSENT, FULL, LONG, WAITING
-from coloring.two_sided import Around
 
 
 def fill(
@@ -31,16 +33,20 @@ def fill(
     once, twice, guarded = [0] * count, [0] * count, [0] * count
     own = [0 if color == WAITING else ABSENT for color in colors]
     used = [0, 0]
+    # Whether lines across columns, and across rows, wait for a color, too; neutral ones need only what is guarded.
+    met = [WAITING in colors[:num_rows], WAITING in colors[num_rows:]]
     num_used = 0
     for line in order:
         if colors[line] != WAITING:
             continue
-        neighbors = around[line][0]
-        repeated = twice[line] | ABSENT
-        taken = 0
-        for other in neighbors:
-            across = own[other]
-            taken |= once[other] if across & repeated or (ahead and not across) else guarded[other]
+        neighbors, sets_of = around[line]
+        repeated = twice[line]
+        taken = reduce(or_, sets_of(guarded), 0)
+        if ahead or repeated:
+            for other in neighbors:
+                across = own[other]
+                if across & repeated or (ahead and not across):
+                    taken |= once[other]
         if taken == FULL:
             return None
         bit = ~taken & (taken + 1)
@@ -50,6 +56,11 @@ def fill(
             if num_used > limit:
                 return False
         colors[line] = bit.bit_length() - 1
+        if not met[line < num_rows]:
+            for other in neighbors:
+                guarded[other] |= bit
+            continue
+        repeated |= ABSENT
         long = len(neighbors) > LONG
         for other in neighbors:
             across = own[other]

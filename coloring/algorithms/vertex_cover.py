@@ -12,6 +12,8 @@ computing derivatives, SIAM Review 47(4), 2005, section 6.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from coloring.algorithms.star_bicoloring_kernels import WAITING
@@ -36,8 +38,11 @@ def undecided(problem: TwoSided) -> Colors:
 def opposed(problem: TwoSided, cover: Colors, side: int) -> Colors:
     """Complete a cover: lines of a side with a wanted entry in a neutral line wait for a color."""
     graph, lines = problem.graph, problem.lines(side)
-    structure = (graph.ptr, graph.neighbors, problem.free)
-    run(oppose, problem.work, *structure, lines.start, lines.stop, cover)
+    if problem.suits_python(oppose, problem.work):
+        _cover_listed(problem, range(lines.start, lines.stop), cover)
+    else:
+        structure = (graph.ptr, graph.neighbors, problem.free)
+        run(oppose, problem.work, *structure, lines.start, lines.stop, cover)
     return cover
 
 
@@ -90,8 +95,20 @@ def in_order(problem: TwoSided, order: Index) -> Colors:
     [-2, -1, -1, -2]
     """
     cover, graph = undecided(problem), problem.graph
-    run(cover_in_order, problem.work, graph.ptr, graph.neighbors, problem.free, order, cover)
+    if problem.suits_python(cover_in_order, problem.work):
+        _cover_listed(problem, order.tolist(), cover)
+    else:
+        run(cover_in_order, problem.work, graph.ptr, graph.neighbors, problem.free, order, cover)
     return cover
+
+
+def _cover_listed(problem: TwoSided, order: Iterable[int], cover: Colors) -> None:
+    """Let lines wait that have an entry not covered yet; all entries are wanted, and no color is fixed."""
+    around, listed = problem.around, cover.tolist()
+    for line in order:
+        if listed[line] == NEUTRAL and NEUTRAL in around[line][1](listed):
+            listed[line] = WAITING
+    cover[:] = listed
 
 
 def minimal(problem: TwoSided, order: Index) -> Colors:

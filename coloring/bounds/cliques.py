@@ -9,13 +9,15 @@ import numpy as np
 from coloring.adjacency import AdjacencyGraph
 from coloring.bipartite import BipartiteGraph
 from coloring.bounds.bound import Bound, witnessed
-from coloring.compiled import Ints, run
+from coloring.compiled import Ints, python_pays, run
 from coloring.pattern import Index, Pattern
 
 # Vertices from which a clique is grown at most, and entries visited in all per entry of the graph and at least.
 STARTS = 1024
 VISITS_PER_ENTRY = 2
 VISITS = 2000
+# Vertices up to which Python keeps the neighbours of each as the bits of an integer.
+MOST_BITS = 1024
 
 
 def graph_clique(graph: AdjacencyGraph) -> Bound:
@@ -24,7 +26,11 @@ def graph_clique(graph: AdjacencyGraph) -> Bound:
     starts = largest_first(graph.degrees, STARTS).astype(dtype)
     joined, clique, best = (np.zeros(graph.num_vertices, dtype=dtype) for _ in range(3))
     visits = VISITS + VISITS_PER_ENTRY * graph.entries
-    size = run(_grow, visits, graph.ptr, graph.neighbors, starts, visits, joined, clique, best)
+    if graph.num_vertices <= MOST_BITS and python_pays(_grow, visits):
+        found = _grow_listed(graph, starts.tolist(), visits)
+        size, best[: len(found)] = len(found), found
+    else:
+        size = run(_grow, visits, graph.ptr, graph.neighbors, starts, visits, joined, clique, best)
     reason = "there is an edge" if size == 2 else f"every two of {size} vertices are neighbours"
     return witnessed(size, reason, best[:size])
 
@@ -42,6 +48,31 @@ def largest_first(sizes: Index, most: int) -> Index:
     places = np.flatnonzero(sizes >= least)
     chosen: Index = places[np.argsort(-sizes[places], kind="stable")][:most]
     return chosen
+
+
+def _grow_listed(graph: AdjacencyGraph, starts: list[int], visits: int) -> list[int]:
+    """Grow the cliques of `_grow`, in plain Python with sets as bits, those of vertices of larger degree lower."""
+    order, degrees = np.argsort(-graph.degrees, kind="stable").tolist(), graph.degrees.tolist()
+    bits = [0] * len(order)
+    for place, vertex in enumerate(order):
+        bits[vertex] = 1 << place
+    near = [sum(bits_of(bits)) for _, bits_of in graph.around]
+    best: list[int] = []
+    for start in starts:
+        if degrees[start] < len(best):
+            continue
+        clique, candidates = [start], near[start]
+        visits -= degrees[start]
+        while candidates:
+            newest = order[(candidates & -candidates).bit_length() - 1]
+            clique.append(newest)
+            visits -= degrees[newest]
+            candidates &= near[newest]
+        if len(clique) > len(best):
+            best = clique
+        if visits <= 0:
+            break
+    return best
 
 
 def _grow(ptr: Ints, neighbors: Ints, starts: Ints, visits: int, joined: Ints, clique: Ints, best: Ints) -> int:

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import pairwise
 from typing import cast
 
 import numpy as np
 
-from coloring.adjacency import AdjacencyGraph
+from coloring.adjacency import AdjacencyGraph, Around
 from coloring.bounds.bound import Bound, witnessed
 from coloring.compiled import Ints, python_pays, run
 from coloring.pattern import Index
@@ -63,9 +62,7 @@ class Splits:
         if column_colors >= len(self._row_room) - 1 or row_colors >= len(self._column_room) - 1:
             return False  # no line of a side is longer: they all ask for nothing
         if python_pays(_crowded, self._graph.entries):
-            rooms = [column_colors] * self._graph.num_rows
-            rooms += [row_colors] * (self._graph.num_vertices - len(rooms))
-            left = _core(*self._lists, rooms, self._graph.num_rows)
+            left = _core(self._graph.around, self._lengths, self._graph.num_rows, row_colors, column_colors)
             return bool(_exceed(*left, row_colors, column_colors, int(self._direct)))
         self._left[:] = self._degrees
         ends = (self._graph.ptr, self._graph.neighbors, self._graph.num_rows)
@@ -73,10 +70,9 @@ class Splits:
         return bool(run(_crowded, self._graph.entries, *ends, *split, self._left, self._queue))
 
     @cached_property
-    def _lists(self) -> tuple[list[list[int]], list[int]]:
-        """The neighbours of each line, and how many they are, for Python."""
-        neighbors = self._graph.neighbors.tolist()
-        return [neighbors[begin:end] for begin, end in pairwise(self._graph.ptr.tolist())], self._degrees.tolist()
+    def _lengths(self) -> list[int]:
+        """The degrees, for Python."""
+        return cast("list[int]", self._degrees.tolist())
 
 
 def entry_count(graph: AdjacencyGraph, direct: bool, enough: int) -> tuple[Bound, Splits]:
@@ -167,18 +163,31 @@ def _exceed(rows: int, columns: int, entries: int, row_colors: int, column_color
     return 1 if entries > room else 0
 
 
-def _core(around: Sequence[Sequence[int]], degrees: list[int], rooms: list[int], num_rows: int) -> tuple[int, int, int]:
-    """Count rows, columns and entries once all lines that ask for nothing are gone, in half the time of the kernel."""
+def _core(
+    around: Sequence[Around], degrees: list[int], num_rows: int, row_colors: int, column_colors: int
+) -> tuple[int, int, int]:
+    """Count rows, columns and entries once all lines that ask for nothing are gone, sooner than the kernel does."""
     left = degrees.copy()
-    gone = [line for line, (degree, room) in enumerate(zip(left, rooms, strict=True)) if degree <= room]
-    entries = sum(left[:num_rows])
-    for line in gone:
-        entries -= left[line]
+    rows = [line for line in range(num_rows) if left[line] <= column_colors]
+    columns = [line for line in range(num_rows, len(left)) if left[line] <= row_colors]
+    # Lines of one side have none of it across, so that they go together.
+    done_rows = done_columns = 0
+    while done_rows < len(rows) or done_columns < len(columns):
+        done_rows = _take_away(rows, done_rows, around, left, row_colors, columns)
+        done_columns = _take_away(columns, done_columns, around, left, column_colors, rows)
+    entries = sum([degree for degree in left[:num_rows] if degree > 0])
+    return num_rows - len(rows), len(left) - num_rows - len(columns), entries
+
+
+def _take_away(
+    lines: list[int], done: int, around: Sequence[Around], left: list[int], room: int, others: list[int]
+) -> int:
+    """Take away the lines of one side from place `done` on, and add those across that ask for nothing without them."""
+    for line in lines[done:]:
         left[line] = -1
-        for near in around[line]:
-            if left[near] >= 0:
-                left[near] -= 1
-                if left[near] == rooms[near]:
-                    gone.append(near)
-    rows = sum(line < num_rows for line in gone)
-    return num_rows - rows, len(left) - num_rows - (len(gone) - rows), entries
+        for near in around[line][0]:
+            degree = left[near] - 1
+            left[near] = degree
+            if degree == room:
+                others.append(near)
+    return len(lines)

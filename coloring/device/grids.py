@@ -14,8 +14,9 @@ import numpy as np
 from coloring.device import lines
 from coloring.device.launching import load_cupy
 from coloring.device.lines import DeviceGraph
-from coloring.structure.grids import REACH, WINDOW, WINDOWS, Sample, guess_sides, numberings
+from coloring.structure.grids import REACH, guess_sides, numberings
 from coloring.structure.lattice import Lattice, smallest
+from coloring.structure.samples import WINDOW, WINDOWS, Sample
 from coloring.structure.stencils import Box, Stencil
 
 ENOUGH = 1.1

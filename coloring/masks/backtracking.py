@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from coloring.masks.neighbors import Masks, members
+from coloring.masks.neighbors import Masks, members, raise_levels
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,29 @@ def backtrack(near: Masks, k: int, clique: int, work: int) -> Attempt:
         classes[used], seen[used] = 1 << vertex, near[vertex]
         left ^= 1 << vertex
         used += 1
-    # The vertex of each level, its colors not tried yet, the one it has, what that had seen, and the colors in use.
+    # The vertices left that have seen no color, one, and so on.
+    levels = [left]
+    for mask in seen[:used]:
+        raise_levels(levels, mask & left)
+    # The vertex of each node, its colors not tried yet, the one it has, what that had seen, and the colors in use; and
+    # the levels of the others.
     stack: list[list[int]] = []
+    levels_of: list[list[int]] = []
     down = True
     while True:
         if down:
             if not left:
                 return Attempt([mask for mask in classes if mask], refuted=False, left=work)
-            low = _most_saturated(seen, used, left)
-            open_colors = [c for c in range(min(used + 1, k)) if not seen[c] & low]
-            stack.append([low, sum(1 << c for c in open_colors), -1, 0, used])
+            while not levels[-1]:
+                levels.pop()
+            low = levels[-1] & -levels[-1]
+            levels[-1] ^= low
+            levels_of.append(levels)
+            untried = 0
+            for color in range(min(used + 1, k)):
+                if not seen[color] & low:
+                    untried |= 1 << color
+            stack.append([low, untried, -1, 0, used])
             left ^= low
             work -= used + 1
         low, untried, color, before, used = stack[-1]
@@ -64,6 +77,7 @@ def backtrack(near: Masks, k: int, clique: int, work: int) -> Attempt:
             if work < 0:
                 return Attempt(None, refuted=False, left=0)
             stack.pop()
+            levels_of.pop()
             left ^= low
             if not stack:
                 return Attempt(None, refuted=True, left=work)
@@ -73,21 +87,8 @@ def backtrack(near: Masks, k: int, clique: int, work: int) -> Attempt:
         color = lowest.bit_length() - 1
         stack[-1][1:4] = untried ^ lowest, color, seen[color]
         classes[color] |= low
-        seen[color] |= near[low.bit_length() - 1]
+        around, levels = near[low.bit_length() - 1], levels_of[-1].copy()
+        raise_levels(levels, around & left & ~seen[color])
+        seen[color] |= around
         used = max(used, color + 1)
         down = True
-
-
-def _most_saturated(seen: list[int], used: int, left: int) -> int:
-    """Find the bit of a vertex that has seen most colors, of several the first."""
-    levels = [left]
-    for mask in seen[:used]:
-        vertices = mask & left
-        levels.append(0)
-        for level in range(len(levels) - 2, -1, -1):
-            moved = levels[level] & vertices
-            levels[level] ^= moved
-            levels[level + 1] |= moved
-        if not levels[-1]:
-            levels.pop()
-    return levels[-1] & -levels[-1]

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TypeAlias
 
+import numpy as np
+
 from coloring.adjacency import AdjacencyGraph
 from coloring.bipartite import BipartiteGraph
 from coloring.graphs import Graph
@@ -75,18 +77,35 @@ def relabeled(near: Masks, order: list[int]) -> Masks:
     >>> relabeled([0b10, 0b101, 0b10], [1, 0, 2])
     [6, 1, 1]
     """
-    bits = [0] * len(order)
-    for place, vertex in enumerate(order):
-        bits[vertex] = 1 << place
-    result = []
-    for vertex in order:
-        mask, moved = near[vertex], 0
-        while mask:
-            low = mask & -mask
-            mask ^= low
-            moved |= bits[low.bit_length() - 1]
-        result.append(moved)
-    return result
+    n, places = len(order), np.array(order, dtype=np.intp)
+    width = max((n + 7) // 8, 1)  # in bytes
+    packed = np.frombuffer(b"".join([mask.to_bytes(width, "little") for mask in near]), dtype=np.uint8)
+    bits = np.unpackbits(packed.reshape(n, width), axis=1, count=n, bitorder="little")
+    moved = np.packbits(bits[places][:, places], axis=1, bitorder="little").tobytes()
+    return [int.from_bytes(moved[begin : begin + width], "little") for begin in range(0, n * width, width)]
+
+
+def raise_levels(levels: list[int], vertices: int) -> None:
+    """Move vertices one level up, in place; most are high up as a rule, so that the loop ends soon.
+
+    Examples
+    --------
+    >>> levels = [0b11, 0b100]
+    >>> raise_levels(levels, 0b110)
+    >>> levels
+    [1, 2, 4]
+    """
+    if not vertices:
+        return
+    levels.append(0)
+    for level in range(len(levels) - 2, -1, -1):
+        moved = levels[level] & vertices
+        if moved:
+            levels[level] ^= moved
+            levels[level + 1] |= moved
+            vertices ^= moved
+            if not vertices:
+                return
 
 
 def _sharing_nets(graph: BipartiteGraph) -> Masks:
@@ -105,11 +124,4 @@ def _sharing_nets(graph: BipartiteGraph) -> Masks:
 
 def _adjacent(graph: AdjacencyGraph) -> Masks:
     bits = [1 << vertex for vertex in range(graph.num_vertices)]
-    ends, neighbors = graph.ptr.tolist(), graph.neighbors.tolist()
-    result = []
-    for begin, end in pairwise(ends):
-        mask = 0
-        for vertex in neighbors[begin:end]:
-            mask |= bits[vertex]
-        result.append(mask)
-    return result
+    return [sum(bits_of(bits)) for _, bits_of in graph.around]

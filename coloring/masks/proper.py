@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 
 from coloring.masks.backtracking import backtrack
-from coloring.masks.neighbors import Masks, members, relabeled
+from coloring.masks.neighbors import Masks, members, raise_levels, relabeled
 from coloring.masks.tabu import search
 
 # Part of the work that goes to backtracking before the rest does.
@@ -100,9 +100,11 @@ def by_saturation(near: Masks) -> list[int]:
         levels[-1] ^= low
         left ^= low
         color = 0
-        while color < len(seen) and seen[color] & low:
+        for mask in seen:
+            if not mask & low:
+                break
             color += 1
-        if color == len(seen):
+        else:
             seen.append(0)
             classes.append(0)
         classes[color] |= low
@@ -110,17 +112,6 @@ def by_saturation(near: Masks) -> list[int]:
         raise_levels(levels, around & left & ~seen[color])
         seen[color] |= around
     return classes
-
-
-def raise_levels(levels: list[int], vertices: int) -> None:
-    """Move vertices one level up, in place."""
-    if not vertices:
-        return
-    levels.append(0)
-    for level in range(len(levels) - 2, -1, -1):
-        moved = levels[level] & vertices
-        levels[level] ^= moved
-        levels[level + 1] |= moved
 
 
 def largest_clique(near: Masks, enough: int, most: int) -> int:

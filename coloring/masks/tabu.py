@@ -40,27 +40,31 @@ def search(near: Masks, classes: list[int], work: int, random: Random) -> tuple[
     held, waiting = falling[:-1], list(members(falling[-1]))
     count = len(held)
     until = [[0] * count for _ in near]
+    # How many vertices each one that waits would displace from each class.
+    costs = {vertex: [(near[vertex] & mask).bit_count() for mask in held] for vertex in waiting}
     fewest, turn = len(waiting), 0
     while waiting and work > 0 and held:
         turn += 1
         work -= len(waiting) * count
-        vertex, color = _best_move(near, held, waiting, until, turn, fewest, random)
+        vertex, color = _best_move(costs, waiting, until, turn, fewest, random)
         if vertex < 0:
             continue
         displaced = near[vertex] & held[color]
         held[color] ^= displaced | 1 << vertex
         waiting.remove(vertex)
+        for other in waiting:
+            costs[other][color] = (near[other] & held[color]).bit_count()
         end = turn + int(SHARE * (len(waiting) + 1)) + int(LONGEST * random.random())
         for other in members(displaced):
             waiting.append(other)
             until[other][color] = end
+            costs[other] = [(near[other] & mask).bit_count() for mask in held]
         fewest = min(fewest, len(waiting))
     return (None, work) if waiting else (held, work)
 
 
 def _best_move(
-    near: Masks,
-    held: list[int],
+    costs: dict[int, list[int]],
     waiting: list[int],
     until: list[list[int]],
     turn: int,
@@ -68,13 +72,14 @@ def _best_move(
     random: Random,
 ) -> tuple[int, int]:
     """Find a vertex and a class where it displaces fewest, any of several; (-1, -1) where all are barred."""
-    best = len(near)
+    best = len(until)
     moves: list[tuple[int, int]] = []
     allowed = fewest - len(waiting)
     for vertex in waiting:
-        around, barred = near[vertex], until[vertex]
-        for color, mask in enumerate(held):
-            number = (around & mask).bit_count()
+        numbers, barred = costs[vertex], until[vertex]
+        if min(numbers) > best:
+            continue
+        for color, number in enumerate(numbers):
             if number <= best and (barred[color] <= turn or number <= allowed):
                 if number < best:
                     best = number

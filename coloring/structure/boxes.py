@@ -29,7 +29,7 @@ def numbered_grids(problem: Problem, profile: Profile) -> Iterator[Recognized]:
     """Color patterns whose numbering shows the grid."""
     if profile.fullest_row >= NO_GRID * profile.row_span:
         return
-    for grid in grids(profile.pattern):
+    for grid in grids(profile):
         yield from _colorings(problem, profile, grid)
 
 

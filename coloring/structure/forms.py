@@ -16,6 +16,7 @@ from coloring.distinct import distinct
 from coloring.pattern import Index, Pattern
 from coloring.structure import kernels
 from coloring.structure.kernels import machine
+from coloring.structure.samples import Sample, draw_sample
 
 if TYPE_CHECKING:
     from coloring.bounds import Bound
@@ -61,6 +62,11 @@ class Profile:
     def lengths(self) -> Index:
         """Entries of each row."""
         return cast("Index", np.diff(self.pattern.indptr))
+
+    @cached_property
+    def sample(self) -> Sample:
+        """Some of the entries; there must be one."""
+        return draw_sample(self.pattern)
 
     @cached_property
     def _survey(self) -> tuple[Index, Index, Index, int]:

@@ -18,18 +18,15 @@ import numpy.typing as npt
 from coloring.distinct import distinct
 from coloring.pattern import Pattern
 from coloring.structure import kernels
-from coloring.structure.forms import chunks
+from coloring.structure.forms import Profile, chunks
 from coloring.structure.kernels import machine
+from coloring.structure.samples import Sample
 from coloring.structure.stencils import Box, Entry, Stencil
 
 # Offsets reach this far along each axis.
 REACH = 7
 # Unknowns a point, at most.
 FIELDS = 8
-# Windows of rows in a sample, rows in each, and entries in all.
-WINDOWS = 16
-WINDOW = 24
-SAMPLE = 12_000
 # Guesses at the sides that are tried, for each guess at the unknowns.
 GUESSES = 4
 # A sample is that of a grid if its distances from the diagonal are at most this share of its entries, or few.
@@ -70,17 +67,7 @@ class Grid:
     complete: bool
 
 
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """Some entries, and how long the rows are that they come from."""
-
-    rows: Ints
-    columns: Ints
-    num_rows: int
-    size: int
-
-
-def grids(pattern: Pattern) -> Iterator[Grid]:
+def grids(profile: Profile) -> Iterator[Grid]:
     """Find boxes that explain a pattern, the most likely first.
 
     Examples
@@ -88,16 +75,16 @@ def grids(pattern: Pattern) -> Iterator[Grid]:
     >>> from coloring.pattern import as_pattern
     >>> points = np.indices((4, 5)).reshape(2, -1)
     >>> near = abs(points[:, :, None] - points[:, None, :]).sum(axis=0) <= 1
-    >>> found = next(grids(as_pattern(near)))
+    >>> found = next(grids(Profile(as_pattern(near))))
     >>> found.box.sides, [offset for _, _, offset in found.stencil.entries]
     ((4, 5), [(-1, 0), (0, -1), (0, 0), (0, 1), (1, 0)])
     """
+    pattern = profile.pattern
     n = pattern.shape[0]
     if n != pattern.shape[1] or not pattern.nnz:
         return
-    sample = draw_sample(pattern)
-    distances = distinct(sample.columns - sample.rows)
-    if len(distances) > max(VARIETY * len(sample.rows), FEW):
+    sample = profile.sample
+    if len(sample.repeats) > max(VARIETY * len(sample.rows), FEW):
         return
     rest: list[Grid] = []
     for fields, by_point in numberings(n):
@@ -150,20 +137,6 @@ def fit(pattern: Pattern, box: Box, sample: Sample | None = None) -> Iterator[Gr
             yield Grid(one, stencil, whole == pattern.nnz)
 
 
-def draw_sample(pattern: Pattern) -> Sample:
-    """Draw windows of rows, evenly spread; all rows of a small pattern."""
-    n = pattern.shape[0]
-    width = max(min(WINDOW, SAMPLE * n // (WINDOWS * pattern.nnz)), 2)
-    rows = np.arange(n)
-    if n > WINDOWS * width:
-        starts = np.linspace(0, n - width, WINDOWS).astype(np.int64)
-        rows = (starts[:, None] + np.arange(width)).ravel()
-    begins = pattern.indptr[rows].astype(np.int64)
-    sizes = pattern.indptr[rows + 1] - begins
-    places = np.repeat(begins - np.cumsum(sizes) + sizes, sizes) + np.arange(int(sizes.sum()))
-    return Sample(np.repeat(rows, sizes), pattern.indices[places].astype(np.int64), len(rows), n)
-
-
 def numberings(n: int) -> Iterator[tuple[int, bool]]:
     """Guess the unknowns a point, point by point and field by field."""
     yield 1, True
@@ -176,14 +149,16 @@ def numberings(n: int) -> Iterator[tuple[int, bool]]:
 def guess_sides(sample: Sample, fields: int, by_point: bool) -> list[tuple[int, ...]]:
     """Guess the sides from the distances between points, those first that make the offsets smallest."""
     points = sample.size // fields
+    most = EXCESS * fields * len(sample.rows) / sample.num_rows
+    if len(sample.repeats) > most:  # each distance from the diagonal is one offset at least
+        return []
     if by_point:
         kinds, steps = sample.rows % fields, sample.columns // fields - sample.rows // fields
         others = sample.columns % fields
     else:
         kinds, steps = sample.rows // points, sample.columns % points - sample.rows % points
         others = sample.columns // points
-    variety = _count_distinct(((steps + points) * fields + kinds) * fields + others, 2 * points * fields**2)
-    if variety > EXCESS * fields * len(sample.rows) / sample.num_rows:
+    if _count_distinct(((steps + points) * fields + kinds) * fields + others, 2 * points * fields**2) > most:
         return []
     values = distinct(np.abs(steps))
     values = distinct(np.minimum(values, points - values))

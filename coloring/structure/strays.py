@@ -13,7 +13,6 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from coloring.distinct import multiplicities
 from coloring.graphs import build_graph
 from coloring.incremental import extended
 from coloring.pattern import Pattern
@@ -21,7 +20,7 @@ from coloring.problems import PROBLEMS, Problem
 from coloring.structure.bands import one_sided
 from coloring.structure.boxes import SIDES
 from coloring.structure.forms import Profile, Recognized
-from coloring.structure.grids import draw_sample
+from coloring.structure.samples import Sample
 
 Recognize = Callable[[Problem, Pattern], Recognized | None]
 
@@ -49,7 +48,7 @@ def strays(problem: Problem, profile: Profile, recognize: Recognize) -> Iterator
     """
     pattern = profile.pattern
     rows, columns = pattern.shape
-    if rows != columns or not pattern.nnz or not _looks_regular(pattern):
+    if rows != columns or not pattern.nnz or not _looks_regular(profile.sample):
         return
     stray = _stray(pattern)
     count = int(np.count_nonzero(stray))
@@ -73,10 +72,9 @@ def _repaired(
         yield Recognized(colors, f"{found.method}, {np.count_nonzero(stray)} strays", found.bound)
 
 
-def _looks_regular(pattern: Pattern) -> bool:
-    """Whether most distances from the diagonal come often in a sample of rows."""
-    sample = draw_sample(pattern)
-    numbers = multiplicities(sample.columns - sample.rows)
+def _looks_regular(sample: Sample) -> bool:
+    """Whether most distances from the diagonal come often."""
+    numbers = sample.repeats
     return bool(numbers[numbers >= OFTEN].sum() >= SHARE * len(sample.rows))
 
 

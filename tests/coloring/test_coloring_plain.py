@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from coloring import PROBLEMS, as_pattern, check
-from coloring.adjacency import two_sided_graph
-from coloring.algorithms import acyclic_bicoloring, long_lines, star_bicoloring
+from coloring.adjacency import AdjacencyGraph, symmetric_graph, two_sided_graph
+from coloring.algorithms import acyclic, acyclic_bicoloring, long_lines, star_bicoloring, star_sets
 from coloring.algorithms.star_bicoloring import in_dtype_of, num_colors
 from coloring.algorithms.star_bicoloring_kernels import BANK, LONG
+from coloring.algorithms.star_kernels import color_by_bits
 from coloring.algorithms.vertex_cover import everything, in_order, minimal, one_sided
+from coloring.bounds.cliques import graph_clique
 from coloring.bounds.entries import Splits
 from coloring.demand import Colors
 from coloring.graphs import build_graph
@@ -51,7 +53,7 @@ def in_both_ways(monkeypatch: pytest.MonkeyPatch, call: Any) -> tuple[Any, Any]:
     """Call with plain Python allowed, and without it."""
     found = []
     for allowed in (True, False):
-        for module in ("two_sided", "orders.buckets", "bounds.entries"):
+        for module in ("two_sided", "orders.buckets", "bounds.entries", "bounds.cliques", "algorithms.acyclic"):
             monkeypatch.setattr(f"coloring.{module}.python_pays", lambda kernel, work, allowed=allowed: allowed)
         found.append(call())
     return found[0], found[1]
@@ -118,6 +120,61 @@ def test_more_colors_than_a_bank_holds_are_left_to_the_kernel(
     colors = star_bicoloring.color_cover(problem, order, one_sided(problem, 1))
     assert colors is not None
     assert colors[3:].tolist() == list(range(BANK + 5))
+
+
+def symmetric_graphs(families: ModuleType) -> list[AdjacencyGraph]:
+    """List small graphs of many densities, among them none, single vertices and some with hubs."""
+    triples = [
+        *(families.random_graph(n, edges, seed) for seed, (n, edges) in enumerate([(2, 1), (9, 30), (40, 60)])),
+        *(families.random_graph(30, edges, edges) for edges in (0, 45, 90, 180, 400)),
+        families.empty(0, 0),
+        families.dense(1, 1),
+        families.power_law(35, 3, 2),
+        families.arrowhead(20, 2),
+        families.delaunay(40, 2, 3),
+    ]
+    return [symmetric_graph(as_pattern(triple), "test") for triple in triples]
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_star_colorings_are_those_of_the_kernel(ahead: bool, families: ModuleType) -> None:
+    """Given colors stay, and are refused at the same vertex."""
+    refused = 0
+    for seed, graph in enumerate(symmetric_graphs(families)):
+        n = graph.num_vertices
+        order = np.argsort(families.uniform(n, 40 + seed), kind="stable")
+        for share in (0.0, 0.3):
+            drawn = families.uniform(2 * n, 90 + seed)
+            given = np.where(drawn[:n] < share, (12 * drawn[n:]).astype(np.int64), -1)
+            first = np.concatenate((order[given[order] >= 0], order[given[order] < 0])).tolist()
+            plain, kernel = given.tolist(), given.tolist()
+            wrong = star_sets.fill(graph.around, first, ahead, plain)
+            structure = (graph.ptr.tolist(), graph.neighbors.tolist(), first, ahead, [0, 0, 0, -1] * n)
+            done = color_by_bits(*structure, n + 12, kernel)
+            assert plain == kernel
+            assert wrong == (first[-1 - done] if done < 0 else -1)
+            refused += wrong >= 0
+    assert refused
+
+
+def test_acyclic_colorings_are_those_of_the_kernel(families: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed, graph in enumerate(symmetric_graphs(families)):
+        order = np.argsort(families.uniform(graph.num_vertices, 40 + seed), kind="stable").astype(np.int32)
+        plain, kernel = in_both_ways(
+            monkeypatch, lambda graph=graph, order=order: acyclic.first_fit(graph, order).tolist()
+        )
+        assert plain == kernel
+
+
+def test_cliques_are_those_of_the_kernel(families: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the visits run out, too."""
+    for visits in (2000, 20):
+        monkeypatch.setattr("coloring.bounds.cliques.VISITS", visits)
+        monkeypatch.setattr("coloring.bounds.cliques.VISITS_PER_ENTRY", visits // 1000)
+        for graph in symmetric_graphs(families):
+            if graph.num_edges:
+                plain, kernel = in_both_ways(monkeypatch, lambda graph=graph: graph_clique(graph).witness.tolist())
+                assert plain == kernel
 
 
 @pytest.mark.parametrize("order", ["smallest_last", "incidence_degree", "dynamic_largest_first"])
