@@ -12,7 +12,7 @@ import io
 import sys
 import warnings
 from functools import lru_cache
-from types import CodeType, FrameType, ModuleType
+from types import BuiltinFunctionType, CodeType, FrameType, ModuleType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -81,7 +81,7 @@ def _reader(trace: Trace, frame: FrameType, offset: int, names: frozenset[str]) 
         return "handlers" if _may_be_handled(frame) else "people"
     for use in uses.parts:
         if use.name in _CALLS:
-            reader = _read_by_callee(trace, frame, use)
+            reader = _read_by_callee(trace, frame, use, bool(names))
             if reader != "f" or not _lays_out(frame, use):
                 return reader
         elif (use.name, code.co_name) in _HANDED_OUT:
@@ -96,7 +96,9 @@ def _reader(trace: Trace, frame: FrameType, offset: int, names: frozenset[str]) 
         return "f"
     readers: set[Reader] = {"people"}
     for load in () if uses.stored in names else _loads(code, uses.stored):
-        readers.add("f" if load is None else _reader(trace, frame, load, names | {uses.stored}))
+        reader = "f" if load is None else _reader(trace, frame, load, names | {uses.stored})
+        # What a `with` begins may collect what is printed there.
+        readers.add("handlers" if reader == "people" and _enters_block(code, offset, load) else reader)
     return max(readers, key=_READERS.index)
 
 
@@ -115,31 +117,60 @@ def _is_called_by_name(frame: FrameType) -> bool:
 
 
 def _may_be_handled(frame: FrameType | None) -> bool:
-    """Whether code of the user's between f and here has handlers of any sort, also those of `with`."""
+    """Whether code between f and here has handlers of any sort, also those of `with` and of the standard library."""
     while frame is not None and frame.f_globals.get("__name__") != "sparsejac.tracing.run":
-        if is_user_frame(frame) and frame.f_code.co_exceptiontable:
+        ours = str(frame.f_globals.get("__name__", "")).startswith("sparsejac.") and not is_user_frame(frame)
+        if frame.f_code.co_exceptiontable and not ours:
             return True
         frame = frame.f_back
     return False
 
 
-def _read_by_callee(trace: Trace, frame: FrameType, use: _Use) -> Reader:
-    """Who reads the text that a call takes."""
-    if not use.chain:
+def _read_by_callee(trace: Trace, frame: FrameType, use: _Use, later: bool) -> Reader:
+    """Who reads the text that a call takes, now or later, when names may stand for something else."""
+    if not use.chain or (later and not _lasts(frame, use)):
         return "f"
     found = _found(frame, use.chain)
-    logging = sys.modules.get("logging")
-    if logging is not None and use.names[-1] in _LEVELS:
-        return "logs" if any(o is logging or isinstance(o, logging.Logger) for o in found[:-1]) else "f"
+    if use.names[-1] in _LEVELS and _is_of_logging(found, use.names):
+        return "logs"
     if len(found) != len(use.names):
         return "f"
     to_standard = found[0] is sys and use.names[1:] in (("stdout", "write"), ("stderr", "write")) and use.dropped
-    warns = found[-1] is warnings.warn
-    if not (to_standard or warns or (found[-1] is print and use.to_standard)):
+    warns, prints = (found[-1] is own and _is_of_python(own) for own in (warnings.warn, print))
+    if not (to_standard or warns or (prints and use.to_standard)):
         return "f"
     if trace.outlets != outlets():
         return "handlers"
+    if warns and any(rule[0] == "error" for rule in warnings.filters) and _may_be_handled(frame):
+        return "handlers"
     return "logs" if isinstance(sys.stdout, io.StringIO) else "people"
+
+
+def _is_of_python(function: Any) -> bool:
+    """Whether a function is not what somebody has put in the place of Python's own."""
+    return type(function) is BuiltinFunctionType and function.__module__ in ("builtins", "_warnings")
+
+
+def _is_of_logging(found: list[Any], names: tuple[str, ...]) -> bool:
+    """Whether a call is one of a function of `logging`, or of a method that loggers have from there."""
+    logging = sys.modules.get("logging")
+    if logging is None:
+        return False
+    if len(found) == len(names) - 1 and found[-1] is logging.getLogger:  # and called: getLogger(name).info
+        found = [*found, logging.getLoggerClass(), getattr(logging.getLoggerClass(), names[-1], None)]
+    elif len(found) != len(names) or len(found) < 2:
+        return False
+    owner, method = found[-2:]
+    known = owner is logging or isinstance(owner, logging.Logger) or owner is logging.getLoggerClass()
+    return known and getattr(method, "__module__", "") == "logging"
+
+
+def _lasts(frame: FrameType, use: _Use) -> bool:
+    """Whether the code at hand lets names of a call that is still to come stand for what they stand for now."""
+    (how, name), code = use.chain[0], frame.f_code
+    stores = () if how == "LOAD_CONST" else _stores(code, name)
+    known = not stores or (stores != (None,) and name in frame.f_locals)
+    return known and _attributes_set(code).isdisjoint({*use.names[1:], "stdout", "stderr", "showwarning"})
 
 
 def _lays_out(frame: FrameType, use: _Use) -> bool:
@@ -165,7 +196,7 @@ def _found(frame: FrameType, chain: tuple[tuple[str, str], ...]) -> list[Any]:
     elif how.startswith("LOAD_GLOBAL"):
         found = [frame.f_globals[name] if name in frame.f_globals else vars(builtins).get(name)]
     elif how.startswith(("LOAD_FAST", "LOAD_NAME", "LOAD_DEREF")):
-        places = (frame.f_locals, frame.f_globals, vars(builtins))
+        places = (frame.f_locals, *((frame.f_globals, vars(builtins)) if how == "LOAD_NAME" else ()))
         found = [place[name] for place in places if name in place][:1]
     for how, name in attributes if found else ():
         known = vars(found[-1]) if isinstance(found[-1], ModuleType) else None
@@ -258,7 +289,8 @@ def _to_standard(code: CodeType, instructions: list[dis.Instruction], k: int) ->
     behind = len(names) - 1 - names.index("file")
     owner, stream, *rest = instructions[max(named - behind - 2, 0) : named]
     return (
-        (owner.opname, owner.argval) == ("LOAD_GLOBAL", "sys")
+        not any(other.is_jump_target for other in (stream, *rest, marker))  # file=mine or sys.stdout
+        and (owner.opname, owner.argval) == ("LOAD_GLOBAL", "sys")
         and stream.opname == "LOAD_ATTR"
         and stream.argval in ("stdout", "stderr")
         and all(other.opname == "LOAD_CONST" for other in rest)
@@ -285,3 +317,32 @@ def _loads(code: CodeType, name: str) -> tuple[int | None, ...]:
         elif type(read) is tuple and name in read and "FAST" in how:
             found.append(None)
     return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _stores(code: CodeType, name: str) -> tuple[int | None, ...]:
+    """Where a name of any sort is bound; None alone where it may be bound anew after it was."""
+    found, loops = [], []
+    for instruction in dis.get_instructions(code):
+        bound = instruction.argval if type(instruction.argval) is tuple else (instruction.argval,)
+        if instruction.opname.startswith(("STORE_", "DELETE_")) and not instruction.opname.endswith("_ATTR"):
+            found += [instruction.offset] if name in bound else []
+            if instruction.opname == "STORE_GLOBAL" and name in bound:
+                return (None,)
+        elif instruction.opname.startswith("JUMP_BACKWARD"):
+            loops.append((instruction.argval, instruction.offset))
+    again = len(found) > 1 or any(begin <= store < end for store in found for begin, end in loops)
+    return (None,) if again else tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _attributes_set(code: CodeType) -> frozenset[str]:
+    """The attributes that code sets, of whatever."""
+    return frozenset(i.argval for i in dis.get_instructions(code) if i.opname in ("STORE_ATTR", "DELETE_ATTR"))
+
+
+@lru_cache(maxsize=1024)
+def _enters_block(code: CodeType, begin: int, end: int) -> bool:
+    """Whether a place lies in a block of `with` or `try` that another one does not lie in."""
+    blocks: Any = dis.Bytecode(code)
+    return any(b.start <= end < b.end and not b.start <= begin < b.end for b in blocks.exception_entries)

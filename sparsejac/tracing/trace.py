@@ -52,7 +52,7 @@ def current_trace() -> Trace | None:
 
 def outlets() -> tuple[int, ...]:
     """What is printed and warned of goes through these; who collects it puts others in their place."""
-    return id(sys.stdout), id(sys.stderr), id(warnings.filters)
+    return id(sys.stdout), id(sys.stderr), id(warnings.filters), id(warnings.showwarning)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 import sys
@@ -90,7 +91,21 @@ def with_warning(x: Any) -> Any:
     return 2.0 * x
 
 
+def local_logger(x: Any) -> Any:
+    logger = logging.getLogger("local")
+    for value in x:
+        message = f"T={value:.2f}"
+        with np.errstate(all="ignore"):
+            logger.info(message)
+    with suppress(ValueError):
+        again = f"T={x[0]:.2f}"
+        print(again)
+        sys.stderr.write(f"T={x[1]:.1f}")
+    return 2.0 * x
+
+
 SHOWN: Programs = {
+    "a local logger": local_logger,
     "print": lambda x: print(f"{x[0]:.3f} {x} {x[1]!r}", x[2], x, "T=" + str(x[0]), "{:.1e}".format(x[0])) or x,  # noqa: UP032
     "print of lists": lambda x: print([x[0], x[1]], {"a": x[2]}, *x) or x,
     "print of joined texts": lambda x: print(", ".join(map(str, x)), " ".join([f"{t:.3g}" for t in x])) or x,
@@ -303,7 +318,176 @@ def by_count(x: Any) -> Any:
     return x * sys.stdout.write(f"T={100.0 ** x[0]:.1f}\n")
 
 
+def bound_later(x: Any) -> Any:
+    texts: list[str] = []
+    text = f"T={x[0]:.1f}"
+    print = texts.append
+    print(text)
+    return x * Memo()[texts[0]]
+
+
+def bound_anew(x: Any) -> Any:
+    texts: list[str] = []
+    tell: Any = print
+    text = f"T={x[0]:.1f}"
+    tell = texts.append
+    tell(text)
+    return x * Memo()[texts[0]]
+
+
+def bound_in_turns(x: Any) -> Any:
+    texts: list[str] = []
+    text = ""
+    tell: Any
+    for tell in (print, texts.append):
+        if text:
+            tell(text)
+        text = f"T={x[0]:.1f}"
+    return x * Memo()[texts[0]]
+
+
+def global_anew(x: Any) -> Any:
+    global tell_all
+    texts: list[str] = []
+    tell_all = print
+    text = f"T={x[0]:.1f}"
+    tell_all = texts.append
+    tell_all(text)
+    return x * Memo()[texts[0]]
+
+
+tell_all: Any = print
+
+
+def attribute_anew(x: Any) -> Any:
+    texts: list[str] = []
+    owner = Owner()
+    owner.show = print  # type: ignore[attr-defined]
+    text = f"T={x[0]:.1f}"
+    owner.show = texts.append  # type: ignore[attr-defined]
+    owner.show(text)  # type: ignore[attr-defined]
+    return x * Memo()[texts[0]]
+
+
+def redirected_later(x: Any) -> Any:
+    text = f"T={x[0]:.1f}"
+    with redirect_stdout(io.StringIO()) as file:
+        print(text)
+    return x * Memo()[file.getvalue()]
+
+
+def by_stream_later(x: Any) -> Any:
+    before, lines = sys.stdout, Lines()
+    text = f"T={x[0]:.1f}"
+    sys.stdout = lines  # type: ignore[assignment]
+    print(text)
+    sys.stdout = before
+    return x * Memo()[lines[0]]
+
+
+def one_of_two_files(x: Any) -> Any:
+    file = Stream()
+    print(f"T={x[0]:.1f}", file=file or sys.stdout)
+    return x * Memo()[file.getvalue()]
+
+
+class Stream(io.StringIO):
+    """A file that is true."""
+
+
+def warns(x: Any) -> None:
+    warnings.warn(f"T={x[0]:.1f}", stacklevel=1)
+
+
+def as_error(x: Any) -> Any:
+    rules = warnings.filters[:]
+    warnings.simplefilter("error")
+    try:
+        warns(x)
+    except UserWarning as warning:
+        return x * Memo()[str(warning)]
+    finally:
+        warnings.filters[:] = rules  # type: ignore[index]
+    return x
+
+
+def shown_elsewhere(x: Any) -> Any:
+    texts: list[str] = []
+    before, rules = warnings.showwarning, warnings.filters[:]
+    warnings.showwarning = lambda message, *rest, **named: texts.append(str(message))
+    warnings.simplefilter("always")
+    warns(x)
+    warnings.showwarning, warnings.filters[:] = before, rules  # type: ignore[index]
+    return x * Memo()[texts[0]]
+
+
+def warned_elsewhere(x: Any) -> Any:
+    texts: list[Any] = []
+    before, warnings.warn = warnings.warn, texts.append  # type: ignore[assignment]
+    try:
+        warnings.warn(f"T={x[0]:.1f}")  # noqa: B028
+    finally:
+        warnings.warn = before
+    return x * Memo()[texts[0]]
+
+
+class Keeper(logging.Logger):
+    """A logger whose method is its own."""
+
+    text = ""
+
+    def info(self, message: Any, *args: Any, **named: Any) -> None:
+        self.text = message
+
+
+keeper = Keeper("keeper")
+log.keeper = Keeper("attribute")  # type: ignore[attr-defined]
+
+
+def own_logger(x: Any) -> Any:
+    keeper.info(f"T={x[0]:.1f}")
+    return x * Memo()[keeper.text]
+
+
+def attribute_of_a_logger(x: Any) -> Any:
+    log.keeper.info(f"T={x[0]:.1f}")  # type: ignore[attr-defined]
+    return x * Memo()[log.keeper.text]  # type: ignore[attr-defined]
+
+
+def own_method_of_a_logger(x: Any) -> Any:
+    texts: list[Any] = []
+    plain = logging.Logger("plain")
+    plain.info = texts.append  # type: ignore[assignment, method-assign]
+    plain.info(f"T={x[0]:.1f}")
+    return x * Memo()[texts[0]]
+
+
+def gathered(x: Any) -> Any:
+    async def fails() -> None:
+        raise ValueError(f"T={x[0]:.1f}")
+
+    async def gathers() -> Any:
+        return await asyncio.gather(fails(), return_exceptions=True)
+
+    return x * Memo()[str(asyncio.run(gathers())[0])]
+
+
 LOOKED_AT: Programs = {
+    "a name bound later": bound_later,
+    "a name bound anew": bound_anew,
+    "a name bound in turns": bound_in_turns,
+    "a global bound anew": global_anew,
+    "an attribute bound anew": attribute_anew,
+    "redirected later": redirected_later,
+    "a stream later": by_stream_later,
+    "one of two files": one_of_two_files,
+    "a warning as an error": as_error,
+    "a warning shown elsewhere": shown_elsewhere,
+    "another warn": warned_elsewhere,
+    "a logger of one's own": own_logger,
+    "an attribute of a logger": attribute_of_a_logger,
+    "a method of a logger": own_method_of_a_logger,
+    "gathered errors": gathered,
     "a name": local_name,
     "named on the way": named_on_the_way,
     "a sum": lambda x: x * Memo()["T=" + str(x[0].round(1))],
