@@ -69,7 +69,7 @@ class NumpyExecutor(Executor):
         """Run sweeps in order; see `Executor.sweep`."""
         with np.errstate(all="ignore"):
             for sweep in sweeps:
-                _run_sweep(sweep, buffers)
+                run_sweep(sweep, buffers)
 
     def partials(self, buffers: Sequence[FloatArray], out: list[FloatArray] | None = None) -> list[FloatArray]:
         """Local partial derivatives of all launches; see `Executor.partials`."""
@@ -105,7 +105,8 @@ class NumpyExecutor(Executor):
             yield step.start, self._loops.get(step.start, self._launches[step.start])
 
 
-def _run_sweep(sweep: Sweep, buffers: Sequence[FloatArray]) -> None:
+def run_sweep(sweep: Sweep, buffers: Sequence[FloatArray]) -> None:
+    """Run one sweep."""
     if not sweep.points:
         return
     loads = [view_of(access.address).read(buffers[access.buffer]) for access in sweep.loads]

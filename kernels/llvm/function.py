@@ -311,13 +311,13 @@ class _Statements:
     def _array_at(self, name: str, arguments: Sequence[ast.expr]) -> Array:
         """The array of which a table tells address and lengths: see `kernels.memory`."""
         table, place = self._expressions.array(arguments[0]), self._expressions.whole(arguments[1])
-        if table.item != SIGNED or place.kind != CONSTANT:
+        if table.item != SIGNED or place.kind not in (CONSTANT, SIGNED, UNSIGNED):
             raise Unsupported(f"{name}: the table of {table.item}, the place of {place.kind}")
         item, dimensions = name.rsplit("_", 1)
         found = []
         for k in range(1 + int(dimensions)):
-            pointer = f"getelementptr inbounds i64, ptr {table.data}, i64 {int(place.text) + k}"
-            cell = self._writer.new(SIGNED, pointer)
+            first = self._writer.new(SIGNED, f"getelementptr inbounds i64, ptr {table.data}, {place.typed}")
+            cell = self._writer.new(SIGNED, f"getelementptr inbounds i64, ptr {first.text}, i64 {k}")
             found.append(self._writer.new(SIGNED, f"load i64, ptr {cell.text}"))
         data = self._writer.new(SIGNED, f"inttoptr {found[0].typed} to ptr")
         return Array(item, data.text, tuple(length.text for length in found[1:]))

@@ -51,7 +51,7 @@ class Explanation:
     flops : int
         Cost of f alone, in additions.
     backend : str
-        What runs now: "numpy" or "numba".
+        What runs now: "numpy", "tape" (see `kernels.tape`) or "numba".
     seconds : dict
         Set-up time by stage, as far as each stage was needed.
     guards : tuple of Guard
@@ -150,9 +150,15 @@ def explain(
     )
 
 
+_INTERPRETERS = {
+    "numpy": "NumPy interprets the kernels",
+    "tape": "one compiled loop interprets the many short kernels, operation by operation",
+}
+
+
 def _fallbacks(engine: Engine, program: Program | None, others: Sequence[Engine]) -> Iterator[str]:
-    if engine.running.name == "auto" and engine.running.chosen == "numpy" and not engine.linear:
-        yield "NumPy interprets the kernels: compiling them has not paid so far"
+    if engine.running.name == "auto" and engine.running.chosen != "numba" and not engine.linear:
+        yield f"{_INTERPRETERS[engine.running.chosen]}: compiling them has not paid so far"
     engines = (engine, *others)
     recomputed, unbranched = sum(e.recomputed for e in engines), sum(e.unbranched for e in engines)
     if recomputed:

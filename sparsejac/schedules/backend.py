@@ -38,9 +38,18 @@ COMPILE_SECONDS = 0.15
 KERNELS = 4
 """Different ones that are compiled in that time. Loops without a pattern, written in Python, have hundreds."""
 
+TAPE_SECONDS = 0.04
+"""To write a tape and to compile its loop (mostly on disk); bought where compilation costs ten times that."""
+
+TAPED_PART = 0.75
+"""Of the interpreter's time that a tape has to save."""
+
+ROW_SECONDS = 10e-9
+"""Of a tape."""
+
 
 class Backend:
-    """Rents the interpreter or buys compiled code.
+    """Rents the interpreter or buys compiled code; where that is dear and launches are short, a tape first.
 
     The choice counts operations and never looks at a clock, so that equal calls in equal order run equal code.
 
@@ -57,14 +66,15 @@ class Backend:
         self._spent = 0.0
         self._lock = process_lock()
         self._interpreter: NumpyExecutor | None = None
+        self._is_taped = False
         self._compiled: NumbaExecutor | None = None
         self._ready: set[Task] = set()
         self._seconds: dict[Task, float] = {}
 
     @property
-    def chosen(self) -> Literal["numpy", "numba"]:
+    def chosen(self) -> Literal["numpy", "tape", "numba"]:
         """What the next call is going to use, unless it tips the scales."""
-        return "numba" if self._compiled is not None else "numpy"
+        return "numba" if self._compiled is not None else "tape" if self._is_taped else "numpy"
 
     def executor(self, variants: tuple[Task, ...], seeds: int = 1) -> Executor:
         """Return the executor for one run of each of `variants`.
@@ -105,6 +115,11 @@ class Backend:
         """The executor that was chosen, with these variants compiled."""
         with self._lock:
             if self._compiled is None:
+                if self._tapes():
+                    start = perf_counter()
+                    self._interpreter = load("kernels.tape_executor").TapeExecutor(self.schedule)
+                    self._is_taped = True
+                    self.compile_seconds += perf_counter() - start
                 self._interpreter = self._interpreter or NumpyExecutor(self.schedule)
                 return self._interpreter
             if not self._ready.issuperset(variants):
@@ -117,8 +132,15 @@ class Backend:
     def _buys(self, variants: tuple[Task, ...], seeds: int, others: float) -> bool:
         if self.name != "auto":
             return self.name == "numba"
+        others *= self._left if self._is_taped else 1.0
         self._spent += sum(self._estimate(variant, seeds) for variant in variants) + others
         return self._pays(self._spent)
+
+    def _tapes(self) -> bool:
+        """Whether a tape pays now."""
+        if self.name != "auto" or self._is_taped or self._spent < TAPE_SECONDS:
+            return False
+        return self._price > 10 * TAPE_SECONDS and 1.0 - self._left > TAPED_PART
 
     def _pays(self, seconds: float) -> bool:
         """Whether what the interpreter needs is more than what compilation does."""
@@ -129,13 +151,32 @@ class Backend:
         kernels = {launch.kernel.digest for launch in self.schedule.launches}
         return COMPILE_SECONDS * max(1.0, len(kernels) / KERNELS)
 
+    @cached_property
+    def _left(self) -> float:
+        """Part of the interpreter's time that is left where tapes run what fits them."""
+        fits = load("kernels.tape_executor").fits
+        whole = left = 0.0
+        for launch in self.schedule.launches:
+            kernel = launch.linearized
+            seconds = _estimate_kernel(kernel, launch.loads, launch.points)
+            whole += seconds
+            left += (
+                ROW_SECONDS * load("kernels.tape").rows_of(kernel, launch.points) if fits(launch, kernel) else seconds
+            )
+        return left / whole if whole else 1.0
+
+    @cached_property
+    def _num_partials(self) -> int:
+        return sum(launch.points * len(launch.active) for launch in self.schedule.launches)
+
     def _estimate(self, variant: Task, seeds: int) -> float:
         """Seconds of the interpreter for one run."""
         carried = seeds if variant in ("forward", "reverse") else 0
         if variant not in self._seconds:
             self._seconds[variant] = estimate_interpreter(self.schedule, variant)
-        partials = sum(launch.points * len(launch.active) for launch in self.schedule.launches) if carried else 0
-        return self._seconds[variant] + partials * carried * OPERATION_SECONDS
+        partials = self._num_partials if carried else 0
+        seconds = self._seconds[variant] * (self._left if self._is_taped else 1.0)
+        return seconds + partials * carried * OPERATION_SECONDS
 
 
 def estimate_interpreter(schedule: Schedule, variant: Task = "value") -> float:

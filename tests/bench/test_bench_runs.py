@@ -222,3 +222,12 @@ def test_unknown_case_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--case", "none"])
     assert "broyden_loop" in capsys.readouterr().err
+
+
+def test_loops_without_a_pattern_are_timed_by_each_backend() -> None:
+    outcome = _outcome("irregular")
+    (figure,), (table,) = outcome.figures, outcome.tables
+    assert figure.value is not None
+    assert figure.value > 0.0
+    assert figure.note in ("auto runs on tape", "auto runs on numba")
+    assert [row[1] for row in table.rows][:3] == ["numpy", "auto", "numba"]

@@ -1,4 +1,4 @@
-"""Calls of libraries between launches: both executors run them in their places, and say what went wrong."""
+"""Calls of libraries between launches: all executors run them in their places, and say what went wrong."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from kernels import Access, Affine, KernelBuilder, Launch, NumbaExecutor, NumpyE
 from kernels.calls import CallError
 from kernels.checks import check_schedule
 from kernels.step import Call
+from kernels.tape_executor import TapeExecutor
 
 SQUARE = Operation("square", 1, np.square, "{0} * {0}")
 TWICE = Operation("twice", 1, lambda a: 2.0 * a, "2.0 * {0}")
-EXECUTORS = pytest.mark.parametrize("make", [NumpyExecutor, NumbaExecutor])
+EXECUTORS = pytest.mark.parametrize("make", [NumpyExecutor, NumbaExecutor, TapeExecutor])
 
 
 def line(size, offset=0, stride=1):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from kernels import NumbaExecutor, NumpyExecutor, active_buffers, allocate_partials, allocate_rows
+from kernels.tape_executor import TapeExecutor
 
-EXECUTORS = pytest.mark.parametrize("make", [NumpyExecutor, NumbaExecutor])
+EXECUTORS = pytest.mark.parametrize("make", [NumpyExecutor, NumbaExecutor, TapeExecutor])
 CLOSE = {"rtol": 1e-14, "atol": 1e-14}
 
 

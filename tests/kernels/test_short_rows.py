@@ -17,11 +17,12 @@ from kernels.source import IN_VECTORS
 from kernels.step import Access, Schedule
 from kernels.sweep import Store, Sweep, lower_sweep
 from kernels.sweep_printer import print_sweep
+from kernels.tape_executor import TapeExecutor
 from sparsejac.primitives import PRIMITIVES
 from sweeps import heavy_kernel, plain
 
 NOTHING = Schedule((1,), (0,), (), 0)
-EXECUTORS = [NumpyExecutor(NOTHING), NumbaExecutor(NOTHING)]
+EXECUTORS = [NumpyExecutor(NOTHING), TapeExecutor(NOTHING), NumbaExecutor(NOTHING)]
 
 
 def short_rows(n: int, m: int, width: int, *, adds: bool) -> Sweep:
@@ -34,7 +35,7 @@ def short_rows(n: int, m: int, width: int, *, adds: bool) -> Sweep:
     return Sweep(heavy_kernel(width), box, loads, tuple(stores))
 
 
-@pytest.mark.parametrize("executor", EXECUTORS, ids=["numpy", "numba"])
+@pytest.mark.parametrize("executor", EXECUTORS, ids=["numpy", "tape", "numba"])
 @pytest.mark.parametrize("adds", [False, True])
 @pytest.mark.parametrize("m", [1, 3, 4, 5, 8, 11, 16, 63])
 def test_short_rows_give_the_bits_of_a_plain_loop(executor: Executor, adds: bool, m: int) -> None:
@@ -109,7 +110,7 @@ def test_short_rows_of_all_kinds_give_the_numbers_of_a_plain_loop(name: str) -> 
     sweep = SILENT[name]
     expected, found = ([np.random.default_rng(k).uniform(1.0, 2.0, 30_000) for k in range(2)] for _ in range(2))
     plain(sweep, expected)
-    EXECUTORS[1].sweep([sweep], found)
+    EXECUTORS[-1].sweep([sweep], found)
     np.testing.assert_allclose(found[1], expected[1], rtol=1e-14)
 
 

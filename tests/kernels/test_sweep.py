@@ -21,11 +21,12 @@ from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Access, Schedule
 from kernels.sweep import Store, Sweep, lower_sweep, row_room
 from kernels.sweep_printer import print_sweep
+from kernels.tape_executor import TapeExecutor
 from sparsejac.primitives import PRIMITIVES
 from sweeps import heavy_kernel, plain
 
 NOTHING = Schedule((1,), (0,), (), 0)
-EXECUTORS = [NumpyExecutor(NOTHING), NumbaExecutor(NOTHING)]
+EXECUTORS = [NumpyExecutor(NOTHING), TapeExecutor(NOTHING), NumbaExecutor(NOTHING)]
 
 
 def kernel_of(outputs: int):
@@ -68,7 +69,7 @@ def test_a_sweep_does_what_a_plain_loop_does(sweep: Sweep) -> None:
     source = np.random.default_rng(1).normal(size=80)
     expected = [source, np.full(400, 7.0), np.zeros(9)]
     plain(sweep, expected)
-    for executor in EXECUTORS[:1]:
+    for executor in EXECUTORS[:2]:
         found = [source, np.full(400, 7.0), np.zeros(9)]
         executor.sweep([sweep], found)
         for a, b in zip(expected, found, strict=True):
@@ -78,7 +79,7 @@ def test_a_sweep_does_what_a_plain_loop_does(sweep: Sweep) -> None:
 SHAPES = [(), (0,), (1,), (7,), (3, 5), (2, 1, 4)]
 
 
-@pytest.mark.parametrize("executor", EXECUTORS, ids=["numpy", "numba"])
+@pytest.mark.parametrize("executor", EXECUTORS, ids=["numpy", "tape", "numba"])
 @pytest.mark.parametrize("box", SHAPES)
 @pytest.mark.parametrize("adds", [False, True])
 def test_compiled_and_interpreted_sweeps(executor: Executor, box: tuple[int, ...], adds: bool) -> None:
@@ -109,7 +110,7 @@ def test_other_sizes_share_code() -> None:
 BLOCK_BOXES = [(64,), (65,), (200,), (3, 70), (2, 3, 129)]
 
 
-@pytest.mark.parametrize("executor", EXECUTORS, ids=["numpy", "numba"])
+@pytest.mark.parametrize("executor", EXECUTORS, ids=["numpy", "tape", "numba"])
 @pytest.mark.parametrize("box", BLOCK_BOXES)
 def test_stores_that_meet_are_left_to_a_loop_of_their_own(executor: Executor, box: tuple[int, ...]) -> None:
     """Bit by bit: what is added is added in the same order."""
@@ -189,7 +190,7 @@ def rows_first(sweep: Sweep, buffers: list[np.ndarray]) -> None:
         plain(replace(sweep, kernel=kernel, stores=tuple(sweep.stores[k] for k in chosen)), buffers)
 
 
-@pytest.mark.parametrize("executor", EXECUTORS, ids=["numpy", "numba"])
+@pytest.mark.parametrize("executor", EXECUTORS, ids=["numpy", "tape", "numba"])
 @pytest.mark.parametrize("still", [False, True])
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (3, 5), (5, 3), (2, 130), (2, 2100)])
 def test_rows_are_stored_before_anything_is_added(executor: Executor, still: bool, n: int, m: int) -> None:

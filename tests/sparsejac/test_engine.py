@@ -22,7 +22,7 @@ from sparsejac.options import StrategyName
 from sparsejac.patterns.pattern import Pattern
 from sparsejac.primitives import PRIMITIVES
 from sparsejac.reports.explanation import explain
-from sparsejac.schedules.backend import COMPILE_SECONDS, Backend, estimate_interpreter
+from sparsejac.schedules.backend import COMPILE_SECONDS, TAPE_SECONDS, Backend, estimate_interpreter
 
 Array = NDArray[np.float64]
 NAMES: tuple[StrategyName, ...] = ("forward", "reverse", "bidirectional", "identity", "auto")
@@ -292,21 +292,37 @@ def test_backend_rents_before_it_buys() -> None:
     assert Backend(stencil(3, 3), "numpy").chosen == "numpy"
 
 
-@pytest.mark.parametrize(("kernels", "price"), [(1, 1.0), (4, 1.0), (8, 2.0), (40, 10.0)])
-def test_the_price_grows_with_the_number_of_kernels(kernels: int, price: float) -> None:
+def with_kernels(kernels: int, points: int) -> Schedule:
     """A launch each for 2 x, 3 x, ..., and one of them twice."""
-    whole = Affine((5,), 0, (1,))
-    launches = []
+    whole = Affine((points,), 0, (1,))
+    launches: list[Launch] = []
     for k in [*range(kernels), 0]:
         builder = KernelBuilder(1)
         kernel = builder.build(builder.apply(PRIMITIVES["multiply"].operation, 0, builder.literal(k + 2.0)))
-        launches.append(Launch(kernel, kernel, (5,), (Access(0, whole),), Access(len(launches) + 1, whole), ()))
-    schedule = Schedule((5,) * (len(launches) + 1), (0,), tuple(launches), len(launches))
+        launches.append(Launch(kernel, kernel, (points,), (Access(0, whole),), Access(len(launches) + 1, whole), ()))
+    return Schedule((points,) * (len(launches) + 1), (0,), tuple(launches), len(launches))
+
+
+@pytest.mark.parametrize(("kernels", "price"), [(1, 1.0), (4, 1.0), (8, 2.0), (40, 10.0)])
+def test_the_price_grows_with_the_number_of_kernels(kernels: int, price: float) -> None:
+    schedule = with_kernels(kernels, 5)
     backend, once, calls = Backend(schedule, "auto"), estimate_interpreter(schedule, "value"), 0
     while backend.compiled(("value",)) is None:
         calls += 1
         assert calls * once <= price * COMPILE_SECONDS
     assert (calls + 1) * once > price * COMPILE_SECONDS
+
+
+@pytest.mark.parametrize(("kernels", "points", "taped"), [(40, 5, True), (10, 5, False), (40, 500, False)])
+def test_a_tape_is_for_many_short_kernels(kernels: int, points: int, taped: bool) -> None:
+    """Few are cheap to compile; long ones NumPy runs as well."""
+    schedule = with_kernels(kernels, points)
+    for name in ("auto", "numpy"):
+        backend, once, spent = Backend(schedule, name), estimate_interpreter(schedule, "value"), 0.0
+        while spent + once < COMPILE_SECONDS:
+            backend.executor(("value",))
+            spent += once
+            assert backend.chosen == ("tape" if taped and name == "auto" and spent >= TAPE_SECONDS else "numpy")
 
 
 def test_a_large_evaluation_is_compiled_at_once() -> None:
