@@ -46,7 +46,7 @@ from sparsejac.pieces.readings import (
     picked,
     runs,
 )
-from sparsejac.pieces.sharing import Sharing, code_size
+from sparsejac.pieces.sharing import Sharing, code_size, lasting
 from sparsejac.programs.addressing import Box, composed, contiguous, covers, recognised
 from sparsejac.programs.program import Decision, Graph, Load, Node, Piece, Program
 
@@ -295,7 +295,7 @@ class _Rewriting:
         """The parts of all pieces, without what later ones overwrite."""
         self._find_parts(node)
         if node.index in self.sharing.stored:
-            for piece in node.pieces:
+            for piece in lasting(node):
                 made = piece.load.node
                 if made.kind == "map" and isinstance(piece.store, Affine) and covers(piece.load.address, made.size):
                     self.homes.setdefault(made.index, (node, piece.store))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from kernels.address import Table
 from sparsejac.programs.addressing import covers
-from sparsejac.programs.program import Load, Node, Program
+from sparsejac.programs.program import Load, Node, Piece, Program
 from sparsejac.schedules.fusion import REPEATED_CHAIN
 
 REPEATED = 8
@@ -134,6 +136,19 @@ def _beside_values(program: Program, work: dict[int, int]) -> set[int]:
         for load in node.loads
         if load.node.kind == "join" and covers(load.address, load.node.size)
     }
+
+
+def lasting(node: Node) -> list[Piece]:
+    """The pieces of a join that no later one writes over."""
+    if all(piece.load.node.active for piece in node.pieces):  # of these no two overlap
+        return list(node.pieces)
+    found, written = [], np.zeros(node.size, dtype=np.bool_)
+    for piece in reversed(node.pieces):
+        places = piece.store.table()
+        if not written[places].any():
+            found.append(piece)
+        written[places] = True
+    return found[::-1]
 
 
 def code_size(program: Program) -> int:

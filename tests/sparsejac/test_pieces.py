@@ -18,7 +18,7 @@ from dense_checks import check
 from kernels import NumpyExecutor, Schedule, allocate
 from kernels.address import Affine, Table
 from kernels.checks import check_schedule
-from oracles import Array
+from oracles import Array, complex_step
 from sparsejac import jacobian_sparsity, prepare, value_and_jacobian
 from sparsejac.pieces import pieces, readings
 from sparsejac.pieces.boxes import SplitError, UnalignedError, halved_store, inside, overlap, uncovered, upright
@@ -437,6 +437,24 @@ def test_later_pieces_win() -> None:
     traced = trace(f, x)
     assert results(schedule(in_pieces(traced.program)), traced, x)[0].tobytes() == np.ravel(f(x)).tobytes()
     check(f, x)
+
+
+@pytest.mark.parametrize("n", [7, 90, 400])
+@pytest.mark.parametrize("late", [slice(3, 5), slice(None, None, 3), slice(-1, None)])
+def test_what_was_written_over_is_not_read_there(n: int, late: slice) -> None:
+    """Values of an argument, stored in an array that is read at shifts; a part of it is written once more."""
+
+    def f(x: Array, a: Array) -> Any:
+        m = np.exp(np.sin(a) * np.cos(a)) / np.sqrt(2.0 + a**2)
+        u = np.zeros(x.shape, dtype=x.dtype)
+        u[:] = m
+        u[late] = x[late]
+        return u[1:] * u[:-1] * np.sin(u[1:]) + m[1:] * x[1:]
+
+    x, a = np.linspace(0.5, 1.5, n), np.linspace(2.0, 1.0, n)
+    y, jacobian = prepare(f, x, a).value_and_jacobian(x, a)
+    np.testing.assert_allclose(y, f(x, a), rtol=1e-14)
+    np.testing.assert_allclose(jacobian.toarray(), complex_step(lambda x: f(x, a), x), rtol=1e-13, atol=1e-15)
 
 
 def test_a_loop_of_scalars_costs_nothing() -> None:
