@@ -272,6 +272,28 @@ def test_a_sign_without_a_sum_is_one_operation() -> None:
         assert _many(transform(made).program, "negative") <= 2  # of the value, and of the derivative
 
 
+def test_a_sign_of_one_term_is_none_of_each_tangent() -> None:
+    """It belongs to the factor, which is the same for all of them."""
+    made = program_of(np.cos, np.ones(5))
+    found = pushed(made, 8, with_value=False).program
+    assert [n.size for n in found.nodes if n.primitive is PRIMITIVES["negative"]] == [5]
+
+
+def test_a_sum_that_f_reads_is_not_taken_apart() -> None:
+    """The gradient is r + k a, which f has, and k b: not r + k (a + b), which would be multiplied once more."""
+
+    def f(x: Array) -> Any:
+        r, a, b = np.floor(x), np.ceil(x), np.rint(x)
+        k = np.sum(r)
+        return np.sum(x * (k * b) + x * (r + k * a))
+
+    x = np.array([0.7, -1.2, 4.6])  # k is 2
+    made = program_of(f, x)
+    found = gradient_of(made, with_value=True)
+    assert _many(found.program, "multiply") == _many(made, "multiply") == 4
+    np.testing.assert_allclose(sparsejac.gradient(f, x), np.floor(x) + 2.0 * np.ceil(x) + 2.0 * np.rint(x))
+
+
 @pytest.mark.parametrize(("shape", "twice"), [((5, 6), 0), ((3, 4), 0), ((1, 4), 1), ((9, 1), 1)])
 def test_a_factor_of_a_stencil_is_multiplied_once(shape: tuple[int, int], twice: int) -> None:
     """k times the sum of four neighbours: the transposed stencil sums before it multiplies, as f does."""
