@@ -307,8 +307,8 @@ class _Lowering:
         """
         if self.work[node.index] < SETTLED or len(self.sources[node.index]) < MANY_READ:
             return False
-        once = sum(address.points for _, address in readings) <= node.size
-        return bool(readings) and once and all(self.levels[node.index] < self.levels[reader.root.node.index] for reader, _ in readings)
+        once = 0 < sum(address.points for _, address in readings) <= node.size
+        return once and all(self.levels[node.index] < self.levels[reader.root.node.index] for reader, _ in readings)
 
     def _demand(self, node: Node, reader: _Growing, address: Address) -> None:
         self.demands.setdefault(node.index, _Demands()).add(reader, address)
