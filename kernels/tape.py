@@ -20,7 +20,7 @@ from kernels.numba_printer import HEADER
 from kernels.operation import Operation
 from kernels.records import dataclass
 from kernels.source import Source, read_only, text_of
-from kernels.step import Launch
+from kernels.step import Access, Launch
 from kernels.sweep import Sweep
 
 LOAD, STORE, ADD, KEEP = range(4)
@@ -33,6 +33,9 @@ MOST_POINTS = 128
 """Where NumPy's time for an operation on an array is still some times that of the rows."""
 
 MOST_OPERANDS = 3
+
+LAST_PLACE = 2**32 - 1
+"""That a row can name."""
 
 _HEADER = (
     HEADER.replace("\nONE", "from typing import Any\n\nfrom kernels.memory import float64_1, float64_2\n\nONE") + "\n\n"
@@ -66,9 +69,13 @@ class Tape:
     buffers: tuple[int, ...]
 
 
-def fits(kernel: Kernel, points: int) -> bool:
-    """Whether a kernel at so many points is worth writing out."""
-    return points <= MOST_POINTS and all(len(i.operands) <= MOST_OPERANDS for i in kernel.instructions)
+def fits(kernel: Kernel, points: int, accesses: Iterable[Access] = ()) -> bool:
+    """Whether a kernel at so many points is worth writing out, and its places are numbers that rows can hold."""
+    return (
+        points <= MOST_POINTS
+        and all(len(i.operands) <= MOST_OPERANDS for i in kernel.instructions)
+        and all(access.address.span[1] <= LAST_PLACE for access in accesses)
+    )
 
 
 def rows_of(kernel: Kernel, points: int) -> int:

@@ -176,7 +176,7 @@ class _Item(Generic[Part]):
 
 def fits(launch: Launch, kernel: Kernel) -> bool:
     """Whether a launch is worth writing out, with this one of its kernels."""
-    return not launch.loop and not launch.is_sum and tape.fits(kernel, launch.points)
+    return not launch.loop and not launch.is_sum and tape.fits(kernel, launch.points, (*launch.loads, launch.store))
 
 
 def _joined(
@@ -206,7 +206,8 @@ def _linear_by_numpy(run: Callable[[Sequence[Any], Rows], None], behind: int) ->
 
 
 def _sweep_item(sweep: Sweep) -> _Item[Sweep]:
-    if not sweep.by_rows and tape.fits(sweep.kernel, sweep.points):
+    accesses = (*sweep.loads, *(store.access for store in sweep.stores))
+    if not sweep.by_rows and tape.fits(sweep.kernel, sweep.points, accesses):
         return _Item(-1, sweep)
     return _Item(-1, run=lambda arrays, _: run_sweep(sweep, arrays))
 

@@ -17,6 +17,7 @@ from kernels.executor import active_buffers, allocate, allocate_partials, alloca
 from kernels.kernel import KernelBuilder
 from kernels.numpy_executor import NumpyExecutor
 from kernels.step import Access, Launch, Schedule
+from kernels.sweep import Store, Sweep
 from kernels.tape_executor import TapeExecutor
 from schedules import chain_kernels, dense, schedules
 from sparsejac.primitives import PRIMITIVES
@@ -125,6 +126,13 @@ def test_sums_loops_and_operations_of_four_operands_do_not_fit() -> None:
     assert not tape_executor.fits(replace(launch, loop=2), launch.kernel)
     assert not tape_executor.fits(replace(launch, indptr=np.array([0, 3])), launch.kernel)
     assert not tape_executor.fits(replace(launch, box=(tape.MOST_POINTS + 1,)), launch.kernel)
+    for place, fits in ((tape.LAST_PLACE, True), (tape.LAST_PLACE + 1, False)):  # rows would name another place
+        far = Access(0, Affine((1,), place, (1,)))
+        one = replace(chain([(1,)]).launches[0], loads=(Access(0, Affine((1,), 0, (1,))), far))
+        assert tape_executor.fits(one, one.kernel) is fits
+        assert tape_executor.fits(replace(one, loads=one.loads[:1] * 2, store=far), one.kernel) is fits
+        sweep = Sweep(one.kernel, (1,), one.loads, (Store(one.store),))
+        assert (tape_executor._sweep_item(sweep).part is sweep) is fits
     wide = replace(PRIMITIVES["add"].operation, name="sum of four", arity=4)
     builder = KernelBuilder(4)
     assert not tape.fits(builder.build(builder.apply(wide, 0, 1, 2, 3)), 1)
